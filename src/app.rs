@@ -1,0 +1,9 @@
+//! The document around the pages, and the table of routes.
+
+use leptos::prelude::*;
+
+/// The application.
+#[component]
+pub fn App() -> impl IntoView {
+    view! { <p>"Batchdesk"</p> }
+}

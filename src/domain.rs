@@ -1,0 +1,12 @@
+//! Pure rules: no I/O, no clock, no async. Compiled for the server and for the browser.
+
+pub mod access;
+pub mod batch;
+pub mod error;
+pub mod finding;
+pub mod ids;
+pub mod limits;
+pub mod money;
+pub mod page;
+pub mod task;
+pub mod view;

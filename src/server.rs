@@ -1,0 +1,19 @@
+//! Everything that only the server has: the one gate for server code.
+//!
+//! `http` and `processor` stand at the edges; both go through `ops` (use cases: authorise first, one transaction) or, for the
+//! processor, straight to `db`. All SQL is in `db`. Nothing here is compiled for the browser.
+
+pub mod clock;
+pub mod config;
+pub mod db;
+pub mod embedded;
+pub mod error;
+pub mod gateway;
+pub mod http;
+pub mod lifecycle;
+pub mod live;
+pub mod ops;
+pub mod processor;
+pub mod secrets;
+pub mod state;
+pub mod telemetry;

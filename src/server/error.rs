@@ -1,0 +1,71 @@
+//! Errors of the server: a public sentence for the person, and the context for the log.
+
+use crate::domain::error::{Refusal, RefusalKind};
+use std::fmt;
+
+/// Why an operation was not done. The refusal may be shown; the context never leaves the log.
+#[derive(Debug)]
+pub struct OpError {
+    /// What the person is told.
+    pub refusal: Refusal,
+    /// What the log is told; none when the refusal says it all.
+    pub context: Option<String>,
+}
+
+/// The result of an operation.
+pub type OpResult<T> = Result<T, OpError>;
+
+impl OpError {
+    /// A refusal that needs no line in the log.
+    pub fn refuse(kind: RefusalKind, message: impl Into<String>) -> Self {
+        Self { refusal: Refusal::new(kind, message), context: None }
+    }
+
+    /// Our fault: the person gets a general sentence, the log gets `context`.
+    pub fn internal(context: impl fmt::Display) -> Self {
+        Self {
+            refusal: Refusal::new(
+                RefusalKind::Internal,
+                "Something went wrong on our side. Nothing was changed. Try again; if it stays, tell your administrator.",
+            ),
+            context: Some(context.to_string()),
+        }
+    }
+
+    /// There is no such thing in this organisation (also when another organisation has it).
+    pub fn not_found(what: &str) -> Self {
+        Self::refuse(RefusalKind::NotFound, format!("There is no such {what} in this organisation."))
+    }
+}
+
+impl fmt::Display for OpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.context {
+            Some(context) => write!(f, "{}: {context}", self.refusal.kind.code()),
+            None => write!(f, "{}: {}", self.refusal.kind.code(), self.refusal.message),
+        }
+    }
+}
+
+impl std::error::Error for OpError {}
+
+impl From<Refusal> for OpError {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, context: None }
+    }
+}
+
+impl From<sqlx::Error> for OpError {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => Self {
+                refusal: Refusal::new(
+                    RefusalKind::Unavailable,
+                    "The database does not answer. Nothing was changed. Try again in a moment.",
+                ),
+                context: Some(format!("database: {error}")),
+            },
+            error => Self::internal(format!("database: {error}")),
+        }
+    }
+}

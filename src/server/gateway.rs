@@ -1,0 +1,151 @@
+//! Gateways: the payment systems that carry out tasks. One file per connector.
+//!
+//! A connector turns a refund into the gateway's request and a reply into one of the classes of the money protocol. It never
+//! decides what happens next, and it never sends a request twice by itself.
+
+pub mod juspay;
+
+use crate::domain::{money::Money, view::Split};
+use async_trait::async_trait;
+use std::time::Duration;
+
+/// What a gateway promises about repeated requests. Unknown gateways are `N`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GatewayClass {
+    /// Keeps every outcome under our key for a known window: the same request may be sent again with the same key.
+    K,
+    /// Answers a status query only: what may have happened is asked after, never sent again.
+    Q,
+    /// Neither: what may have happened goes to people.
+    N,
+}
+
+impl GatewayClass {
+    /// The letter in the database.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::K => "K",
+            Self::Q => "Q",
+            Self::N => "N",
+        }
+    }
+
+    /// The class with this letter.
+    pub fn from_code(code: &str) -> Option<Self> {
+        [Self::K, Self::Q, Self::N].into_iter().find(|class| class.code() == code)
+    }
+}
+
+/// One refund as it is to be sent. Made once from the record; a resend is the same value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefundRequest {
+    /// The key that the gateway knows it by (Juspay: `unique_request_id`, 1 to 20 alphanumeric characters).
+    pub key: String,
+    /// The order to refund.
+    pub order_id: String,
+    /// The transaction to refund instead; none for a refund by order.
+    pub txn_id: Option<String>,
+    /// Amount.
+    pub amount: Money,
+    /// Parts of a split settlement.
+    pub split: Option<Split>,
+}
+
+/// The classes of the money protocol. Anything a connector does not know for sure is `Unknown`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplyClass {
+    /// Carried out.
+    Succeeded,
+    /// Definitely not carried out.
+    Failed,
+    /// Taken, not final.
+    Pending,
+    /// It may have been carried out.
+    Unknown,
+    /// Proved not carried out (nothing was written, or the gateway said so): may be sent again after a wait.
+    NotSent,
+    /// Only people can tell (amount or key does not match).
+    Review,
+    /// The gateway refused our credentials (401, 403): stops the connection. The refund itself was not carried out by this
+    /// request; an earlier one may still have been.
+    Refused,
+}
+
+/// A reply, read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// What it means.
+    pub class: ReplyClass,
+    /// HTTP status; none when there was no reply.
+    pub http: Option<u16>,
+    /// The gateway's reference (`refunds[].ref`).
+    pub reference: Option<String>,
+    /// The gateway's word for the refund's state: PENDING, SUCCESS, FAILURE, MANUAL_REVIEW.
+    pub refund_status: Option<String>,
+    /// STANDARD, INSTANT.
+    pub refund_type: Option<String>,
+    /// Short code for grouping (`refund.not.allowed`, `timeout`, `http_500`).
+    pub code: Option<String>,
+    /// One sentence for people.
+    pub message: Option<String>,
+    /// The amount the gateway confirmed, minor units.
+    pub confirmed_minor: Option<i64>,
+    /// How long to wait before anything else about this task (Retry-After, or the connector's own gap).
+    pub wait: Option<Duration>,
+    /// The reply as it came, without secrets, cut at 64 KiB; a description when there was none.
+    pub body: String,
+}
+
+/// What a status query found out about one refund.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// The gateway has a record under our key; `reply.class` is Succeeded, Failed, Pending or Review.
+    Record(Reply),
+    /// The gateway answered and has no refund under our key. Never means FAILED.
+    NotFound(Reply),
+    /// The query itself failed; says nothing about the refund. `reply.class` is Unknown or Refused.
+    NoAnswer(Reply),
+}
+
+/// The order as the gateway sees it before the first refund of a batch (preflight).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OrderState {
+    /// The order is there.
+    Known(OrderSnapshot),
+    /// The gateway answered that it does not know the order.
+    Missing(Reply),
+    /// The read failed; says nothing about the order. `class` is Unknown, NotSent or Refused.
+    NoAnswer(Reply),
+}
+
+/// What is known of an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderSnapshot {
+    /// The gateway's word for its state (`CHARGED`).
+    pub status: String,
+    /// Whether money was captured, so that it can be refunded.
+    pub charged: bool,
+    /// Amount of the order.
+    pub amount: Money,
+    /// What can still be refunded, minor units; none when the gateway does not say.
+    pub refundable_minor: Option<i64>,
+    /// What was refunded already, minor units.
+    pub refunded_minor: i64,
+    /// Transactions of the order.
+    pub transactions: Vec<String>,
+    /// The reply as it came, without secrets, cut at 64 KiB.
+    pub body: String,
+}
+
+/// A connection to one gateway with one organisation's credentials.
+#[async_trait]
+pub trait Gateway: Send + Sync {
+    /// The shortest time between two requests of the same order and amount (Juspay refuses them within 5 s).
+    fn same_amount_gap(&self) -> Duration;
+    /// Reads an order, before the first attempt.
+    async fn order(&self, order_id: &str) -> OrderState;
+    /// Sends a refund, once. Never retries by itself, follows no redirect.
+    async fn refund(&self, request: &RefundRequest) -> Reply;
+    /// Asks what became of a refund, by its key.
+    async fn find(&self, request: &RefundRequest) -> Found;
+}

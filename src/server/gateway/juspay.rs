@@ -1,0 +1,1 @@
+//! The Juspay Express Checkout connector.

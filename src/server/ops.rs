@@ -1,0 +1,13 @@
+//! Use cases. Each authorises first, then does its work in one transaction: state, audit row and outbox row together.
+
+pub mod access;
+pub mod api_keys;
+pub mod approvals;
+pub mod batches;
+pub mod demo;
+pub mod downloads;
+pub mod gateways;
+pub mod home;
+pub mod people;
+pub mod sessions;
+pub mod uploads;

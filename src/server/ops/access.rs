@@ -1,0 +1,40 @@
+//! Who calls, and whether they may.
+
+use crate::{
+    domain::{
+        access::{Module, Permissions, Right},
+        error::RefusalKind,
+        view::{OrganisationRef, PersonRef},
+    },
+    server::error::{OpError, OpResult},
+};
+use time::OffsetDateTime;
+
+/// Who calls an operation. The organisation comes from the session or API key, never from the request.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The person; for an API key, the key's own name and id.
+    pub person: PersonRef,
+    /// The organisation worked in.
+    pub organisation: OrganisationRef,
+    /// Rights, read anew with each request.
+    pub permissions: Permissions,
+    /// When the person last gave the password; none for an API key.
+    pub proved_at: Option<OffsetDateTime>,
+}
+
+/// Refuses unless `caller` has `right` on `module`. The first line of every operation.
+pub fn authorise(caller: &Caller, module: Module, right: Right) -> OpResult<()> {
+    if caller.permissions.allow(module, right) {
+        return Ok(());
+    }
+    let word = match right {
+        Right::Read => "Read",
+        Right::ReadWrite => "ReadWrite",
+        Right::Approve => "Approve",
+    };
+    Err(OpError::refuse(
+        RefusalKind::Forbidden,
+        format!("You need {} – {word} for this. Ask an administrator of {}.", module.code(), caller.organisation.name),
+    ))
+}

@@ -1,0 +1,39 @@
+//! What every part of the server is given.
+
+use super::{clock::Clock, config::Config, db::Db, live::Live};
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// Handle on everything shared. Cheap to clone.
+#[derive(Clone)]
+pub struct AppState(Arc<Shared>);
+
+/// What is shared.
+pub struct Shared {
+    /// Configuration.
+    pub config: Config,
+    /// Database.
+    pub db: Db,
+    /// Time.
+    pub clock: Clock,
+    /// Live events of this process.
+    pub live: Live,
+    /// At most as many password hashes at a time as there are permits (each takes 19 MiB).
+    pub hashing: tokio::sync::Semaphore,
+    /// Set when the process is to stop: streams end, nothing new is begun.
+    pub stopping: CancellationToken,
+}
+
+impl AppState {
+    /// Ties the parts together.
+    pub fn new(config: Config, db: Db, clock: Clock, live: Live, stopping: CancellationToken) -> Self {
+        Self(Arc::new(Shared { config, db, clock, live, hashing: tokio::sync::Semaphore::new(2), stopping }))
+    }
+}
+
+impl std::ops::Deref for AppState {
+    type Target = Shared;
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}

@@ -1,0 +1,1 @@
+//! The gateway simulator. Shares no code with the rest of the crate.

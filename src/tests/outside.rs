@@ -1,0 +1,1 @@
+//! Tests that drive the router and the binary from outside.

@@ -1,0 +1,1 @@
+//! Pages and the design kit they are made of.
