@@ -1,6 +1,6 @@
 //! People, and which organisations they and API keys belong to. Global and look-up tables.
 
-use super::GlobalTx;
+use super::{GlobalTx, Tx};
 use crate::domain::ids::{OrganisationId, PersonId};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -32,7 +32,7 @@ pub async fn by_email(tx: &mut GlobalTx, email: &str) -> sqlx::Result<Option<Per
 }
 
 /// The person with this id.
-pub async fn by_id(tx: &mut GlobalTx, person: PersonId) -> sqlx::Result<Option<PersonRow>> {
+pub async fn by_id(tx: &mut Tx, person: PersonId) -> sqlx::Result<Option<PersonRow>> {
     sqlx::query_as("SELECT id, email, password_hash, sessions_since FROM person WHERE id = $1")
         .bind(person.0)
         .fetch_optional(tx.conn())
@@ -42,7 +42,7 @@ pub async fn by_id(tx: &mut GlobalTx, person: PersonId) -> sqlx::Result<Option<P
 
 /// Adds a person; false when the e-mail is taken.
 pub async fn insert(
-    tx: &mut GlobalTx,
+    tx: &mut Tx,
     person: PersonId,
     email: &str,
     password_hash: &str,
@@ -61,7 +61,7 @@ pub async fn insert(
     .map(|done| done.rows_affected() == 1)
 }
 
-/// Sets a password; with `end_sessions`, every session made before `now` is void.
+/// Sets a password; every session proved before `now` is void.
 pub async fn set_password(
     tx: &mut GlobalTx,
     person: PersonId,
