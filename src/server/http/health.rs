@@ -21,7 +21,7 @@ pub(super) async fn ready(State(web): State<Web>) -> Response {
     if web.stopping.is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response();
     }
-    match tokio::time::timeout(PATIENCE, crate::server::db::is_ready(&web.db)).await {
+    match tokio::time::timeout(PATIENCE, web.db.ready()).await {
         Ok(Ok(true)) => "ready\n".into_response(),
         Ok(Ok(false)) => (StatusCode::SERVICE_UNAVAILABLE, "the database is not migrated\n").into_response(),
         Ok(Err(error)) => {

@@ -194,7 +194,11 @@ pub(super) async fn error(web: &Web, visit: &Visit, error: &OpError) -> Response
 }
 
 fn error_page(error: &OpError, visit: &Visit) -> ErrorPage {
-    ErrorPage { refusal: error.refusal.clone(), request_id: visit.request_id.clone() }
+    ErrorPage {
+        status: error.refusal.kind.status(),
+        message: error.refusal.message.clone(),
+        request_id: visit.request_id.clone(),
+    }
 }
 
 /// Any address that nobody serves.

@@ -12,7 +12,9 @@ use crate::{
 };
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
+use std::collections::HashMap;
 use time::{Duration, OffsetDateTime};
 use tower_sessions::{
     Session, SessionManagerLayer, SessionStore,
@@ -41,31 +43,30 @@ pub(super) type SessionHash = [u8; 32];
 pub(super) struct Who {
     pub person: PersonId,
     pub organisation: OrganisationId,
-    /// Unix seconds of the last proof of the password.
+    /// Unix nanoseconds of the last proof of the password.
     proved_at: i64,
-    /// Unix seconds of signing in.
-    created_at: i64,
 }
 
 impl Who {
     /// Somebody who has just signed in.
     pub(super) fn new(signed_in: SignedIn, now: OffsetDateTime) -> Self {
-        let now = now.unix_timestamp();
-        Self { person: signed_in.person, organisation: signed_in.organisation, proved_at: now, created_at: now }
+        Self { person: signed_in.person, organisation: signed_in.organisation, proved_at: nanoseconds(now) }
     }
 
+    /// When the password was last given.
     pub(super) fn proved_at(&self) -> OffsetDateTime {
-        moment(self.proved_at)
+        let time = OffsetDateTime::from_unix_timestamp_nanos(self.proved_at.into());
+        time.unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
 
     /// The same session with a newer proof of the password.
     pub(super) fn proved(self, now: OffsetDateTime) -> Self {
-        Self { proved_at: now.unix_timestamp(), ..self }
+        Self { proved_at: nanoseconds(now), ..self }
     }
+}
 
-    fn ends_at(&self) -> OffsetDateTime {
-        moment(self.created_at) + ABSOLUTE
-    }
+fn nanoseconds(time: OffsetDateTime) -> i64 {
+    i64::try_from(time.unix_timestamp_nanos()).unwrap_or_default()
 }
 
 fn moment(seconds: i64) -> OffsetDateTime {
@@ -96,14 +97,26 @@ impl Store {
 
     /// Whether the session with this hash still stands, and whose it is.
     pub(super) async fn who(&self, hash: &SessionHash) -> OpResult<Option<Who>> {
-        let Some(row) = sessions::load(&self.app.db, hash).await? else { return Ok(None) };
-        Ok(self.live(&row))
+        let row = self.row(hash).await?;
+        Ok(row.filter(|row| self.stands(row)).and_then(|row| who_in(&data_of(&row)?)))
     }
 
-    fn live(&self, row: &SessionRow) -> Option<Who> {
+    async fn row(&self, hash: &SessionHash) -> sqlx::Result<Option<SessionRow>> {
+        let mut tx = self.app.db.global().await?;
+        let row = sessions::load(&mut tx, hash).await?;
+        tx.commit().await?;
+        Ok(row)
+    }
+
+    fn stands(&self, row: &SessionRow) -> bool {
         let now = self.app.clock.now();
-        let who: Who = row.data.get(WHO).and_then(|who| serde_json::from_value(who.clone()).ok())?;
-        (now < row.expires_at && now < who.ends_at() && now - row.last_seen_at < IDLE).then_some(who)
+        now < row.expires_at && now - row.created_at < ABSOLUTE && now - row.last_seen_at < IDLE
+    }
+
+    async fn remove(&self, hash: &SessionHash) -> sqlx::Result<()> {
+        let mut tx = self.app.db.global().await?;
+        sessions::delete(&mut tx, hash).await?;
+        tx.commit().await
     }
 
     /// Notes a request that a person made.
@@ -113,51 +126,66 @@ impl Store {
         if before.is_some_and(|before| now - before < SEEN_STEP) {
             return Ok(());
         }
-        sessions::touch(&self.app.db, hash, now).await
+        let mut tx = self.app.db.global().await?;
+        sessions::touch(&mut tx, hash, now).await?;
+        Ok(tx.commit().await?)
     }
 
-    async fn write(&self, record: &Record, new: bool) -> session_store::Result<()> {
-        let now = self.app.clock.now();
-        let mut data = record.data.clone();
-        data.remove(SEEN);
-        let who: Option<Who> = data.get(WHO).and_then(|who| serde_json::from_value(who.clone()).ok());
-        let expires_at = who.map_or(now + ABSOLUTE, |who| who.ends_at());
-        let person = who.map(|who| who.person);
-        let data = serde_json::to_value(data).map_err(|error| session_store::Error::Encode(error.to_string()))?;
-        let row = SessionRow { data, expires_at, last_seen_at: now };
-        sessions::save(&self.app.db, &hash(&record.id), person, &row, new).await.map_err(backend)
+    /// What of a record is stored: the time of the last request has a column of its own.
+    fn text(record: &Record) -> session_store::Result<String> {
+        let kept: Data = record.data.iter().filter(|(key, _)| *key != SEEN).map(|(k, v)| (k.clone(), v.clone())).collect();
+        serde_json::to_string(&kept).map_err(|error| session_store::Error::Encode(error.to_string()))
     }
 }
 
-fn backend(error: crate::server::error::OpError) -> session_store::Error {
+type Data = HashMap<String, Value>;
+
+fn data_of(row: &SessionRow) -> Option<Data> {
+    serde_json::from_str(&row.data).ok()
+}
+
+fn who_in(data: &Data) -> Option<Who> {
+    serde_json::from_value(data.get(WHO)?.clone()).ok()
+}
+
+fn backend(error: sqlx::Error) -> session_store::Error {
     session_store::Error::Backend(error.to_string())
 }
 
 #[async_trait]
 impl SessionStore for Store {
     async fn create(&self, record: &mut Record) -> session_store::Result<()> {
-        self.write(record, true).await
+        let now = self.app.clock.now();
+        let row =
+            SessionRow { data: Self::text(record)?, created_at: now, last_seen_at: now, expires_at: now + ABSOLUTE };
+        let mut tx = self.app.db.global().await.map_err(backend)?;
+        while !sessions::create(&mut tx, &hash(&record.id), &row).await.map_err(backend)? {
+            record.id = Id::default();
+        }
+        tx.commit().await.map_err(backend)
     }
 
     async fn save(&self, record: &Record) -> session_store::Result<()> {
-        self.write(record, false).await
+        // Only a session that is still there: one that was ended meanwhile must not come back.
+        let mut tx = self.app.db.global().await.map_err(backend)?;
+        sessions::replace(&mut tx, &hash(&record.id), &Self::text(record)?).await.map_err(backend)?;
+        tx.commit().await.map_err(backend)
     }
 
     async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
         let hash = hash(id);
-        let Some(row) = sessions::load(&self.app.db, &hash).await.map_err(backend)? else { return Ok(None) };
-        if self.live(&row).is_none() {
-            sessions::delete(&self.app.db, &hash).await.map_err(backend)?;
+        let Some(row) = self.row(&hash).await.map_err(backend)? else { return Ok(None) };
+        let data = data_of(&row).filter(|_| self.stands(&row));
+        let Some(mut data) = data else {
+            self.remove(&hash).await.map_err(backend)?;
             return Ok(None);
-        }
-        let mut data: std::collections::HashMap<String, serde_json::Value> =
-            serde_json::from_value(row.data).map_err(|error| session_store::Error::Decode(error.to_string()))?;
+        };
         data.insert(SEEN.to_owned(), row.last_seen_at.unix_timestamp().into());
         Ok(Some(Record { id: *id, data, expiry_date: row.expires_at }))
     }
 
     async fn delete(&self, id: &Id) -> session_store::Result<()> {
-        sessions::delete(&self.app.db, &hash(id)).await.map_err(backend)
+        self.remove(&hash(id)).await.map_err(backend)
     }
 }
 

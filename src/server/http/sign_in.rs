@@ -39,10 +39,6 @@ pub(super) async fn sign_in(State(web): State<Web>, visit: Visit, form: Form) ->
             Redirect::to(redirects::after_sign_in(next.as_deref())).into_response()
         }
         Err(error) if matches!(error.refusal.kind, RefusalKind::Invalid | RefusalKind::TooMany) => {
-            let path = match &next {
-                Some(next) => format!("/login?next={}", crate::domain::page::encode(next)),
-                None => "/login".to_owned(),
-            };
             let mut values = vec![("email".to_owned(), email)];
             values.extend(next.map(|next| ("next".to_owned(), next)));
             let flash = Flash {
@@ -53,7 +49,7 @@ pub(super) async fn sign_in(State(web): State<Web>, visit: Visit, form: Form) ->
             };
             // Whoever was signed in before stays so; the page is the one for nobody.
             let visit = Visit { caller: None, ..visit };
-            Page::new(&path).status(answer::status(&error)).flash(flash).render(&web, &visit).await
+            Page::new("/login").status(answer::status(&error)).flash(flash).render(&web, &visit).await
         }
         Err(error) => answer::failure(&web, &visit, &error).await,
     }
