@@ -1,5 +1,194 @@
-//! All SQL. Functions take a transaction of one organisation ([`Tx`]) and answer one question each.
+//! All SQL. Functions take a transaction of one organisation ([`Tx`]) or one of the global tables ([`GlobalTx`]) and answer one
+//! question each. Nothing else is handed out, so that no statement can run without its organisation set.
+
+pub mod approvals;
+pub mod audit;
+pub mod batches;
+pub mod drafts;
+pub mod gateways;
+pub mod migrate;
+pub mod organisations;
+pub mod people;
+pub mod sessions;
+
+use crate::domain::ids::{OrganisationId, PersonId};
+use sqlx::{
+    PgConnection, PgPool, Postgres, Transaction,
+    postgres::{PgConnectOptions, PgListener, PgPoolOptions},
+};
+use std::time::Duration;
+
+/// What the database refuses: one line for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The connection cannot be made.
+    #[error("the database cannot be reached: {0}")]
+    Unreachable(sqlx::Error),
+    /// The login may not become the runtime roles.
+    #[error("the database login may not SET ROLE {role}: {error}. Run `batchdesk migrate` as a login that may create roles")]
+    Role {
+        /// Which role.
+        role: &'static str,
+        /// What PostgreSQL said.
+        error: sqlx::Error,
+    },
+    /// A runtime role sees through row-level security.
+    #[error("the role {0} is a superuser or bypasses row-level security; take that away before starting")]
+    Unsafe(&'static str),
+    /// Roles or migrations could not be made.
+    #[error("the database could not be migrated: {0}")]
+    Migration(String),
+}
 
 /// The database, by pools of the roles that the parts of the process have.
-#[derive(Clone)]
-pub struct Db;
+#[derive(Clone, Debug)]
+pub struct Db {
+    web: PgPool,
+    worker: PgPool,
+}
+
+/// How many connections each part may have.
+#[derive(Clone, Copy, Debug)]
+pub struct PoolSizes {
+    /// Web part.
+    pub web: u32,
+    /// Processor.
+    pub worker: u32,
+}
+
+impl Default for PoolSizes {
+    fn default() -> Self {
+        Self { web: 12, worker: 8 }
+    }
+}
+
+/// A transaction of one organisation: `app.organisation` is set for as long as it lasts, and every policy reads it.
+#[derive(Debug)]
+pub struct Tx {
+    inner: Transaction<'static, Postgres>,
+    organisation: OrganisationId,
+}
+
+/// A transaction on global and look-up tables: no organisation is set, organisation tables look empty.
+#[derive(Debug)]
+pub struct GlobalTx {
+    inner: Transaction<'static, Postgres>,
+}
+
+impl Tx {
+    /// The connection, for the functions of this module tree.
+    pub(in crate::server::db) fn conn(&mut self) -> &mut PgConnection {
+        &mut self.inner
+    }
+
+    /// Whose data this transaction sees.
+    pub fn organisation(&self) -> OrganisationId {
+        self.organisation
+    }
+
+    /// Makes it so.
+    pub async fn commit(self) -> sqlx::Result<()> {
+        self.inner.commit().await
+    }
+}
+
+impl GlobalTx {
+    /// The connection, for the functions of this module tree.
+    pub(in crate::server::db) fn conn(&mut self) -> &mut PgConnection {
+        &mut self.inner
+    }
+
+    /// Makes it so.
+    pub async fn commit(self) -> sqlx::Result<()> {
+        self.inner.commit().await
+    }
+}
+
+impl Db {
+    /// Connects both pools; every connection takes its role before it is used. Refuses roles that see through policies.
+    pub async fn connect(options: PgConnectOptions, sizes: PoolSizes) -> Result<Self, StartError> {
+        let options = options.options([("search_path", "desk"), ("application_name", "batchdesk")]);
+        let worker_options = options.clone().options([("plan_cache_mode", "force_generic_plan"), ("jit", "off")]);
+        let web = pool(options, "batchdesk_web", "SET ROLE batchdesk_web", sizes.web).await?;
+        let worker = pool(worker_options, "batchdesk_worker", "SET ROLE batchdesk_worker", sizes.worker).await?;
+        Ok(Self { web, worker })
+    }
+
+    /// A transaction of the web part. `person` is who signed in; maker and checker are taken from it.
+    pub async fn web(&self, organisation: OrganisationId, person: Option<PersonId>) -> sqlx::Result<Tx> {
+        begin(&self.web, organisation, person).await
+    }
+
+    /// A transaction of the processor.
+    pub async fn worker(&self, organisation: OrganisationId) -> sqlx::Result<Tx> {
+        begin(&self.worker, organisation, None).await
+    }
+
+    /// A transaction on global and look-up tables, web part.
+    pub async fn global(&self) -> sqlx::Result<GlobalTx> {
+        Ok(GlobalTx { inner: self.web.begin().await? })
+    }
+
+    /// The same for the processor (which lanes have work, which organisations have audit rows to chain).
+    pub async fn worker_global(&self) -> sqlx::Result<GlobalTx> {
+        Ok(GlobalTx { inner: self.worker.begin().await? })
+    }
+
+    /// A connection that listens for changes.
+    pub async fn listener(&self) -> sqlx::Result<PgListener> {
+        PgListener::connect_with(&self.web).await
+    }
+
+    /// Whether the database answers and every migration of this binary is applied.
+    pub async fn ready(&self) -> sqlx::Result<bool> {
+        let mut tx = self.global().await?;
+        migrate::is_current(&mut tx).await
+    }
+
+    /// Ends all connections.
+    pub async fn close(&self) {
+        self.web.close().await;
+        self.worker.close().await;
+    }
+}
+
+async fn pool(
+    options: PgConnectOptions,
+    role: &'static str,
+    set_role: &'static str,
+    size: u32,
+) -> Result<PgPool, StartError> {
+    let pool = PgPoolOptions::new()
+        .max_connections(size)
+        .acquire_timeout(Duration::from_secs(10))
+        .after_connect(move |connection, _| {
+            Box::pin(async move { sqlx::query(set_role).execute(connection).await.map(|_| ()) })
+        })
+        .connect_lazy_with(options);
+    let check = sqlx::query_as::<_, (bool,)>(
+        "SELECT r.rolsuper OR r.rolbypassrls FROM pg_roles r WHERE r.rolname = current_user",
+    )
+    .fetch_one(&pool)
+    .await;
+    match check {
+        Ok((false,)) => Ok(pool),
+        Ok((true,)) => Err(StartError::Unsafe(role)),
+        Err(sqlx::Error::Database(error)) => Err(StartError::Role { role, error: sqlx::Error::Database(error) }),
+        Err(error) => Err(StartError::Unreachable(error)),
+    }
+}
+
+async fn begin(pool: &PgPool, organisation: OrganisationId, person: Option<PersonId>) -> sqlx::Result<Tx> {
+    let mut inner = pool.begin().await?;
+    sqlx::query("SELECT set_config('app.organisation', $1, true), set_config('app.person', $2, true)")
+        .bind(organisation.to_string())
+        .bind(person.map(|person| person.to_string()).unwrap_or_default())
+        .execute(&mut *inner)
+        .await?;
+    Ok(Tx { inner, organisation })
+}
+
+/// The code that a guard of the database raised (`BD409`), if it was one.
+pub fn guard_code(error: &sqlx::Error) -> Option<String> {
+    error.as_database_error().and_then(|e| e.code()).filter(|code| code.starts_with("BD")).map(|code| code.into_owned())
+}

@@ -2,12 +2,15 @@
 
 pub mod access;
 pub mod api_keys;
+pub mod audit;
 pub mod approvals;
 pub mod batches;
 pub mod demo;
 pub mod downloads;
 pub mod gateways;
 pub mod home;
+pub mod moment;
+pub mod passwords;
 pub mod people;
 pub mod sessions;
 pub mod uploads;

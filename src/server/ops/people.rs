@@ -1,12 +1,44 @@
 //! People and organisations, as the command line makes them.
 
+use super::{audit, passwords};
 use crate::{
-    domain::{access::Role, ids::PersonId},
-    server::{error::OpResult, state::AppState},
+    domain::{
+        access::Role,
+        error::RefusalKind,
+        ids::{OrganisationId, PersonId},
+        money::Currency,
+    },
+    server::{
+        db,
+        error::{OpError, OpResult},
+        state::AppState,
+    },
 };
 use secrecy::SecretString;
+use serde_json::json;
+use uuid::Uuid;
 
-/// Makes a person with a role in an organisation (made when missing: INR, Asia/Kolkata). The person must not exist.
+/// The id of the organisation of this name; made when missing (INR, Asia/Kolkata).
+pub async fn ensure_organisation(state: &AppState, name: &str) -> OpResult<OrganisationId> {
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > 100 {
+        return Err(OpError::refuse(RefusalKind::Invalid, "The name of an organisation has 1 to 100 characters."));
+    }
+    let mut global = state.db.global().await?;
+    let found = db::people::organisation_by_name(&mut global, name).await?;
+    global.commit().await?;
+    if let Some(found) = found {
+        return Ok(found);
+    }
+    let id = db::organisations::new_id();
+    let mut tx = state.db.web(id, None).await?;
+    db::organisations::insert(&mut tx, name, Currency::Inr, "Asia/Kolkata", state.clock.now()).await??;
+    audit::record_own(state, &mut tx, "organisation.created", Some(id.0), json!({ "name": name })).await?;
+    tx.commit().await?;
+    Ok(id)
+}
+
+/// Makes a person with a role in an organisation (made when missing). The person must not exist.
 pub async fn create(
     state: &AppState,
     organisation: &str,
@@ -14,12 +46,46 @@ pub async fn create(
     role: Role,
     password: &SecretString,
 ) -> OpResult<PersonId> {
-    let _ = (state, organisation, email, role, password);
-    todo!()
+    let email = email.trim().to_lowercase();
+    let plausible = email.split_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.is_empty());
+    if !plausible || email.chars().count() > 254 || email.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err(OpError::refuse(RefusalKind::Invalid, format!("{email:?} is not an e-mail address.")));
+    }
+    passwords::check_new(password)?;
+    let hash = passwords::hash(state, password).await?;
+    let organisation = ensure_organisation(state, organisation).await?;
+    let now = state.clock.now();
+    let person = PersonId(Uuid::now_v7());
+    let mut tx = state.db.web(organisation, None).await?;
+    if !db::people::insert(&mut tx, person, &email, &hash, now).await? {
+        return Err(OpError::refuse(
+            RefusalKind::Conflict,
+            format!("There is a person with the e-mail {email} already. Set a new password with `user reset-password`."),
+        ));
+    }
+    db::organisations::add_member(&mut tx, person, role, now).await?;
+    let detail = json!({ "email": email, "role": role.code() });
+    audit::record_own(state, &mut tx, "person.created", Some(person.0), detail).await?;
+    tx.commit().await?;
+    Ok(person)
 }
 
 /// Sets a forgotten password and ends the person's sessions.
 pub async fn reset_password(state: &AppState, email: &str, password: &SecretString) -> OpResult<()> {
-    let _ = (state, email, password);
-    todo!()
+    passwords::check_new(password)?;
+    let mut global = state.db.global().await?;
+    let person = db::people::by_email(&mut global, email.trim()).await?;
+    let Some(person) = person else {
+        return Err(OpError::refuse(RefusalKind::NotFound, format!("There is no person with the e-mail {email}.")));
+    };
+    let hash = passwords::hash(state, password).await?;
+    db::people::set_password(&mut global, person.id, &hash, state.clock.now()).await?;
+    let organisations = db::people::organisations(&mut global, person.id).await?;
+    global.commit().await?;
+    for organisation in organisations {
+        let mut tx = state.db.web(organisation, None).await?;
+        audit::record_own(state, &mut tx, "person.password_reset", Some(person.id.0), json!({ "email": person.email })).await?;
+        tx.commit().await?;
+    }
+    Ok(())
 }

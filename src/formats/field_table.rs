@@ -1,0 +1,206 @@
+//! The field tables of the specification, for the page that shows them.
+
+/// One line of a field table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// Field Name.
+    pub name: &'static str,
+    /// Mandatory or optional.
+    pub mandatory: bool,
+    /// Data Type.
+    pub kind: &'static str,
+    /// Description.
+    pub description: &'static str,
+    /// Sample Value.
+    pub sample: &'static str,
+    /// Validation Rules.
+    pub rule: &'static str,
+}
+
+impl Field {
+    /// `Mandatory` or `Optional`.
+    pub const fn presence(&self) -> &'static str {
+        if self.mandatory { "Mandatory" } else { "Optional" }
+    }
+}
+
+const fn field(
+    name: &'static str,
+    mandatory: bool,
+    kind: &'static str,
+    description: &'static str,
+    sample: &'static str,
+    rule: &'static str,
+) -> Field {
+    Field { name, mandatory, kind, description, sample, rule }
+}
+
+/// The fields of a refund template, in the order of its columns.
+pub const fn refund_fields(template: super::refunds::Template) -> &'static [Field] {
+    match template {
+        super::refunds::Template::Standard => &STANDARD,
+        super::refunds::Template::Split => &SPLIT,
+    }
+}
+
+const CUSTOM: &str = "String value, custom data field";
+
+const STANDARD: [Field; 19] = [
+    field(
+        "order_id",
+        true,
+        "String",
+        "Unique order identifier for the transaction to be refunded",
+        "ORD_123456789",
+        "Must be a valid string, cannot be empty",
+    ),
+    field(
+        "amount",
+        true,
+        "Number",
+        "Refund amount to be processed",
+        "100.50",
+        "Must be a valid numeric value, supports decimal places",
+    ),
+    field(
+        "txn_id",
+        false,
+        "String",
+        "Transaction ID for the specific transaction",
+        "TXN_987654321",
+        "String value, can be empty",
+    ),
+    field(
+        "unique_id",
+        false,
+        "String",
+        "Unique identifier for the refund request",
+        "REFUNIQUE001",
+        "String value, can be empty",
+    ),
+    field(
+        "marketplace_amount",
+        false,
+        "Number",
+        "Amount for marketplace in split settlement",
+        "75.25",
+        "Numeric value for split settlement scenarios",
+    ),
+    field(
+        "vendor1_id",
+        false,
+        "String",
+        "First vendor ID for split settlement",
+        "VENDOR_001",
+        "String value for split settlement",
+    ),
+    field(
+        "vendor1_amount",
+        false,
+        "Number",
+        "Amount for first vendor in split settlement",
+        "15.00",
+        "Numeric value for split settlement",
+    ),
+    field(
+        "vendor2_id",
+        false,
+        "String",
+        "Second vendor ID for split settlement",
+        "VENDOR_002",
+        "String value for split settlement",
+    ),
+    field(
+        "vendor2_amount",
+        false,
+        "Number",
+        "Amount for second vendor in split settlement",
+        "10.25",
+        "Numeric value for split settlement",
+    ),
+    field("udf1", false, "String", "User Defined Field 1", "CustomValue1", CUSTOM),
+    field("udf2", false, "String", "User Defined Field 2", "CustomValue2", CUSTOM),
+    field("udf3", false, "String", "User Defined Field 3", "CustomValue3", CUSTOM),
+    field("udf4", false, "String", "User Defined Field 4", "CustomValue4", CUSTOM),
+    field("udf5", false, "String", "User Defined Field 5", "CustomValue5", CUSTOM),
+    field("udf6", false, "String", "User Defined Field 6", "CustomValue6", CUSTOM),
+    field("udf7", false, "String", "User Defined Field 7", "CustomValue7", CUSTOM),
+    field("udf8", false, "String", "User Defined Field 8", "CustomValue8", CUSTOM),
+    field("udf9", false, "String", "User Defined Field 9", "CustomValue9", CUSTOM),
+    field("udf10", false, "String", "User Defined Field 10", "CustomValue10", CUSTOM),
+];
+
+const SPLIT: [Field; 9] = [
+    field(
+        "order_id",
+        true,
+        "String",
+        "Unique order identifier for the transaction to be refunded",
+        "ORDMARKETPLACE001",
+        "Must be a valid string, cannot be empty",
+    ),
+    field(
+        "amount",
+        true,
+        "Number",
+        "Total refund amount to be processed",
+        "1000.00",
+        "Must be a valid numeric value, supports decimal places",
+    ),
+    field(
+        "marketplace_amount",
+        false,
+        "Number",
+        "Amount allocated to the marketplace/platform",
+        "100.00",
+        "Numeric value, represents platform fee or commission portion",
+    ),
+    field(
+        "vendor1_id",
+        false,
+        "String",
+        "First vendor identifier in the split settlement",
+        "VENDORELECTRONICS001",
+        "String value, vendor identification code",
+    ),
+    field(
+        "vendor1_amount",
+        false,
+        "Number",
+        "Refund amount for the first vendor",
+        "600.00",
+        "Numeric value, must be positive if vendor1_id is provided",
+    ),
+    field(
+        "vendor2_id",
+        false,
+        "String",
+        "Second vendor identifier in the split settlement",
+        "VENDORSHIPPING002",
+        "String value, vendor identification code",
+    ),
+    field(
+        "vendor2_amount",
+        false,
+        "Number",
+        "Refund amount for the second vendor",
+        "300.00",
+        "Numeric value, must be positive if vendor2_id is provided",
+    ),
+    field(
+        "txn_id",
+        false,
+        "String",
+        "Transaction ID for the specific transaction",
+        "TXNSPLIT001",
+        "String value, can be empty",
+    ),
+    field(
+        "unique_id",
+        false,
+        "String",
+        "Unique identifier for the refund request",
+        "REFSPLIT001",
+        "String value, can be empty",
+    ),
+];

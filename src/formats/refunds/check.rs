@@ -1,0 +1,2 @@
+//! The rules of a row.
+pub(super) struct Checker;

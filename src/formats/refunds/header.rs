@@ -1,0 +1,1 @@
+//! Recognises the template by the header, or says what is different.

@@ -1,0 +1,65 @@
+//! Sample files, and files of chosen records in the template they came in.
+
+use super::{RefundRecord, Template};
+use crate::domain::money::{Currency, Money};
+use crate::formats::results::{put_cell, put_text};
+
+/// The sample file of a template; it passes the validator.
+pub const fn sample(template: Template) -> &'static str {
+    match template {
+        Template::Standard => concat!(
+            "order_id,amount,txn_id,unique_id,marketplace_amount,vendor1_id,vendor1_amount,vendor2_id,vendor2_amount,",
+            "udf1,udf2,udf3,udf4,udf5,udf6,udf7,udf8,udf9,udf10\n",
+            "ORD_123456789,100.50,TXN_987654321,REFUNIQUE001,75.25,VENDOR_001,15.00,VENDOR_002,10.25,CustomValue1,",
+            "CustomValue2,CustomValue3,CustomValue4,CustomValue5,CustomValue6,CustomValue7,CustomValue8,CustomValue9,",
+            "CustomValue10\n",
+        ),
+        Template::Split => concat!(
+            "order_id,amount,marketplace_amount,vendor1_id,vendor1_amount,vendor2_id,vendor2_amount,txn_id,unique_id\n",
+            "ORDMARKETPLACE001,1000.00,100.00,VENDORELECTRONICS001,600.00,VENDORSHIPPING002,300.00,TXNSPLIT001,REFSPLIT001\n",
+        ),
+    }
+}
+
+/// A file of chosen records, in the template they came in, which can be uploaded again as it is.
+pub fn failed_rows<'a>(
+    template: Template,
+    currency: Currency,
+    records: impl IntoIterator<Item = &'a RefundRecord>,
+) -> String {
+    let mut out = template.columns().join(",");
+    out.push('\n');
+    for record in records {
+        for (position, column) in template.columns().iter().enumerate() {
+            if position > 0 {
+                out.push(',');
+            }
+            put_column(&mut out, column, record, currency);
+        }
+        out.push('\n');
+    }
+    out
+}
+
+fn put_column(out: &mut String, column: &str, record: &RefundRecord, currency: Currency) {
+    let amount = |minor: i64| Money::new(minor, currency).bare();
+    let vendor = |index: usize| record.split.as_ref().and_then(|split| split.vendors.get(index));
+    match column {
+        "order_id" => put_text(out, &record.order_id),
+        "amount" => put_cell(out, &amount(record.amount_minor)),
+        "txn_id" => put_text(out, record.txn_id.as_deref().unwrap_or("")),
+        "unique_id" => put_text(out, record.unique_id.as_deref().unwrap_or("")),
+        "marketplace_amount" => {
+            let part = record.split.as_ref().and_then(|split| split.marketplace);
+            put_cell(out, &part.map(amount).unwrap_or_default());
+        }
+        "vendor1_id" => put_text(out, vendor(0).map_or("", |(id, _)| id)),
+        "vendor1_amount" => put_cell(out, &vendor(0).map(|(_, minor)| amount(*minor)).unwrap_or_default()),
+        "vendor2_id" => put_text(out, vendor(1).map_or("", |(id, _)| id)),
+        "vendor2_amount" => put_cell(out, &vendor(1).map(|(_, minor)| amount(*minor)).unwrap_or_default()),
+        _ => {
+            let number = column.strip_prefix("udf").and_then(|number| number.parse::<usize>().ok()).unwrap_or(0);
+            put_text(out, number.checked_sub(1).and_then(|index| record.udf.get(index)).map_or("", String::as_str));
+        }
+    }
+}

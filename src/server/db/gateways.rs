@@ -1,0 +1,118 @@
+//! Connections to gateways.
+
+use super::Tx;
+use crate::domain::ids::GatewayId;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// A connection as stored.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct GatewayRow {
+    /// Which.
+    pub id: Uuid,
+    /// `juspay`.
+    pub connector: String,
+    /// Where it answers.
+    pub base_url: String,
+    /// The merchant's id there.
+    pub merchant_id: String,
+    /// Credentials, sealed for `id`.
+    pub sealed_key: Vec<u8>,
+    /// `K`, `Q` or `N`.
+    pub class: String,
+    /// How long it remembers keys, seconds (class K).
+    pub key_window_seconds: Option<i64>,
+    /// Whether orders are read before their first refund of a batch.
+    pub preflight: bool,
+    /// Requests on the wire; none means the operator's default.
+    pub concurrency: Option<i32>,
+    /// Whether it moves no real money.
+    pub sandbox: bool,
+    /// Whether anything is sent to it.
+    pub sending: bool,
+    /// Since when not.
+    pub stopped_at: Option<OffsetDateTime>,
+    /// Why not.
+    pub stopped_reason: Option<String>,
+    /// When address or key changed last.
+    pub updated_at: OffsetDateTime,
+}
+
+macro_rules! columns {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, connector, base_url, merchant_id, sealed_key, class::text AS class,
+                    extract(epoch FROM key_window)::bigint AS key_window_seconds, preflight, concurrency, sandbox, sending,
+                    stopped_at, stopped_reason, updated_at
+               FROM gateway WHERE organisation_id = $1 ",
+            $rest
+        )
+    };
+}
+
+/// One connection.
+pub async fn load(tx: &mut Tx, gateway: GatewayId) -> sqlx::Result<Option<GatewayRow>> {
+    let id = tx.organisation();
+    sqlx::query_as(columns!("AND id = $2")).bind(id.0).bind(gateway.0).fetch_optional(tx.conn()).await
+}
+
+/// The connection that new batches use: the newest.
+pub async fn current(tx: &mut Tx) -> sqlx::Result<Option<GatewayRow>> {
+    let id = tx.organisation();
+    sqlx::query_as(columns!("ORDER BY created_at DESC, id DESC LIMIT 1")).bind(id.0).fetch_optional(tx.conn()).await
+}
+
+/// What is written when a connection is added or replaced.
+#[derive(Debug)]
+pub struct GatewayInput<'a> {
+    /// `juspay`.
+    pub connector: &'a str,
+    /// Where it answers.
+    pub base_url: &'a str,
+    /// The merchant's id there.
+    pub merchant_id: &'a str,
+    /// Credentials, sealed for the id.
+    pub sealed_key: &'a [u8],
+    /// `K`, `Q` or `N`.
+    pub class: &'a str,
+    /// Seconds, class K.
+    pub key_window_seconds: Option<f64>,
+    /// Whether it moves no real money.
+    pub sandbox: bool,
+}
+
+/// The id of the connection of a connector, if there is one.
+pub async fn id_of(tx: &mut Tx, connector: &str) -> sqlx::Result<Option<GatewayId>> {
+    let id = tx.organisation();
+    sqlx::query_as::<_, (Uuid,)>("SELECT id FROM gateway WHERE organisation_id = $1 AND connector = $2")
+        .bind(id.0)
+        .bind(connector)
+        .fetch_optional(tx.conn())
+        .await
+        .map(|row| row.map(|(id,)| GatewayId(id)))
+}
+
+/// Adds a connection, or replaces address and credentials of the one with this id and lets it send again.
+pub async fn put(tx: &mut Tx, gateway: GatewayId, input: &GatewayInput<'_>, now: OffsetDateTime) -> sqlx::Result<()> {
+    let id = tx.organisation();
+    sqlx::query(
+        "INSERT INTO gateway (organisation_id, id, connector, base_url, merchant_id, sealed_key, class, key_window, sandbox, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7::\"char\", make_interval(secs => $8), $9, $10, $10)
+         ON CONFLICT (organisation_id, id) DO UPDATE SET base_url = excluded.base_url, merchant_id = excluded.merchant_id,
+           sealed_key = excluded.sealed_key, class = excluded.class, key_window = excluded.key_window, sandbox = excluded.sandbox,
+           updated_at = excluded.updated_at, sending = true, stopped_at = NULL, stopped_reason = NULL",
+    )
+    .bind(id.0)
+    .bind(gateway.0)
+    .bind(input.connector)
+    .bind(input.base_url)
+    .bind(input.merchant_id)
+    .bind(input.sealed_key)
+    .bind(input.class)
+    .bind(input.key_window_seconds)
+    .bind(input.sandbox)
+    .bind(now)
+    .execute(tx.conn())
+    .await
+    .map(|_| ())
+}

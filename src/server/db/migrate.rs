@@ -1,0 +1,55 @@
+//! Roles, schema and migrations. Roles belong to the cluster: they are made once, under an advisory lock, before any migration.
+
+use super::{GlobalTx, StartError};
+use sqlx::{ConnectOptions, Connection, Executor, migrate::Migrator, postgres::PgConnectOptions};
+
+static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
+
+const ROLES: &str = "
+DO $$ DECLARE r text; BEGIN
+  PERFORM pg_advisory_xact_lock(hashtext('batchdesk roles'));
+  FOREACH r IN ARRAY ARRAY['batchdesk_owner','batchdesk_web','batchdesk_worker','batchdesk_scheduler'] LOOP
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = r) THEN
+      EXECUTE format('CREATE ROLE %I NOLOGIN NOBYPASSRLS', r);
+    END IF;
+    IF NOT pg_has_role(current_user, r, 'MEMBER') THEN EXECUTE format('GRANT %I TO CURRENT_USER', r); END IF;
+  END LOOP;
+  IF NOT pg_has_role('batchdesk_owner', 'batchdesk_scheduler', 'MEMBER') THEN
+    GRANT batchdesk_scheduler TO batchdesk_owner;
+  END IF;
+  IF NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'desk') THEN
+    CREATE SCHEMA desk AUTHORIZATION batchdesk_owner;
+  END IF;
+  GRANT USAGE ON SCHEMA desk TO batchdesk_web, batchdesk_worker, batchdesk_scheduler;
+END $$";
+
+/// Makes roles and schema where they are missing and applies every migration that is not applied yet.
+pub async fn run(options: &PgConnectOptions) -> Result<(), StartError> {
+    let failed = |error: &dyn std::fmt::Display| StartError::Migration(error.to_string());
+    let mut connection = options.clone().connect().await.map_err(StartError::Unreachable)?;
+    connection.execute(ROLES).await.map_err(|error| failed(&error))?;
+    connection
+        .execute("SET ROLE batchdesk_owner; SET search_path = desk")
+        .await
+        .map_err(|error| failed(&error))?;
+    MIGRATOR.run(&mut connection).await.map_err(|error| failed(&error))?;
+    connection
+        .execute("GRANT SELECT ON _sqlx_migrations TO batchdesk_web, batchdesk_worker")
+        .await
+        .map_err(|error| failed(&error))?;
+    connection.close().await.map_err(StartError::Unreachable)
+}
+
+/// Whether every migration of this binary is applied, and none failed half way.
+pub async fn is_current(tx: &mut GlobalTx) -> sqlx::Result<bool> {
+    let (applied,): (i64,) = match sqlx::query_as("SELECT coalesce(max(version) FILTER (WHERE success), 0) FROM _sqlx_migrations")
+        .fetch_one(tx.conn())
+        .await
+    {
+        Ok(row) => row,
+        // 42P01: there is no such table yet; 3F000: no such schema
+        Err(sqlx::Error::Database(error)) if matches!(error.code().as_deref(), Some("42P01" | "3F000")) => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    Ok(MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0) <= applied)
+}

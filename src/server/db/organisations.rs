@@ -1,0 +1,239 @@
+//! Organisations, roles, members, API keys and the maker-checker rule.
+
+use super::Tx;
+use crate::domain::{
+    access::{Module, Permissions, Right, Role},
+    batch::Operation,
+    error::Refusal,
+    ids::{OrganisationId, PersonId},
+    money::Currency,
+    view::OrganisationRef,
+};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// An organisation with its settings.
+#[derive(Clone, Debug)]
+pub struct OrganisationRow {
+    /// What others see.
+    pub reference: OrganisationRef,
+    /// Data rows of a file, at most.
+    pub row_limit: u32,
+    /// Days until a waiting batch expires.
+    pub approval_days: u32,
+    /// Whether anything is sent at all.
+    pub sending: bool,
+    /// Why not.
+    pub stopped_reason: Option<String>,
+}
+
+/// The organisation of this transaction.
+pub async fn load(tx: &mut Tx) -> sqlx::Result<Option<OrganisationRow>> {
+    let id = tx.organisation();
+    let row = sqlx::query_as::<_, (String, String, String, i32, i32, bool, Option<String>)>(
+        "SELECT name, currency, zone, row_limit, approval_days, sending, stopped_reason FROM organisation WHERE id = $1",
+    )
+    .bind(id.0)
+    .fetch_optional(tx.conn())
+    .await?;
+    row.map(|(name, currency, zone, row_limit, approval_days, sending, stopped_reason)| {
+        let currency = currency.parse::<Currency>().map_err(|e| sqlx::Error::Decode(Box::new(e)))?;
+        Ok(OrganisationRow {
+            reference: OrganisationRef { id, name, currency, zone },
+            row_limit: u32::try_from(row_limit).unwrap_or(0),
+            approval_days: u32::try_from(approval_days).unwrap_or(0),
+            sending,
+            stopped_reason,
+        })
+    })
+    .transpose()
+}
+
+/// Makes the organisation of this transaction with its built-in roles. `Err` as a refusal when the name is taken.
+pub async fn insert(
+    tx: &mut Tx,
+    name: &str,
+    currency: Currency,
+    zone: &str,
+    now: OffsetDateTime,
+) -> sqlx::Result<Result<(), Refusal>> {
+    let id = tx.organisation();
+    sqlx::query("INSERT INTO organisation (id, name, currency, zone, created_at) VALUES ($1, $2, $3, $4, $5)")
+        .bind(id.0)
+        .bind(name)
+        .bind(currency.code())
+        .bind(zone)
+        .bind(now)
+        .execute(tx.conn())
+        .await?;
+    let named = sqlx::query("INSERT INTO organisation_name (name, organisation_id) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+        .bind(name)
+        .bind(id.0)
+        .execute(tx.conn())
+        .await?;
+    if named.rows_affected() == 0 {
+        return Ok(Err(Refusal::new(
+            crate::domain::error::RefusalKind::Conflict,
+            format!("There is an organisation named {name} already."),
+        )));
+    }
+    for role in Role::ALL {
+        let role_id = Uuid::now_v7();
+        sqlx::query("INSERT INTO role (organisation_id, id, code) VALUES ($1, $2, $3)")
+            .bind(id.0)
+            .bind(role_id)
+            .bind(role.code())
+            .execute(tx.conn())
+            .await?;
+        for (module, right) in role.permissions().0 {
+            sqlx::query(r#"INSERT INTO role_permission (organisation_id, role_id, module, "right") VALUES ($1, $2, $3, $4)"#)
+                .bind(id.0)
+                .bind(role_id)
+                .bind(module.code())
+                .bind(right.code())
+                .execute(tx.conn())
+                .await?;
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// Gives a person a role.
+pub async fn add_member(tx: &mut Tx, person: PersonId, role: Role, now: OffsetDateTime) -> sqlx::Result<()> {
+    let id = tx.organisation();
+    sqlx::query(
+        "INSERT INTO membership (organisation_id, person_id, role_id, created_at)
+         SELECT $1, $2, r.id, $4 FROM role r WHERE r.organisation_id = $1 AND r.code = $3 ON CONFLICT DO NOTHING",
+    )
+    .bind(id.0)
+    .bind(person.0)
+    .bind(role.code())
+    .bind(now)
+    .execute(tx.conn())
+    .await?;
+    sqlx::query("INSERT INTO person_organisation (person_id, organisation_id) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+        .bind(person.0)
+        .bind(id.0)
+        .execute(tx.conn())
+        .await
+        .map(|_| ())
+}
+
+fn permissions(rows: Vec<(String, String)>) -> Permissions {
+    Permissions(
+        rows.into_iter()
+            .filter_map(|(module, right)| Some((Module::from_code(&module)?, Right::from_code(&right)?)))
+            .collect(),
+    )
+}
+
+/// The rights of a member; none when the person is not a member.
+pub async fn member_permissions(tx: &mut Tx, person: PersonId) -> sqlx::Result<Option<Permissions>> {
+    let id = tx.organisation();
+    let rows = sqlx::query_as::<_, (String, String)>(
+        r#"SELECT p.module, p."right" FROM membership m
+             JOIN role_permission p ON p.organisation_id = m.organisation_id AND p.role_id = m.role_id
+            WHERE m.organisation_id = $1 AND m.person_id = $2"#,
+    )
+    .bind(id.0)
+    .bind(person.0)
+    .fetch_all(tx.conn())
+    .await?;
+    Ok((!rows.is_empty()).then(|| permissions(rows)))
+}
+
+/// E-mails of the members with a right on a module, but for one person.
+pub async fn members_with(tx: &mut Tx, module: Module, right: Right, but: PersonId) -> sqlx::Result<Vec<String>> {
+    let id = tx.organisation();
+    sqlx::query_as::<_, (String,)>(
+        r#"SELECT DISTINCT x.email FROM membership m
+             JOIN role_permission p ON p.organisation_id = m.organisation_id AND p.role_id = m.role_id
+             JOIN person x ON x.id = m.person_id
+            WHERE m.organisation_id = $1 AND p.module = $2 AND p."right" = $3 AND x.id <> $4 ORDER BY x.email"#,
+    )
+    .bind(id.0)
+    .bind(module.code())
+    .bind(right.code())
+    .bind(but.0)
+    .fetch_all(tx.conn())
+    .await
+    .map(|rows| rows.into_iter().map(|(email,)| email).collect())
+}
+
+/// Name and rights of an API key that has not been revoked.
+pub async fn api_key(tx: &mut Tx, key: Uuid) -> sqlx::Result<Option<(String, Permissions)>> {
+    let id = tx.organisation();
+    let rows = sqlx::query_as::<_, (String, String, String)>(
+        r#"SELECT k.name, p.module, p."right" FROM api_key k
+             JOIN role_permission p ON p.organisation_id = k.organisation_id AND p.role_id = k.role_id
+            WHERE k.organisation_id = $1 AND k.id = $2 AND k.revoked_at IS NULL"#,
+    )
+    .bind(id.0)
+    .bind(key)
+    .fetch_all(tx.conn())
+    .await?;
+    let name = rows.first().map(|(name, _, _)| name.clone());
+    Ok(name.map(|name| (name, permissions(rows.into_iter().map(|(_, module, right)| (module, right)).collect()))))
+}
+
+/// Adds an API key with the rights of a role.
+pub async fn add_api_key(
+    tx: &mut Tx,
+    key: Uuid,
+    name: &str,
+    role: Role,
+    key_sha256: &[u8],
+    now: OffsetDateTime,
+) -> sqlx::Result<()> {
+    let id = tx.organisation();
+    sqlx::query(
+        "INSERT INTO api_key (organisation_id, id, name, role_id, created_at)
+         SELECT $1, $2, $3, r.id, $5 FROM role r WHERE r.organisation_id = $1 AND r.code = $4",
+    )
+    .bind(id.0)
+    .bind(key)
+    .bind(name)
+    .bind(role.code())
+    .bind(now)
+    .execute(tx.conn())
+    .await?;
+    sqlx::query("INSERT INTO api_key_organisation (key_sha256, organisation_id, api_key_id) VALUES ($1, $2, $3)")
+        .bind(key_sha256)
+        .bind(id.0)
+        .bind(key)
+        .execute(tx.conn())
+        .await
+        .map(|_| ())
+}
+
+/// Whether a decision is needed for an operation; without a setting, it is.
+pub async fn approval_needed(tx: &mut Tx, operation: Operation) -> sqlx::Result<bool> {
+    let id = tx.organisation();
+    sqlx::query_as::<_, (bool,)>("SELECT needed FROM approval_rule WHERE organisation_id = $1 AND operation = $2")
+        .bind(id.0)
+        .bind(operation.code())
+        .fetch_optional(tx.conn())
+        .await
+        .map(|row| row.is_none_or(|(needed,)| needed))
+}
+
+/// Sets whether a decision is needed for an operation.
+pub async fn set_approval_needed(tx: &mut Tx, operation: Operation, needed: bool) -> sqlx::Result<()> {
+    let id = tx.organisation();
+    sqlx::query(
+        "INSERT INTO approval_rule AS r (organisation_id, operation, needed) VALUES ($1, $2, $3)
+         ON CONFLICT (organisation_id, operation) DO UPDATE SET needed = excluded.needed, version = r.version + 1
+          WHERE r.needed <> excluded.needed",
+    )
+    .bind(id.0)
+    .bind(operation.code())
+    .bind(needed)
+    .execute(tx.conn())
+    .await
+    .map(|_| ())
+}
+
+/// An id for a new organisation.
+pub fn new_id() -> OrganisationId {
+    OrganisationId(Uuid::now_v7())
+}

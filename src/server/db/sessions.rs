@@ -1,0 +1,122 @@
+//! Sessions and the throttle of signing in. Global tables, reached by key only.
+
+use super::GlobalTx;
+use time::OffsetDateTime;
+
+/// A session as stored. The id itself is only in the browser.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct SessionRow {
+    /// JSON.
+    pub data: String,
+    /// The absolute limit counts from here.
+    pub created_at: OffsetDateTime,
+    /// The idle limit counts from here.
+    pub last_seen_at: OffsetDateTime,
+    /// When it can be deleted.
+    pub expires_at: OffsetDateTime,
+}
+
+/// The session with this hash.
+pub async fn load(tx: &mut GlobalTx, id_sha256: &[u8]) -> sqlx::Result<Option<SessionRow>> {
+    sqlx::query_as("SELECT data, created_at, last_seen_at, expires_at FROM session WHERE id_sha256 = $1")
+        .bind(id_sha256)
+        .fetch_optional(tx.conn())
+        .await
+}
+
+/// Inserts or replaces a session; `created_at` of an existing one stays.
+pub async fn save(tx: &mut GlobalTx, id_sha256: &[u8], row: &SessionRow) -> sqlx::Result<()> {
+    sqlx::query(
+        "INSERT INTO session (id_sha256, data, created_at, last_seen_at, expires_at) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (id_sha256) DO UPDATE SET data = excluded.data, last_seen_at = excluded.last_seen_at, expires_at = excluded.expires_at",
+    )
+    .bind(id_sha256)
+    .bind(&row.data)
+    .bind(row.created_at)
+    .bind(row.last_seen_at)
+    .bind(row.expires_at)
+    .execute(tx.conn())
+    .await
+    .map(|_| ())
+}
+
+/// Inserts a new session; false when the id is taken.
+pub async fn create(tx: &mut GlobalTx, id_sha256: &[u8], row: &SessionRow) -> sqlx::Result<bool> {
+    sqlx::query(
+        "INSERT INTO session (id_sha256, data, created_at, last_seen_at, expires_at) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(id_sha256)
+    .bind(&row.data)
+    .bind(row.created_at)
+    .bind(row.last_seen_at)
+    .bind(row.expires_at)
+    .execute(tx.conn())
+    .await
+    .map(|done| done.rows_affected() == 1)
+}
+
+/// Moves the idle limit.
+pub async fn touch(tx: &mut GlobalTx, id_sha256: &[u8], now: OffsetDateTime) -> sqlx::Result<()> {
+    sqlx::query("UPDATE session SET last_seen_at = $2 WHERE id_sha256 = $1")
+        .bind(id_sha256)
+        .bind(now)
+        .execute(tx.conn())
+        .await
+        .map(|_| ())
+}
+
+/// Ends a session.
+pub async fn delete(tx: &mut GlobalTx, id_sha256: &[u8]) -> sqlx::Result<()> {
+    sqlx::query("DELETE FROM session WHERE id_sha256 = $1").bind(id_sha256).execute(tx.conn()).await.map(|_| ())
+}
+
+/// Deletes what has expired.
+pub async fn delete_expired(tx: &mut GlobalTx, now: OffsetDateTime) -> sqlx::Result<u64> {
+    sqlx::query("DELETE FROM session WHERE expires_at < $1")
+        .bind(now)
+        .execute(tx.conn())
+        .await
+        .map(|done| done.rows_affected())
+}
+
+/// When the key is open again, if it is locked.
+pub async fn locked_until(tx: &mut GlobalTx, key: &str, now: OffsetDateTime) -> sqlx::Result<Option<OffsetDateTime>> {
+    sqlx::query_as::<_, (OffsetDateTime,)>("SELECT locked_until FROM sign_in_throttle WHERE key = $1 AND locked_until > $2")
+        .bind(key)
+        .bind(now)
+        .fetch_optional(tx.conn())
+        .await
+        .map(|row| row.map(|(until,)| until))
+}
+
+/// Counts one more failure within the window that began at most `window` ago, and locks for `lock` from `allowed` failures on.
+pub async fn count_failure(
+    tx: &mut GlobalTx,
+    key: &str,
+    now: OffsetDateTime,
+    window: time::Duration,
+    allowed: i32,
+    lock: time::Duration,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "INSERT INTO sign_in_throttle AS t (key, failures, since) VALUES ($1, 1, $2)
+         ON CONFLICT (key) DO UPDATE SET
+           failures = CASE WHEN t.since < $3 THEN 1 ELSE t.failures + 1 END,
+           since = CASE WHEN t.since < $3 THEN $2 ELSE t.since END,
+           locked_until = CASE WHEN t.since >= $3 AND t.failures + 1 >= $4 THEN $5 ELSE t.locked_until END",
+    )
+    .bind(key)
+    .bind(now)
+    .bind(now - window)
+    .bind(allowed)
+    .bind(now + lock)
+    .execute(tx.conn())
+    .await
+    .map(|_| ())
+}
+
+/// Forgets the failures of a key.
+pub async fn forget_failures(tx: &mut GlobalTx, key: &str) -> sqlx::Result<()> {
+    sqlx::query("DELETE FROM sign_in_throttle WHERE key = $1").bind(key).execute(tx.conn()).await.map(|_| ())
+}

@@ -1,0 +1,57 @@
+//! Times as people read them: formatted here, in the organisation's zone, because the browser has no zone database.
+
+use crate::domain::view::Moment;
+use jiff::{Timestamp, tz::TimeZone};
+use time::OffsetDateTime;
+
+/// The zone of an IANA name; UTC when it is unknown.
+pub fn zone(name: &str) -> TimeZone {
+    TimeZone::get(name).unwrap_or(TimeZone::UTC)
+}
+
+/// `at` in UTC and in `zone`.
+pub fn moment(at: OffsetDateTime, zone: &TimeZone) -> Moment {
+    let local = zoned(at, zone);
+    Moment {
+        utc: utc(at),
+        text: local.strftime("%-d %b %Y, %H:%M:%S %Z").to_string(),
+        date: local.strftime("%-d %b %Y").to_string(),
+        time: local.strftime("%H:%M:%S").to_string(),
+    }
+}
+
+/// RFC 3339 in UTC, whole seconds.
+pub fn utc(at: OffsetDateTime) -> String {
+    zoned(at, &TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// RFC 3339 with the offset of the zone, as exports have it: `2026-11-20T18:13:00+05:30`.
+pub fn with_offset(at: OffsetDateTime, zone: &TimeZone) -> String {
+    zoned(at, zone).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+}
+
+/// Midnight that began the day of `at` in the zone.
+pub fn day_start(at: OffsetDateTime, zone: &TimeZone) -> OffsetDateTime {
+    let start = zoned(at, zone).start_of_day().map(|day| day.timestamp().as_second());
+    start.ok().and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok()).unwrap_or(at)
+}
+
+fn zoned(at: OffsetDateTime, zone: &TimeZone) -> jiff::Zoned {
+    Timestamp::from_second(at.unix_timestamp()).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(zone.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::datetime;
+
+    #[test]
+    fn a_moment_is_shown_in_the_zone_of_the_organisation() {
+        let at = datetime!(2026-11-20 12:43:00 UTC);
+        let shown = moment(at, &zone("Asia/Kolkata"));
+        assert_eq!(shown.utc, "2026-11-20T12:43:00Z");
+        assert_eq!(shown.text, "20 Nov 2026, 18:13:00 IST");
+        assert_eq!(with_offset(at, &zone("Asia/Kolkata")), "2026-11-20T18:13:00+05:30");
+        assert_eq!(day_start(at, &zone("Asia/Kolkata")), datetime!(2026-11-19 18:30:00 UTC));
+    }
+}
