@@ -121,7 +121,7 @@ fn More(
     let failed_rows = below(&snapshot, "failed_rows.csv");
     let post = {
         let snapshot = snapshot.clone();
-        move |rest: &'static str, icon: IconName, words: &'static str| {
+        move |rest: &'static str, icon: &'static str, words: &'static str| {
             view! {
                 <form method="post" action=below(&snapshot, rest)>
                     <button type="submit"><Icon name=icon/>{words}</button>
