@@ -157,7 +157,7 @@ async fn start(options: &Options, life: &Lifecycle) -> Result<Running, Failure> 
     }
 
     if let Some(listener) = listener {
-        life.spawn("live listener", live::listen::run(state.clone(), life.soft.clone()));
+        life.spawn("live listener", live::listen(state.clone(), life.soft.clone()));
         life.spawn("web part", accept::serve(listener, http::router(state.clone()), life.soft.clone()));
     }
     if options.worker {
