@@ -1,1 +1,2 @@
 //! Tests that need the inside.
+mod tidy;
