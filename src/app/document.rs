@@ -2,7 +2,7 @@
 
 use super::{App, ErrorPage, NoHydration};
 use crate::domain::view::{PageContext, Theme};
-use leptos::{nonce::use_nonce, prelude::*};
+use leptos::prelude::*;
 use leptos_meta::MetaTags;
 
 /// Addresses of what the browser loads.
@@ -61,7 +61,7 @@ fn HydrationScripts() -> impl IntoView {
         let script = format!(
             "import init,{{hydrate}} from {js:?};await init({{module_or_path:{wasm:?}}});hydrate();"
         );
-        let nonce = use_nonce();
+        let nonce = leptos::nonce::use_nonce();
         view! {
             <link rel="modulepreload" href=js />
             <link rel="preload" href=wasm r#as="fetch" type="application/wasm" crossorigin="anonymous" />
@@ -69,10 +69,6 @@ fn HydrationScripts() -> impl IntoView {
                 {script}
             </script>
         }
-    }
-    #[cfg(not(feature = "ssr"))]
-    {
-        let _ = use_nonce;
     }
 }
 

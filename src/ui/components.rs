@@ -3,18 +3,19 @@
 //! Rules of the look: one primary button a page; colour is status and comes from `data-tone`; lengths that come from
 //! data are SVG attributes, because the content security policy allows no inline style.
 
-mod banner;
-mod button;
-mod copy;
-mod field;
-mod figures;
-mod icon;
-mod lists;
-mod menu;
-mod search;
-mod sheet;
-mod stamp;
-mod strip;
+// Public, because a component is more than the function that the `pub use` below names.
+pub mod banner;
+pub mod button;
+pub mod copy;
+pub mod field;
+pub mod figures;
+pub mod icon;
+pub mod lists;
+pub mod menu;
+pub mod search;
+pub mod sheet;
+pub mod stamp;
+pub mod strip;
 
 pub use banner::{Banner, EmptyState, ErrorSummary, LoadFailed};
 pub use button::{Button, Kind, LinkButton, Size};

@@ -1,7 +1,7 @@
 //! The frame of every signed-in page: navigation, top bar, main column.
 
-mod bar;
-mod nav;
+pub mod bar;
+pub mod nav;
 
 use crate::ui::{
     components::Banner,

@@ -36,7 +36,7 @@ fn trail(path: &str) -> Vec<(String, Option<String>)> {
 
 /// The top bar.
 #[component]
-pub(super) fn Bar(
+pub fn Bar(
     /// What the page knows.
     context: PageContext,
     /// What the page shows in it.

@@ -50,7 +50,7 @@ fn Entry(
 }
 
 /// Two letters that stand for a name: of its first two words, or its first two.
-pub(super) fn initials(name: &str) -> String {
+fn initials(name: &str) -> String {
     let words: Vec<&str> = name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
     let letters: String = match words.as_slice() {
         [first, second, ..] => first.chars().take(1).chain(second.chars().take(1)).collect(),
@@ -62,7 +62,7 @@ pub(super) fn initials(name: &str) -> String {
 
 /// The navigation.
 #[component]
-pub(super) fn Nav(
+pub fn Nav(
     /// Who is signed in.
     viewer: Viewer,
 ) -> impl IntoView {
