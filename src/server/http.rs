@@ -18,6 +18,7 @@ mod routes;
 mod security;
 mod session;
 mod sign_in;
+pub mod site;
 mod upload;
 mod visit;
 
