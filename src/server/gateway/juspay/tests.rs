@@ -175,7 +175,7 @@ async fn each_fault_has_its_class_and_is_resolved_by_asking() {
 #[tokio::test]
 async fn a_reply_that_does_not_come_in_time_is_in_doubt() {
     let simulator = Simulator::with(tempfile::tempdir().unwrap(), |args| args.hang_ms = 60_000).await;
-    let gateway = connect(&Connection { timeout: Duration::from_millis(300), ..connection(&simulator.url) }).unwrap();
+    let gateway = connect(&Connection { timeout: Duration::from_secs(1), ..connection(&simulator.url) }).unwrap();
     for order_id in ["ORD_T_BEFORE_1", "ORD_T_AFTER_1", "ORD_SLOW_1"] {
         let reply = gateway.refund(&request(order_id, "REF1")).await;
         assert_eq!((reply.class, reply.code.as_deref()), (ReplyClass::Unknown, Some("timeout")), "{reply:?}");
