@@ -2,4 +2,5 @@
 
 mod approvals;
 mod support;
+mod tidy;
 mod uploads;
