@@ -58,9 +58,7 @@ fn HydrationScripts() -> impl IntoView {
     #[cfg(feature = "ssr")]
     {
         let Assets { js, wasm, .. } = assets();
-        let script = format!(
-            "import init,{{hydrate}} from {js:?};await init({{module_or_path:{wasm:?}}});hydrate();"
-        );
+        let script = format!("import init,{{hydrate}} from {js:?};await init({{module_or_path:{wasm:?}}});hydrate();");
         let nonce = leptos::nonce::use_nonce();
         view! {
             <link rel="modulepreload" href=js />

@@ -36,8 +36,7 @@ pub fn SignInPage() -> impl IntoView {
     };
     let problem = flash.error.clone();
     let address = if flash.field.as_deref() == Some("password") { "#password" } else { "#email" };
-    let problems: Vec<(String, String)> =
-        problem.clone().into_iter().map(|text| (address.to_owned(), text)).collect();
+    let problems: Vec<(String, String)> = problem.clone().into_iter().map(|text| (address.to_owned(), text)).collect();
     let failed = problem.is_some();
     let email_known = !email.is_empty();
     view! {
