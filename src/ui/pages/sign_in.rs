@@ -88,7 +88,7 @@ pub fn SignInPage() -> impl IntoView {
                                 <form class="sheet-body" method="post" action="/login" aria-labelledby="demo">
                                     <h2 id="demo">"This is the demo: no money moves"</h2>
                                     <p class="small soft">
-                                        "Choose a person and you are in. The password of all is "
+                                        "Choose a person. The password of all is "
                                         <code>{DEMO_PASSWORD}</code> "."
                                     </p>
                                     <input type="hidden" name="password" value=DEMO_PASSWORD />

@@ -123,7 +123,7 @@ fn OperationList(
             <AreaTabs operation=operation />
             <Toolbar operation=operation query=query />
             // Always there, so that what appears in it is spoken.
-            <div role="status">
+            <div class="report" role="status">
                 {move || report.get().map(|(tone, text)| view! { <Banner tone=tone>{text}</Banner> })}
             </div>
             <Transition fallback=|| ()>
