@@ -1,0 +1,30 @@
+# Thin on purpose: the work is in .dev/. `make run` and `make test` install what is missing first.
+.PHONY: help run test dev check site bench bench-validate
+
+help:
+	@echo "make run     install what is missing, build, start the demo at http://127.0.0.1:3000"
+	@echo "make test    install what is missing, then every check and test"
+	@echo "make dev     the demo, built and started again at every change"
+	@echo "make check   format, lints, unit tests"
+	@echo "make bench   every benchmark; make bench-NAME for one of: validate"
+
+run:
+	@.dev/run
+
+test:
+	@.dev/test
+
+dev:
+	@.dev/dev
+
+check:
+	@.dev/check
+
+site:
+	@.dev/install rust wasm bindgen
+	@.dev/build-site
+
+bench: bench-validate
+
+bench-validate:
+	@.dev/bench-validate
