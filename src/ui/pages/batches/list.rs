@@ -1,12 +1,16 @@
 //! The list of batches of one operation: Batch Refunds.
 
+pub mod news;
 pub mod sort;
 pub mod table;
 pub mod toolbar;
 
 use super::AreaTabs;
 use crate::{
-    api::batches::{list_batches, sync_batch},
+    api::{
+        ApiError,
+        batches::{list_batches, sync_batch},
+    },
     domain::{
         access::Right,
         batch::{BatchStatus, Operation},
@@ -17,6 +21,7 @@ use crate::{
     ui::{
         components::{Banner, Chip, Chips, EmptyState, Kind, LinkButton, LoadFailed},
         hooks::{
+            live::use_live_list,
             page::page_context,
             url::{batch_query, here},
         },
@@ -24,6 +29,7 @@ use crate::{
 };
 use leptos::prelude::*;
 use leptos_meta::Title;
+use news::{NewBatches, News};
 use std::collections::BTreeMap;
 use table::BatchTable;
 use toolbar::Toolbar;
@@ -53,6 +59,12 @@ const REFUNDS: Words = Words {
     first_use_text: "Upload a CSV file and each row becomes one refund, checked before anything is sent.",
 };
 
+/// What the list was asked by, and what came.
+type Answer = (BatchQuery, Result<BatchList, ApiError>);
+
+/// The newest numbers of batches, as they come.
+type Live = BTreeMap<BatchId, BatchSnapshot>;
+
 /// What the last "Sync with Gateway" of this page came to: the tone and the words.
 type Report = Option<(&'static str, String)>;
 
@@ -67,11 +79,8 @@ pub struct SyncAct {
 /// The page.
 #[component]
 pub fn BatchListPage() -> impl IntoView {
-    view! { <OperationList operation=Operation::Refund words=REFUNDS live=no_live() /> }
-}
-
-fn no_live() -> Signal<BTreeMap<BatchId, BatchSnapshot>> {
-    Signal::stored(BTreeMap::new())
+    let live = use_live_list(Operation::Refund).snapshots;
+    view! { <OperationList operation=Operation::Refund words=REFUNDS live=live.into() /> }
 }
 
 /// The list of one operation.
@@ -82,7 +91,7 @@ fn OperationList(
     /// How its page is worded.
     words: Words,
     /// The newest numbers of batches, as they come.
-    live: Signal<BTreeMap<BatchId, BatchSnapshot>>,
+    live: Signal<Live>,
 ) -> impl IntoView {
     let query = batch_query();
     let list = Resource::new(
@@ -92,6 +101,7 @@ fn OperationList(
             (query, answer)
         },
     );
+    let news = News::watch(live, list);
     let report = RwSignal::new(Report::None);
     let sync = sync_act(operation, report, Callback::new(move |()| list.refetch()));
     let context = page_context();
@@ -126,10 +136,12 @@ fn OperationList(
             <div class="report" role="status">
                 {move || report.get().map(|(tone, text)| view! { <Banner tone=tone>{text}</Banner> })}
             </div>
+            <NewBatches news=news />
             <Transition fallback=|| ()>
                 {move || Suspend::new(async move {
                     match list.await {
                         (query, Ok(list)) => {
+                            news.show(&query, &list.page);
                             view! { <Loaded operation=operation words=words query=query list=list live=live sync=sync /> }
                                 .into_any()
                         }
@@ -177,7 +189,7 @@ fn Loaded(
     words: Words,
     query: BatchQuery,
     list: BatchList,
-    live: Signal<BTreeMap<BatchId, BatchSnapshot>>,
+    live: Signal<Live>,
     sync: SyncAct,
 ) -> impl IntoView {
     let address = move |query: &BatchQuery| format!("{}{}", operation.path(), query.to_query());
