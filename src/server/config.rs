@@ -10,6 +10,9 @@ use secrecy::SecretString;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use url::Url;
 
+const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 3000);
+const DATA_DIR: &str = ".batchdesk";
+
 /// What the operator has set. Field by field the variable of the same name with `BATCHDESK_` before it.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -69,6 +72,9 @@ impl Config {
                 self.listen
             ));
         }
+        if self.demo && !self.listen.ip().is_loopback() {
+            warnings.push("This is the demo: everybody who reaches it knows its passwords.".to_owned());
+        }
         if self.metrics_listen.is_some_and(|address| !address.ip().is_loopback()) {
             warnings.push(
                 "BATCHDESK_METRICS_LISTEN is not a loopback address: whoever reaches it reads the metrics.".to_owned(),
@@ -79,7 +85,7 @@ impl Config {
 
     fn from(lookup: &dyn Fn(&'static str) -> Option<std::ffi::OsString>, purpose: Purpose) -> Result<Self, String> {
         let mut read = Reader::new(lookup);
-        let listen = read.address("BATCHDESK_LISTEN").unwrap_or(SocketAddr::from(([127, 0, 0, 1], 3000)));
+        let listen = read.address("BATCHDESK_LISTEN").unwrap_or(LISTEN);
         let simulator_listen =
             read.address("BATCHDESK_SIMULATOR_LISTEN").unwrap_or(SocketAddr::from(([127, 0, 0, 1], 4010)));
         let gateway_timeout =
@@ -89,7 +95,7 @@ impl Config {
         if purpose == Purpose::Demo {
             allowed_hosts.push(simulator_listen.ip().to_string());
         }
-        let data_dir = read.folder("BATCHDESK_DATA_DIR", ".batchdesk");
+        let data_dir = read.folder("BATCHDESK_DATA_DIR", DATA_DIR);
         let config = Self {
             listen,
             metrics_listen: read.address("BATCHDESK_METRICS_LISTEN"),
@@ -109,5 +115,36 @@ impl Config {
             demo: purpose == Purpose::Demo,
         };
         read.finish(config)
+    }
+}
+
+/// Where the server is and what it works on, for commands that open no secret.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// Address of the web part.
+    pub listen: SocketAddr,
+    /// `DATABASE_URL`; none means the embedded PostgreSQL.
+    pub database_url: Option<SecretString>,
+    /// Folder of everything that the server keeps on disk.
+    pub data_dir: PathBuf,
+}
+
+impl Places {
+    /// What the environment says.
+    pub fn from_env() -> Result<Self, String> {
+        let lookup = |name| std::env::var_os(name);
+        let mut read = Reader::new(&lookup);
+        let places = Self {
+            listen: read.address("BATCHDESK_LISTEN").unwrap_or(LISTEN),
+            database_url: read.database_url("DATABASE_URL"),
+            data_dir: read.folder("BATCHDESK_DATA_DIR", DATA_DIR),
+        };
+        read.finish(places)
+    }
+}
+
+impl From<&Config> for Places {
+    fn from(config: &Config) -> Self {
+        Self { listen: config.listen, database_url: config.database_url.clone(), data_dir: config.data_dir.clone() }
     }
 }

@@ -1,0 +1,459 @@
+//! Reads the source and holds the rules that the compiler does not: who may import whom, where SQL and clocks may stand, and the
+//! traps of the page framework. A breach is named with file, line and rule.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// A room of the house: where it lies, and the rooms it may use besides itself. The longest prefix that fits decides.
+struct Room {
+    prefix: &'static str,
+    may_use: &'static [&'static str],
+}
+
+const fn room(prefix: &'static str, may_use: &'static [&'static str]) -> Room {
+    Room { prefix, may_use }
+}
+
+/// Anything: the crate's roots, and what ties the parts together at the start.
+const ALL: &[&str] = &["*"];
+
+const ROOMS: &[Room] = &[
+    room("domain", &[]),
+    room("formats", &["domain"]),
+    room("api", &["server::ops", "server::state", "server::error", "domain", "formats"]),
+    room("ui::components", &["domain"]),
+    room("ui", &["app", "ui::components", "api", "domain", "formats"]),
+    room("app", &["ui", "ui::components", "api", "domain", "formats"]),
+    room("simulator", &[]),
+    room("cli", ALL),
+    room("tests", ALL),
+    room("main", ALL),
+    room("lib", ALL),
+    room(
+        "server::http",
+        &[
+            "server::ops",
+            "server::state",
+            "server::error",
+            "server::live",
+            "server::config",
+            "domain",
+            "formats",
+            "app",
+            "api",
+            "ui",
+        ],
+    ),
+    room(
+        "server::ops",
+        &[
+            "server::db",
+            "server::gateway",
+            "server::clock",
+            "server::state",
+            "server::error",
+            "server::config",
+            "server::secrets",
+            "server::live",
+            "domain",
+            "formats",
+        ],
+    ),
+    room(
+        "server::processor",
+        &[
+            "server::ops",
+            "server::db",
+            "server::ingest",
+            "server::gateway",
+            "server::clock",
+            "server::state",
+            "server::error",
+            "server::config",
+            "server::secrets",
+            "server::live",
+            "domain",
+        ],
+    ),
+    room("server::ingest", &["formats", "server::db", "server::error", "domain"]),
+    room("server::db", &["server::error", "domain"]),
+    room("server::gateway", &["server::error", "server::secrets", "server::clock", "domain"]),
+    room("server::embedded", &["server::error", "server::config"]),
+    room("server::clock", &[]),
+    room("server::error", &["domain", "server::db"]),
+    room("server::secrets", &["server::error"]),
+    room("server::config", &["server::error", "server::secrets", "domain"]),
+    room("server::telemetry", &["server::error", "server::config", "server::lifecycle"]),
+    room("server::live", &["server::error", "server::db", "server::state", "domain"]),
+    room("server::state", &["server::clock", "server::config", "server::db", "server::live", "server::secrets"]),
+    room("server::lifecycle", ALL),
+    room("server", &[]),
+];
+
+/// Where calls may stand that are kept out of everything else.
+const KEPT: &[(&[&str], &[&str], &str)] = &[
+    (
+        &[
+            "sqlx::query",
+            "sqlx::query_as",
+            "sqlx::query_scalar",
+            "sqlx::query_with",
+            "sqlx::raw_sql",
+            "sqlx::QueryBuilder",
+            "sqlx::query_builder",
+        ],
+        &["server::db", "server::embedded", "tests"],
+        // The supervisor makes the database that `db` then lives in.
+        "SQL stands in server/db only",
+    ),
+    (
+        &[
+            "OffsetDateTime::now_utc",
+            "OffsetDateTime::now_local",
+            "SystemTime::now",
+            "Timestamp::now",
+            "Zoned::now",
+            "Utc::now",
+            "Date::now",
+            "Date::new_0",
+        ],
+        &["server::clock", "simulator"],
+        "the time comes from server::clock",
+    ),
+];
+
+/// A word or sign of the source and the line it stands on.
+#[derive(Clone, Debug, PartialEq)]
+struct Token {
+    text: String,
+    line: usize,
+}
+
+/// The source without comments, and with every string as `""`.
+fn tokens(source: &str) -> Vec<Token> {
+    let mut found = Vec::new();
+    let (mut rest, mut line) = (source, 1);
+    while let Some(first) = rest.chars().next() {
+        let length = piece(rest, first);
+        let (text, after) = rest.split_at(length);
+        let shown = match first {
+            _ if text.starts_with("//") || text.starts_with("/*") || first.is_whitespace() => None,
+            _ if text.len() > 1 && text.ends_with(['"', '#']) => Some("\"\""),
+            _ => Some(text),
+        };
+        found.extend(shown.map(|text| Token { text: text.to_owned(), line }));
+        line += text.matches('\n').count();
+        rest = after;
+    }
+    found
+}
+
+/// How many bytes the next comment, string, word or sign takes.
+fn piece(rest: &str, first: char) -> usize {
+    let word = |text: &str| text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
+    if rest.starts_with("//") {
+        return rest.find('\n').unwrap_or(rest.len());
+    }
+    if rest.starts_with("/*") {
+        return rest.find("*/").map_or(rest.len(), |at| at + 2);
+    }
+    if rest.starts_with("::") {
+        return 2;
+    }
+    let opening = rest.trim_start_matches(['b', 'c']).strip_prefix('r').filter(|text| text.starts_with(['"', '#']));
+    if let Some(raw) = opening {
+        let hashes = raw.len() - raw.trim_start_matches('#').len();
+        if let Some(text) = raw.trim_start_matches('#').strip_prefix('"') {
+            let end = format!("\"{}", "#".repeat(hashes));
+            let before = rest.len() - text.len();
+            return text.find(&end).map_or(rest.len(), |at| before + at + end.len());
+        }
+    }
+    if first == '"' {
+        let mut escaped = false;
+        for (at, c) in rest.char_indices().skip(1) {
+            match c {
+                _ if escaped => escaped = false,
+                '\\' => escaped = true,
+                '"' => return at + 1,
+                _ => {}
+            }
+        }
+        return rest.len();
+    }
+    if first == '\'' {
+        // A character in quotes, or the tick of a lifetime.
+        let inside: String = rest.chars().skip(1).take(12).collect();
+        let escape =
+            inside.starts_with('\\').then(|| inside.char_indices().skip(2).find(|(_, c)| *c == '\'')).flatten();
+        let plain = inside.char_indices().nth(1).filter(|(_, c)| *c == '\'' && !inside.starts_with('\\'));
+        return 1 + escape.or(plain).map_or(0, |(at, _)| at + 1);
+    }
+    if first.is_alphanumeric() || first == '_' { word(rest).max(1) } else { first.len_utf8() }
+}
+
+/// The tokens without what is compiled for tests only: `#[cfg(test)]` and the item after it.
+fn without_tests(tokens: &[Token]) -> Vec<Token> {
+    let marks = ["#", "[", "cfg", "(", "test", ")", "]"];
+    let mut kept = Vec::new();
+    let mut at = 0;
+    while let Some(token) = tokens.get(at) {
+        if !marks.iter().enumerate().all(|(offset, mark)| text(tokens, at + offset) == *mark) {
+            kept.push(token.clone());
+            at += 1;
+            continue;
+        }
+        at += marks.len();
+        let mut depth = 0usize;
+        while let Some(token) = tokens.get(at) {
+            at += 1;
+            match token.text.as_str() {
+                "{" | "(" | "[" => depth += 1,
+                "}" | ")" | "]" => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            if depth == 0 && matches!(token.text.as_str(), ";" | "}") {
+                break;
+            }
+        }
+    }
+    kept
+}
+
+fn text(tokens: &[Token], at: usize) -> &str {
+    tokens.get(at).map_or("", |token| token.text.as_str())
+}
+
+/// Every path of ours that a file names, from the root of the crate, with its line.
+fn mentions(module: &[String], tokens: &[Token]) -> Vec<(String, usize)> {
+    let mut found = Vec::new();
+    let mut here = module.to_vec();
+    let mut inner: Vec<usize> = Vec::new();
+    let mut depth = 0usize;
+    for at in 0..tokens.len() {
+        match text(tokens, at) {
+            "{" => {
+                depth += 1;
+                if at >= 2 && text(tokens, at - 2) == "mod" {
+                    inner.push(depth);
+                    here.push(text(tokens, at - 1).to_owned());
+                }
+            }
+            "}" => {
+                if inner.last() == Some(&depth) {
+                    inner.pop();
+                    here.pop();
+                }
+                depth = depth.saturating_sub(1);
+            }
+            "crate" | "super" | "self" | "batchdesk"
+                if text(tokens, at + 1) == "::" && (at == 0 || text(tokens, at - 1) != "::") =>
+            {
+                tree(tokens, at, &here, &mut found);
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Reads one path, or a tree of them in braces, from `at` on; answers where it ends.
+fn tree(tokens: &[Token], mut at: usize, base: &[String], found: &mut Vec<(String, usize)>) -> usize {
+    let mut path = base.to_vec();
+    let line = tokens.get(at).map_or(0, |token| token.line);
+    loop {
+        match text(tokens, at) {
+            "crate" | "batchdesk" => path.clear(),
+            "self" => {}
+            "super" => drop(path.pop()),
+            "{" => {
+                at += 1;
+                while !matches!(text(tokens, at), "}" | "") {
+                    at = tree(tokens, at, &path, found);
+                    while !matches!(text(tokens, at), "," | "}" | "") {
+                        at += 1;
+                    }
+                    at += usize::from(text(tokens, at) == ",");
+                }
+                return at + 1;
+            }
+            name => path.push(name.to_owned()),
+        }
+        at += 1;
+        if text(tokens, at) != "::" {
+            found.push((path.join("::"), line));
+            return at;
+        }
+        at += 1;
+    }
+}
+
+/// The room that a path lies in.
+fn room_of(path: &str) -> Option<&'static Room> {
+    let fits =
+        |room: &&Room| path == room.prefix || path.strip_prefix(room.prefix).is_some_and(|rest| rest.starts_with("::"));
+    ROOMS.iter().filter(fits).max_by_key(|room| room.prefix.len())
+}
+
+/// The breaches of one file. `file` is its path inside `src`.
+fn breaches(file: &str, source: &str) -> Vec<String> {
+    let module: Vec<String> = file.trim_end_matches(".rs").split('/').map(str::to_owned).collect();
+    let name = module.join("::");
+    let mut found = Vec::new();
+    let mut tell = |line: usize, rule: &str| found.push(format!("src/{file}:{line}: {rule}"));
+    // Tests of a room that have a file of their own may use what they like, as those inside a file may.
+    let tests = module.iter().skip(1).any(|part| part == "tests");
+    let Some(own) = room_of(if tests { "tests" } else { &name }) else {
+        tell(1, "belongs to no room; give it one in src/tests/tidy.rs");
+        return found;
+    };
+    let tokens = without_tests(&tokens(source));
+    let root = if matches!(own.prefix, "main" | "lib") { Vec::new() } else { module };
+    for (path, line) in mentions(&root, &tokens) {
+        let Some(target) = room_of(&path) else { continue };
+        let allowed = target.prefix == own.prefix || own.may_use.contains(&"*") || own.may_use.contains(&target.prefix);
+        // The gate itself may be named by whoever may enter a room behind it.
+        if !allowed && target.prefix != "server" {
+            tell(line, &format!("{} must not use {} ({path})", own.prefix, target.prefix));
+        }
+    }
+    for (at, token) in tokens.iter().enumerate() {
+        for (calls, places, rule) in KEPT {
+            let is = |call: &&str| {
+                let (kind, function) = call.split_once("::").unwrap_or((call, ""));
+                token.text == kind && text(&tokens, at + 1) == "::" && text(&tokens, at + 2) == function
+            };
+            if calls.iter().any(|call| is(&call)) && !places.contains(&own.prefix) {
+                tell(token.line, rule);
+            }
+        }
+        if own.prefix == "domain"
+            && matches!(token.text.as_str(), "sqlx" | "axum" | "tokio" | "leptos" | "web_sys" | "async")
+        {
+            tell(token.line, "the domain is pure: no input or output, no framework, nothing asynchronous");
+        }
+        if matches!(own.prefix, "ui" | "ui::components" | "app") {
+            let before = if at == 0 { "" } else { text(&tokens, at - 1) };
+            let set = text(&tokens, at + 1) == "=" && text(&tokens, at + 2) != "=";
+            let part = text(&tokens, at + 1) == ":" && text(&tokens, at + 2) != ":" && text(&tokens, at + 3) == "=";
+            if token.text == "style" && !matches!(before, "let" | "mut" | "." | "::") && (set || part) {
+                tell(token.line, "no inline styles: the content security policy refuses them");
+            }
+            if token.text == "textarea" && before == "<" && has_children(&tokens, at) {
+                tell(token.line, "a textarea must have no children: they are not escaped; use prop:value");
+            }
+        }
+    }
+    found
+}
+
+/// Whether the element whose name stands at `at` holds anything.
+fn has_children(tokens: &[Token], at: usize) -> bool {
+    let mut depth = 0usize;
+    for end in at..tokens.len() {
+        match text(tokens, end) {
+            "{" | "(" | "[" => depth += 1,
+            "}" | ")" | "]" => depth = depth.saturating_sub(1),
+            ">" if depth == 0 && !matches!(text(tokens, end - 1), "=" | "-") => {
+                let closed = text(tokens, end - 1) == "/";
+                let empty = text(tokens, end + 1) == "<" && text(tokens, end + 2) == "/";
+                return !closed && !empty;
+            }
+            _ => {}
+        }
+    }
+    false
+}
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            sources(&path, found)?;
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_house_is_tidy() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files).unwrap();
+    files.sort();
+    let mut found = Vec::new();
+    let mut seen = 0;
+    for file in &files {
+        let inside = file.strip_prefix(&root).unwrap().to_str().unwrap();
+        let source = fs::read_to_string(file).unwrap();
+        seen += mentions(&[], &tokens(&source)).len();
+        found.extend(breaches(inside, &source));
+    }
+    assert!(seen > 100, "only {seen} paths were read in {} files: the reader is blind", files.len());
+    assert!(found.is_empty(), "\n{}\n", found.join("\n"));
+}
+
+#[test]
+fn breaches_are_seen() {
+    for (file, source, rule) in [
+        ("domain/money.rs", "use crate::formats::text;", "domain must not use formats"),
+        ("domain/money.rs", "async fn x() {}", "the domain is pure"),
+        (
+            "formats.rs",
+            "use crate::{\n domain::x,\n server::ops::{batches as b},\n};",
+            "formats must not use server::ops",
+        ),
+        ("api/home.rs", "fn x() { crate::server::db::lists::all() }", "api must not use server::db"),
+        ("api/home.rs", "mod inner { use super::super::super::simulator::X; }", "api must not use simulator"),
+        ("ui/components/table.rs", "use crate::api::home;", "ui::components must not use api"),
+        ("ui/pages/home.rs", "use crate::server::ops;", "ui must not use server::ops"),
+        ("server/http/pages.rs", "use super::super::db;", "server::http must not use server::db"),
+        ("server/ops/home.rs", "use super::super::http::x;", "server::ops must not use server::http"),
+        ("server/db.rs", "use super::ops::access;", "server::db must not use server::ops"),
+        ("simulator/ledger.rs", "use crate::domain::money;", "simulator must not use domain"),
+        ("server/ops/home.rs", "let q = sqlx::query_as::<_, X>(\"\");", "SQL stands in server/db only"),
+        ("server/ops/home.rs", "let t = time::OffsetDateTime::now_utc();", "the time comes from server::clock"),
+        ("ui/pages/home.rs", "view! { <p style=\"color: red\">x</p> }", "no inline styles"),
+        ("ui/pages/home.rs", "view! { <p style:width=move || w()>x</p> }", "no inline styles"),
+        (
+            "ui/pages/home.rs",
+            "view! { <textarea name=\"a\" on:input=move |e| set(e)>{text}</textarea> }",
+            "a textarea must have",
+        ),
+        ("elsewhere.rs", "", "belongs to no room"),
+    ] {
+        let found = breaches(file, source);
+        assert!(found.len() == 1 && found[0].contains(rule), "{source}\n{found:?}");
+    }
+}
+
+#[test]
+fn what_is_allowed_passes() {
+    for (file, source) in [
+        ("formats/refunds.rs", "use crate::domain::{money, finding::Finding as F}; use super::text;"),
+        (
+            "domain/money.rs",
+            "// use crate::server::db\nconst A: &str = \"crate::server::db\"; const B: &str = r#\"crate::api \" \"#; const C: char = '\"';",
+        ),
+        (
+            "domain/money.rs",
+            "pub fn a<'a>(b: &'a str) -> char { '\\'' }\n#[cfg(test)]\nmod tests { use crate::formats; fn a() { {} } }",
+        ),
+        (
+            "api/home.rs",
+            "mod caller { use super::ApiError; use crate::server::{error::OpError, ops::access::Caller, state::AppState}; }",
+        ),
+        ("server/db/lists.rs", "sqlx::query(\"\"); use super::tenant;"),
+        ("server/clock.rs", "OffsetDateTime::now_utc()"),
+        ("ui/pages/new.rs", "view! { <textarea name=\"reason\" prop:value=move || { a > b }></textarea> <textarea/> }"),
+        ("ui/pages/new.rs", "let style = 1; struct A { style: u8 } a.style == b;"),
+        ("server/gateway/juspay/tests.rs", "use crate::simulator::serve;"),
+        ("lib.rs", "pub mod api; pub use crate::server::http;"),
+    ] {
+        assert_eq!(breaches(file, source), [""; 0], "{source}");
+    }
+}
