@@ -25,13 +25,13 @@ use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 /// Password of everybody.
-pub const PASSWORD: &str = ops::demo::PASSWORD;
-pub const MAKER: &str = "maker@acme.test";
-pub const MAKER2: &str = "maker2@acme.test";
-pub const CHECKER: &str = "checker@acme.test";
-pub const ADMIN: &str = "admin@acme.test";
-pub const VIEWER: &str = "viewer@acme.test";
-pub const STRANGER: &str = "owner@globex.test";
+pub(crate) const PASSWORD: &str = ops::demo::PASSWORD;
+pub(crate) const MAKER: &str = "maker@acme.test";
+pub(crate) const MAKER2: &str = "maker2@acme.test";
+pub(crate) const CHECKER: &str = "checker@acme.test";
+pub(crate) const ADMIN: &str = "admin@acme.test";
+pub(crate) const VIEWER: &str = "viewer@acme.test";
+pub(crate) const STRANGER: &str = "owner@globex.test";
 
 struct Cluster {
     // Ends with the process.
@@ -100,10 +100,10 @@ fn config() -> Config {
 }
 
 /// A running web part with its own database and clock.
-pub struct Desk {
-    pub state: AppState,
-    pub address: SocketAddr,
-    pub client: reqwest::Client,
+pub(crate) struct Desk {
+    pub(crate) state: AppState,
+    pub(crate) address: SocketAddr,
+    pub(crate) client: reqwest::Client,
     options: PgConnectOptions,
 }
 
@@ -114,11 +114,11 @@ impl Drop for Desk {
 }
 
 impl Desk {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::with(|_| {}).await
     }
 
-    pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
         let cluster = cluster().await;
         let name = format!("outside_{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let mut admin = cluster.options.connect().await.unwrap();
@@ -139,14 +139,14 @@ impl Desk {
     }
 
     /// A connection as the cluster's first user, to look behind the scenes.
-    pub async fn database(&self) -> sqlx::PgConnection {
+    pub(crate) async fn database(&self) -> sqlx::PgConnection {
         let mut connection = self.options.connect().await.unwrap();
         connection.execute("SET search_path = desk").await.unwrap();
         connection
     }
 
     /// Somebody with a browser who is not signed in.
-    pub fn visitor(&self) -> Browser {
+    pub(crate) fn visitor(&self) -> Browser {
         Browser {
             base: format!("http://{}", self.address),
             client: self.client.clone(),
@@ -155,7 +155,7 @@ impl Desk {
     }
 
     /// Somebody who has signed in.
-    pub async fn signed_in(&self, email: &str) -> Browser {
+    pub(crate) async fn signed_in(&self, email: &str) -> Browser {
         let browser = self.visitor();
         let answer = browser.form("/login", &[("email", email), ("password", PASSWORD)]).await;
         assert_eq!((answer.status, answer.location()), (303, "/".to_owned()), "{email}: {}", answer.text);
@@ -163,7 +163,7 @@ impl Desk {
     }
 
     /// The batch of a file that the seeded data holds.
-    pub async fn batch(&self, file_name: &str) -> String {
+    pub(crate) async fn batch(&self, file_name: &str) -> String {
         let (id,): (uuid::Uuid,) = sqlx::query_as("SELECT id FROM batch WHERE file_name = $1")
             .bind(file_name)
             .fetch_one(&mut self.database().await)
@@ -172,19 +172,19 @@ impl Desk {
         id.to_string()
     }
 
-    pub fn advance(&self, by: time::Duration) {
+    pub(crate) fn advance(&self, by: time::Duration) {
         self.state.clock.advance(by);
     }
 }
 
 /// Files of the seeded batches.
-pub const MAKERS_FILE: &str = "diwali_returns.csv";
-pub const MAKER2S_FILE: &str = "courier_lost_nov.csv";
-pub const STRANGERS_FILE: &str = "price_match_nov.csv";
+pub(crate) const MAKERS_FILE: &str = "diwali_returns.csv";
+pub(crate) const MAKER2S_FILE: &str = "courier_lost_nov.csv";
+pub(crate) const STRANGERS_FILE: &str = "price_match_nov.csv";
 
 /// A person's browser: keeps cookies, follows nothing, says that its requests come from our own pages.
 #[derive(Clone)]
-pub struct Browser {
+pub(crate) struct Browser {
     base: String,
     client: reqwest::Client,
     cookies: Arc<Mutex<Vec<(String, String)>>>,
@@ -192,38 +192,38 @@ pub struct Browser {
 
 /// An answer, read to its end.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: reqwest::header::HeaderMap,
-    pub text: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) text: String,
 }
 
 impl Answer {
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
-    pub fn location(&self) -> String {
+    pub(crate) fn location(&self) -> String {
         self.header("location").to_owned()
     }
 
-    pub fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
     }
 }
 
 impl Browser {
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }
 
     /// The value of a cookie.
-    pub fn cookie(&self, name: &str) -> Option<String> {
+    pub(crate) fn cookie(&self, name: &str) -> Option<String> {
         let cookies = self.cookies.lock().unwrap();
         cookies.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone())
     }
 
-    pub fn set_cookie(&self, name: &str, value: &str) {
+    pub(crate) fn set_cookie(&self, name: &str, value: &str) {
         let mut cookies = self.cookies.lock().unwrap();
         cookies.retain(|(key, _)| key != name);
         if !value.is_empty() {
@@ -237,18 +237,18 @@ impl Browser {
     }
 
     /// A request as it is, with cookies and nothing else.
-    pub fn bare(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+    pub(crate) fn bare(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
         let request = self.client.request(method.parse().unwrap(), self.url(path));
         let cookies = self.cookie_header();
         if cookies.is_empty() { request } else { request.header("cookie", cookies) }
     }
 
     /// A request as our own pages make it.
-    pub fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+    pub(crate) fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
         self.bare(method, path).header("sec-fetch-site", "same-origin")
     }
 
-    pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+    pub(crate) async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
         let response = request.send().await.unwrap();
         for line in response.headers().get_all("set-cookie") {
             let pair = line.to_str().unwrap().split(';').next().unwrap();
@@ -259,21 +259,21 @@ impl Browser {
         Answer { status, headers, text: response.text().await.unwrap() }
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(self.request("GET", path).header("accept", "text/html")).await
     }
 
-    pub async fn form(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn form(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         self.send(self.request("POST", path).header("accept", "text/html").form(fields)).await
     }
 
-    pub async fn api(&self, path: &str, input: serde_json::Value) -> Answer {
+    pub(crate) async fn api(&self, path: &str, input: serde_json::Value) -> Answer {
         let request = self.request("POST", path).header("content-type", "application/json").body(input.to_string());
         self.send(request.header("accept", "application/json")).await
     }
 
     /// Posts a multipart form; `accept` decides whether the answer is a page or JSON.
-    pub async fn upload(&self, path: &str, accept: &str, parts: &[Part<'_>]) -> Answer {
+    pub(crate) async fn upload(&self, path: &str, accept: &str, parts: &[Part<'_>]) -> Answer {
         let request = self.request("POST", path).header("accept", accept);
         let request = request.header("content-type", format!("multipart/form-data; boundary={BOUNDARY}"));
         self.send(request.body(multipart(parts))).await
@@ -281,15 +281,15 @@ impl Browser {
 }
 
 /// A part of a multipart form.
-pub enum Part<'a> {
+pub(crate) enum Part<'a> {
     Field(&'a str, &'a str),
     /// File name and bytes; the field is `file`.
     File(&'a str, &'a str),
 }
 
-pub const BOUNDARY: &str = "------------------------batchdesk0";
+pub(crate) const BOUNDARY: &str = "------------------------batchdesk0";
 
-pub fn multipart(parts: &[Part<'_>]) -> String {
+pub(crate) fn multipart(parts: &[Part<'_>]) -> String {
     let mut body = String::new();
     for part in parts {
         body.push_str(&format!("--{BOUNDARY}\r\n"));
@@ -304,7 +304,7 @@ pub fn multipart(parts: &[Part<'_>]) -> String {
 }
 
 /// Waits for a state, with a deadline.
-pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut reached: impl FnMut() -> F) -> T {
+pub(crate) async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut reached: impl FnMut() -> F) -> T {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
         if let Some(found) = reached().await {
@@ -316,7 +316,7 @@ pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut reached: im
 }
 
 /// Everything the database holds that a person could have changed, as one number of rows and one text to compare.
-pub async fn fingerprint(desk: &Desk) -> String {
+pub(crate) async fn fingerprint(desk: &Desk) -> String {
     let mut connection = desk.database().await;
     let tables: Vec<(String,)> = sqlx::query_as(
         "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'desk' AND table_type = 'BASE TABLE'
