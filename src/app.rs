@@ -1,9 +1,120 @@
 //! The document around the pages, and the table of routes.
 
+mod document;
+
+use crate::{
+    domain::view::PageContext,
+    ui::{
+        components::Sprite,
+        hooks::page::provide_flash_page,
+        layout::Frame,
+        pages::{
+            approvals::{ApprovalPage, ApprovalsPage},
+            batches::{
+                detail::BatchDetailPage,
+                list::BatchListPage,
+                new::{DescriptionPage, NewBatchPage},
+            },
+            errors::{ErrorContent, NotFound},
+            home::HomePage,
+            sign_in::SignInPage,
+        },
+    },
+};
 use leptos::prelude::*;
+use leptos_meta::{Title, provide_meta_context};
+use leptos_router::{
+    SsrMode,
+    components::{Outlet, ParentRoute, Route, Router, Routes},
+    path,
+};
+
+/// What the server says instead of a page: provided as context by the router for what it refuses before Leptos.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErrorPage {
+    /// The HTTP status of the answer.
+    pub status: u16,
+    /// One sentence for the person.
+    pub message: String,
+    /// What the person can name when asking for help.
+    pub request_id: String,
+}
+
+/// Provided as context by the router for the answer to a plain form at an address that is not the page's own: the
+/// browser could not take that page over, and does not need to.
+#[derive(Clone, Copy, Debug)]
+pub struct NoHydration;
+
+/// The whole document.
+pub fn shell() -> impl IntoView + 'static {
+    document::document()
+}
 
 /// The application.
 #[component]
 pub fn App() -> impl IntoView {
-    view! { <p>"Batchdesk"</p> }
+    provide_meta_context();
+    let context = SharedValue::new(|| use_context::<PageContext>().unwrap_or_default()).into_inner();
+    provide_context(context);
+    let error = use_context::<ErrorPage>();
+    let (is_routing, set_is_routing) = signal(false);
+    Effect::new(document::mark_hydrated);
+    view! {
+        <Sprite />
+        <Title formatter=|text: String| {
+            if text.is_empty() { "Batchdesk".to_owned() } else { format!("{text} – Batchdesk") }
+        } />
+        <Router set_is_routing=set_is_routing>
+            {provide_flash_page()}
+            {move || is_routing.get().then(|| view! { <div class="loading"></div> })}
+            {match error {
+                Some(error) => {
+                    view! {
+                        <Frame>
+                            <ErrorContent error=error />
+                        </Frame>
+                    }
+                        .into_any()
+                }
+                None => view! { <Pages /> }.into_any(),
+            }}
+        </Router>
+    }
+}
+
+/// Every page and its address.
+#[component]
+fn Pages() -> impl IntoView {
+    view! {
+        <Routes fallback=|| {
+            view! {
+                <Frame>
+                    <NotFound />
+                </Frame>
+            }
+        }>
+            <Route path=path!("/login") view=SignInPage ssr=SsrMode::Async />
+            <ParentRoute path=path!("") view=Signed ssr=SsrMode::Async>
+                <Route path=path!("/") view=HomePage ssr=SsrMode::Async />
+                <Route path=path!("/batch/batch-refunds") view=BatchListPage ssr=SsrMode::Async />
+                <Route path=path!("/batch/batch-refunds/new") view=NewBatchPage ssr=SsrMode::Async />
+                <Route path=path!("/batch/batch-refunds/new/description") view=DescriptionPage ssr=SsrMode::Async />
+                <Route path=path!("/batch/batch-refunds/:id") view=BatchDetailPage ssr=SsrMode::Async />
+                <Route path=path!("/approvals") view=ApprovalsPage ssr=SsrMode::Async />
+                <Route path=path!("/approvals/:id") view=ApprovalPage ssr=SsrMode::Async />
+            </ParentRoute>
+        </Routes>
+    }
+    .into_any()
+}
+
+/// The pages inside the frame; it stays while they change.
+#[component]
+fn Signed() -> impl IntoView {
+    view! {
+        <Frame>
+            <Outlet />
+        </Frame>
+    }
+    .into_any()
 }

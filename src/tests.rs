@@ -1,2 +1,6 @@
-//! Tests that need the inside.
+//! Tests that need the inside. Tests that drive the router and the binary from outside are in `tests/outside.rs`.
+
+mod approvals;
+mod support;
 mod tidy;
+mod uploads;

@@ -106,3 +106,14 @@ impl TaskState {
         .find(|state| state.code() == code)
     }
 }
+
+/// What a record has beside its columns in the database: JSON text there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordExtra {
+    /// Parts of a split settlement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<super::view::Split>,
+    /// User defined fields; trailing blank ones are left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub udf: Vec<String>,
+}

@@ -46,17 +46,23 @@ impl<'a> At<'a> {
 impl Findings {
     /// Adds something that keeps the file out.
     pub fn error(&mut self, at: At<'_>, code: FindingCode, message: impl Into<String>) {
-        self.errors += 1;
-        if self.errors <= MAX_LISTED as u64 {
-            self.listed.push(finding(at, code, Severity::Error, message.into()));
-        }
+        self.add(finding(at, code, Severity::Error, message.into()));
     }
 
     /// Adds something worth a look.
     pub fn warning(&mut self, at: At<'_>, code: FindingCode, message: impl Into<String>) {
-        self.warnings += 1;
-        if self.warnings <= MAX_LISTED as u64 {
-            self.listed.push(finding(at, code, Severity::Warning, message.into()));
+        self.add(finding(at, code, Severity::Warning, message.into()));
+    }
+
+    /// Adds a finding that was made elsewhere.
+    pub fn add(&mut self, finding: Finding) {
+        let count = match finding.severity {
+            Severity::Error => &mut self.errors,
+            Severity::Warning => &mut self.warnings,
+        };
+        *count += 1;
+        if *count <= MAX_LISTED as u64 {
+            self.listed.push(finding);
         }
     }
 

@@ -1,12 +1,10 @@
 //! Refund files: two templates, one validator for server, browser and command line.
 
-use super::findings::Findings;
-use super::sheet::{Record, Records, Sheet, SheetRow};
-use super::text;
+use super::sheet::Sheet;
 use crate::domain::{finding::Finding, limits::Limits, money::Currency, view::Split};
-use check::Checker;
 
 mod check;
+mod file;
 mod header;
 mod key;
 mod samples;
@@ -185,13 +183,12 @@ impl CheckedRefunds {
 
 /// Checks a whole file and keeps its cells.
 pub fn check_refunds(bytes: &[u8], currency: Currency, limits: Limits) -> CheckedRefunds {
-    let mut records = Vec::new();
-    let mut sheet = Sheet::default();
-    let mut checked = run_bytes(bytes, currency, limits, Some(&mut sheet), &mut |record| records.push(record));
-    checked.records = records;
-    // Over the row limit nothing is examined, so there is nothing to show either.
-    checked.sheet = (!sheet.header.is_empty() && checked.rows <= u64::from(limits.rows)).then_some(sheet);
-    checked
+    check_bytes(bytes, currency, limits, true)
+}
+
+/// Checks a whole file and keeps the records only: for a server, where nobody edits cells.
+pub fn check_refund_records(bytes: &[u8], currency: Currency, limits: Limits) -> CheckedRefunds {
+    check_bytes(bytes, currency, limits, false)
 }
 
 /// Checks a whole file and hands each clean row to `sink` as it is read: for files too large to be held as records.
@@ -202,22 +199,34 @@ pub fn check_refunds_each(
     limits: Limits,
     sink: &mut dyn FnMut(RefundRecord),
 ) -> CheckedRefunds {
-    run_bytes(bytes, currency, limits, None, sink)
+    file::check(bytes, currency, limits, None, sink)
 }
 
 /// Checks a sheet again after it was edited. The result's `sheet` stays empty: the caller has it.
 pub fn check_sheet(sheet: &Sheet, currency: Currency, limits: Limits) -> CheckedRefunds {
-    let _ = (sheet, currency, limits);
-    todo!()
+    let mut records = Vec::new();
+    let checked = file::check_sheet(sheet, currency, limits, &mut |record| records.push(record));
+    checked.with_records(records, limits)
 }
 
-fn run_bytes(
-    bytes: &[u8],
-    currency: Currency,
-    limits: Limits,
-    keep: Option<&mut Sheet>,
-    sink: &mut dyn FnMut(RefundRecord),
-) -> CheckedRefunds {
-    let _ = (bytes, currency, limits, keep, sink);
-    todo!()
+fn check_bytes(bytes: &[u8], currency: Currency, limits: Limits, keep: bool) -> CheckedRefunds {
+    let mut records = Vec::new();
+    let mut sheet = Sheet::default();
+    let keep = keep.then_some(&mut sheet);
+    let mut checked = file::check(bytes, currency, limits, keep, &mut |record| records.push(record));
+    checked.sheet = (!sheet.header.is_empty()).then_some(sheet);
+    checked.with_records(records, limits)
 }
+
+impl CheckedRefunds {
+    /// Over the row limit nothing counts as examined.
+    fn with_records(mut self, records: Vec<RefundRecord>, limits: Limits) -> Self {
+        if self.rows <= u64::from(limits.rows) {
+            self.records = records;
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,29 +1,128 @@
 //! Repairs that the browser offers, shown before they are applied.
 
-use super::sheet::Sheet;
 use super::refunds::Template;
-use crate::domain::money::Currency;
+use super::results::put_cell;
+use super::sheet::{Records, Sheet, SheetRow};
 
-/// The file with commas, where the columns are separated by semicolon, tab or caret; none where they are not.
+pub use super::amount::plain_amount;
+
+/// Characters that files use instead of the comma, and their names.
+pub const OTHER_DELIMITERS: [(u8, &str); 4] =
+    [(b';', "semicolons"), (b'\t', "tabs"), (b'^', "carets (^)"), (b'|', "vertical bars")];
+
+/// The character that separates the columns of a header line, if it is not the comma.
+pub fn other_delimiter(header: &str) -> Option<(u8, &'static str)> {
+    OTHER_DELIMITERS.into_iter().find(|(delimiter, _)| {
+        let mut names = header.split(char::from(*delimiter)).map(|name| name.trim().trim_matches('"').trim());
+        header.contains(char::from(*delimiter)) && names.any(|name| name == "order_id" || name == "amount")
+    })
+}
+
+/// The file with commas, where the columns are separated by semicolon, tab, caret or bar; none where they are not, or where a
+/// row cannot be read without doubt.
 pub fn convert_delimiter(text: &str) -> Option<String> {
-    let _ = text;
-    todo!()
+    let header = text.lines().find(|line| !line.trim().is_empty())?;
+    let (delimiter, _) = other_delimiter(header)?;
+    let mut out = String::with_capacity(text.len() + text.len() / 8);
+    let mut records = Records::separated(text, delimiter);
+    let mut cells = Vec::new();
+    while let Some(record) = records.next(&mut cells) {
+        if !record.flaws.is_empty() || record.width != cells.len() {
+            return None;
+        }
+        if !record.blank {
+            for (index, cell) in cells.iter().enumerate() {
+                if index > 0 {
+                    out.push(',');
+                }
+                put_cell(&mut out, cell);
+            }
+        }
+        out.push('\n');
+    }
+    Some(out)
 }
 
-/// The sheet with exactly the template's columns in its order: others are dropped, missing ones are blank; none when a mandatory
-/// column is missing, a column stands twice, or nothing would change.
+/// The sheet with exactly the template's columns in its order: missing optional ones are blank, unknown ones are dropped. None
+/// when a mandatory column is missing, a column stands twice, a row is not sure, or nothing would change.
 pub fn fit_template(sheet: &Sheet, template: Template) -> Option<Sheet> {
-    let _ = (sheet, template);
-    todo!()
+    let columns = template.columns();
+    let places: Vec<Option<usize>> =
+        columns.iter().map(|column| sheet.header.iter().position(|name| name == column)).collect();
+    let twice = columns.iter().any(|column| sheet.header.iter().filter(|name| name == column).count() > 1);
+    let [Some(_), Some(_), ..] = places.as_slice() else { return None };
+    if twice || sheet.header == columns || sheet.rows.iter().any(|row| !row.complete) {
+        return None;
+    }
+    let rows = sheet.rows.iter().map(|row| {
+        let cell = |place: &Option<usize>| place.and_then(|place| row.cells.get(place)).cloned().unwrap_or_default();
+        SheetRow { row: row.row, cells: places.iter().map(cell).collect(), complete: true }
+    });
+    Some(Sheet { header: columns.iter().map(|column| (*column).to_owned()).collect(), rows: rows.collect() })
 }
 
-/// An amount without thousands separators and currency sign; none when it would not be the same amount without doubt.
-pub fn plain_amount(text: &str, currency: Currency) -> Option<String> {
-    let _ = (text, currency);
-    todo!()
+/// The columns that `fit_template` would drop, so that the person sees what is lost.
+pub fn dropped_columns(sheet: &Sheet, template: Template) -> Vec<&str> {
+    sheet.header.iter().map(String::as_str).filter(|name| !template.columns().contains(name)).collect()
 }
 
 /// Removes the rows with these spreadsheet numbers.
 pub fn remove_rows(sheet: &mut Sheet, rows: &[u32]) {
+    let rows: std::collections::HashSet<u32> = rows.iter().copied().collect();
     sheet.rows.retain(|row| !rows.contains(&row.row));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{limits::Limits, money::Currency};
+    use crate::formats::{refunds, sheet};
+
+    fn sheet(text: &str) -> Sheet {
+        refunds::check_refunds(text.as_bytes(), Currency::Inr, Limits::default()).sheet.unwrap()
+    }
+
+    #[test]
+    fn a_file_with_another_delimiter_becomes_clean() {
+        let sample = refunds::sample(Template::Standard);
+        for delimiter in [";", "\t", "^", "|"] {
+            let other = sample.replace(',', delimiter);
+            assert!(!refunds::check_refunds(other.as_bytes(), Currency::Inr, Limits::default()).is_clean());
+            assert_eq!(convert_delimiter(&other).as_deref(), Some(sample));
+        }
+        assert_eq!(convert_delimiter("order_id;amount\nA,B;\"5\"\"\"\n").as_deref(), Some("order_id,amount\n\"A,B\",\"5\"\"\"\n"));
+        assert_eq!(convert_delimiter(sample), None);
+        assert_eq!(convert_delimiter("order_id;amount\nA;\"5\n"), None);
+        assert_eq!(convert_delimiter(""), None);
+    }
+
+    #[test]
+    fn columns_are_reordered_and_completed_and_the_result_is_clean() {
+        let given = sheet("amount,note,order_id,udf2\n100.50,x,ORD_1,blue\n\n5,y,ORD_2,\n");
+        let fitted = fit_template(&given, Template::Standard).unwrap();
+        assert_eq!(dropped_columns(&given, Template::Standard), ["note"]);
+        assert_eq!(fitted.rows[1].row, 4);
+        let checked = refunds::check_sheet(&fitted, Currency::Inr, Limits::default());
+        assert!(checked.is_clean(), "{:?}", checked.findings);
+        assert_eq!(checked.total_minor, 10_550);
+        assert_eq!(checked.records[0].udf[1], "blue");
+        let again = refunds::check_refunds(sheet::write(&fitted).as_bytes(), Currency::Inr, Limits::default());
+        assert_eq!(again.records.len(), 2);
+        assert_eq!(again.total_minor, checked.total_minor);
+    }
+
+    #[test]
+    fn columns_are_not_made_up() {
+        assert_eq!(fit_template(&sheet("order_id,udf1\nA,b\n"), Template::Standard), None);
+        assert_eq!(fit_template(&sheet("order_id,amount,amount\nA,1,2\n"), Template::Standard), None);
+        assert_eq!(fit_template(&sheet("order_id,amount\nA\n"), Template::Standard), None);
+        assert_eq!(fit_template(&sheet(refunds::sample(Template::Split)), Template::Split), None);
+    }
+
+    #[test]
+    fn rows_are_removed_by_their_number() {
+        let mut given = sheet("order_id,amount\nA,1\n\nB,2\nC,3\n");
+        remove_rows(&mut given, &[4, 99]);
+        assert_eq!(given.rows.iter().map(|row| row.row).collect::<Vec<_>>(), [2, 5]);
+    }
 }

@@ -3,7 +3,7 @@
 mod reader;
 
 use super::results::put_cell;
-pub use reader::{Cell, Flaw, Record, Records};
+pub use reader::{Cell, Flaw, MAX_CELLS, Record, Records};
 
 /// A file as rows of cells.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

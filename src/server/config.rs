@@ -1,9 +1,17 @@
-//! Configuration from the environment, read once and typed.
+//! Configuration from the environment, read once and typed. Each bad value is one line that names its variable.
+
+mod read;
+#[cfg(test)]
+mod tests;
 
 use super::secrets::SecretKey;
+use read::{Purpose, Reader};
 use secrecy::SecretString;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use url::Url;
+
+const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 3000);
+const DATA_DIR: &str = ".batchdesk";
 
 /// What the operator has set. Field by field the variable of the same name with `BATCHDESK_` before it.
 #[derive(Clone, Debug)]
@@ -40,4 +48,103 @@ pub struct Config {
     pub resolve_after: Duration,
     /// Whether this is the demo.
     pub demo: bool,
+}
+
+impl Config {
+    /// What the environment says for the server. The error has one line for each bad value.
+    pub fn from_env(demo: bool) -> Result<Self, String> {
+        Self::from(&|name| std::env::var_os(name), if demo { Purpose::Demo } else { Purpose::Serve })
+    }
+
+    /// The same for a command that works on the database beside the server: it also takes the key that the demo made.
+    pub fn from_env_for_command() -> Result<Self, String> {
+        Self::from(&|name| std::env::var_os(name), Purpose::Command)
+    }
+
+    /// What the operator should know at the start.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let https = self.public_url.as_ref().is_some_and(|url| url.scheme() == "https");
+        if !https && !self.listen.ip().is_loopback() {
+            warnings.push(format!(
+                "Batchdesk listens on {} without https: passwords and sessions can be read on the way. Put it behind a proxy with \
+                 https and set BATCHDESK_PUBLIC_URL to its address, or listen on 127.0.0.1.",
+                self.listen
+            ));
+        }
+        if self.demo && !self.listen.ip().is_loopback() {
+            warnings.push("This is the demo: everybody who reaches it knows its passwords.".to_owned());
+        }
+        if self.metrics_listen.is_some_and(|address| !address.ip().is_loopback()) {
+            warnings.push(
+                "BATCHDESK_METRICS_LISTEN is not a loopback address: whoever reaches it reads the metrics.".to_owned(),
+            );
+        }
+        warnings
+    }
+
+    fn from(lookup: &dyn Fn(&'static str) -> Option<std::ffi::OsString>, purpose: Purpose) -> Result<Self, String> {
+        let mut read = Reader::new(lookup);
+        let listen = read.address("BATCHDESK_LISTEN").unwrap_or(LISTEN);
+        let simulator_listen =
+            read.address("BATCHDESK_SIMULATOR_LISTEN").unwrap_or(SocketAddr::from(([127, 0, 0, 1], 4010)));
+        let gateway_timeout =
+            read.milliseconds("BATCHDESK_GATEWAY_TIMEOUT_MS", 1..=600_000).unwrap_or(Duration::from_secs(20));
+        let resolve_after = read.resolve_after(gateway_timeout);
+        let mut allowed_hosts = read.hosts("BATCHDESK_ALLOWED_HOSTS");
+        if purpose == Purpose::Demo {
+            allowed_hosts.push(simulator_listen.ip().to_string());
+        }
+        let data_dir = read.folder("BATCHDESK_DATA_DIR", DATA_DIR);
+        let config = Self {
+            listen,
+            metrics_listen: read.address("BATCHDESK_METRICS_LISTEN"),
+            public_url: read.public_url("BATCHDESK_PUBLIC_URL"),
+            database_url: read.database_url("DATABASE_URL"),
+            secret_key: read.secret_key("BATCHDESK_SECRET_KEY", &data_dir, purpose),
+            data_dir,
+            simulator_listen,
+            max_rows: read.number("BATCHDESK_MAX_ROWS", 1..=50_000_000).unwrap_or(100_000),
+            max_upload_bytes: read.number("BATCHDESK_MAX_UPLOAD_BYTES", 1..=u64::MAX),
+            allowed_hosts,
+            gateway_concurrency: read.number("BATCHDESK_GATEWAY_CONCURRENCY", 1..=10_000).unwrap_or(20),
+            gateway_timeout,
+            lease: read.milliseconds("BATCHDESK_LEASE_MS", 100..=3_600_000).unwrap_or(Duration::from_secs(60)),
+            poll: read.milliseconds("BATCHDESK_POLL_MS", 1..=3_600_000).unwrap_or(Duration::from_secs(1)),
+            resolve_after,
+            demo: purpose == Purpose::Demo,
+        };
+        read.finish(config)
+    }
+}
+
+/// Where the server is and what it works on, for commands that open no secret.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// Address of the web part.
+    pub listen: SocketAddr,
+    /// `DATABASE_URL`; none means the embedded PostgreSQL.
+    pub database_url: Option<SecretString>,
+    /// Folder of everything that the server keeps on disk.
+    pub data_dir: PathBuf,
+}
+
+impl Places {
+    /// What the environment says.
+    pub fn from_env() -> Result<Self, String> {
+        let lookup = |name| std::env::var_os(name);
+        let mut read = Reader::new(&lookup);
+        let places = Self {
+            listen: read.address("BATCHDESK_LISTEN").unwrap_or(LISTEN),
+            database_url: read.database_url("DATABASE_URL"),
+            data_dir: read.folder("BATCHDESK_DATA_DIR", DATA_DIR),
+        };
+        read.finish(places)
+    }
+}
+
+impl From<&Config> for Places {
+    fn from(config: &Config) -> Self {
+        Self { listen: config.listen, database_url: config.database_url.clone(), data_dir: config.data_dir.clone() }
+    }
 }

@@ -3,11 +3,17 @@
 //! A connector turns a refund into the gateway's request and a reply into one of the classes of the money protocol. It never
 //! decides what happens next, and it never sends a request twice by itself.
 
+pub mod address;
+mod client;
 pub mod juspay;
 
-use crate::domain::{money::Money, view::Split};
+use crate::domain::{
+    money::{Currency, Money},
+    view::Split,
+};
 use async_trait::async_trait;
-use std::time::Duration;
+use secrecy::SecretString;
+use std::{sync::Arc, time::Duration};
 
 /// What a gateway promises about repeated requests. Unknown gateways are `N`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,4 +154,50 @@ pub trait Gateway: Send + Sync {
     async fn refund(&self, request: &RefundRequest) -> Reply;
     /// Asks what became of a refund, by its key.
     async fn find(&self, request: &RefundRequest) -> Found;
+}
+
+/// What a connector is made of: one organisation's account at one gateway.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// Name of the connector, `juspay`.
+    pub connector: String,
+    /// Where the gateway answers. Checked again here, and at each connect.
+    pub base_url: String,
+    /// The merchant's id at the gateway.
+    pub merchant_id: String,
+    /// The merchant's key at the gateway.
+    pub api_key: SecretString,
+    /// The organisation's currency.
+    pub currency: Currency,
+    /// Longest wait for a reply.
+    pub timeout: Duration,
+    /// Requests on the wire at once; so many connections are kept open.
+    pub concurrency: usize,
+    /// Hosts inside private ranges that the operator allowed.
+    pub allowed_hosts: Vec<String>,
+}
+
+/// Why there is no connection. The text is for people.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// No connector has this name.
+    #[error("There is no connector {0:?}. Batchdesk knows: juspay.")]
+    UnknownConnector(String),
+    /// The address is not one that we talk to.
+    #[error("{0}")]
+    Address(String),
+    /// Key or merchant id cannot be sent as they are.
+    #[error("The {0} is empty or holds characters that cannot be sent. Copy it again from the gateway.")]
+    Credentials(&'static str),
+    /// The HTTP client cannot be made, for example because the machine has no root certificates.
+    #[error("The connection to the gateway cannot be prepared. The log says why.")]
+    Client(#[source] reqwest::Error),
+}
+
+/// Makes the connector that `connection` names.
+pub fn connect(connection: &Connection) -> Result<Arc<dyn Gateway>, ConnectError> {
+    match connection.connector.as_str() {
+        "juspay" => Ok(Arc::new(juspay::Juspay::new(connection)?)),
+        other => Err(ConnectError::UnknownConnector(other.to_owned())),
+    }
 }

@@ -1,9 +1,68 @@
-//! The web part: plain routes, the pages, the machine interface.
+//! The web part: sign-in, the pages, plain forms, files, live events and the machine interface.
+//!
+//! Every route is registered in one place ([`routes::table`]) together with what it needs, so that nothing can be served
+//! that the access matrix does not know.
+
+mod answer;
+mod approvals;
+mod batches;
+mod cookies;
+mod downloads;
+mod events;
+mod form;
+mod health;
+mod machine;
+mod pages;
+mod redirects;
+mod routes;
+mod security;
+mod session;
+mod sign_in;
+pub mod site;
+mod upload;
+mod visit;
+
+pub use events::{HEARTBEAT, STREAMS_PER_SESSION};
+pub use routes::{Kind, Need, Route};
+pub use session::{ABSOLUTE, IDLE, POLL_HEADER};
 
 use super::state::AppState;
+use std::sync::Arc;
+
+/// What handlers of the web part share: the server's state, and what only this part has.
+#[derive(Clone)]
+pub(crate) struct Web {
+    app: AppState,
+    streams: Arc<events::Streams>,
+    store: session::Store,
+}
+
+impl std::ops::Deref for Web {
+    type Target = AppState;
+    fn deref(&self) -> &AppState {
+        &self.app
+    }
+}
+
+impl Web {
+    fn new(app: AppState) -> Self {
+        Self { store: session::Store::new(app.clone()), streams: Arc::default(), app }
+    }
+
+    /// Whether people reach Batchdesk over https, so that cookies may be bound to it.
+    fn https(&self) -> bool {
+        self.config.public_url.as_ref().is_some_and(|url| url.scheme() == "https")
+    }
+}
 
 /// Every route of the web part, with its layers.
 pub fn router(state: AppState) -> axum::Router {
-    let _ = state;
-    axum::Router::new()
+    let web = Web::new(state);
+    let (desk, _) = routes::table(&web);
+    security::around(&web, desk)
+}
+
+/// Every route of the web part and what it needs, for the access matrix.
+pub fn routes(state: AppState) -> Vec<Route> {
+    routes::table(&Web::new(state)).1
 }

@@ -159,6 +159,7 @@ pub async fn earlier(tx: &mut Tx, batch: BatchId, since: OffsetDateTime) -> sqlx
            JOIN batch b ON b.organisation_id = $1 AND b.id = r.batch_id
           WHERE t.organisation_id = $1 AND t.batch_id = $2 AND b.created_at >= $3 AND b.id < $2
             AND b.status NOT IN ('rejected', 'withdrawn', 'expired', 'validating')
+            AND NOT EXISTS (SELECT FROM task f WHERE f.organisation_id = $1 AND f.batch_id = r.batch_id AND f.row_no = r.row_no AND f.status = 'FAILED')
           ORDER BY t.row_no, b.id DESC LIMIT 50",
     )
     .bind(organisation.0)

@@ -407,13 +407,13 @@ pub struct LookAlike {
     pub created_at: OffsetDateTime,
 }
 
-/// Which of these (order, amount) pairs went out in another batch of the last 30 days, newest match each.
+/// Which of these (order, amount) pairs went out in another batch since `since`, newest match each. A refund that failed did
+/// not go out.
 pub async fn look_alikes(
     tx: &mut Tx,
     orders: &[String],
     amounts: &[i64],
     since: OffsetDateTime,
-    but: Option<BatchId>,
 ) -> sqlx::Result<Vec<LookAlike>> {
     let organisation = tx.organisation();
     sqlx::query_as(
@@ -421,15 +421,14 @@ pub async fn look_alikes(
            FROM unnest($2::text[], $3::bigint[]) WITH ORDINALITY AS u(order_id, amount_minor, place)
            JOIN record r ON r.organisation_id = $1 AND r.order_id = u.order_id COLLATE \"C\" AND r.amount_minor = u.amount_minor
            JOIN batch b ON b.organisation_id = $1 AND b.id = r.batch_id
-          WHERE b.created_at >= $4 AND b.id IS DISTINCT FROM $5 AND b.status NOT IN ('rejected', 'withdrawn', 'expired', 'validating')
-            AND ($5::uuid IS NULL OR b.id < $5)
+          WHERE b.created_at >= $4 AND b.status NOT IN ('rejected', 'withdrawn', 'expired', 'validating')
+            AND NOT EXISTS (SELECT FROM task t WHERE t.organisation_id = $1 AND t.batch_id = r.batch_id AND t.row_no = r.row_no AND t.status = 'FAILED')
           ORDER BY u.place, b.id DESC",
     )
     .bind(organisation.0)
     .bind(orders)
     .bind(amounts)
     .bind(since)
-    .bind(but.map(|id| id.0))
     .fetch_all(tx.conn())
     .await
 }
@@ -560,4 +559,15 @@ pub fn taken_ids(error: &sqlx::Error) -> Option<Vec<TakenId>> {
     }
     let detail = error.as_database_error()?.try_downcast_ref::<sqlx::postgres::PgDatabaseError>()?.detail()?;
     serde_json::from_str(detail).ok()
+}
+
+/// The unique ids that the batch still holds.
+pub async fn unique_ids(tx: &mut Tx, id: BatchId) -> sqlx::Result<std::collections::HashSet<String>> {
+    let organisation = tx.organisation();
+    sqlx::query_as::<_, (String,)>("SELECT unique_id FROM unique_id_taken WHERE organisation_id = $1 AND batch_id = $2")
+        .bind(organisation.0)
+        .bind(id.0)
+        .fetch_all(tx.conn())
+        .await
+        .map(|rows| rows.into_iter().map(|(unique_id,)| unique_id).collect())
 }

@@ -56,6 +56,16 @@ pub async fn create(tx: &mut GlobalTx, id_sha256: &[u8], row: &SessionRow) -> sq
     .map(|done| done.rows_affected() == 1)
 }
 
+/// Writes the data of a session that is still there; one that was ended meanwhile does not come back.
+pub async fn replace(tx: &mut GlobalTx, id_sha256: &[u8], data: &str) -> sqlx::Result<bool> {
+    sqlx::query("UPDATE session SET data = $2 WHERE id_sha256 = $1")
+        .bind(id_sha256)
+        .bind(data)
+        .execute(tx.conn())
+        .await
+        .map(|done| done.rows_affected() == 1)
+}
+
 /// Moves the idle limit.
 pub async fn touch(tx: &mut GlobalTx, id_sha256: &[u8], now: OffsetDateTime) -> sqlx::Result<()> {
     sqlx::query("UPDATE session SET last_seen_at = $2 WHERE id_sha256 = $1")

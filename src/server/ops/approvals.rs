@@ -1,13 +1,41 @@
 //! Maker-checker: the inbox, what the checker is shown, and the decision.
 
-use super::access::Caller;
+use super::{
+    access::{Caller, authorise},
+    audit,
+    batches::shown,
+    moment,
+};
 use crate::{
     domain::{
+        access::Right,
+        batch::{BatchStatus, Operation},
+        error::RefusalKind,
         ids::BatchId,
-        view::{ApprovalDetail, ApprovalInbox},
+        money::Money,
+        page::TaskQuery,
+        task::RecordExtra,
+        view::{ApprovalDetail, ApprovalInbox, ApprovalRow, EarlierRefund, LargeRow, RepeatedOrder},
     },
-    server::{error::OpResult, state::AppState},
+    server::{
+        db::{self, batches::BatchRow},
+        error::{OpError, OpResult},
+        state::AppState,
+    },
 };
+use jiff::tz::TimeZone;
+use serde_json::json;
+use std::collections::BTreeMap;
+use time::Duration;
+
+/// How old the last proof of the password may be for a decision.
+pub const PROOF_AGE: Duration = Duration::minutes(10);
+/// Characters of a reason, at most.
+pub const REASON_CHARS: usize = 500;
+/// How far back look-alikes are shown.
+const EARLIER: Duration = Duration::days(30);
+/// Upper bounds of amount classes, major units.
+const CLASSES: [i64; 5] = [500, 1_000, 2_000, 5_000, 10_000];
 
 /// Approve or reject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,19 +59,261 @@ pub struct Decision {
 
 /// The inbox. Needs Read on any module whose batches can wait for approval; shows those of the modules one may read.
 pub async fn inbox(state: &AppState, caller: &Caller) -> OpResult<ApprovalInbox> {
-    let _ = (state, caller);
-    todo!()
+    let readable: Vec<Operation> =
+        Operation::ALL.into_iter().filter(|op| caller.permissions.allow(op.module(), Right::Read)).collect();
+    if readable.is_empty() {
+        authorise(caller, Operation::Refund.module(), Right::Read)?;
+    }
+    let zone = moment::zone(&caller.organisation.zone);
+    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+    let mut inbox = ApprovalInbox::default();
+    for operation in readable {
+        let ids = db::approvals::inbox(&mut tx, operation).await?;
+        let may_decide = caller.permissions.allow(operation.module(), Right::Approve);
+        let parts = [
+            (if may_decide { ids.waiting } else { Vec::new() }, &mut inbox.waiting),
+            (ids.submitted, &mut inbox.submitted),
+            (ids.decided, &mut inbox.decided),
+        ];
+        for (ids, list) in parts {
+            for id in ids {
+                if let Some(row) = db::batches::load(&mut tx, id).await? {
+                    list.push(approval_row(&row, &zone));
+                }
+            }
+        }
+    }
+    tx.commit().await?;
+    Ok(inbox)
+}
+
+fn approval_row(row: &BatchRow, zone: &TimeZone) -> ApprovalRow {
+    let decision = match (row.verdict.as_deref(), row.status) {
+        (Some(verdict @ ("APPROVE" | "REJECT")), _) => {
+            let word = if verdict == "APPROVE" { "Approved" } else { "Rejected" };
+            let by = row.checker_email.as_deref().unwrap_or("somebody");
+            let at = row.decided_at.map(|at| moment::moment(at, zone).text).unwrap_or_default();
+            match row.reason.as_deref().filter(|reason| !reason.is_empty()) {
+                Some(reason) => format!("{word} by {by} on {at}: {reason}"),
+                None => format!("{word} by {by} on {at}"),
+            }
+        }
+        (_, BatchStatus::Withdrawn) => "Withdrawn by its maker".to_owned(),
+        (_, BatchStatus::Expired) => "Nobody decided in time".to_owned(),
+        _ => String::new(),
+    };
+    ApprovalRow {
+        id: row.id,
+        operation: row.operation,
+        file_name: row.file_name.clone(),
+        description: row.description.clone(),
+        maker: row.maker_email.clone(),
+        submitted: moment::moment(row.created_at, zone),
+        amount: Money::new(row.amount_minor, row.currency),
+        records: u64::try_from(row.records).unwrap_or(0),
+        expires: row.expires_at.map(|at| moment::moment(at, zone)),
+        status: row.status,
+        decision,
+    }
 }
 
 /// What the checker is shown. Needs Read on the batch's module.
 pub async fn detail(state: &AppState, caller: &Caller, batch: BatchId) -> OpResult<ApprovalDetail> {
-    let _ = (state, caller, batch);
-    todo!()
+    let zone = moment::zone(&caller.organisation.zone);
+    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+    let row = db::batches::load(&mut tx, batch).await?.ok_or_else(|| OpError::not_found("batch"))?;
+    authorise(caller, row.operation.module(), Right::Read)?;
+    if row.verdict.as_deref() == Some("NOT_REQUIRED") {
+        return Err(OpError::refuse(RefusalKind::NotFound, "This batch needed no approval."));
+    }
+    let largest = db::approvals::largest(&mut tx, batch).await?;
+    let repeated = db::approvals::repeated(&mut tx, batch).await?;
+    let earlier = db::approvals::earlier(&mut tx, batch, row.created_at - EARLIER).await?;
+    let bounds: Vec<i64> = CLASSES.iter().map(|bound| bound * row.currency.scale()).collect();
+    let classes = db::approvals::classes(&mut tx, batch, &bounds).await?;
+    let extras = db::approvals::extras(&mut tx, batch).await?;
+    let preview = db::batches::tasks(&mut tx, batch, &TaskQuery { page: 1, ..TaskQuery::default() }).await?;
+    let gateway = db::gateways::load(&mut tx, row.gateway).await?;
+    tx.commit().await?;
+    let money = |minor| Money::new(minor, row.currency);
+    let number = |n: i32| u32::try_from(n).unwrap_or(0);
+    let why_not = why_not(caller, &row);
+    let waiting = row.status == BatchStatus::AwaitingApproval;
+    Ok(ApprovalDetail {
+        snapshot: shown::snapshot(&row, &zone, None),
+        description: row.description.clone(),
+        maker: row.maker_email.clone(),
+        submitted: moment::moment(row.created_at, &zone),
+        expires: row.expires_at.map(|at| moment::moment(at, &zone)),
+        decided: row.decided_at.map(|at| moment::moment(at, &zone)),
+        gateway: gateway.map(|gateway| shown::gateway_name(&gateway)).unwrap_or_default(),
+        largest: largest
+            .into_iter()
+            .map(|large| LargeRow {
+                row: number(large.sheet_row),
+                order_id: large.order_id,
+                amount: money(large.amount_minor),
+                per_mille: per_mille(large.amount_minor, row.amount_minor),
+            })
+            .collect(),
+        repeated: repeated
+            .into_iter()
+            .map(|order| RepeatedOrder {
+                total: money(order.amounts.iter().sum()),
+                rows: order.rows.into_iter().map(number).zip(order.amounts.into_iter().map(money)).collect(),
+                order_id: order.order_id,
+            })
+            .collect(),
+        earlier: earlier
+            .into_iter()
+            .map(|look| EarlierRefund {
+                row: number(look.sheet_row),
+                order_id: look.order_id,
+                amount: money(look.amount_minor),
+                at: moment::moment(look.created_at, &zone),
+                batch: BatchId(look.other),
+                file_name: look.file_name,
+            })
+            .collect(),
+        classes: class_labels(row.currency).into_iter().zip(classes).collect(),
+        parts: parts(&extras),
+        preview: preview.iter().map(|task| shown::task_row(task, &row, &zone)).collect(),
+        can_decide: waiting && why_not.is_none(),
+        why_not: if waiting { why_not } else { None },
+        can_withdraw: waiting
+            && row.maker == caller.person.id.0
+            && caller.permissions.allow(row.operation.module(), Right::ReadWrite),
+        needs_password: needs_proof(state, caller),
+    })
+}
+
+/// Whether the password must be given again before a decision.
+pub fn needs_proof(state: &AppState, caller: &Caller) -> bool {
+    caller.proved_at.is_none_or(|proved_at| state.clock.now() - proved_at > PROOF_AGE)
+}
+
+fn why_not(caller: &Caller, row: &BatchRow) -> Option<String> {
+    if row.maker == caller.person.id.0 {
+        return Some("You made this request, so another person must decide.".to_owned());
+    }
+    if !caller.permissions.allow(row.operation.module(), Right::Approve) {
+        return Some(format!("You need {} – Approve to decide.", row.operation.module().code()));
+    }
+    None
+}
+
+fn per_mille(part: i64, whole: i64) -> u32 {
+    let share = i128::from(part) * 1_000 / i128::from(whole.max(1));
+    u32::try_from(share).unwrap_or(0)
+}
+
+fn class_labels(currency: crate::domain::money::Currency) -> Vec<String> {
+    let text = |major: i64| {
+        let parts = Money::new(major * currency.scale(), currency).parts();
+        format!("{}{}", parts.symbol, parts.whole)
+    };
+    let mut labels = Vec::new();
+    let mut below: Option<i64> = None;
+    for bound in CLASSES {
+        labels.push(match below {
+            None => format!("under {}", text(bound)),
+            Some(from) => format!("{} to {}", text(from), text(bound)),
+        });
+        below = Some(bound);
+    }
+    labels.push(format!("{} and over", text(below.unwrap_or(0))));
+    labels
+}
+
+fn parts(extras: &[String]) -> Vec<(String, i64)> {
+    let mut marketplace = 0;
+    let mut vendors: BTreeMap<String, i64> = BTreeMap::new();
+    let mut any = false;
+    for split in extras.iter().filter_map(|text| serde_json::from_str::<RecordExtra>(text).ok()?.split) {
+        any = true;
+        marketplace += split.marketplace.unwrap_or(0);
+        for (vendor, minor) in split.vendors {
+            *vendors.entry(vendor).or_default() += minor;
+        }
+    }
+    let mut parts: Vec<(String, i64)> = vendors.into_iter().collect();
+    parts.sort_by_key(|(_, minor)| std::cmp::Reverse(*minor));
+    if any {
+        parts.insert(0, ("Marketplace".to_owned(), marketplace));
+    }
+    parts
 }
 
 /// Decides. Needs Approve on the module and a proof of the password of the last 10 minutes (`caller.proved_at`); the
 /// database refuses the maker. A lost race is `Conflict` with who decided and when, a changed content `Changed`.
 pub async fn decide(state: &AppState, caller: &Caller, batch: BatchId, decision: Decision) -> OpResult<()> {
-    let _ = (state, caller, batch, decision);
-    todo!()
+    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+    let row = db::batches::load(&mut tx, batch).await?.ok_or_else(|| OpError::not_found("batch"))?;
+    authorise(caller, row.operation.module(), Right::Approve)?;
+    if row.maker == caller.person.id.0 {
+        return Err(OpError::refuse(RefusalKind::Forbidden, "You made this request, so another person must decide."));
+    }
+    if needs_proof(state, caller) {
+        return Err(OpError::refuse(RefusalKind::Invalid, "Give your password again to decide."));
+    }
+    let reason = decision.reason.trim();
+    if reason.chars().count() > REASON_CHARS {
+        return Err(OpError::refuse(RefusalKind::Invalid, format!("A reason has at most {REASON_CHARS} characters.")));
+    }
+    if decision.verdict == Verdict::Reject && reason.is_empty() {
+        return Err(OpError::refuse(
+            RefusalKind::Invalid,
+            "Write a reason, so that the maker knows what to change. Then reject again.",
+        ));
+    }
+    let Some(shown) = unhex(&decision.content_hash) else {
+        return Err(OpError::refuse(RefusalKind::Changed, "What was shown cannot be told. Load the page again and decide then."));
+    };
+    let approve = decision.verdict == Verdict::Approve;
+    let written = db::approvals::decide(&mut tx, batch, approve, &shown, (!reason.is_empty()).then_some(reason)).await;
+    if let Err(error) = written {
+        drop(tx);
+        return Err(decision_refused(state, caller, batch, error).await);
+    }
+    let action = if approve { "batch.approved" } else { "batch.rejected" };
+    let detail = json!({ "content_sha256": decision.content_hash, "reason": reason });
+    audit::record(state, &mut tx, caller, action, Some(batch.0), detail).await?;
+    db::batches::tell(&mut tx, batch).await?;
+    Ok(tx.commit().await?)
+}
+
+async fn decision_refused(state: &AppState, caller: &Caller, batch: BatchId, error: sqlx::Error) -> OpError {
+    match db::guard_code(&error).as_deref() {
+        Some("BD403") => {
+            OpError::refuse(RefusalKind::Forbidden, "You made this request, so another person must decide.")
+        }
+        Some("BD412") => OpError::refuse(
+            RefusalKind::Changed,
+            "The content changed since it was shown to you. Nothing was decided. Look at it again.",
+        ),
+        Some("BD409") => OpError::refuse(RefusalKind::Conflict, where_it_stands(state, caller, batch).await),
+        _ => error.into(),
+    }
+}
+
+async fn where_it_stands(state: &AppState, caller: &Caller, batch: BatchId) -> String {
+    let look = async {
+        let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+        db::batches::load(&mut tx, batch).await
+    };
+    match look.await {
+        Ok(Some(row)) => {
+            let told = approval_row(&row, &moment::zone(&caller.organisation.zone)).decision;
+            if told.is_empty() { format!("This batch is {} and cannot be decided.", row.status.text()) } else { format!("{told}. Nothing was changed.") }
+        }
+        _ => "This batch was decided already. Load the page again to see how.".to_owned(),
+    }
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let text = text.trim();
+    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok()).collect()
 }

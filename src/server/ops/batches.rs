@@ -1,20 +1,55 @@
 //! Batches: lists, pages, and what people do with them.
 
-use super::access::Caller;
+pub(super) mod shown;
+
+use super::{
+    access::{Caller, authorise},
+    audit, moment,
+};
 use crate::{
     domain::{
-        batch::Operation,
+        access::Right,
+        batch::{BatchStatus, Operation},
+        error::RefusalKind,
         ids::BatchId,
-        page::{BatchQuery, TaskQuery},
-        view::{BatchDetail, BatchList, BatchSnapshot, SyncReport},
+        money::group,
+        page::{BatchQuery, PAGE_SIZE, Paged, TaskQuery},
+        view::{BatchActions, BatchDetail, BatchList, BatchSnapshot, SyncReport},
     },
-    server::{error::OpResult, state::AppState},
+    server::{
+        db::{self, Tx, batches::Control},
+        error::{OpError, OpResult},
+        state::AppState,
+    },
 };
+use serde_json::json;
+pub(super) use shown::gateway_name;
+
+/// Records up to which a page shows where in the file the failures lie.
+const ROW_MAP_RECORDS: i32 = 2_000;
 
 /// A page of the list. Needs Read on the operation's module.
 pub async fn list(state: &AppState, caller: &Caller, operation: Operation, query: &BatchQuery) -> OpResult<BatchList> {
-    let _ = (state, caller, operation, query);
-    todo!()
+    authorise(caller, operation.module(), Right::Read)?;
+    let zone = moment::zone(&caller.organisation.zone);
+    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+    let rows = db::batches::list(&mut tx, operation, query).await?;
+    let by_status = db::batches::count_by_status(&mut tx, operation, query).await?;
+    let any = !by_status.is_empty() || db::batches::any(&mut tx, operation).await?;
+    tx.commit().await?;
+    let can_write = caller.permissions.allow(operation.module(), Right::ReadWrite);
+    let total = by_status.iter().filter(|(status, _)| query.status.is_none_or(|only| only == *status)).map(|(_, n)| n).sum();
+    Ok(BatchList {
+        page: Paged {
+            rows: rows.iter().map(|row| shown::list_row(row, &zone, can_write)).collect(),
+            total,
+            page: query.page,
+            size: PAGE_SIZE,
+        },
+        by_status,
+        any,
+        can_create: can_write,
+    })
 }
 
 /// A batch's page. Needs Read. A batch of another operation is not found.
@@ -25,42 +60,181 @@ pub async fn detail(
     batch: BatchId,
     query: &TaskQuery,
 ) -> OpResult<BatchDetail> {
-    let _ = (state, caller, operation, batch, query);
-    todo!()
+    authorise(caller, operation.module(), Right::Read)?;
+    let zone = moment::zone(&caller.organisation.zone);
+    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+    let row = found(&mut tx, operation, batch).await?;
+    let notice = notice(&mut tx, &row, &zone).await?;
+    let failures = db::batches::failures(&mut tx, batch).await?;
+    let row_map =
+        if row.records <= ROW_MAP_RECORDS { db::batches::row_map(&mut tx, batch).await? } else { String::new() };
+    let acts = db::audit::of_object(&mut tx, batch.0).await?;
+    let tasks = db::batches::tasks(&mut tx, batch, query).await?;
+    let total = db::batches::count_tasks(&mut tx, batch, query).await?;
+    tx.commit().await?;
+    Ok(BatchDetail {
+        snapshot: shown::snapshot(&row, &zone, notice),
+        description: row.description.clone(),
+        maker: row.maker_email.clone(),
+        created: moment::moment(row.created_at, &zone),
+        updated: moment::moment(row.modified_at, &zone),
+        decided: row.decided_at.map(|at| moment::moment(at, &zone)),
+        expires: row.expires_at.map(|at| moment::moment(at, &zone)),
+        template: row.template.clone(),
+        file_bytes: u64::try_from(row.file_bytes).unwrap_or(0),
+        file_sha256: super::uploads::hex(&row.file_sha256),
+        failures: failures
+            .into_iter()
+            .map(|(code, message, n, minor)| {
+                let sentence = message.or(code).unwrap_or_else(|| "No reason given".to_owned());
+                (sentence, u64::try_from(n).unwrap_or(0), minor)
+            })
+            .collect(),
+        row_map,
+        activity: acts.iter().map(|act| shown::activity(act, &zone)).collect(),
+        actions: actions(caller, &row),
+        tasks: Paged {
+            rows: tasks.iter().map(|task| shown::task_row(task, &row, &zone)).collect(),
+            total,
+            page: query.page.max(1),
+            size: PAGE_SIZE,
+        },
+    })
 }
 
-/// A batch in numbers, whatever its operation. Needs Read on its module.
+/// A batch in numbers, whatever its operation. Needs Read on its module; without it, and for another organisation's batch,
+/// there is no such batch.
 pub async fn snapshot(state: &AppState, caller: &Caller, batch: BatchId) -> OpResult<BatchSnapshot> {
-    let _ = (state, caller, batch);
-    todo!()
+    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+    let row = db::batches::load(&mut tx, batch).await?.ok_or_else(|| OpError::not_found("batch"))?;
+    authorise(caller, row.operation.module(), Right::Read)?;
+    let zone = moment::zone(&caller.organisation.zone);
+    let notice = notice(&mut tx, &row, &zone).await?;
+    tx.commit().await?;
+    Ok(shown::snapshot(&row, &zone, notice))
 }
 
 /// The maker takes a batch back before a decision. Needs ReadWrite, and to be its maker.
 pub async fn withdraw(state: &AppState, caller: &Caller, operation: Operation, batch: BatchId) -> OpResult<()> {
-    let _ = (state, caller, operation, batch);
-    todo!()
+    authorise(caller, operation.module(), Right::ReadWrite)?;
+    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+    let row = found(&mut tx, operation, batch).await?;
+    if row.maker != caller.person.id.0 {
+        return Err(OpError::refuse(
+            RefusalKind::Forbidden,
+            format!("Only its maker, {}, can withdraw this batch.", row.maker_email),
+        ));
+    }
+    db::batches::withdraw(&mut tx, batch).await.map_err(|error| refused(error, &row, "withdrawn"))?;
+    finish(state, tx, caller, "batch.withdrawn", batch).await
 }
 
 /// Nothing new is sent for now. Needs ReadWrite or Approve.
 pub async fn pause(state: &AppState, caller: &Caller, operation: Operation, batch: BatchId) -> OpResult<()> {
-    let _ = (state, caller, operation, batch);
-    todo!()
+    if !caller.permissions.allow(operation.module(), Right::Approve) {
+        authorise(caller, operation.module(), Right::ReadWrite)?;
+    }
+    control(state, caller, operation, batch, Control::Pause).await
 }
 
 /// Sending goes on. Needs ReadWrite.
 pub async fn resume(state: &AppState, caller: &Caller, operation: Operation, batch: BatchId) -> OpResult<()> {
-    let _ = (state, caller, operation, batch);
-    todo!()
+    authorise(caller, operation.module(), Right::ReadWrite)?;
+    control(state, caller, operation, batch, Control::Resume).await
 }
 
 /// Calls off what has not been sent. Needs ReadWrite.
 pub async fn cancel(state: &AppState, caller: &Caller, operation: Operation, batch: BatchId) -> OpResult<()> {
-    let _ = (state, caller, operation, batch);
-    todo!()
+    authorise(caller, operation.module(), Right::ReadWrite)?;
+    control(state, caller, operation, batch, Control::Cancel).await
 }
 
 /// "Sync with Gateway": makes everything that is not final due to be asked after now. Needs ReadWrite. Never sends.
 pub async fn sync(state: &AppState, caller: &Caller, operation: Operation, batch: BatchId) -> OpResult<SyncReport> {
-    let _ = (state, caller, operation, batch);
-    todo!()
+    authorise(caller, operation.module(), Right::ReadWrite)?;
+    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+    let row = found(&mut tx, operation, batch).await?;
+    let asking = db::batches::sync(&mut tx, batch).await.map_err(|error| refused(error, &row, "synchronised"))?;
+    audit::record(state, &mut tx, caller, "batch.synced", Some(batch.0), json!({ "asking": asking })).await?;
+    db::batches::tell(&mut tx, batch).await?;
+    tx.commit().await?;
+    let records = group(u64::try_from(row.records).unwrap_or(0), true);
+    let message = match asking {
+        0 if row.queued.0 == 0 => format!("Nothing to ask: all {records} refunds are final."),
+        0 => "Nothing to ask: what is queued has not been sent yet.".to_owned(),
+        1 => "Asking the gateway about 1 refund. The result shows here by itself.".to_owned(),
+        n => format!("Asking the gateway about {} refunds. The results show here by themselves.", group(n, true)),
+    };
+    Ok(SyncReport { message, asking })
+}
+
+async fn control(
+    state: &AppState,
+    caller: &Caller,
+    operation: Operation,
+    batch: BatchId,
+    control: Control,
+) -> OpResult<()> {
+    let (done, action) = match control {
+        Control::Pause => ("paused", "batch.paused"),
+        Control::Resume => ("resumed", "batch.resumed"),
+        Control::Cancel => ("cancelled", "batch.cancelled"),
+    };
+    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+    let row = found(&mut tx, operation, batch).await?;
+    db::batches::control(&mut tx, batch, control).await.map_err(|error| refused(error, &row, done))?;
+    finish(state, tx, caller, action, batch).await
+}
+
+async fn finish(state: &AppState, mut tx: Tx, caller: &Caller, action: &str, batch: BatchId) -> OpResult<()> {
+    audit::record(state, &mut tx, caller, action, Some(batch.0), json!({})).await?;
+    db::batches::tell(&mut tx, batch).await?;
+    Ok(tx.commit().await?)
+}
+
+pub(super) async fn found(tx: &mut Tx, operation: Operation, batch: BatchId) -> OpResult<db::batches::BatchRow> {
+    db::batches::load(tx, batch)
+        .await?
+        .filter(|row| row.operation == operation)
+        .ok_or_else(|| OpError::not_found("batch"))
+}
+
+/// What a guard of the database said, in words.
+pub(super) fn refused(error: sqlx::Error, row: &db::batches::BatchRow, done: &str) -> OpError {
+    match db::guard_code(&error).as_deref() {
+        Some("BD404") => OpError::not_found("batch"),
+        Some("BD409" | "BD403") => OpError::refuse(
+            RefusalKind::Conflict,
+            format!("This batch is {} and cannot be {done}. Load the page again to see where it stands.", row.status.text()),
+        ),
+        _ => error.into(),
+    }
+}
+
+fn actions(caller: &Caller, row: &db::batches::BatchRow) -> BatchActions {
+    let may = |right| caller.permissions.allow(row.operation.module(), right);
+    let write = may(Right::ReadWrite);
+    let mine = row.maker == caller.person.id.0;
+    let waiting = row.status == BatchStatus::AwaitingApproval;
+    BatchActions {
+        sync: write && row.status.has_been_sent(),
+        withdraw: write && mine && waiting,
+        pause: (write || may(Right::Approve)) && row.status == BatchStatus::Processing,
+        resume: write && row.status == BatchStatus::Paused,
+        cancel: write && matches!(row.status, BatchStatus::Processing | BatchStatus::Paused) && row.queued.0 > 0,
+        decide: may(Right::Approve) && !mine && waiting,
+    }
+}
+
+/// Why the work of a batch waits, one sentence.
+async fn notice(tx: &mut Tx, row: &db::batches::BatchRow, zone: &jiff::tz::TimeZone) -> OpResult<Option<String>> {
+    if row.queued.0 == 0 || !row.status.has_been_sent() {
+        return Ok(None);
+    }
+    let organisation = db::organisations::load(tx).await?;
+    if let Some(reason) = organisation.filter(|organisation| !organisation.sending).map(|row| row.stopped_reason) {
+        return Ok(Some(format!("Sending is stopped for the whole organisation: {}", reason.unwrap_or_default())));
+    }
+    let gateway = db::gateways::load(tx, row.gateway).await?;
+    Ok(gateway.and_then(|gateway| shown::gateway_notice(&gateway, zone)))
 }

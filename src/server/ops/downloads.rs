@@ -1,12 +1,29 @@
 //! Files that go out: results, the file as uploaded, failed rows.
 
-use super::access::Caller;
+use super::{
+    access::{Caller, authorise},
+    audit,
+    batches::{found, shown},
+    moment,
+};
 use crate::{
-    domain::{batch::Operation, ids::BatchId},
-    server::{error::OpResult, state::AppState},
+    domain::{access::Right, batch::Operation, ids::BatchId, money::Money, task::TaskState},
+    formats::{
+        refunds::{RefundRecord, Template, UDFS, failed_rows as failed_rows_file},
+        results::{REFUND_RESULTS_HEADER, REFUND_RESULTS_NAME, RefundResult, put_refund_result},
+    },
+    server::{
+        db::{self, batches::TaskRow},
+        error::{OpError, OpResult},
+        state::AppState,
+    },
 };
 use bytes::Bytes;
-use futures::stream::BoxStream;
+use futures::stream::{self, BoxStream, StreamExt};
+use serde_json::json;
+
+/// Rows read from the database at a time.
+const CHUNK: i64 = 1_000;
 
 /// A file to be sent.
 pub struct Download {
@@ -18,25 +35,149 @@ pub struct Download {
     pub body: BoxStream<'static, Result<Bytes, std::io::Error>>,
 }
 
+impl std::fmt::Debug for Download {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Download").field("file_name", &self.file_name).finish_non_exhaustive()
+    }
+}
+
 /// "Download Data": every record in file order. Needs Read; audited.
 pub async fn data(state: &AppState, caller: &Caller, operation: Operation, batch: BatchId) -> OpResult<Download> {
-    let _ = (state, caller, operation, batch);
-    todo!()
+    authorise(caller, operation.module(), Right::Read)?;
+    let row = open(state, caller, operation, batch, REFUND_RESULTS_NAME).await?;
+    let rows = chunks(state.clone(), caller.clone(), batch, false);
+    let zone = moment::zone(&caller.organisation.zone);
+    let created = moment::with_offset(row.created_at, &zone);
+    let head = stream::once(async { Ok(Bytes::from_static(REFUND_RESULTS_HEADER.as_bytes())) });
+    let lines = rows.map(move |rows| {
+        let mut out = String::new();
+        for task in &rows? {
+            put_line(&mut out, task, &row, &created, &zone);
+        }
+        Ok(Bytes::from(out))
+    });
+    Ok(Download {
+        file_name: REFUND_RESULTS_NAME.to_owned(),
+        content_type: "text/csv; charset=utf-8",
+        body: head.chain(lines).boxed(),
+    })
+}
+
+fn put_line(out: &mut String, task: &TaskRow, batch: &db::batches::BatchRow, created: &str, zone: &jiff::tz::TimeZone) {
+    let state = TaskState::from_code(&task.state).unwrap_or(TaskState::Review);
+    let updated = moment::with_offset(task.updated_at.unwrap_or(batch.created_at), zone);
+    let result = RefundResult {
+        number: u32::try_from(task.row_no).unwrap_or(0),
+        order_id: &task.order_id,
+        amount: Money::new(task.amount_minor, batch.currency),
+        refund_status: &shown::refund_status(task, state),
+        unique_id: task.unique_id.as_deref().unwrap_or(&task.gateway_key),
+        gateway_reference: task.gw_ref.as_deref().unwrap_or(""),
+        udf: &shown::extra(task).udf,
+        task_status: state.status(),
+        refund_type: task.refund_type.as_deref().unwrap_or(""),
+        error_message: &shown::message(task, state),
+        created_at: created,
+        updated_at: &updated,
+    };
+    put_refund_result(out, &result);
 }
 
 /// The file as it was uploaded. Needs Read; audited.
 pub async fn original(state: &AppState, caller: &Caller, operation: Operation, batch: BatchId) -> OpResult<Download> {
-    let _ = (state, caller, operation, batch);
-    todo!()
+    authorise(caller, operation.module(), Right::Read)?;
+    let row = open(state, caller, operation, batch, "the file as uploaded").await?;
+    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+    let bytes = db::drafts::file(&mut tx, &row.file_sha256).await?;
+    tx.commit().await?;
+    let bytes = bytes.ok_or_else(|| OpError::internal(format!("the file of batch {batch} is missing")))?;
+    Ok(Download {
+        file_name: row.file_name,
+        content_type: "text/csv",
+        body: stream::once(async { Ok(bytes) }).boxed(),
+    })
 }
 
-/// The failed rows as a file that can be uploaded again as it is. Needs Read; audited.
-pub async fn failed_rows(
+/// The failed rows as a file that can be uploaded again as it is. Needs Read; audited. A unique_id that reached the gateway is
+/// left out: FAILED is final there under that id, so the row gets a key of its own when it is uploaded again.
+pub async fn failed_rows(state: &AppState, caller: &Caller, operation: Operation, batch: BatchId) -> OpResult<Download> {
+    authorise(caller, operation.module(), Right::Read)?;
+    let row = open(state, caller, operation, batch, "the failed rows").await?;
+    let template = Template::ALL.into_iter().find(|t| t.title() == row.template).unwrap_or(Template::Standard);
+    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+    let taken = db::batches::unique_ids(&mut tx, batch).await?;
+    tx.commit().await?;
+    let mut records = Vec::new();
+    let mut rows = chunks(state.clone(), caller.clone(), batch, true);
+    while let Some(chunk) = rows.next().await {
+        for task in &chunk.map_err(OpError::internal)? {
+            records.push(record(task, &taken));
+        }
+    }
+    let text = failed_rows_file(template, row.currency, &records);
+    let stem = row.file_name.strip_suffix(".csv").unwrap_or(&row.file_name);
+    Ok(Download {
+        file_name: format!("{stem}_failed.csv"),
+        content_type: "text/csv; charset=utf-8",
+        body: stream::once(async move { Ok(Bytes::from(text)) }).boxed(),
+    })
+}
+
+fn record(task: &TaskRow, taken: &std::collections::HashSet<String>) -> RefundRecord {
+    let extra = shown::extra(task);
+    let mut udf: [String; UDFS] = std::array::from_fn(|_| String::new());
+    for (place, text) in udf.iter_mut().zip(extra.udf) {
+        *place = text;
+    }
+    RefundRecord {
+        number: u32::try_from(task.row_no).unwrap_or(0),
+        row: u32::try_from(task.sheet_row).unwrap_or(0),
+        order_id: task.order_id.clone(),
+        amount_minor: task.amount_minor,
+        txn_id: task.txn_id.clone(),
+        unique_id: task.unique_id.clone().filter(|id| !taken.contains(id)),
+        split: extra.split,
+        udf,
+    }
+}
+
+/// Finds the batch and writes down that a file of it goes out.
+async fn open(
     state: &AppState,
     caller: &Caller,
     operation: Operation,
     batch: BatchId,
-) -> OpResult<Download> {
-    let _ = (state, caller, operation, batch);
-    todo!()
+    file: &str,
+) -> OpResult<db::batches::BatchRow> {
+    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+    let row = found(&mut tx, operation, batch).await?;
+    audit::record(state, &mut tx, caller, "batch.downloaded", Some(batch.0), json!({ "file": file })).await?;
+    tx.commit().await?;
+    Ok(row)
+}
+
+/// The batch's tasks in file order, a chunk at a time, each chunk in a transaction of its own.
+fn chunks(
+    state: AppState,
+    caller: Caller,
+    batch: BatchId,
+    failed_only: bool,
+) -> BoxStream<'static, Result<Vec<TaskRow>, std::io::Error>> {
+    let read = move |after: i32| {
+        let (state, caller) = (state.clone(), caller.clone());
+        async move {
+            let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+            let rows = db::batches::tasks_after(&mut tx, batch, after, CHUNK, failed_only).await?;
+            tx.commit().await?;
+            Ok::<_, sqlx::Error>(rows)
+        }
+    };
+    stream::try_unfold(0, move |after| {
+        let rows = read(after);
+        async move {
+            let rows = rows.await.map_err(std::io::Error::other)?;
+            Ok(rows.last().map(|task| task.row_no).map(|last| (rows, last)))
+        }
+    })
+    .boxed()
 }

@@ -56,7 +56,7 @@ pub async fn add(state: &AppState, gateway: NewGateway) -> OpResult<GatewayId> {
     if gateway.class == GatewayClass::K && gateway.key_window.is_none_or(|window| window < Duration::from_secs(3600)) {
         return refuse("A gateway of class K needs the time it remembers keys for, at least one hour.".to_owned());
     }
-    let base_url = address::check(&gateway.base_url, &state.config.allowed_hosts)
+    let base_url = address::check(gateway.base_url.as_str(), &state.config.allowed_hosts)
         .map_err(|sentence| OpError::refuse(RefusalKind::Invalid, sentence))?;
     let mut global = state.db.global().await?;
     let organisation = db::people::organisation_by_name(&mut global, &gateway.organisation).await?;

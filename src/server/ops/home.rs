@@ -1,13 +1,62 @@
 //! The first page after sign-in.
 
-use super::access::Caller;
+use super::{access::Caller, batches::shown, moment};
 use crate::{
-    domain::view::Home,
-    server::{error::OpResult, state::AppState},
+    domain::{
+        access::Right,
+        batch::{BatchStatus, Operation},
+        money::Money,
+        view::Home,
+    },
+    server::{db, error::OpResult, state::AppState},
 };
+use time::Duration;
 
-/// Numbers and the newest batches, of the modules the caller may read.
+/// Numbers and the newest batches, of the modules the caller may read. Anybody who is signed in may ask.
 pub async fn home(state: &AppState, caller: &Caller) -> OpResult<Home> {
-    let _ = (state, caller);
-    todo!()
+    let zone = moment::zone(&caller.organisation.zone);
+    let now = state.clock.now();
+    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+    let mut home = Home {
+        waiting: 0,
+        processing: 0,
+        failures: 0,
+        refunded_today: Money::new(0, caller.organisation.currency),
+        recent: Vec::new(),
+        attention: Vec::new(),
+    };
+    for operation in Operation::ALL {
+        let may = |right| caller.permissions.allow(operation.module(), right);
+        if !may(Right::Read) {
+            continue;
+        }
+        if may(Right::Approve) {
+            home.waiting += db::approvals::count_waiting(&mut tx, operation).await?;
+        }
+        let today = moment::day_start(now, &zone);
+        let (minor, processing, failures) =
+            db::approvals::home_figures(&mut tx, operation, today, now - Duration::days(7)).await?;
+        home.refunded_today.minor += minor;
+        home.processing += u64::try_from(processing).unwrap_or(0);
+        home.failures += u64::try_from(failures).unwrap_or(0);
+        for row in db::batches::newest(&mut tx, operation, 10).await? {
+            if row.review > 0 {
+                let sentence = format!("{}: {} need review", row.file_name, row.review);
+                home.attention.push((sentence, format!("{}/{}", operation.path(), row.id)));
+            } else if row.status == BatchStatus::CompletedWithFailures {
+                let sentence = format!("{}: {} failed", row.file_name, row.failed.0);
+                home.attention.push((sentence, format!("{}/{}?status=FAILED", operation.path(), row.id)));
+            }
+            home.recent.push((operation, shown::list_row(&row, &zone, may(Right::ReadWrite))));
+        }
+    }
+    if let Some(gateway) = db::gateways::current(&mut tx).await? {
+        if let Some(notice) = shown::gateway_notice(&gateway, &zone) {
+            home.attention.insert(0, (notice, Operation::Refund.path().to_owned()));
+        }
+    }
+    tx.commit().await?;
+    home.recent.sort_by(|(_, a), (_, b)| b.id.cmp(&a.id));
+    home.recent.truncate(10);
+    Ok(home)
 }

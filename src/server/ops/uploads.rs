@@ -1,15 +1,40 @@
 //! From a dropped file to a batch, or to findings.
 
-use super::access::Caller;
+use super::{
+    access::{Caller, authorise},
+    audit, moment,
+};
 use crate::{
     domain::{
+        access::Right,
         batch::Operation,
-        ids::{BatchId, DraftId},
-        view::{DraftView, NewBatch},
+        error::RefusalKind,
+        finding::{Finding, FindingCode, Severity},
+        ids::{BatchId, DraftId, GatewayId},
+        limits::Limits,
+        task::RecordExtra,
+        view::{DraftView, NewBatch, Repeat},
     },
-    server::{error::OpResult, state::AppState},
+    formats::refunds::{CheckedRefunds, RefundRecord, check_refunds, gateway_key},
+    server::{
+        db::{self, Tx, batches::NewRecords, drafts::DraftRow, organisations::OrganisationRow},
+        error::{OpError, OpResult},
+        state::AppState,
+    },
 };
 use bytes::Bytes;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use time::Duration;
+use uuid::Uuid;
+
+/// Characters of a description, at most.
+pub const DESCRIPTION_CHARS: usize = 500;
+/// Repeats that are named one by one.
+const REPEATS_LISTED: usize = 50;
+/// How far back repeats are looked for.
+const REPEAT_WINDOW: Duration = Duration::days(30);
 
 /// A file as it was sent.
 #[derive(Clone, Debug, Default)]
@@ -46,18 +71,380 @@ pub async fn new_batch(
     operation: Operation,
     draft: Option<DraftId>,
 ) -> OpResult<NewBatch> {
-    let _ = (state, caller, operation, draft);
-    todo!()
+    authorise(caller, operation.module(), Right::ReadWrite)?;
+    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+    let organisation = organisation(&mut tx).await?;
+    let maker_checker = db::organisations::approval_needed(&mut tx, operation).await?;
+    let approvers = if maker_checker {
+        db::organisations::members_with(&mut tx, operation.module(), Right::Approve, caller.person.id).await?
+    } else {
+        Vec::new()
+    };
+    let gateway = db::gateways::current(&mut tx).await?;
+    let draft = match draft {
+        None => None,
+        Some(id) => {
+            db::drafts::load(&mut tx, operation, id, state.clock.now()).await?.map(|row| view(id, row)).transpose()?
+        }
+    };
+    tx.commit().await?;
+    Ok(NewBatch {
+        operation,
+        maker_checker,
+        approvers,
+        limits: limits(state, &organisation),
+        currency: organisation.reference.currency,
+        gateway: gateway.map(|gateway| super::batches::gateway_name(&gateway)),
+        draft,
+    })
 }
 
-/// Keeps the description of a request (5 to 500 characters) before its file. Needs ReadWrite.
+/// Keeps the description of a request (1 to 500 characters) before its file. Needs ReadWrite.
 pub async fn describe(state: &AppState, caller: &Caller, operation: Operation, text: &str) -> OpResult<DraftId> {
-    let _ = (state, caller, operation, text);
-    todo!()
+    authorise(caller, operation.module(), Right::ReadWrite)?;
+    let description = checked_description(text)?;
+    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+    let row = DraftRow { description, findings: "[]".into(), repeats: "[]".into(), ..DraftRow::default() };
+    let id = keep(state, &mut tx, operation, &row).await?;
+    tx.commit().await?;
+    Ok(id)
 }
 
 /// Checks a file and makes the batch when it is clean. Needs ReadWrite.
 pub async fn submit(state: &AppState, caller: &Caller, operation: Operation, upload: Upload) -> OpResult<Submitted> {
-    let _ = (state, caller, operation, upload);
-    todo!()
+    authorise(caller, operation.module(), Right::ReadWrite)?;
+    if operation != Operation::Refund {
+        return Err(OpError::refuse(RefusalKind::NotFound, "Files of this kind cannot be uploaded yet."));
+    }
+    let now = state.clock.now();
+    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+    let organisation = organisation(&mut tx).await?;
+    let Some(gateway) = db::gateways::current(&mut tx).await? else {
+        return Err(OpError::refuse(
+            RefusalKind::Conflict,
+            "No gateway is connected, so nothing could be refunded. Ask an administrator to connect one.",
+        ));
+    };
+    let needs_decision = db::organisations::approval_needed(&mut tx, operation).await?;
+    let described = match upload.draft {
+        Some(draft) => db::drafts::load(&mut tx, operation, draft, now).await?,
+        None => None,
+    };
+    let kept = match upload.kept {
+        Some(draft) => db::drafts::load(&mut tx, operation, draft, now).await?,
+        None => None,
+    };
+    let description = [&upload.description]
+        .into_iter()
+        .chain(described.as_ref().map(|row| &row.description))
+        .chain(kept.as_ref().map(|row| &row.description))
+        .find(|text| !text.trim().is_empty())
+        .cloned()
+        .unwrap_or_default();
+    let description =
+        if needs_decision || !description.is_empty() { checked_description(&description)? } else { description };
+    let (file_name, bytes) = chosen_file(&mut tx, &upload, kept.as_ref().or(described.as_ref())).await?;
+    tx.commit().await?;
+
+    let limits = limits(state, &organisation);
+    if bytes.len() as u64 > limits.bytes {
+        return Err(OpError::refuse(
+            RefusalKind::TooLarge,
+            format!(
+                "File too large: {file_name} has {}, at most {} are taken. Split it and upload the parts.",
+                size(bytes.len() as u64),
+                size(limits.bytes)
+            ),
+        ));
+    }
+    let currency = organisation.reference.currency;
+    let checked = {
+        let bytes = bytes.clone();
+        tokio::task::spawn_blocking(move || check_refunds(&bytes, currency, limits)).await.map_err(OpError::internal)?
+    };
+    let file_sha256 = Sha256::digest(&bytes).to_vec();
+    let mut file = File { name: file_name, sha256: file_sha256, bytes, description, checked: Arc::new(checked) };
+    if !file.checked.is_clean() {
+        return keep_findings(state, caller, operation, &file, Vec::new()).await;
+    }
+    if !upload.confirm_repeat {
+        let repeats = repeats(state, caller, operation, &file).await?;
+        if !repeats.is_empty() {
+            return keep_findings(state, caller, operation, &file, repeats).await;
+        }
+    }
+    match create(state, caller, operation, &organisation, GatewayId(gateway.id), limits, &file).await? {
+        Ok(batch) => {
+            forget(state, caller, [upload.draft, upload.kept]).await?;
+            Ok(Submitted::Batch(batch))
+        }
+        Err(taken) => {
+            let mut checked = CheckedRefunds { findings: taken, rows: file.checked.rows, ..CheckedRefunds::default() };
+            checked.errors = checked.findings.len() as u64;
+            file.checked = Arc::new(checked);
+            keep_findings(state, caller, operation, &file, Vec::new()).await
+        }
+    }
+}
+
+/// A file that was read, with what was found in it.
+struct File {
+    name: String,
+    sha256: Vec<u8>,
+    bytes: Bytes,
+    description: String,
+    checked: Arc<CheckedRefunds>,
+}
+
+async fn create(
+    state: &AppState,
+    caller: &Caller,
+    operation: Operation,
+    organisation: &OrganisationRow,
+    gateway: GatewayId,
+    limits: Limits,
+    file: &File,
+) -> OpResult<Result<BatchId, Vec<Finding>>> {
+    let id = BatchId(Uuid::now_v7());
+    let currency = organisation.reference.currency;
+    let mut records = NewRecords::default();
+    let mut content = Sha256::new();
+    content.update(format!("{}|{}|{gateway}|\n", operation.code(), caller.organisation.id));
+    for record in &file.checked.records {
+        let hash = Sha256::digest(record.canonical(currency));
+        content.update(hash);
+        push(&mut records, id, record, hash.to_vec());
+    }
+    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+    db::drafts::keep_file(&mut tx, &file.sha256, &file.bytes, state.clock.now()).await?;
+    let batch = db::batches::NewBatch {
+        id,
+        gateway,
+        operation,
+        file_name: &file.name,
+        currency,
+        description: &file.description,
+        template: file.checked.template.map_or("", |template| template.title()),
+        file_sha256: &file.sha256,
+        file_bytes: i64::try_from(file.bytes.len()).unwrap_or(i64::MAX),
+        row_limit: i32::try_from(limits.rows).unwrap_or(i32::MAX),
+        options: "",
+    };
+    db::batches::insert(&mut tx, &batch).await?;
+    db::batches::insert_records(&mut tx, id, &records).await?;
+    if let Err(error) = db::batches::submit(&mut tx, id, &content.finalize(), organisation.approval_days).await {
+        return match db::batches::taken_ids(&error) {
+            Some(taken) => Ok(Err(taken.into_iter().map(taken_finding).collect())),
+            None => Err(error.into()),
+        };
+    }
+    let detail = json!({ "file": file.name, "records": file.checked.rows, "amount_minor": file.checked.total_minor,
+                         "sha256": hex(&file.sha256) });
+    audit::record(state, &mut tx, caller, "batch.created", Some(id.0), detail).await?;
+    db::batches::tell(&mut tx, id).await?;
+    tx.commit().await?;
+    Ok(Ok(id))
+}
+
+fn push(records: &mut NewRecords, batch: BatchId, record: &RefundRecord, hash: Vec<u8>) {
+    let filled = record.udf.iter().rposition(|text| !text.is_empty()).map_or(0, |last| last + 1);
+    let extra = RecordExtra {
+        split: record.split.clone(),
+        udf: record.udf.get(..filled).map(<[String]>::to_vec).unwrap_or_default(),
+    };
+    let plain = extra == RecordExtra::default();
+    records.numbers.push(i32::try_from(record.number).unwrap_or(i32::MAX));
+    records.sheet_rows.push(i32::try_from(record.row).unwrap_or(i32::MAX));
+    records.orders.push(record.order_id.clone());
+    records.amounts.push(record.amount_minor);
+    records.keys.push(gateway_key(record.unique_id.as_deref(), batch.0.as_bytes(), record.number, 1));
+    records.unique_ids.push(record.unique_id.clone());
+    records.txn_ids.push(record.txn_id.clone());
+    records.hashes.push(hash);
+    records.extras.push((!plain).then(|| serde_json::to_string(&extra).unwrap_or_default()));
+}
+
+fn taken_finding(taken: db::batches::TakenId) -> Finding {
+    Finding {
+        row: Some(taken.sheet_row),
+        column: Some("unique_id".to_owned()),
+        code: FindingCode::UniqueIdTaken,
+        severity: Severity::Error,
+        message: format!(
+            "Unique ID already used: {} belongs to a refund of batch {}. Give this refund an id of its own, or leave the cell empty.",
+            taken.unique_id, taken.batch_id
+        ),
+        value: taken.unique_id,
+    }
+}
+
+async fn repeats(state: &AppState, caller: &Caller, operation: Operation, file: &File) -> OpResult<Vec<Repeat>> {
+    let zone = moment::zone(&caller.organisation.zone);
+    let since = state.clock.now() - REPEAT_WINDOW;
+    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+    let mut found = Vec::new();
+    for (batch, file_name, at) in db::batches::same_file(&mut tx, operation, &file.sha256, since).await? {
+        found.push(Repeat {
+            row: None,
+            message: format!("The same file was uploaded on {}.", moment::moment(at, &zone).text),
+            batch: BatchId(batch),
+            file_name,
+        });
+    }
+    let orders: Vec<String> = file.checked.records.iter().map(|record| record.order_id.clone()).collect();
+    let amounts: Vec<i64> = file.checked.records.iter().map(|record| record.amount_minor).collect();
+    let alike = db::batches::look_alikes(&mut tx, &orders, &amounts, since).await?;
+    tx.commit().await?;
+    let more = alike.len().saturating_sub(REPEATS_LISTED);
+    for look in alike.into_iter().take(REPEATS_LISTED) {
+        let record = usize::try_from(look.place).ok().and_then(|place| file.checked.records.get(place));
+        let Some(record) = record else { continue };
+        let amount = crate::domain::money::Money::new(record.amount_minor, caller.organisation.currency);
+        found.push(Repeat {
+            row: Some(record.row),
+            message: format!(
+                "{} of {} went out on {} already.",
+                amount,
+                record.order_id,
+                moment::moment(look.created_at, &zone).text
+            ),
+            batch: BatchId(look.batch_id),
+            file_name: look.file_name,
+        });
+    }
+    if more > 0 {
+        if let Some(last) = found.last().cloned() {
+            found.push(Repeat { row: None, message: format!("{more} more rows went out before."), ..last });
+        }
+    }
+    Ok(found)
+}
+
+async fn keep_findings(
+    state: &AppState,
+    caller: &Caller,
+    operation: Operation,
+    file: &File,
+    repeats: Vec<Repeat>,
+) -> OpResult<Submitted> {
+    let row = DraftRow {
+        description: file.description.clone(),
+        file_name: file.name.clone(),
+        file_sha256: Some(file.sha256.clone()),
+        file_bytes: i64::try_from(file.bytes.len()).unwrap_or(i64::MAX),
+        rows: i64::try_from(file.checked.rows).unwrap_or(i64::MAX),
+        findings: serde_json::to_string(&file.checked.findings).map_err(OpError::internal)?,
+        repeats: serde_json::to_string(&repeats).map_err(OpError::internal)?,
+    };
+    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+    db::drafts::keep_file(&mut tx, &file.sha256, &file.bytes, state.clock.now()).await?;
+    let id = keep(state, &mut tx, operation, &row).await?;
+    tx.commit().await?;
+    Ok(Submitted::Draft(Box::new(view(id, row)?)))
+}
+
+async fn keep(state: &AppState, tx: &mut Tx, operation: Operation, row: &DraftRow) -> OpResult<DraftId> {
+    let id = DraftId(Uuid::now_v7());
+    db::drafts::insert(tx, operation, id, row, state.clock.now()).await?;
+    Ok(id)
+}
+
+async fn forget(state: &AppState, caller: &Caller, drafts: [Option<DraftId>; 2]) -> OpResult<()> {
+    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+    for draft in drafts.into_iter().flatten() {
+        db::drafts::delete(&mut tx, draft).await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+async fn chosen_file(tx: &mut Tx, upload: &Upload, kept: Option<&DraftRow>) -> OpResult<(String, Bytes)> {
+    if !upload.bytes.is_empty() || !upload.file_name.is_empty() {
+        return Ok((clean_name(&upload.file_name), upload.bytes.clone()));
+    }
+    if let Some(DraftRow { file_name, file_sha256: Some(sha256), .. }) = kept {
+        if let Some(bytes) = db::drafts::file(tx, sha256).await? {
+            return Ok((file_name.clone(), bytes));
+        }
+    }
+    Err(OpError::refuse(RefusalKind::Invalid, "No file was chosen. Choose a CSV file and upload it."))
+}
+
+async fn organisation(tx: &mut Tx) -> OpResult<OrganisationRow> {
+    db::organisations::load(tx).await?.ok_or_else(|| OpError::not_found("organisation"))
+}
+
+fn limits(state: &AppState, organisation: &OrganisationRow) -> Limits {
+    Limits::for_rows(organisation.row_limit, state.config.max_rows, state.config.max_upload_bytes)
+}
+
+fn checked_description(text: &str) -> OpResult<String> {
+    let text = text.trim();
+    let length = text.chars().count();
+    let readable = !text.chars().any(|c| c.is_control() && c != '\n' && c != '\r' && c != '\t');
+    if (1..=DESCRIPTION_CHARS).contains(&length) && readable {
+        return Ok(text.to_owned());
+    }
+    Err(OpError::refuse(
+        RefusalKind::Invalid,
+        format!("Describe the request in 1 to {DESCRIPTION_CHARS} characters, so that the checker knows what it is for."),
+    ))
+}
+
+fn view(id: DraftId, row: DraftRow) -> OpResult<DraftView> {
+    Ok(DraftView {
+        id,
+        description: row.description,
+        file_name: row.file_name,
+        file_bytes: u64::try_from(row.file_bytes).unwrap_or(0),
+        rows: u64::try_from(row.rows).unwrap_or(0),
+        findings: serde_json::from_str(&row.findings).map_err(OpError::internal)?,
+        repeats: serde_json::from_str(&row.repeats).map_err(OpError::internal)?,
+    })
+}
+
+/// A name that is safe to show, to store and to send back: no path, no control or direction characters, at most 200.
+fn clean_name(name: &str) -> String {
+    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let hidden = |c: char| c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
+    let name: String = last.chars().filter(|c| !hidden(*c)).take(200).collect();
+    let name = name.trim().trim_matches('.').trim();
+    if name.is_empty() { "upload.csv".to_owned() } else { name.to_owned() }
+}
+
+/// `5 MB`, `812 KB`: for people.
+fn size(bytes: u64) -> String {
+    const MIB: u64 = 1024 * 1024;
+    if bytes >= MIB { format!("{} MB", bytes.div_ceil(MIB)) } else { format!("{} KB", bytes.div_ceil(1024)) }
+}
+
+/// Lower-case hex.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_file_names_lose_what_is_hostile() {
+        assert_eq!(clean_name("../../etc/passwd"), "passwd");
+        assert_eq!(clean_name("C:\\Users\\a\\refunds oct.csv"), "refunds oct.csv");
+        assert_eq!(clean_name("re\u{202e}vsc.exe\r\nSet-Cookie: a"), "revsc.exeSet-Cookie: a");
+        assert_eq!(clean_name(".."), "upload.csv");
+        assert_eq!(clean_name("\0"), "upload.csv");
+        assert_eq!(clean_name("<script>.csv"), "<script>.csv");
+        assert_eq!(clean_name(&"x".repeat(5000)).len(), 200);
+    }
+
+    #[test]
+    fn a_description_has_something_to_say() {
+        assert!(checked_description("  ").is_err());
+        assert!(checked_description(&"x".repeat(501)).is_err());
+        assert_eq!(checked_description(" Diwali returns ").unwrap(), "Diwali returns");
+    }
 }

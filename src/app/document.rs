@@ -1,0 +1,81 @@
+//! The HTML document: head, hydration scripts, body.
+
+use super::{App, ErrorPage, NoHydration};
+use crate::domain::view::{PageContext, Theme};
+use leptos::prelude::*;
+use leptos_meta::MetaTags;
+
+/// Addresses of what the browser loads.
+struct Assets {
+    css: String,
+    #[cfg(feature = "ssr")]
+    js: String,
+    #[cfg(feature = "ssr")]
+    wasm: String,
+}
+
+fn assets() -> Assets {
+    Assets {
+        css: "/pkg/batchdesk.css".to_owned(),
+        #[cfg(feature = "ssr")]
+        js: "/pkg/batchdesk.js".to_owned(),
+        #[cfg(feature = "ssr")]
+        wasm: "/pkg/batchdesk.wasm".to_owned(),
+    }
+}
+
+/// `<!DOCTYPE html>` and all that follows it.
+pub(super) fn document() -> impl IntoView + 'static {
+    let theme = match use_context::<PageContext>().unwrap_or_default().theme {
+        Theme::System => "system",
+        Theme::Light => "light",
+        Theme::Dark => "dark",
+    };
+    let plain = use_context::<NoHydration>().is_some() || use_context::<ErrorPage>().is_some();
+    view! {
+        <!DOCTYPE html>
+        <html lang="en-IN" data-theme=theme>
+            <head>
+                <meta charset="utf-8" />
+                <meta name="viewport" content="width=device-width, initial-scale=1" />
+                <meta name="color-scheme" content="light dark" />
+                <meta name="robots" content="noindex" />
+                <link rel="icon" type="image/svg+xml" href="/favicon.svg" />
+                <link rel="stylesheet" href=assets().css />
+                {(!plain).then(|| view! { <HydrationScripts /> })}
+                <MetaTags />
+            </head>
+            <body>
+                <App />
+            </body>
+        </html>
+    }
+}
+
+/// What makes the browser take the page over.
+#[component]
+fn HydrationScripts() -> impl IntoView {
+    #[cfg(feature = "ssr")]
+    {
+        let Assets { js, wasm, .. } = assets();
+        let script = format!(
+            "import init,{{hydrate}} from {js:?};await init({{module_or_path:{wasm:?}}});hydrate();"
+        );
+        let nonce = leptos::nonce::use_nonce();
+        view! {
+            <link rel="modulepreload" href=js />
+            <link rel="preload" href=wasm r#as="fetch" type="application/wasm" crossorigin="anonymous" />
+            <script type="module" nonce=nonce>
+                {script}
+            </script>
+        }
+    }
+}
+
+/// Says that the page can be used with JavaScript.
+pub(super) fn mark_hydrated() {
+    #[cfg(feature = "hydrate")]
+    if let Some(body) = leptos::prelude::document().body() {
+        let _ = body.set_attribute("data-hydrated", "");
+    }
+}

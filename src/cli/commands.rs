@@ -1,0 +1,181 @@
+//! Commands that do one thing and end. They work beside a running server, or without one.
+
+use super::{Failure, database::Database, run_file::RunFile, serve};
+use crate::{
+    domain::access::Role,
+    server::{
+        clock::Clock,
+        config::{Config, Places},
+        db::PoolSizes,
+        error::OpResult,
+        gateway::GatewayClass,
+        live::Live,
+        ops::{gateways, people},
+        state::AppState,
+        telemetry,
+    },
+};
+use secrecy::SecretString;
+use std::{io::Read, time::Duration};
+use tokio_util::sync::CancellationToken;
+use url::Url;
+use zeroize::Zeroizing;
+
+#[derive(clap::Subcommand, Debug)]
+pub(super) enum UserCommand {
+    /// Make a person with a role in an organisation, which is made when it is missing
+    Create {
+        /// Name of the organisation
+        #[arg(long, value_name = "NAME")]
+        organisation: String,
+        /// E-mail, which the person signs in with
+        #[arg(long)]
+        email: String,
+        /// admin, maker, checker, viewer or owner
+        #[arg(long, value_parser = role)]
+        role: Role,
+        /// Read the password from standard input
+        #[arg(long, required = true)]
+        password_stdin: bool,
+    },
+    /// Set a forgotten password and end the person's sessions
+    ResetPassword {
+        /// E-mail of the person
+        #[arg(long)]
+        email: String,
+        /// Read the password from standard input
+        #[arg(long, required = true)]
+        password_stdin: bool,
+    },
+}
+
+#[derive(clap::Subcommand, Debug)]
+pub(super) enum GatewayCommand {
+    /// Connect an organisation to a gateway, or replace the connection of the same connector
+    Add {
+        /// Name of the organisation
+        #[arg(long, value_name = "NAME")]
+        organisation: String,
+        /// Kind of gateway: juspay
+        #[arg(long)]
+        connector: String,
+        /// Where the gateway answers, https
+        #[arg(long, value_name = "URL")]
+        base_url: Url,
+        /// The merchant's id at the gateway
+        #[arg(long)]
+        merchant_id: String,
+        /// Read the API key from standard input
+        #[arg(long, required = true)]
+        api_key_stdin: bool,
+        /// What the gateway promises: K keeps every outcome under our key for a known time, Q answers queries, N neither
+        #[arg(long, value_parser = class, default_value = "N")]
+        class: GatewayClass,
+        /// How long it keeps keys (class K)
+        #[arg(long, value_name = "HOURS", required_if_eq("class", "K"), value_parser = clap::value_parser!(u32).range(1..=8760))]
+        key_window_hours: Option<u32>,
+        /// It moves no real money
+        #[arg(long)]
+        sandbox: bool,
+    },
+}
+
+fn role(code: &str) -> Result<Role, String> {
+    Role::from_code(code).ok_or_else(|| format!("roles are {}", Role::ALL.map(Role::code).join(", ")))
+}
+
+fn class(code: &str) -> Result<GatewayClass, String> {
+    GatewayClass::from_code(code).ok_or_else(|| "classes are K, Q and N".to_owned())
+}
+
+/// `migrate`.
+pub(super) async fn migrate() -> Result<(), Failure> {
+    telemetry::init().map_err(Failure::unusable)?;
+    let database = Database::open(&Places::from_env().map_err(Failure::unusable)?, true).await?;
+    let done = database.migrate().await;
+    database.stop().await;
+    done?;
+    println!("The database is at this version.");
+    Ok(())
+}
+
+/// `user …`.
+pub(super) async fn user(command: UserCommand) -> Result<(), Failure> {
+    let password = secret("password")?;
+    match command {
+        UserCommand::Create { organisation, email, role, password_stdin: _ } => {
+            with_state(async |state| people::create(state, &organisation, &email, role, &password).await).await?;
+            println!("Made {email}, {} of {organisation}.", role.code());
+        }
+        UserCommand::ResetPassword { email, password_stdin: _ } => {
+            with_state(async |state| people::reset_password(state, &email, &password).await).await?;
+            println!("Set the password of {email} and ended its sessions.");
+        }
+    }
+    Ok(())
+}
+
+/// `gateway …`.
+pub(super) async fn gateway(command: GatewayCommand) -> Result<(), Failure> {
+    let api_key = secret("API key")?;
+    let GatewayCommand::Add {
+        organisation,
+        connector,
+        base_url,
+        merchant_id,
+        api_key_stdin: _,
+        class,
+        key_window_hours,
+        sandbox,
+    } = command;
+    let line = format!("Connected {organisation} to {connector} at {base_url}.");
+    let key_window = key_window_hours.map(|hours| Duration::from_secs(u64::from(hours) * 3600));
+    let gateway =
+        gateways::NewGateway { organisation, connector, base_url, merchant_id, api_key, class, key_window, sandbox };
+    with_state(async |state| gateways::add(state, gateway).await).await?;
+    println!("{line}");
+    Ok(())
+}
+
+/// `healthcheck`.
+pub(super) async fn healthcheck() -> Result<(), Failure> {
+    let places = Places::from_env().map_err(Failure::unusable)?;
+    let told = RunFile::read(&places.data_dir).and_then(|run| run.listen?.parse().ok());
+    let address = told.unwrap_or(places.listen);
+    serve::readiness(address).await.map_err(|why| Failure::undone(format!("{address} is not ready: {why}")))?;
+    println!("ready");
+    Ok(())
+}
+
+/// Opens the database at this version, does `work`, and closes it again.
+async fn with_state<T>(work: impl AsyncFnOnce(&AppState) -> OpResult<T>) -> Result<T, Failure> {
+    let config = Config::from_env_for_command().map_err(Failure::unusable)?;
+    telemetry::init().map_err(Failure::unusable)?;
+    let database = Database::open(&Places::from(&config), true).await?;
+    let done = match database.connect(PoolSizes { web: 2, worker: 1 }).await {
+        Ok(db) => {
+            let state = AppState::new(config, db.clone(), Clock::system(), Live::default(), CancellationToken::new());
+            let done = work(&state).await.map_err(Failure::from);
+            db.close().await;
+            done
+        }
+        Err(failure) => Err(failure),
+    };
+    database.stop().await;
+    done
+}
+
+/// Reads a secret from standard input: one line, whose end does not belong to it.
+fn secret(what: &str) -> Result<SecretString, Failure> {
+    let mut text = Zeroizing::new(String::new());
+    std::io::stdin()
+        .take(64 * 1024)
+        .read_to_string(&mut text)
+        .map_err(|error| Failure::unusable(format!("The {what} cannot be read from standard input: {error}.")))?;
+    let secret = text.strip_suffix('\n').unwrap_or(&text);
+    let secret = secret.strip_suffix('\r').unwrap_or(secret);
+    if secret.is_empty() || secret.contains('\n') {
+        return Err(Failure::unusable(format!("Write the {what}, in one line, to standard input.")));
+    }
+    Ok(SecretString::from(secret))
+}

@@ -1,0 +1,121 @@
+//! What people do with a batch, as plain forms: each answers 303 to the page, or the page with the refusal on it.
+
+use super::{
+    Web, answer, cookies,
+    form::Form,
+    pages::Page,
+    redirects,
+    visit::{SignedIn, Visit},
+};
+use crate::{
+    domain::{
+        batch::Operation,
+        error::RefusalKind,
+        ids::{BatchId, PersonId},
+        view::Flash,
+    },
+    server::{
+        error::{OpError, OpResult},
+        ops::{access::Caller, batches},
+    },
+};
+use axum::{
+    extract::{Path, State},
+    http::header,
+    response::{IntoResponse, Redirect, Response},
+};
+
+/// What a form does with a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Act {
+    Sync,
+    Withdraw,
+    Pause,
+    Resume,
+    Cancel,
+}
+
+impl Act {
+    pub(super) const ALL: [Self; 5] = [Self::Sync, Self::Withdraw, Self::Pause, Self::Resume, Self::Cancel];
+
+    /// The last part of the form's address.
+    pub(super) const fn path(self) -> &'static str {
+        match self {
+            Self::Sync => "sync",
+            Self::Withdraw => "withdraw",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Cancel => "cancel",
+        }
+    }
+
+    /// Does it; the sentence tells what was done.
+    async fn perform(self, web: &Web, caller: &Caller, operation: Operation, batch: BatchId) -> OpResult<String> {
+        Ok(match self {
+            Self::Sync => return batches::sync(web, caller, operation, batch).await.map(|report| report.message),
+            Self::Withdraw => {
+                batches::withdraw(web, caller, operation, batch).await?;
+                "The request was withdrawn. Nothing was sent."
+            }
+            Self::Pause => {
+                batches::pause(web, caller, operation, batch).await?;
+                "The batch is paused. Nothing new is sent; calls on the wire finish."
+            }
+            Self::Resume => {
+                batches::resume(web, caller, operation, batch).await?;
+                "The batch goes on."
+            }
+            Self::Cancel => {
+                batches::cancel(web, caller, operation, batch).await?;
+                "The batch was cancelled. What had not been sent will not be sent."
+            }
+        }
+        .to_owned())
+    }
+}
+
+/// `POST /batch/batch-refunds/{id}/sync` and its neighbours.
+pub(super) async fn act(
+    State(web): State<Web>,
+    SignedIn { visit, caller }: SignedIn,
+    Path(id): Path<String>,
+    operation: Operation,
+    act: Act,
+    form: Form,
+) -> Response {
+    let Ok(batch) = id.parse::<BatchId>() else {
+        return answer::failure(&web, &visit, &OpError::not_found("batch")).await;
+    };
+    let page = format!("{}/{batch}", operation.path());
+    match act.perform(&web, &caller, operation, batch).await {
+        Ok(notice) => {
+            let next = form.find("next").and_then(redirects::local).unwrap_or(&page);
+            done(&web, caller.person.id, next, &notice)
+        }
+        Err(error) => refused_on_page(&web, &visit, &page, error, Flash::default()).await,
+    }
+}
+
+/// 303 to `next`, with a notice for the page there.
+pub(super) fn done(web: &Web, person: PersonId, next: &str, notice: &str) -> Response {
+    let mut response = Redirect::to(next).into_response();
+    if let Some(cookie) = cookies::set_flash(web, person, notice) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// The page at `path` with the refusal on it and what had been typed; an error page when the page itself cannot be shown.
+pub(super) async fn refused_on_page(web: &Web, visit: &Visit, path: &str, error: OpError, flash: Flash) -> Response {
+    let on_page = matches!(
+        error.refusal.kind,
+        RefusalKind::Conflict | RefusalKind::Changed | RefusalKind::Invalid | RefusalKind::TooMany
+    );
+    if !on_page || visit.wants_json() {
+        return answer::failure(web, visit, &error).await;
+    }
+    answer::log(&visit.request_id, &error);
+    let flash = Flash { error: Some(error.refusal.message.clone()), ..flash };
+    let page = Page::new(path).status(answer::status(&error)).flash(flash).without_hydration();
+    page.render(web, visit).await
+}

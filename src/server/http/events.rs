@@ -1,0 +1,189 @@
+//! Live events (`GET /events`): counters of a batch, or of all batches of an operation, as they move.
+//!
+//! A stream is told only that a batch changed; it then reads the batch, so what it sends is always the newest state and never a
+//! backlog. All streams of this process share each reading. The first event after a connect is the whole state, and so is
+//! what follows when events were missed.
+
+mod shared;
+mod stream;
+
+use super::{
+    Web, answer,
+    session::SessionHash,
+    visit::SignedIn,
+};
+use crate::{
+    domain::{
+        access::{Module, Right},
+        batch::Operation,
+        error::RefusalKind,
+        ids::BatchId,
+    },
+    server::{
+        error::{OpError, OpResult},
+        ops::{self, access::{Caller, authorise}},
+    },
+};
+use axum::{
+    extract::{Query, State},
+    http::{HeaderMap, HeaderName, HeaderValue, header},
+    response::{IntoResponse, Response, Sse},
+};
+use futures::StreamExt;
+use serde::Deserialize;
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio_util::sync::CancellationToken;
+
+/// How often a stream says that it is there, and looks whether its session still is.
+pub const HEARTBEAT: Duration = Duration::from_secs(15);
+/// Open streams of one session, at most.
+pub const STREAMS_PER_SESSION: usize = 10;
+/// Events that wait for a slow reader before its stream stops reading changes.
+const QUEUE: usize = 4;
+
+/// The open streams of this process, by session, and the readings that they share.
+#[derive(Default)]
+pub(super) struct Streams {
+    open: Mutex<HashMap<SessionHash, Open>>,
+    readings: shared::Readings,
+}
+
+#[derive(Default)]
+struct Open {
+    count: usize,
+    end: CancellationToken,
+}
+
+impl Streams {
+    /// Room for one more stream of a session; none when it has enough.
+    fn enter(self: &Arc<Self>, session: SessionHash) -> Option<Ticket> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = open.entry(session).or_default();
+        if entry.count >= STREAMS_PER_SESSION {
+            return None;
+        }
+        entry.count += 1;
+        Some(Ticket { streams: self.clone(), session, end: entry.end.clone() })
+    }
+
+    /// Ends the streams of a session that is over.
+    pub(super) fn end(&self, session: &SessionHash) {
+        let ended = self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(session);
+        if let Some(ended) = ended {
+            ended.end.cancel();
+        }
+    }
+
+    fn leave(&self, session: &SessionHash) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = open.get_mut(session) {
+            entry.count = entry.count.saturating_sub(1);
+            if entry.count == 0 {
+                open.remove(session);
+            }
+        }
+    }
+}
+
+/// The place of one open stream; given back when dropped.
+struct Ticket {
+    streams: Arc<Streams>,
+    session: SessionHash,
+    end: CancellationToken,
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.streams.leave(&self.session);
+    }
+}
+
+/// What a stream follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Watch {
+    Batch(BatchId, Module),
+    Operation(Operation),
+}
+
+impl Watch {
+    fn module(self) -> Module {
+        match self {
+            Self::Batch(_, module) => module,
+            Self::Operation(operation) => operation.module(),
+        }
+    }
+}
+
+/// The query string: one of the two.
+#[derive(Debug, Deserialize)]
+pub(super) struct Asked {
+    batch: Option<String>,
+    operation: Option<String>,
+}
+
+/// `GET /events?batch={id}` and `GET /events?operation={code}`.
+pub(super) async fn events(
+    State(web): State<Web>,
+    SignedIn { visit, caller }: SignedIn,
+    Query(asked): Query<Asked>,
+    headers: HeaderMap,
+) -> Response {
+    let watch = match named(&web, &caller, &asked).await {
+        Ok(watch) => watch,
+        Err(error) => {
+            answer::log(&visit.request_id, &error);
+            return answer::problem(&error);
+        }
+    };
+    // A session is what keeps a stream open; there is one, or there would be no caller.
+    let Some(ticket) = visit.hash.and_then(|hash| web.streams.enter(hash)) else {
+        let sentence = "Too many live pages are open in this browser. Close some of them.";
+        return answer::problem(&OpError::refuse(RefusalKind::TooMany, sentence));
+    };
+    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
+    let events = stream::open(web, caller, ticket, watch, last.unwrap_or(0));
+    let mut response = Sse::new(events.map(Ok::<_, Infallible>)).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    response
+}
+
+/// What is to be followed, when the caller may read it.
+async fn named(web: &Web, caller: &Caller, asked: &Asked) -> OpResult<Watch> {
+    match (&asked.batch, &asked.operation) {
+        (Some(batch), None) => {
+            let batch: BatchId = batch.parse().map_err(|_| OpError::not_found("batch"))?;
+            let snapshot = ops::batches::snapshot(web, caller, batch).await?;
+            Ok(Watch::Batch(batch, snapshot.operation.module()))
+        }
+        (None, Some(operation)) => {
+            let operation =
+                Operation::from_code(operation).ok_or_else(|| OpError::refuse(RefusalKind::Invalid, "There is no such operation."))?;
+            authorise(caller, operation.module(), Right::Read)?;
+            Ok(Watch::Operation(operation))
+        }
+        _ => Err(OpError::refuse(RefusalKind::Invalid, "Name one batch or one operation to follow.")),
+    }
+}
+
+/// The caller of an open stream with the rights of this moment; none when the stream must end.
+async fn still_allowed(web: &Web, session: &SessionHash, watch: Watch) -> Option<Caller> {
+    let found = async {
+        let Some(who) = web.store.who(session).await? else { return Ok(None) };
+        ops::sessions::caller(web, who.person, who.organisation, who.proved_at()).await
+    };
+    match found.await {
+        Ok(caller) => caller.filter(|caller| caller.permissions.allow(watch.module(), Right::Read)),
+        Err(error) => {
+            // Nobody can say whether it may go on, so it does not; the browser asks again.
+            tracing::warn!(error = %error, "events.unchecked");
+            None
+        }
+    }
+}

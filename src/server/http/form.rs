@@ -1,0 +1,35 @@
+//! Plain forms: `application/x-www-form-urlencoded`, small, decoded leniently and by name.
+
+use super::answer;
+use crate::{domain::error::RefusalKind, server::error::OpError};
+use axum::{
+    extract::{FromRequest, RawForm, Request},
+    response::{IntoResponse, Response},
+};
+
+/// The fields of a form, in the order they came. A field that is there twice counts once, the first time.
+pub(super) struct Form(Vec<(String, String)>);
+
+impl Form {
+    /// The value of `name`; empty when it was not sent.
+    pub(super) fn get(&self, name: &str) -> &str {
+        self.find(name).unwrap_or_default()
+    }
+
+    /// The value of `name`, if it was sent.
+    pub(super) fn find(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for Form {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
+        if request.method().is_safe() {
+            return Err(answer::problem(&OpError::refuse(RefusalKind::Invalid, "This address takes forms only.")));
+        }
+        let RawForm(bytes) = RawForm::from_request(request, state).await.map_err(IntoResponse::into_response)?;
+        Ok(Self(url::form_urlencoded::parse(&bytes).into_owned().collect()))
+    }
+}

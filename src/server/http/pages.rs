@@ -1,0 +1,246 @@
+//! Pages: who may see which, and how one is rendered. A page is decided on before Leptos starts, so that its status is right,
+//! and sent when it is whole, so that it works without JavaScript.
+
+use super::{
+    Web, answer, cookies, redirects,
+    routes::{self, Need},
+    security,
+    visit::{self, Visit},
+};
+use crate::{
+    api::ApiError,
+    app::{ErrorPage, NoHydration, shell},
+    domain::{
+        batch::Operation,
+        error::{Refusal, RefusalKind},
+        ids::BatchId,
+        view::{Flash, PageContext},
+    },
+    server::{
+        error::{OpError, OpResult},
+        ops::{self, access::Caller},
+        state::AppState,
+    },
+};
+use axum::{
+    Json,
+    body::Body,
+    extract::{RawPathParams, Request, State},
+    http::{HeaderValue, Method, StatusCode, Uri, header},
+    response::{IntoResponse, Redirect, Response},
+};
+use leptos::prelude::*;
+use leptos_axum::ResponseOptions;
+
+/// What a page needs before it is rendered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Rule {
+    pub need: Need,
+    /// Whether the address names a batch, and of which operation; it must be there.
+    pub batch: Option<Option<Operation>>,
+}
+
+/// `GET` of a page.
+pub(super) async fn show(
+    State(web): State<Web>,
+    visit: Visit,
+    params: RawPathParams,
+    rule: Rule,
+    request: Request,
+) -> Response {
+    let (parts, _) = request.into_parts();
+    let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+    let Some(caller) = &visit.caller else {
+        return match rule.need {
+            Need::Anyone => shown(&web, &visit, target).await,
+            _ => visit::signed_out(&parts),
+        };
+    };
+    if parts.uri.path() == "/login" {
+        return Redirect::to(redirects::after_sign_in(next_of(&parts.uri).as_deref())).into_response();
+    }
+    if let Err(error) = admit(&web, caller, rule, &params).await {
+        return answer::failure(&web, &visit, &error).await;
+    }
+    shown(&web, &visit, target).await
+}
+
+async fn shown(web: &Web, visit: &Visit, target: &str) -> Response {
+    let mut response = Page::new(target).render(web, visit).await;
+    if let Some(cookie) = cookies::clear_flash(web, &visit.headers) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// `next` of a query string.
+fn next_of(uri: &Uri) -> Option<String> {
+    let query = uri.query()?.as_bytes();
+    url::form_urlencoded::parse(query).find_map(|(name, value)| (name == "next").then(|| value.into_owned()))
+}
+
+/// Refuses who may not see the page, and batches that are not there. A batch of another organisation is not there.
+async fn admit(web: &Web, caller: &Caller, rule: Rule, params: &RawPathParams) -> OpResult<()> {
+    rule.need.check(caller)?;
+    let Some(operation) = rule.batch else { return Ok(()) };
+    let missing = || OpError::not_found("batch");
+    let (_, id) = params.iter().next().ok_or_else(missing)?;
+    let batch: BatchId = id.parse().map_err(|_| missing())?;
+    let snapshot = ops::batches::snapshot(web, caller, batch).await?;
+    match operation {
+        Some(operation) if operation != snapshot.operation => Err(missing()),
+        _ => Ok(()),
+    }
+}
+
+/// A page that is to be rendered.
+pub(super) struct Page<'a> {
+    target: &'a str,
+    status: StatusCode,
+    flash: Option<Flash>,
+    hydrate: bool,
+    error: Option<ErrorPage>,
+}
+
+impl<'a> Page<'a> {
+    /// The page at `target` (path and query).
+    pub(super) fn new(target: &'a str) -> Self {
+        Self { target, status: StatusCode::OK, flash: None, hydrate: true, error: None }
+    }
+
+    /// Answers with this status.
+    pub(super) fn status(self, status: StatusCode) -> Self {
+        Self { status, ..self }
+    }
+
+    /// With what a form left to say.
+    pub(super) fn flash(self, flash: Flash) -> Self {
+        Self { flash: Some(flash), ..self }
+    }
+
+    /// As plain HTML: the address in the browser is that of the form, which has no page that could be hydrated.
+    pub(super) fn without_hydration(self) -> Self {
+        Self { hydrate: false, ..self }
+    }
+
+    /// Renders it for this visit.
+    pub(super) async fn render(self, web: &Web, visit: &Visit) -> Response {
+        match visit.page_context(web, self.flash.clone()).await {
+            Ok(context) => self.with_context(web, visit, context).await,
+            Err(error) => {
+                answer::log(&visit.request_id, &error);
+                let page = Page { error: Some(error_page(&error, visit)), status: answer::status(&error), ..self };
+                page.with_context(web, visit, visit.bare_context(web, None)).await
+            }
+        }
+    }
+
+    async fn with_context(self, web: &Web, visit: &Visit, context: PageContext) -> Response {
+        let Ok(request) = Request::builder().uri(self.target).body(Body::empty()) else {
+            return answer::plain_internal();
+        };
+        let (state, caller) = (web.app.clone(), visit.caller.clone());
+        let (error, hydrate) = (self.error, self.hydrate);
+        let provide = move || {
+            provide(&state, &caller);
+            provide_context(context.clone());
+            if let Some(error) = error.clone() {
+                provide_context(error);
+            }
+            if !hydrate {
+                provide_context(NoHydration);
+            }
+            if let (Some(nonce), Some(options)) = (leptos::nonce::use_nonce(), use_context::<ResponseOptions>())
+                && let Ok(policy) = HeaderValue::try_from(security::policy(Some(&nonce)))
+            {
+                options.insert_header(header::CONTENT_SECURITY_POLICY, policy);
+            }
+        };
+        let mut response = leptos_axum::render_app_async_with_context(provide, shell)(request).await;
+        // A page that could not load its data has set a status of its own.
+        if response.status().is_success() {
+            *response.status_mut() = self.status;
+        }
+        response
+    }
+}
+
+/// What pages and server functions find in their context.
+fn provide(state: &AppState, caller: &Option<Caller>) {
+    provide_context(state.clone());
+    provide_context(caller.clone());
+}
+
+/// The page that tells of a refusal, with its status.
+pub(super) async fn error(web: &Web, visit: &Visit, error: &OpError) -> Response {
+    let page = Page {
+        error: Some(error_page(error, visit)),
+        hydrate: false,
+        status: answer::status(error),
+        ..Page::new("/")
+    };
+    // When the database is away, asking it who looks would fail once more.
+    let context = match error.refusal.kind {
+        RefusalKind::Unavailable | RefusalKind::Internal => visit.bare_context(web, None),
+        _ => match visit.page_context(web, None).await {
+            Ok(context) => context,
+            Err(second) => {
+                answer::log(&visit.request_id, &second);
+                visit.bare_context(web, None)
+            }
+        },
+    };
+    page.with_context(web, visit, context).await
+}
+
+fn error_page(error: &OpError, visit: &Visit) -> ErrorPage {
+    ErrorPage {
+        status: error.refusal.kind.status(),
+        message: error.refusal.message.clone(),
+        request_id: visit.request_id.clone(),
+    }
+}
+
+/// Any address that nobody serves.
+pub(super) async fn missing(State(web): State<Web>, visit: Visit, method: Method) -> Response {
+    let error = OpError::refuse(RefusalKind::NotFound, "There is no page at this address.");
+    if method.is_safe() {
+        answer::failure(&web, &visit, &error).await
+    } else {
+        answer::problem(&error)
+    }
+}
+
+/// A server function. Whoever is not signed in, or may not call it, does not reach it.
+pub(super) async fn server_function(
+    State(web): State<Web>,
+    visit: Visit,
+    need: Need,
+    mut request: Request,
+) -> Response {
+    let admitted = match &visit.caller {
+        Some(caller) => need.check(caller),
+        None if need == Need::Anyone => Ok(()),
+        None => {
+            Err(OpError::refuse(RefusalKind::SignedOut, "You are signed out. Sign in and try again."))
+        }
+    };
+    if let Err(error) = admitted {
+        return api_error(error.refusal);
+    }
+    // Called by our pages only, which read the answer themselves; nobody is to be sent back to a page.
+    request.headers_mut().remove(header::REFERER);
+    let (state, caller) = (web.app.clone(), visit.caller);
+    leptos_axum::handle_server_fns_with_context(move || provide(&state, &caller), request).await.into_response()
+}
+
+/// A refusal in the form that server functions answer with.
+fn api_error(refusal: Refusal) -> Response {
+    let status = StatusCode::from_u16(refusal.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (status, Json(ApiError { refusal })).into_response()
+}
+
+/// Which rule holds for the page at a route's path; none for a page that must not be served.
+pub(super) fn rule(path: &str) -> Option<Rule> {
+    routes::page_rule(path)
+}

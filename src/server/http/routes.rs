@@ -1,0 +1,260 @@
+//! The one table of routes: address, method, handler, and what is needed to use it.
+
+use super::{
+    Web, approvals,
+    batches::{self, Act},
+    downloads::{self, Which},
+    events, health, machine, pages, sign_in, site, upload,
+};
+use crate::{
+    app::App,
+    domain::{
+        access::{Module, Right},
+        batch::Operation,
+    },
+    server::{
+        error::OpResult,
+        ops::access::{Caller, authorise},
+    },
+};
+use axum::{
+    Router,
+    extract::Request,
+    http::Method,
+    routing::{MethodRouter, get, post},
+};
+use leptos_axum::AxumRouteListing;
+use std::sync::LazyLock;
+
+/// What a caller needs before a route looks at anything else. Operations check again what they need themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Nothing.
+    Anyone,
+    /// A session.
+    SignedIn,
+    /// A session, and a right on a module.
+    Right(Module, Right),
+    /// A session, and Read on a module whose batches can wait for approval.
+    ReadSome,
+    /// A session, and ReadWrite or Approve on a module.
+    Work(Module),
+    /// An API key.
+    Key,
+}
+
+impl Need {
+    /// Refuses a signed-in caller who has not what is needed.
+    pub(super) fn check(self, caller: &Caller) -> OpResult<()> {
+        match self {
+            Self::Anyone | Self::SignedIn | Self::Key => Ok(()),
+            Self::Right(module, right) => authorise(caller, module, right),
+            Self::Work(module) => authorise(caller, module, Right::ReadWrite)
+                .or_else(|refused| authorise(caller, module, Right::Approve).map_err(|_| refused)),
+            Self::ReadSome => {
+                let [first, ..] = Operation::ALL;
+                let some = Operation::ALL.iter().any(|operation| caller.permissions.allow(operation.module(), Right::Read));
+                if some { Ok(()) } else { authorise(caller, first.module(), Right::Read) }
+            }
+        }
+    }
+}
+
+/// What kind of thing a route serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A page for people.
+    Page,
+    /// A plain form.
+    Form,
+    /// A file.
+    File,
+    /// Live events.
+    Stream,
+    /// A server function of hydrated pages.
+    Function,
+    /// The machine interface.
+    Machine,
+    /// Health of the process.
+    Health,
+}
+
+/// One route, for the access matrix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// GET or POST.
+    pub method: Method,
+    /// As axum writes it, parameters in braces.
+    pub path: String,
+    /// What it needs.
+    pub need: Need,
+    /// What it serves.
+    pub kind: Kind,
+}
+
+/// The routes, by whether they know of sessions.
+pub(super) struct Desk {
+    /// With session and caller.
+    pub inside: Router<Web>,
+    /// Without.
+    pub outside: Router<Web>,
+}
+
+struct Table {
+    desk: Desk,
+    list: Vec<Route>,
+}
+
+impl Table {
+    fn add(&mut self, method: Method, path: &str, kind: Kind, need: Need, handler: MethodRouter<Web>) {
+        let inside = !matches!(kind, Kind::Machine | Kind::Health);
+        let router = if inside { &mut self.desk.inside } else { &mut self.desk.outside };
+        *router = std::mem::take(router).route(path, handler);
+        self.list.push(Route { method, path: path.to_owned(), need, kind });
+    }
+
+    fn get(&mut self, path: &str, kind: Kind, need: Need, handler: MethodRouter<Web>) {
+        self.add(Method::GET, path, kind, need, handler);
+    }
+
+    fn form(&mut self, path: &str, need: Need, handler: MethodRouter<Web>) {
+        self.add(Method::POST, path, Kind::Form, need, handler);
+    }
+}
+
+/// The pages that the application has. Walked once, before anything is rendered: Leptos suspends loading in the whole process
+/// meanwhile.
+static PAGES: LazyLock<Vec<AxumRouteListing>> = LazyLock::new(|| leptos_axum::generate_route_list(App));
+
+/// Operations that have pages and forms.
+const OPERATIONS: [Operation; 1] = [Operation::Refund];
+
+/// All routes.
+pub(super) fn table(web: &Web) -> (Desk, Vec<Route>) {
+    let desk = Desk { inside: Router::new(), outside: site::routes() };
+    let mut table = Table { desk, list: Vec::new() };
+    pages(&mut table);
+    functions(&mut table);
+    for operation in OPERATIONS {
+        work(&mut table, operation, web);
+    }
+    table.form("/login", Need::Anyone, post(sign_in::sign_in));
+    table.form("/logout", Need::Anyone, post(sign_in::sign_out));
+    table.form("/theme", Need::Anyone, post(sign_in::set_theme));
+    table.form("/approvals/{batch_id}", Need::ReadSome, post(approvals::decide));
+    table.get("/events", Kind::Stream, Need::ReadSome, get(events::events));
+    for (path, sample) in upload::SAMPLES {
+        table.get(path, Kind::File, Need::SignedIn, get(move |signed_in| upload::sample(signed_in, path, sample)));
+    }
+    table.get("/api/v1/batches/{id}", Kind::Machine, Need::Key, get(machine::batch));
+    table.get("/healthz", Kind::Health, Need::Anyone, get(health::live));
+    table.get("/readyz", Kind::Health, Need::Anyone, get(health::ready));
+    table.desk.inside = std::mem::take(&mut table.desk.inside).fallback(pages::missing);
+    (table.desk, table.list)
+}
+
+fn pages(table: &mut Table) {
+    for page in PAGES.iter() {
+        let Some(rule) = pages::rule(page.path()) else {
+            tracing::error!(path = page.path(), "http.page_without_rule");
+            continue;
+        };
+        if table.list.iter().any(|route| route.path == page.path()) {
+            continue;
+        }
+        let handler = get(move |state, visit, params, request: Request| pages::show(state, visit, params, rule, request));
+        table.get(page.path(), Kind::Page, rule.need, handler);
+    }
+}
+
+/// What the page at `path` needs. A page that is not named here is not served.
+pub(super) fn page_rule(path: &str) -> Option<pages::Rule> {
+    let plain = |need| Some(pages::Rule { need, batch: None });
+    let batch = |need, operation| Some(pages::Rule { need, batch: Some(operation) });
+    let shape: Vec<&str> =
+        path.split('/').skip(1).map(|part| if part.starts_with('{') { "{}" } else { part }).collect();
+    match shape.as_slice() {
+        [""] => plain(Need::SignedIn),
+        ["login"] => plain(Need::Anyone),
+        ["approvals"] => plain(Need::ReadSome),
+        ["approvals", "{}"] => batch(Need::ReadSome, None),
+        ["batch", list, rest @ ..] => {
+            let operation = OPERATIONS.into_iter().find(|operation| operation.path() == format!("/batch/{list}"))?;
+            let read = Need::Right(operation.module(), Right::Read);
+            let write = Need::Right(operation.module(), Right::ReadWrite);
+            match rest {
+                [] => plain(read),
+                ["new"] | ["new", "description"] => plain(write),
+                ["{}"] => batch(read, Some(operation)),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// What a server function needs. One that is not named here is not served.
+fn function_need(path: &str) -> Option<Need> {
+    match path {
+        "/api/home" => Some(Need::SignedIn),
+        "/api/approvals/inbox" | "/api/approvals/detail" => Some(Need::ReadSome),
+        // These take the operation as input and authorise for its module.
+        "/api/batches/list" | "/api/batches/detail" | "/api/batches/new" | "/api/batches/sync" => Some(Need::ReadSome),
+        _ => None,
+    }
+}
+
+fn functions(table: &mut Table) {
+    for (path, method) in leptos::server_fn::axum::server_fn_paths() {
+        let Some(need) = function_need(path) else {
+            tracing::error!(path, "http.function_without_rule");
+            continue;
+        };
+        // A function that could be called by GET could be called by a link.
+        if method != Method::POST {
+            tracing::error!(path, %method, "http.function_not_by_post");
+            continue;
+        }
+        let handler = post(move |state, visit, request: Request| pages::server_function(state, visit, need, request));
+        table.add(Method::POST, path, Kind::Function, need, handler);
+    }
+}
+
+/// Forms and files of one operation's batches.
+fn work(table: &mut Table, operation: Operation, web: &Web) {
+    let list = operation.path();
+    let module = operation.module();
+    let write = Need::Right(module, Right::ReadWrite);
+    table.form(
+        &format!("{list}/new/description"),
+        write,
+        post(move |state, signed_in, form| upload::describe(state, signed_in, operation, form)),
+    );
+    let limited = axum::extract::DefaultBodyLimit::max(upload::ceiling(web));
+    table.form(
+        list,
+        write,
+        post(move |state, signed_in, request: Request| upload::submit(state, signed_in, operation, request))
+            .layer(limited),
+    );
+    for act in Act::ALL {
+        let need = if act == Act::Pause { Need::Work(module) } else { write };
+        table.form(
+            &format!("{list}/{{id}}/{}", act.path()),
+            need,
+            post(move |state, signed_in, path, form| batches::act(state, signed_in, path, operation, act, form)),
+        );
+    }
+    let data = match operation {
+        Operation::Refund => "batch_refund.csv",
+        Operation::OrderSync => "batch_sync.csv",
+    };
+    for (name, which) in [(data, Which::Data), ("original", Which::Original), ("failed_rows.csv", Which::FailedRows)] {
+        table.get(
+            &format!("{list}/{{id}}/{name}"),
+            Kind::File,
+            Need::Right(module, Right::Read),
+            get(move |state, signed_in, path| downloads::download(state, signed_in, path, operation, which)),
+        );
+    }
+}

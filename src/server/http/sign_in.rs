@@ -1,0 +1,98 @@
+//! Signing in and out, and the colour scheme: forms that work without JavaScript.
+
+use super::{
+    Web, answer, cookies,
+    form::Form,
+    pages::Page,
+    redirects,
+    session::{self, Who},
+    visit::Visit,
+};
+use crate::{
+    domain::{
+        error::RefusalKind,
+        view::{Flash, Theme},
+    },
+    server::{error::OpError, ops},
+};
+use axum::{
+    extract::State,
+    http::{HeaderMap, header},
+    response::{IntoResponse, Redirect, Response},
+};
+use secrecy::SecretString;
+
+/// `POST /login`.
+pub(super) async fn sign_in(State(web): State<Web>, visit: Visit, form: Form) -> Response {
+    let email = form.get("email").trim().to_owned();
+    let next = form.find("next").and_then(redirects::local).map(str::to_owned);
+    let password = SecretString::from(form.get("password"));
+    match ops::sessions::sign_in(&web, &email, &password, &visit.address).await {
+        Ok(signed_in) => {
+            if let Some(old) = &visit.hash {
+                web.streams.end(old);
+            }
+            let who = Who::new(signed_in, web.clock.now());
+            if let Err(error) = session::begin(&visit.session, who).await {
+                return answer::failure(&web, &visit, &OpError::internal(format!("session: {error}"))).await;
+            }
+            Redirect::to(redirects::after_sign_in(next.as_deref())).into_response()
+        }
+        Err(error) if matches!(error.refusal.kind, RefusalKind::Invalid | RefusalKind::TooMany) => {
+            let mut values = vec![("email".to_owned(), email)];
+            values.extend(next.map(|next| ("next".to_owned(), next)));
+            let flash = Flash {
+                error: Some(error.refusal.message.clone()),
+                notice: None,
+                field: Some("password".to_owned()),
+                values,
+            };
+            // Whoever was signed in before stays so; the page is the one for nobody.
+            let visit = Visit { caller: None, ..visit };
+            Page::new("/login").status(answer::status(&error)).flash(flash).render(&web, &visit).await
+        }
+        Err(error) => answer::failure(&web, &visit, &error).await,
+    }
+}
+
+/// `POST /logout`. Ends the session and the streams that it had open.
+pub(super) async fn sign_out(State(web): State<Web>, visit: Visit) -> Response {
+    if let Some(hash) = &visit.hash {
+        web.streams.end(hash);
+    }
+    if let Err(error) = visit.session.flush().await {
+        return answer::failure(&web, &visit, &OpError::internal(format!("session: {error}"))).await;
+    }
+    if let Some(caller) = &visit.caller
+        && let Err(error) = ops::sessions::signed_out(&web, caller).await
+    {
+        // The person is signed out; only the audit row is missing, and the log says so.
+        answer::log(&visit.request_id, &error);
+    }
+    Redirect::to("/login").into_response()
+}
+
+/// `POST /theme`.
+pub(super) async fn set_theme(State(web): State<Web>, headers: HeaderMap, form: Form) -> Response {
+    let theme = match form.get("theme") {
+        "light" => Theme::Light,
+        "dark" => Theme::Dark,
+        _ => Theme::System,
+    };
+    let next = form.find("next").and_then(redirects::local).map(str::to_owned).or_else(|| referer(&headers));
+    let mut response = Redirect::to(next.as_deref().unwrap_or("/")).into_response();
+    if let Some(cookie) = cookies::set_theme(&web, theme) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// The page of ours that the form stood on.
+fn referer(headers: &HeaderMap) -> Option<String> {
+    let referer = url::Url::parse(headers.get(header::REFERER)?.to_str().ok()?).ok()?;
+    let path = match referer.query() {
+        Some(query) => format!("{}?{query}", referer.path()),
+        None => referer.path().to_owned(),
+    };
+    redirects::local(&path).map(str::to_owned)
+}

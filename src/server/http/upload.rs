@@ -1,0 +1,191 @@
+//! Files that come in: the description before them, the multipart form that carries them, and the samples.
+
+mod receive;
+
+use super::{
+    Web, answer,
+    batches::refused_on_page,
+    downloads::attachment,
+    form::Form,
+    pages::Page,
+    visit::{SignedIn, Visit},
+};
+use crate::{
+    domain::{
+        batch::Operation,
+        error::RefusalKind,
+        finding::Severity,
+        limits::RAISED_BYTES,
+        page::encode,
+        view::{DraftView, Flash},
+    },
+    formats::refunds,
+    server::{
+        error::OpError,
+        ops::uploads::{self, Submitted},
+    },
+};
+use axum::{
+    Json,
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderValue, Method, StatusCode, header},
+    response::{IntoResponse, Redirect, Response},
+};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Sample files and what is in them.
+pub(super) const SAMPLES: [(&str, &str); 2] = [
+    ("/samples/batch_refunds_sample.csv", refunds::sample(refunds::Template::Standard)),
+    ("/samples/batch_refunds_split_sample.csv", refunds::sample(refunds::Template::Split)),
+];
+
+/// An upload is read and checked within this time.
+pub(super) const LONGEST: Duration = Duration::from_secs(300);
+
+/// Whether a request brings files, and so may take longer than others.
+pub(super) fn takes_files(method: &Method, path: &str) -> bool {
+    *method == Method::POST && Operation::ALL.iter().any(|operation| operation.path() == path)
+}
+
+/// Bytes of a whole request, whatever the organisation: the largest file, and the form around it.
+pub(super) fn ceiling(web: &Web) -> usize {
+    let largest = web.config.max_upload_bytes.unwrap_or(RAISED_BYTES).max(RAISED_BYTES);
+    usize::try_from(largest).unwrap_or(usize::MAX).saturating_add(receive::FORM_AROUND)
+}
+
+/// `POST /batch/batch-refunds/new/description`.
+pub(super) async fn describe(
+    State(web): State<Web>,
+    SignedIn { visit, caller }: SignedIn,
+    operation: Operation,
+    form: Form,
+) -> Response {
+    let text = form.get("description");
+    match uploads::describe(&web, &caller, operation, text).await {
+        Ok(draft) => Redirect::to(&format!("{}/new?draft={draft}", operation.path())).into_response(),
+        Err(error) if error.refusal.kind == RefusalKind::Invalid && !visit.wants_json() => {
+            let flash = Flash {
+                error: Some(error.refusal.message.clone()),
+                notice: None,
+                field: Some("description".to_owned()),
+                values: vec![("description".to_owned(), text.to_owned())],
+            };
+            let path = format!("{}/new/description", operation.path());
+            Page::new(&path).status(answer::status(&error)).flash(flash).render(&web, &visit).await
+        }
+        Err(error) => answer::failure(&web, &visit, &error).await,
+    }
+}
+
+/// `POST /batch/batch-refunds`: a file, streamed up to the organisation's limit.
+pub(super) async fn submit(
+    State(web): State<Web>,
+    SignedIn { visit, caller }: SignedIn,
+    operation: Operation,
+    request: Request,
+) -> Response {
+    // Rights and limits come first: nobody else's bytes are read.
+    let limits = match uploads::new_batch(&web, &caller, operation, None).await {
+        Ok(new) => new.limits,
+        Err(error) => return answer::failure(&web, &visit, &error).await,
+    };
+    let upload = match receive::upload(request, limits.bytes).await {
+        Ok(upload) => upload,
+        Err(refused) => {
+            let typed = vec![("description".to_owned(), refused.description)];
+            return refuse(&web, &visit, operation, refused.error, refused.draft.as_deref(), typed).await;
+        }
+    };
+    let (draft, description) = (upload.draft.or(upload.kept), upload.description.clone());
+    match uploads::submit(&web, &caller, operation, upload).await {
+        Ok(Submitted::Batch(batch)) => {
+            let location = format!("{}/{batch}", operation.path());
+            if !visit.wants_json() {
+                return Redirect::to(&location).into_response();
+            }
+            let body = Json(json!({ "batch_id": batch, "location": location }));
+            let mut response = (StatusCode::CREATED, body).into_response();
+            if let Ok(location) = HeaderValue::try_from(location) {
+                response.headers_mut().insert(header::LOCATION, location);
+            }
+            response
+        }
+        Ok(Submitted::Draft(draft)) => found(&web, &visit, operation, *draft).await,
+        Err(error) => {
+            let draft = draft.map(|draft| draft.to_string());
+            let typed = vec![("description".to_owned(), description)];
+            refuse(&web, &visit, operation, error, draft.as_deref(), typed).await
+        }
+    }
+}
+
+/// The file was not accepted: 422 with every finding.
+async fn found(web: &Web, visit: &Visit, operation: Operation, draft: DraftView) -> Response {
+    if visit.wants_json() {
+        return (StatusCode::UNPROCESSABLE_ENTITY, Json(findings(&draft))).into_response();
+    }
+    let path = format!("{}/new?upload={}", operation.path(), draft.id);
+    let page = Page::new(&path).status(StatusCode::UNPROCESSABLE_ENTITY).without_hydration();
+    page.render(web, visit).await
+}
+
+/// Findings as machines get them. A repeat keeps the file out until it is confirmed, so it is among the errors.
+fn findings(draft: &DraftView) -> Value {
+    let of = |severity: Severity| {
+        draft.findings.iter().filter(move |finding| finding.severity == severity).map(|finding| {
+            json!({
+                "row": finding.row,
+                "column": finding.column,
+                "code": finding.code,
+                "message": finding.message,
+            })
+        })
+    };
+    let repeats = draft.repeats.iter().map(|repeat| {
+        json!({ "row": repeat.row, "column": null, "code": "repeated", "message": repeat.message, "batch_id": repeat.batch })
+    });
+    json!({
+        "errors": of(Severity::Error).chain(repeats).collect::<Vec<_>>(),
+        "warnings": of(Severity::Warning).collect::<Vec<_>>(),
+        "upload": draft.id,
+    })
+}
+
+/// Nothing was kept: the same page, or the same shape for machines, with the reason.
+async fn refuse(
+    web: &Web,
+    visit: &Visit,
+    operation: Operation,
+    error: OpError,
+    draft: Option<&str>,
+    values: Vec<(String, String)>,
+) -> Response {
+    if visit.wants_json() {
+        answer::log(&visit.request_id, &error);
+        let code = match error.refusal.kind {
+            RefusalKind::TooLarge => "file_too_large",
+            kind => kind.code(),
+        };
+        let one = json!({ "row": null, "column": null, "code": code, "message": error.refusal.message });
+        return (answer::status(&error), Json(json!({ "errors": [one] }))).into_response();
+    }
+    let mut path = format!("{}/new", operation.path());
+    if let Some(draft) = draft {
+        path.push_str(&format!("?draft={}", encode(draft)));
+    }
+    if error.refusal.kind == RefusalKind::TooLarge {
+        let flash = Flash { error: Some(error.refusal.message.clone()), field: Some("file".to_owned()), notice: None, values };
+        let page = Page::new(&path).status(answer::status(&error)).flash(flash).without_hydration();
+        return page.render(web, visit).await;
+    }
+    let flash = Flash { field: Some("file".to_owned()), values, ..Flash::default() };
+    refused_on_page(web, visit, &path, error, flash).await
+}
+
+/// `GET /samples/…`: a file that passes its own validator. Needs a session, as the pages that link to it do.
+pub(super) async fn sample(_: SignedIn, path: &'static str, text: &'static str) -> Response {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    attachment(name, "text/csv; charset=utf-8", Body::from(text))
+}

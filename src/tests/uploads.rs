@@ -1,0 +1,123 @@
+//! Uploads: what a clean file makes, and what a file with findings does not.
+
+use super::support::{World, refunds};
+use crate::{
+    domain::{
+        batch::{BatchStatus, Operation},
+        error::RefusalKind,
+        finding::FindingCode,
+        page::{BatchQuery, TaskQuery},
+    },
+    server::ops::{
+        approvals::Verdict,
+        batches, downloads,
+        uploads::{self, Submitted, Upload},
+    },
+};
+use futures::StreamExt;
+
+#[tokio::test]
+async fn without_maker_checker_a_file_is_processed_at_once() {
+    let world = World::new().await;
+    let batch = world.upload("owner@globex.test", &refunds(&[("ORD_1", "100.50")])).await;
+    let owner = world.caller("owner@globex.test").await;
+    let detail = batches::detail(&world.state, &owner, Operation::Refund, batch, &TaskQuery::default()).await.unwrap();
+    assert_eq!(detail.snapshot.status, BatchStatus::Processing);
+    assert_eq!(detail.snapshot.decision.unwrap().verdict, "not_required");
+    assert_eq!(detail.tasks.total, 1);
+    assert_eq!(detail.row_map, "Q");
+    let list = batches::list(&world.state, &owner, Operation::Refund, &BatchQuery::default()).await.unwrap();
+    assert_eq!(list.page.total, 1);
+}
+
+#[tokio::test]
+async fn a_file_with_findings_makes_nothing_but_a_draft_of_its_uploader() {
+    let world = World::new().await;
+    let file = refunds(&[("ORD_1", "1,000.00"), ("", "5"), ("ORD_3", "-5")]);
+    let Submitted::Draft(draft) = world.try_upload("maker@acme.test", &file).await else { panic!("accepted") };
+    assert!(draft.findings.len() >= 3);
+    let maker = world.caller("maker@acme.test").await;
+    let page = uploads::new_batch(&world.state, &maker, Operation::Refund, Some(draft.id)).await.unwrap();
+    assert_eq!(page.draft.unwrap().findings, draft.findings);
+    let other = world.caller("maker2@acme.test").await;
+    let page = uploads::new_batch(&world.state, &other, Operation::Refund, Some(draft.id)).await.unwrap();
+    assert!(page.draft.is_none());
+    let list = batches::list(&world.state, &maker, Operation::Refund, &BatchQuery::default()).await.unwrap();
+    assert!(!list.any);
+}
+
+#[tokio::test]
+async fn a_unique_id_is_taken_by_a_batch_and_given_back_when_nothing_was_sent() {
+    let world = World::new().await;
+    let file = refunds(&[("ORD_1", "1")]).replace("ORD_1,1,,,", "ORD_1,1,,UNIQUE1,");
+    let batch = world.upload("maker@acme.test", &file).await;
+    let Submitted::Draft(draft) = world.try_upload("maker2@acme.test", &file).await else { panic!("accepted twice") };
+    assert_eq!(draft.findings[0].code, FindingCode::UniqueIdTaken);
+    assert_eq!(draft.findings[0].row, Some(2));
+    world.decide("checker@acme.test", batch, Verdict::Reject).await.unwrap();
+    world.upload("maker2@acme.test", &file).await;
+}
+
+#[tokio::test]
+async fn a_repeat_needs_an_explicit_decision() {
+    let world = World::new().await;
+    let file = refunds(&[("ORD_1", "1"), ("ORD_2", "2")]);
+    world.upload("maker@acme.test", &file).await;
+    let maker = world.caller("maker@acme.test").await;
+    let upload = Upload {
+        file_name: "again.csv".to_owned(),
+        bytes: file.into_bytes().into(),
+        description: "again".to_owned(),
+        ..Upload::default()
+    };
+    let submitted = uploads::submit(&world.state, &maker, Operation::Refund, upload.clone()).await.unwrap();
+    let Submitted::Draft(draft) = submitted else { panic!("accepted without a word") };
+    assert!(draft.findings.is_empty());
+    assert_eq!(draft.repeats.len(), 3, "the file and both rows: {:?}", draft.repeats);
+    // The file is kept: the person ticks the box and sends the form without choosing it again.
+    let confirmed = Upload { confirm_repeat: true, kept: Some(draft.id), ..Upload::default() };
+    assert!(matches!(
+        uploads::submit(&world.state, &maker, Operation::Refund, confirmed).await.unwrap(),
+        Submitted::Batch(_)
+    ));
+}
+
+#[tokio::test]
+async fn rights_are_asked_for_first() {
+    let world = World::new().await;
+    for email in ["viewer@acme.test", "checker@acme.test", "admin@acme.test"] {
+        let caller = world.caller(email).await;
+        let refused = uploads::submit(&world.state, &caller, Operation::Refund, Upload::default()).await.unwrap_err();
+        assert_eq!(refused.refusal.kind, RefusalKind::Forbidden, "{email}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_too_large_is_refused_by_its_size() {
+    let world = World::new().await;
+    let maker = world.caller("maker@acme.test").await;
+    let upload = Upload {
+        file_name: "huge.csv".to_owned(),
+        bytes: vec![b'x'; 5 * 1024 * 1024 + 1].into(),
+        description: "huge".to_owned(),
+        ..Upload::default()
+    };
+    let refused = uploads::submit(&world.state, &maker, Operation::Refund, upload).await.unwrap_err();
+    assert_eq!(refused.refusal.kind, RefusalKind::TooLarge);
+    assert!(refused.refusal.message.starts_with("File too large"));
+}
+
+#[tokio::test]
+async fn the_result_file_has_every_record_whatever_its_state() {
+    let world = World::new().await;
+    let batch = world.upload("maker@acme.test", &refunds(&[("ORD_1", "100.5"), ("ORD_2", "7")])).await;
+    let viewer = world.caller("viewer@acme.test").await;
+    let download = downloads::data(&world.state, &viewer, Operation::Refund, batch).await.unwrap();
+    let chunks: Vec<_> = download.body.map(|chunk| chunk.unwrap()).collect().await;
+    let text = String::from_utf8(chunks.concat()).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 3);
+    assert!(lines[1].starts_with("1,ORD_1,100.50,,BD"), "{}", lines[1]);
+    assert!(lines[1].contains(",QUEUED,"));
+    assert!(lines[2].ends_with("+05:30"));
+}

@@ -1,0 +1,1 @@
+//! Sending a file, with its progress.

@@ -1,0 +1,164 @@
+//! The top bar: where this page stands, whether money is real, and what holds for every page.
+
+use super::AREAS;
+use crate::{
+    domain::view::{PageContext, Theme},
+    ui::{
+        components::{Button, Icon, Kind, Mark, Menu, MenuPlace, Size},
+        hooks::url::here,
+    },
+};
+use leptos::{children::ViewFn, prelude::*};
+use leptos_router::hooks::use_location;
+
+/// The way to a page: words, and an address for all but the last.
+fn trail(path: &str) -> Vec<(String, Option<String>)> {
+    let link = |text: &str, href: &str| (text.to_owned(), Some(href.to_owned()));
+    let last = |text: &str| (text.to_owned(), None);
+    let tail = |id: &str| id.get(id.len().saturating_sub(8)..).unwrap_or(id).to_owned();
+    for (root, name) in AREAS {
+        let Some(rest) = path.strip_prefix(root) else { continue };
+        let area = || [last("Payments"), last("Bulk Operations")];
+        let way = |end| area().into_iter().chain([link(name, root), end]).collect();
+        return match rest.trim_matches('/') {
+            "" => area().into_iter().chain([last(name)]).collect(),
+            "new" | "new/description" => way(last("New batch")),
+            id => way((format!("…{}", tail(id)), None)),
+        };
+    }
+    match path.strip_prefix("/approvals").map(|rest| rest.trim_matches('/')) {
+        Some("") => vec![last("Approvals")],
+        Some(id) => vec![link("Approvals", "/approvals"), (format!("…{}", tail(id)), None)],
+        None if path == "/" => vec![last("Home")],
+        None => Vec::new(),
+    }
+}
+
+/// The top bar.
+#[component]
+pub fn Bar(
+    /// What the page knows.
+    context: PageContext,
+    /// What the page shows in it.
+    extra: RwSignal<Option<ViewFn>>,
+) -> impl IntoView {
+    let path = use_location().pathname;
+    let signed_in = context.viewer.is_some();
+    let test_data = context.viewer.as_ref().is_some_and(|viewer| viewer.test_data);
+    let crumbs = move || {
+        let trail = trail(&path.get());
+        let end = trail.len();
+        trail
+            .into_iter()
+            .enumerate()
+            .map(|(position, (text, href))| {
+                let current = (position + 1 == end).then_some("page");
+                match href {
+                    Some(href) => view! { <li><a href=href>{text}</a></li> }.into_any(),
+                    None => view! { <li><span aria-current=current>{text}</span></li> }.into_any(),
+                }
+            })
+            .collect_view()
+    };
+    view! {
+        <header class="bar">
+            {signed_in
+                .then(|| {
+                    view! {
+                        <button
+                            class="button only-menu"
+                            data-kind="quiet"
+                            data-only="icon"
+                            type="button"
+                            popovertarget="nav"
+                            aria-label="Menu"
+                        >
+                            <Icon name="menu" />
+                        </button>
+                    }
+                })}
+            <a class=if signed_in { "mark only-menu" } else { "mark" } href="/" aria-label="Batchdesk, home">
+                <Mark />
+            </a>
+            <nav aria-label="Breadcrumb">
+                <ol class="crumbs">{crumbs}</ol>
+            </nav>
+            <div class="bar-end">
+                {test_data
+                    .then(|| {
+                        view! {
+                            <span
+                                class="badge"
+                                data-tone="waiting"
+                                data-code=""
+                                title="The gateway is a simulator or a sandbox: no money moves"
+                            >
+                                "TEST DATA"
+                            </span>
+                        }
+                    })} {move || extra.get().map(|view| view.run())} <ThemeSwitch theme=context.theme />
+            </div>
+        </header>
+    }
+    .into_any()
+}
+
+/// Day, night, or as the device has it. A plain form: the server keeps the choice in a cookie, so that no page flickers.
+#[component]
+fn ThemeSwitch(
+    /// What is chosen now.
+    theme: Theme,
+) -> impl IntoView {
+    let next = here();
+    let choices = [(Theme::System, "system", "As the device"), (Theme::Light, "light", "Light"), (Theme::Dark, "dark", "Dark")];
+    view! {
+        <Button kind=Kind::Quiet size=Size::Small icon="theme" label="Theme" opens="theme-menu" />
+        <Menu id="theme-menu" label="Theme" place=MenuPlace::Bar>
+            <form method="post" action="/theme">
+                <input type="hidden" name="next" value=move || next.get() />
+                {choices
+                    .into_iter()
+                    .map(|(choice, code, text)| {
+                        let pressed = if choice == theme { "true" } else { "false" };
+                        view! {
+                            <button type="submit" name="theme" value=code aria-pressed=pressed>
+                                <Icon name="check" />
+                                {text}
+                            </button>
+                        }
+                    })
+                    .collect_view()}
+            </form>
+        </Menu>
+    }
+    .into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::trail;
+
+    fn words(path: &str) -> String {
+        trail(path)
+            .into_iter()
+            .map(|(text, href)| href.map_or(text.clone(), |href| format!("{text}({href})")))
+            .collect::<Vec<_>>()
+            .join(" / ")
+    }
+
+    #[test]
+    fn every_page_says_where_it_stands() {
+        assert_eq!(words("/"), "Home");
+        assert_eq!(words("/batch/batch-refunds"), "Payments / Bulk Operations / Refunds");
+        assert_eq!(
+            words("/batch/batch-refunds/new"),
+            "Payments / Bulk Operations / Refunds(/batch/batch-refunds) / New batch"
+        );
+        assert_eq!(
+            words("/batch/batch-refunds/019aa064-3421-72cf-98ed-3238f9fbe3c9"),
+            "Payments / Bulk Operations / Refunds(/batch/batch-refunds) / …f9fbe3c9"
+        );
+        assert_eq!(words("/approvals/019aa064-3421-72cf-98ed-3238f9fbe3c9"), "Approvals(/approvals) / …f9fbe3c9");
+        assert_eq!(words("/nowhere"), "");
+    }
+}

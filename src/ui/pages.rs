@@ -1,0 +1,7 @@
+//! The pages, one folder per area of the site.
+
+pub mod approvals;
+pub mod batches;
+pub mod errors;
+pub mod home;
+pub mod sign_in;

@@ -1,0 +1,153 @@
+//! `/batch/batch-refunds/{id}`: one batch, its numbers moving while it is carried out.
+//!
+//! The server renders everything; live events move the numbers, and the table is read again at most once a second while
+//! they move.
+
+mod activity;
+mod card;
+mod fresh;
+mod head;
+mod notices;
+mod progress;
+mod row_map;
+mod tasks;
+pub(crate) mod words;
+
+use crate::{
+    api::{ApiError, batches::load_batch},
+    domain::{
+        batch::{BatchStatus, Operation},
+        error::{Refusal, RefusalKind},
+        ids::BatchId,
+        page::TaskQuery,
+        view::{BatchDetail, BatchSnapshot},
+    },
+    ui::hooks::{
+        live::{Connection, LiveAnnouncer, LiveState, is_newer, percent, use_live_batch},
+        url::{here, task_query, use_go},
+    },
+};
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::hooks::use_params_map;
+
+/// The page of one batch of refunds.
+#[component]
+pub fn BatchDetailPage() -> impl IntoView {
+    let operation = Operation::Refund;
+    let params = use_params_map();
+    let id = Memo::new(move |_| params.read().get("id").and_then(|id| id.parse::<BatchId>().ok()));
+    let query = task_query();
+    let address = here();
+    let go = use_go();
+    let search = Callback::new(move |query: TaskQuery| go(tasks::address(&query), false));
+    let loading = Resource::new_blocking(
+        move || (id.get(), query.get()),
+        move |(id, query)| async move {
+            match id {
+                Some(id) => load_batch(operation, id, query).await,
+                None => Err(no_such_batch()),
+            }
+        },
+    );
+    let live = use_live_batch(id.into());
+    let loaded = fresh::refetch_while_moving(live.snapshot, move || loading.refetch());
+    // What the page last showed: a failed refetch must not take it away.
+    let last_good = StoredValue::new(None::<BatchDetail>);
+
+    view! {
+        <Transition>
+            {move || Suspend::new(async move {
+                let (detail, stale) = match loading.await {
+                    Ok(detail) => {
+                        last_good.set_value(Some(detail.clone()));
+                        loaded.set_value(Some(detail.snapshot.clone()));
+                        (detail, None)
+                    }
+                    Err(error) => {
+                        let kept = last_good.get_value().filter(|kept| Some(kept.snapshot.id) == id.get_untracked());
+                        match kept {
+                            Some(detail) => (detail, Some(error.refusal)),
+                            None => return view! { <notices::NotLoaded operation refusal=error.refusal address=address.get_untracked()/> }.into_any(),
+                        }
+                    }
+                };
+                let query = query.get_untracked();
+                view! { <Detail detail stale live query search again=move || loading.refetch()/> }.into_any()
+            })}
+        </Transition>
+    }
+    .into_any()
+}
+
+fn no_such_batch() -> ApiError {
+    ApiError { refusal: Refusal::new(RefusalKind::NotFound, "There is no batch with this ID in this organisation.") }
+}
+
+/// The page, once there is something to show. Knows no routes, so it can be rendered from data alone.
+#[component]
+pub fn Detail(
+    /// What was loaded.
+    detail: BatchDetail,
+    /// Why it could not be loaded again, if it could not.
+    #[prop(optional_no_strip)]
+    stale: Option<Refusal>,
+    /// Live numbers.
+    live: LiveState,
+    /// What the table shows.
+    query: TaskQuery,
+    /// Shows other tasks.
+    search: Callback<TaskQuery>,
+    /// Loads everything again.
+    again: impl Fn() + Copy + Send + Sync + 'static,
+) -> impl IntoView {
+    let loaded = detail.snapshot.clone();
+    let shown = Memo::new(move |_| {
+        live.snapshot.with(|live| match live {
+            Some(live) if live.id == loaded.id && is_newer(live, &loaded) => live.clone(),
+            _ => loaded.clone(),
+        })
+    });
+    let following = Signal::derive(move || live.connection.get() == Connection::Live && !live.paused.get());
+    let row_map = detail.row_map.clone();
+    view! {
+        <Title text=move || shown.with(title)/>
+        <head::Head detail=detail.clone() shown again/>
+        <div class="stack" data-gap="24">
+            <notices::Notices detail=detail.clone() shown stale/>
+            <div class="state">
+                <section class="sheet" aria-labelledby="progress">
+                    <progress::Progress shown following/>
+                    <progress::Tiles shown query=query.clone()/>
+                    <row_map::RowMap letters=row_map/>
+                </section>
+                <card::Card detail=detail.clone() shown/>
+            </div>
+            <tasks::Tasks shown tasks=detail.tasks query search/>
+            <div class="split" data-side="half">
+                <activity::Activity rows=detail.activity/>
+                <activity::Failures shown failures=detail.failures/>
+            </div>
+            <div class="print-only sign">
+                <span>"Made by"</span>
+                <span>"Approved by"</span>
+                <span>"Checked against the statement"</span>
+            </div>
+        </div>
+        <LiveAnnouncer snapshot=Signal::derive(move || Some(shown.get()))/>
+    }
+    .into_any()
+}
+
+/// `(42%) r.csv – Batch Refunds` while it runs.
+fn title(shown: &BatchSnapshot) -> String {
+    let section = match shown.operation {
+        Operation::Refund => "Batch Refunds",
+        Operation::OrderSync => "Batch Sync",
+    };
+    let running = match shown.status {
+        BatchStatus::Processing => format!("({}%) ", percent(&shown.counts)),
+        _ => String::new(),
+    };
+    format!("{running}{} – {section}", shown.file_name)
+}

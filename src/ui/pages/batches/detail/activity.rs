@@ -1,0 +1,102 @@
+//! What happened to the batch, and why tasks failed.
+
+use super::{
+    head::below,
+    words::{bar_width, things},
+};
+use crate::{
+    domain::{
+        money::Money,
+        view::{ActivityRow, BatchSnapshot},
+    },
+    ui::components::{Glyph, Icon, TimeView, count},
+};
+use leptos::prelude::*;
+
+/// The timeline, newest first.
+#[component]
+pub(super) fn Activity(rows: Vec<ActivityRow>) -> impl IntoView {
+    let rows = rows
+        .into_iter()
+        .map(|row| {
+            let glyph = match row.tone.as_str() {
+                "accepted" => "accepted",
+                "failed" => "failed",
+                "queued" => "queued",
+                "waiting" => "waiting",
+                _ => "done",
+            };
+            view! {
+                <li data-tone=row.tone>
+                    <Glyph name=glyph medium=true/>
+                    <p>{row.text}</p>
+                    {(!row.remark.is_empty()).then(|| view! { <blockquote>{row.remark}</blockquote> })}
+                    <small><TimeView moment=row.at/><span>{row.actor}</span></small>
+                </li>
+            }
+        })
+        .collect_view();
+    view! {
+        <section class="sheet" aria-labelledby="activity">
+            <div class="sheet-head"><h2 id="activity">"Activity"</h2><small>"newest first"</small></div>
+            <ol class="timeline sheet-body">{rows}</ol>
+        </section>
+    }
+    .into_any()
+}
+
+/// Bars of the reasons; nothing while no task failed.
+#[component]
+pub(super) fn Failures(
+    shown: Memo<BatchSnapshot>,
+    /// Sentence, tasks, minor units; largest first.
+    failures: Vec<(String, u64, i64)>,
+) -> impl IntoView {
+    if failures.is_empty() {
+        return ().into_any();
+    }
+    let snapshot = shown.get_untracked();
+    let currency = snapshot.amounts.currency;
+    let tasks = failures.iter().map(|(_, tasks, _)| *tasks).sum::<u64>();
+    let sum = failures.iter().map(|(_, _, minor)| *minor).sum::<i64>();
+    let most = failures.iter().map(|(_, tasks, _)| *tasks).max().unwrap_or(1).max(1);
+    let bars = failures
+        .into_iter()
+        .map(|(reason, tasks, minor)| {
+            let width = bar_width(tasks, most);
+            view! {
+                <span>{reason}</span>
+                <b title=Money::new(minor, currency).to_string()>{count(tasks)}</b>
+                <svg height="6" aria-hidden="true">
+                    <rect class="chart-track" width="100%" height="6"></rect>
+                    <rect class="chart-bar" width=width height="6"></rect>
+                </svg>
+            }
+        })
+        .collect_view();
+    let heading = format!("{} task{}, {}", count(tasks), if tasks == 1 { "" } else { "s" }, Money::new(sum, currency));
+    view! {
+        <section class="sheet" aria-labelledby="errors">
+            <div class="sheet-head"><h2 id="errors">"Why tasks failed"</h2><small>{heading}</small></div>
+            <div class="sheet-body stack">
+                <div class="bars" data-tone="failed">{bars}</div>
+                <p class="small soft">
+                    {format!(
+                        "No money moved for {}. Correct the rows and upload them as a new batch.",
+                        match tasks {
+                            1 => "this one".to_owned(),
+                            _ => format!("these {}", things(snapshot.operation, tasks)),
+                        },
+                    )}
+                </p>
+                <div class="row no-print">
+                    <a class="button" data-size="sm" href=below(&snapshot, "failed_rows.csv") download rel="external">
+                        <Icon name="download"/>
+                        "Download only failed rows"
+                    </a>
+                </div>
+            </div>
+        </section>
+    }
+    .into_any()
+}

@@ -1,0 +1,242 @@
+//! The table of tasks: filtered by status, searched by order id, paged; all of it in the address.
+
+use super::words::things;
+use crate::{
+    domain::{
+        page::{Paged, TaskQuery},
+        task::{TaskState, TaskStatus},
+        view::{BatchSnapshot, Split, TaskRow},
+    },
+    domain::money::Money,
+    ui::components::{Chip, Chips, Glyph, Icon, MoneyView, Pagination, TaskStamp, Tone},
+};
+use leptos::prelude::*;
+
+/// The address of the same page with `query`.
+pub(super) fn address(query: &TaskQuery) -> String {
+    match query.to_query() {
+        empty if empty.is_empty() => "?".to_owned(),
+        query => query,
+    }
+}
+
+/// Filter, search, table and pages.
+#[component]
+pub(super) fn Tasks(
+    shown: Memo<BatchSnapshot>,
+    tasks: Paged<TaskRow>,
+    query: TaskQuery,
+    /// Opens the page with another query, without loading everything again.
+    search: Callback<TaskQuery>,
+) -> impl IntoView {
+    let chips = {
+        let query = query.clone();
+        move || {
+            let counts = shown.with(|shown| shown.counts);
+            let all = counts.queued + counts.accepted + counts.failed;
+            let chip = |status: Option<TaskStatus>, text: &str, count| Chip {
+                href: address(&TaskQuery { status, page: 1, ..query.clone() }),
+                text: text.to_owned(),
+                count,
+                current: query.status == status,
+            };
+            let chips = vec![
+                chip(None, "All", all),
+                chip(Some(TaskStatus::Accepted), TaskStatus::Accepted.code(), counts.accepted),
+                chip(Some(TaskStatus::Failed), TaskStatus::Failed.code(), counts.failed),
+                chip(Some(TaskStatus::Queued), TaskStatus::Queued.code(), counts.queued),
+            ];
+            view! { <Chips label="Task Status" chips/> }
+        }
+    };
+    let nothing = tasks.rows.is_empty().then(|| nothing_found(shown, &query));
+    let pages = tasks.pages();
+    let page_address = {
+        let query = query.clone();
+        move |page| address(&TaskQuery { page, ..query.clone() })
+    };
+    let (page, size, total) = (tasks.page, tasks.size, tasks.total);
+    let rows = tasks.rows.into_iter().map(row).collect_view();
+    view! {
+        <section class="sheet" aria-labelledby="tasks">
+            <div class="sheet-head">
+                <h2 id="tasks">"Tasks"</h2>
+                {chips}
+                <Search query search/>
+            </div>
+            {match nothing {
+                Some(nothing) => nothing,
+                None => view! {
+                    <div class="table-box" tabindex="0" role="region" aria-label="Tasks table, scrolls sideways">
+                        <table role="table" class="table tasks" data-slips="" data-density="compact">
+                            <caption class="vh">"Tasks of this batch"</caption>
+                            <thead role="rowgroup">
+                                <tr role="row">
+                                    <th role="columnheader" scope="col" class="num">"S.No"</th>
+                                    <th role="columnheader" scope="col">"Order/"<wbr/>"Transaction Id"</th>
+                                    <th role="columnheader" scope="col">"Task Status"</th>
+                                    <th role="columnheader" scope="col" class="cash">"Amount"</th>
+                                    <th role="columnheader" scope="col">"Refund Status"<br/>"Refund Type"</th>
+                                    <th role="columnheader" scope="col">"Unique Id"<br/>"GW Transaction Id"</th>
+                                    <th role="columnheader" scope="col">"Error Message"</th>
+                                    <th role="columnheader" scope="col">"Updated At"</th>
+                                </tr>
+                            </thead>
+                            <tbody role="rowgroup">{rows}</tbody>
+                        </table>
+                    </div>
+                    <Pagination page pages size total href=page_address/>
+                }
+                .into_any(),
+            }}
+        </section>
+    }
+    .into_any()
+}
+
+fn nothing_found(shown: Memo<BatchSnapshot>, query: &TaskQuery) -> AnyView {
+    let operation = shown.with_untracked(|shown| shown.operation);
+    let sentence = match (&query.status, query.order.is_empty()) {
+        (Some(status), true) => format!("No task is {}.", status.code()),
+        (None, false) => format!("No order id begins with “{}”.", query.order),
+        (Some(status), false) => {
+            format!("No task that is {} has an order id that begins with “{}”.", status.code(), query.order)
+        }
+        (None, true) => "This page is empty.".to_owned(),
+    };
+    let all = shown.with_untracked(|shown| things(operation, shown.records));
+    view! {
+        <div class="empty">
+            <h3>{sentence}</h3>
+            <div class="row"><a class="button" href="?">"Show all "{all}</a></div>
+        </div>
+    }
+    .into_any()
+}
+
+/// The search: a plain form, so that it works without JavaScript.
+#[component]
+fn Search(query: TaskQuery, search: Callback<TaskQuery>) -> impl IntoView {
+    let status = query.status;
+    let typed = RwSignal::new(query.order.clone());
+    let submit = move |event: leptos::ev::SubmitEvent| {
+        event.prevent_default();
+        search.run(TaskQuery { status, order: typed.get_untracked().trim().to_owned(), page: 1 });
+    };
+    let clear = (!query.order.is_empty()).then(|| {
+        view! {
+            <span class="input-end">
+                <a
+                    class="button"
+                    data-kind="quiet"
+                    data-only="icon"
+                    data-size="sm"
+                    href=address(&TaskQuery { status, ..TaskQuery::default() })
+                    title="Clear search"
+                    aria-label="Clear search"
+                >
+                    <Icon name="x"/>
+                </a>
+            </span>
+        }
+    });
+    view! {
+        <form class="row no-print" role="search" method="get" on:submit=submit>
+            {status.map(|status| view! { <input type="hidden" name="status" value=status.code()/> })}
+            <div class="input-box search">
+                <Icon name="search"/>
+                <input
+                    class="input"
+                    type="search"
+                    name="q"
+                    maxlength="128"
+                    autocomplete="off"
+                    spellcheck="false"
+                    aria-label="Search by order ID"
+                    placeholder="Order ID"
+                    value=query.order
+                    on:input=move |event| typed.set(event_target_value(&event))
+                />
+                {clear}
+            </div>
+        </form>
+    }
+    .into_any()
+}
+
+/// Tone and glyph of what the gateway calls a refund's status.
+fn refund_look(status: &str) -> (Tone, &'static str) {
+    match status {
+        "SUCCESS" => ("accepted", "done"),
+        "FAILURE" => ("failed", "invalid"),
+        "PENDING" => ("waiting", "waiting"),
+        "MANUAL_REVIEW" => ("waiting", "partial"),
+        _ => ("neutral", "info"),
+    }
+}
+
+fn row(task: TaskRow) -> AnyView {
+    let TaskRow { number, row, status, state, amount, updated, created, .. } = task;
+    let note = state.note();
+    let refund = (!task.refund_status.is_empty()).then(|| {
+        let (tone, glyph) = refund_look(&task.refund_status);
+        view! { <span class="flag" data-tone=tone><Glyph name=glyph/>{task.refund_status}</span> }
+    });
+    let small_id = |text: String| (!text.is_empty()).then(|| view! { <small class="id">{text}</small> });
+    let message = (!task.message.is_empty()).then(|| {
+        let class = if status == TaskStatus::Failed { "bad" } else { "dim" };
+        view! { <span class=class>{task.message}</span> }
+    });
+    let next = match state {
+        TaskState::Unknown => Some("Perhaps carried out: not sent again, the gateway is asked."),
+        TaskState::Review => Some("Look it up with the gateway, then Sync with Gateway."),
+        _ => None,
+    }
+    .filter(|_| message.is_none());
+    // The key differs from the unique id when that did not fit the gateway.
+    let key = (task.gateway_key != task.unique_id && !task.gateway_key.is_empty())
+        .then(|| view! { <small class="id">"key "{task.gateway_key}</small> });
+    let times = format!("Created {}, updated {}", created.text, updated.text);
+    view! {
+        <tr role="row" id=format!("task-{number}")>
+            <td role="cell" class="num dim" data-cell="drop" title=format!("Row {row} of the file")>{number}</td>
+            <th role="rowheader" scope="row" data-cell="lead">
+                <a class="name id" href=format!("#task-{number}")>{task.order_id}</a>
+                {small_id(task.txn_id)}
+            </th>
+            <td role="cell" data-cell="mark">
+                <TaskStamp status/>
+                {note.map(|note| view! { <small>{note}</small> })}
+            </td>
+            <td role="cell" class="cash" data-cell="end">
+                <MoneyView amount/>
+                {task.split.map(|split| parts(&split, amount))}
+            </td>
+            <td role="cell" data-cell="end2">
+                {refund}
+                {(!task.refund_type.is_empty()).then(|| view! { <small>{task.refund_type}</small> })}
+            </td>
+            <td role="cell" data-cell="drop">
+                <span class="id">{task.unique_id}</span>
+                {key}
+                {small_id(task.gateway_reference)}
+            </td>
+            <td role="cell" class="msg">{message}{next.map(|next| view! { <span class="dim">{next}</span> })}</td>
+            <td role="cell" class="tight" data-cell="drop">
+                <time datetime=updated.utc title=times>{updated.time}<small>{updated.date}</small></time>
+            </td>
+        </tr>
+    }
+    .into_any()
+}
+
+/// Parts of a split refund, one a line.
+pub(crate) fn parts(split: &Split, amount: Money) -> impl IntoView + use<> {
+    let marketplace = split.marketplace.map(|minor| ("marketplace".to_owned(), minor));
+    let vendors = split.vendors.iter().cloned();
+    marketplace
+        .into_iter()
+        .chain(vendors)
+        .map(|(name, minor)| view! { <small>{name}" "{Money::new(minor, amount.currency).bare()}</small> })
+        .collect_view()
+}

@@ -1,0 +1,7 @@
+//! The first page after sign-in.
+
+use leptos::prelude::*;
+
+/// The page.
+#[component]
+pub fn HomePage() -> impl IntoView {}
