@@ -154,3 +154,65 @@ impl Role {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RIGHTS: [Right; 3] = [Right::Read, Right::ReadWrite, Right::Approve];
+    const MONEY: [Module; 4] = [Module::Refunds, Module::Orders, Module::Transactions, Module::PaymentFiles];
+
+    #[test]
+    fn read_is_included_and_nothing_else_is() {
+        for module in Module::ALL {
+            for given in RIGHTS {
+                let permissions = Permissions(BTreeSet::from([(module, given)]));
+                for asked in RIGHTS {
+                    assert_eq!(
+                        permissions.allow(module, asked),
+                        asked == given || asked == Right::Read,
+                        "{given:?} {asked:?}"
+                    );
+                }
+                for other in Module::ALL.into_iter().filter(|other| *other != module) {
+                    assert!(RIGHTS.into_iter().all(|right| !permissions.allow(other, right)));
+                }
+            }
+        }
+        assert!(!Permissions::default().allow(Module::Refunds, Right::Read));
+    }
+
+    #[test]
+    fn roles_give_what_they_say() {
+        let may = |role: Role, module, right| role.permissions().allow(module, right);
+        for module in MONEY {
+            for right in RIGHTS {
+                assert!(!may(Role::Admin, module, right), "an admin has no right on money");
+                assert!(may(Role::Owner, module, right));
+                assert_eq!(may(Role::Maker, module, right), right != Right::Approve);
+                assert_eq!(may(Role::Checker, module, right), right != Right::ReadWrite);
+                assert_eq!(may(Role::Viewer, module, right), right == Right::Read);
+            }
+        }
+        for module in [Module::People, Module::Settings, Module::Audit] {
+            for role in [Role::Maker, Role::Checker, Role::Viewer] {
+                assert!(RIGHTS.into_iter().all(|right| !may(role, module, right)), "{role:?} {module:?}");
+            }
+            assert!(may(Role::Admin, module, Right::ReadWrite) && may(Role::Owner, module, Right::ReadWrite));
+        }
+    }
+
+    #[test]
+    fn names_are_found_again() {
+        for module in Module::ALL {
+            assert_eq!(Module::from_code(module.code()), Some(module));
+        }
+        for right in RIGHTS {
+            assert_eq!(Right::from_code(right.code()), Some(right));
+        }
+        for role in Role::ALL {
+            assert_eq!(Role::from_code(role.code()), Some(role));
+        }
+        assert_eq!((Module::from_code("Refunds"), Right::from_code("write"), Role::from_code("")), (None, None, None));
+    }
+}

@@ -211,3 +211,86 @@ impl BatchStatus {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use BatchEvent as E;
+    use BatchStatus as S;
+
+    const EVENTS: [BatchEvent; 12] = [
+        E::Submit { needs_decision: true },
+        E::Submit { needs_decision: false },
+        E::FindErrors,
+        E::Approve,
+        E::Reject,
+        E::Withdraw,
+        E::Expire,
+        E::Pause,
+        E::Resume,
+        E::Cancel,
+        E::Finish { failures: false },
+        E::Finish { failures: true },
+    ];
+
+    /// Every pair of status and event: one line a status, one place an event in the order above; `-` is refused.
+    #[test]
+    fn the_whole_table_of_the_life_cycle() {
+        let table = [
+            (S::Validating, "awaiting_approval processing invalid - - - - - - - - -"),
+            (S::Invalid, "- - - - - - - - - - - -"),
+            (S::AwaitingApproval, "- - - processing rejected withdrawn expired - - - - -"),
+            (S::Rejected, "- - - - - - - - - - - -"),
+            (S::Withdrawn, "- - - - - - - - - - - -"),
+            (S::Expired, "- - - - - - - - - - - -"),
+            (S::Processing, "- - - - - - - paused - cancelled completed completed_with_failures"),
+            (S::Paused, "- - - - - - - - processing cancelled completed completed_with_failures"),
+            (S::Completed, "- - - - - - - - - - completed completed_with_failures"),
+            (S::CompletedWithFailures, "- - - - - - - - - - completed completed_with_failures"),
+            (S::Cancelled, "- - - - - - - - - - - -"),
+        ];
+        assert_eq!(table.map(|(status, _)| status), S::ALL);
+        for (status, line) in table {
+            let expected: Vec<Option<S>> = line.split(' ').map(S::from_code).collect();
+            assert_eq!(expected.len(), EVENTS.len());
+            for (event, expected) in EVENTS.into_iter().zip(expected) {
+                assert_eq!(status.next(event).ok(), expected, "{status:?} {event:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_what_was_asked_of_what() {
+        let refusal = S::Rejected.next(E::Approve).unwrap_err();
+        assert_eq!(refusal.to_string(), "a batch that is Rejected cannot take Approve");
+    }
+
+    #[test]
+    fn nothing_is_processed_again_once_it_was_decided_or_done() {
+        for status in
+            [S::Rejected, S::Withdrawn, S::Expired, S::Invalid, S::Completed, S::CompletedWithFailures, S::Cancelled]
+        {
+            assert!(EVENTS.into_iter().all(|event| status.next(event) != Ok(S::Processing)), "{status:?}");
+        }
+    }
+
+    #[test]
+    fn ranks_follow_the_life_cycle_and_codes_are_their_own() {
+        let ranks: Vec<i16> = S::ALL.iter().map(|status| status.rank()).collect();
+        assert_eq!(ranks, (1..=11).collect::<Vec<_>>());
+        for status in S::ALL {
+            assert_eq!(S::from_code(status.code()), Some(status));
+            assert_eq!(serde_json::to_value(status).unwrap(), status.code());
+        }
+        for operation in Operation::ALL {
+            assert_eq!(Operation::from_code(operation.code()), Some(operation));
+            assert_eq!(serde_json::to_value(operation).unwrap(), operation.code());
+        }
+    }
+
+    #[test]
+    fn the_gateway_is_asked_only_about_what_may_have_reached_it() {
+        let sent: Vec<S> = S::ALL.into_iter().filter(|status| status.has_been_sent()).collect();
+        assert_eq!(sent, [S::Processing, S::Paused, S::Completed, S::CompletedWithFailures, S::Cancelled]);
+    }
+}

@@ -225,3 +225,111 @@ pub fn parse_amount(text: &str, currency: Currency) -> Result<i64, AmountError> 
         minor => Ok(minor),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn money_is_grouped_by_currency() {
+        for (minor, currency, shown, bare) in [
+            (123_456_789, Currency::Inr, "₹12,34,567.89", "1234567.89"),
+            (10_000_000, Currency::Inr, "₹1,00,000.00", "100000.00"),
+            (12_345_678_950, Currency::Inr, "₹12,34,56,789.50", "123456789.50"),
+            (-95_005, Currency::Inr, "-₹950.05", "-950.05"),
+            (-5, Currency::Inr, "-₹0.05", "-0.05"),
+            (0, Currency::Inr, "₹0.00", "0.00"),
+            (99_999, Currency::Inr, "₹999.99", "999.99"),
+            (100_000, Currency::Inr, "₹1,000.00", "1000.00"),
+            (10_000_000, Currency::Usd, "$100,000.00", "100000.00"),
+            (123_456_789, Currency::Eur, "€1,234,567.89", "1234567.89"),
+            (1_234_567, Currency::Jpy, "¥1,234,567", "1234567"),
+            (1_234_500, Currency::Kwd, "KWD\u{a0}1,234.500", "1234.500"),
+            (1, Currency::Kwd, "KWD\u{a0}0.001", "0.001"),
+            (i64::MIN, Currency::Jpy, "-¥9,223,372,036,854,775,808", "-9223372036854775808"),
+        ] {
+            let money = Money::new(minor, currency);
+            assert_eq!(money.to_string(), shown);
+            assert_eq!(money.bare(), bare);
+        }
+    }
+
+    #[test]
+    fn currencies_are_known_by_their_code() {
+        for currency in Currency::ALL {
+            assert_eq!(currency.code().parse(), Ok(currency));
+            assert_eq!(currency.scale(), 10i64.pow(currency.decimals()));
+        }
+        assert_eq!("inr".parse::<Currency>(), Err(UnknownCurrency("inr".to_owned())));
+    }
+
+    #[test]
+    fn amounts_follow_the_grammar() {
+        use AmountError as E;
+        let inr = |text| parse_amount(text, Currency::Inr);
+        for (text, minor) in [
+            ("100", 10_000),
+            ("100.5", 10_050),
+            ("007.50", 750),
+            (" 0.01\t", 1),
+            ("9999999999999.99", 999_999_999_999_999),
+        ] {
+            assert_eq!(inr(text), Ok(minor), "{text}");
+        }
+        for (text, error) in [
+            ("", E::NotANumber),
+            (" ", E::NotANumber),
+            (".", E::NotANumber),
+            (".5", E::NotANumber),
+            ("5.", E::NotANumber),
+            ("1.2.3", E::NotANumber),
+            ("+5", E::NotANumber),
+            ("--5", E::NotANumber),
+            ("- 5", E::NotANumber),
+            ("1e3", E::NotANumber),
+            ("1,000.00", E::NotANumber),
+            ("1_000", E::NotANumber),
+            ("NaN", E::NotANumber),
+            ("inf", E::NotANumber),
+            ("0x10", E::NotANumber),
+            ("１００", E::NotANumber),
+            ("१००", E::NotANumber),
+            ("5\u{a0}", E::NotANumber),
+            ("-5", E::Negative),
+            ("-0", E::Negative),
+            ("-5.", E::NotANumber),
+            ("0", E::Zero),
+            ("0.00", E::Zero),
+            ("10.005", E::TooManyDecimals),
+            ("10.000", E::TooManyDecimals),
+            ("12345678901234", E::TooLarge),
+            ("00000000000001", E::TooLarge),
+        ] {
+            assert_eq!(inr(text), Err(error), "{text}");
+        }
+        assert_eq!(parse_amount("5", Currency::Jpy), Ok(5));
+        assert_eq!(parse_amount("5.0", Currency::Jpy), Err(E::TooManyDecimals));
+        assert_eq!(parse_amount("5.125", Currency::Kwd), Ok(5_125));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_bare_is_read_back(minor in 1..=999_999_999_999_999i64, index in 0..Currency::ALL.len()) {
+            let money = Money::new(minor.min(10i64.pow(13) - 1), Currency::ALL[index]);
+            prop_assert_eq!(parse_amount(&money.bare(), money.currency), Ok(money.minor));
+        }
+
+        #[test]
+        fn grouping_only_adds_commas(number in any::<u64>(), by_lakh in any::<bool>()) {
+            let grouped = group(number, by_lakh);
+            prop_assert_eq!(grouped.replace(',', ""), number.to_string());
+            let groups: Vec<usize> = grouped.split(',').map(str::len).collect();
+            let (last, before) = groups.split_last().unwrap();
+            prop_assert!(before.is_empty() || *last == 3);
+            let full = if by_lakh { 2 } else { 3 };
+            prop_assert!(before.iter().skip(1).all(|length| *length == full));
+            prop_assert!(before.first().is_none_or(|length| (1..=full).contains(length)));
+        }
+    }
+}

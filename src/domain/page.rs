@@ -196,3 +196,107 @@ impl<T> Paged<T> {
         u32::try_from(pages).unwrap_or(u32::MAX).max(1)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What a web server makes of a query string.
+    fn pairs(query: &str) -> Vec<(String, String)> {
+        let decode = |text: &str| {
+            let mut bytes = Vec::new();
+            let mut rest = text.as_bytes();
+            while let [first, tail @ ..] = rest {
+                match (first, tail) {
+                    (b'%', [high, low, after @ ..]) => {
+                        let hex = String::from_utf8(vec![*high, *low]).unwrap();
+                        bytes.push(u8::from_str_radix(&hex, 16).unwrap());
+                        rest = after;
+                    }
+                    (b'+', _) => {
+                        bytes.push(b' ');
+                        rest = tail;
+                    }
+                    _ => {
+                        bytes.push(*first);
+                        rest = tail;
+                    }
+                }
+            }
+            String::from_utf8(bytes).unwrap()
+        };
+        let pairs = query.strip_prefix('?').unwrap_or("").split('&').filter_map(|pair| pair.split_once('='));
+        pairs.map(|(name, value)| (decode(name), decode(value))).collect()
+    }
+
+    fn batch(query: &str) -> BatchQuery {
+        let pairs = pairs(query);
+        BatchQuery::from_pairs(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+    }
+
+    fn task(query: &str) -> TaskQuery {
+        let pairs = pairs(query);
+        TaskQuery::from_pairs(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+    }
+
+    #[test]
+    fn the_default_needs_no_query() {
+        assert_eq!(BatchQuery::default().to_query(), "");
+        assert_eq!(batch(""), BatchQuery::default());
+        assert!(batch("").case_sensitive && batch("").descending);
+        assert_eq!(TaskQuery::default().to_query(), "");
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_ignored() {
+        for query in
+            ["?sort=size", "?sort=-size", "?status=gone", "?page=0", "?page=-1", "?page=x", "?other=1", "?case=2"]
+        {
+            assert_eq!(batch(query), BatchQuery::default(), "{query}");
+        }
+        assert_eq!(task("?status=failed&page=99999999999"), TaskQuery { page: 1, ..TaskQuery::default() });
+    }
+
+    #[test]
+    fn sort_has_both_directions() {
+        for sort in BatchSort::ALL {
+            for (sign, descending) in [("", false), ("-", true)] {
+                let query = batch(&format!("?sort={sign}{}", sort.code()));
+                assert_eq!((query.sort, query.descending), (sort, descending));
+            }
+        }
+    }
+
+    #[test]
+    fn pages_are_counted() {
+        for (total, pages) in [(0, 1), (1, 1), (50, 1), (51, 2), (1_000_000, 20_000)] {
+            assert_eq!(Paged::<()> { rows: vec![], total, page: 1, size: PAGE_SIZE }.pages(), pages);
+        }
+        assert_eq!(Paged::<()> { rows: vec![], total: u64::MAX, page: 1, size: 0 }.pages(), u32::MAX);
+    }
+
+    proptest! {
+        #[test]
+        fn a_batch_query_survives_the_address(
+            search in "\\PC{0,12}", case_sensitive in any::<bool>(), status in proptest::option::of(0..BatchStatus::ALL.len()),
+            sort in 0..BatchSort::ALL.len(), descending in any::<bool>(), page in 1u32..,
+        ) {
+            let status = status.map(|index| BatchStatus::ALL[index]);
+            let query = BatchQuery { search, case_sensitive, status, sort: BatchSort::ALL[sort], descending, page };
+            prop_assert_eq!(batch(&query.to_query()), query);
+        }
+
+        #[test]
+        fn a_task_query_survives_the_address(order in "\\PC{0,12}", status in proptest::option::of(0..3usize), page in 1u32..) {
+            let query = TaskQuery { status: status.map(|index| TaskStatus::ALL[index]), order, page };
+            prop_assert_eq!(task(&query.to_query()), query);
+        }
+
+        #[test]
+        fn nothing_but_unreserved_characters_stays(text in "\\PC{0,12}") {
+            let encoded = encode(&text);
+            prop_assert!(encoded.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte)));
+        }
+    }
+}

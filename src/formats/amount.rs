@@ -15,7 +15,9 @@ pub fn complaint(column: &str, text: &str, error: AmountError, currency: Currenc
         }
         AmountError::Negative => (
             FindingCode::AmountNotPositive,
-            format!("Amount must be greater than 0: {column} {cell} is negative; write what is to be refunded without a sign."),
+            format!(
+                "Amount must be greater than 0: {column} {cell} is negative; write what is to be refunded without a sign."
+            ),
         ),
         AmountError::TooManyDecimals => {
             let has = text.split_once('.').map_or(0, |(_, decimals)| decimals.len());
@@ -26,7 +28,9 @@ pub fn complaint(column: &str, text: &str, error: AmountError, currency: Currenc
             let decimals = if has == 1 { "decimal" } else { "decimals" };
             (
                 FindingCode::TooManyDecimals,
-                format!("Too many decimals: {column} {cell} has {has} {decimals}, {currency} has {may}; money is never rounded here."),
+                format!(
+                    "Too many decimals: {column} {cell} has {has} {decimals}, {currency} has {may}; money is never rounded here."
+                ),
             )
         }
         AmountError::TooLarge => (
@@ -69,7 +73,10 @@ fn why(text: &str, currency: Currency) -> String {
         match bare.split_once(',') {
             _ if ungroup(bare, currency).is_some() => format!("has a thousands separator; {advice}"),
             Some((whole, decimals))
-                if !whole.is_empty() && (1..=2).contains(&decimals.len()) && !bare.contains('.') && !decimals.contains(',') =>
+                if !whole.is_empty()
+                    && (1..=2).contains(&decimals.len())
+                    && !bare.contains('.')
+                    && !decimals.contains(',') =>
             {
                 format!("has a decimal comma; write {whole}.{decimals}")
             }
@@ -77,7 +84,9 @@ fn why(text: &str, currency: Currency) -> String {
         }
     } else if text.strip_prefix('+').is_some_and(|rest| parse_amount(rest, currency).is_ok()) {
         format!("begins with a plus sign; write {}", text.trim_start_matches('+').trim())
-    } else if bare.contains(char::is_whitespace) && bare.chars().all(|c| c.is_ascii_digit() || c == '.' || c.is_whitespace()) {
+    } else if bare.contains(char::is_whitespace)
+        && bare.chars().all(|c| c.is_ascii_digit() || c == '.' || c.is_whitespace())
+    {
         format!("has blanks inside; {advice}")
     } else if digits_and(".") && bare.matches('.').count() == 1 {
         "has no digit on one side of the decimal point; write it like 0.50 or 5.00".to_owned()
@@ -90,7 +99,8 @@ fn why(text: &str, currency: Currency) -> String {
 
 fn is_exponent(lower: &str) -> bool {
     let Some((number, exponent)) = lower.split_once('e') else { return false };
-    let digits = |text: &str| text.bytes().any(|b| b.is_ascii_digit()) && text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    let digits =
+        |text: &str| text.bytes().any(|b| b.is_ascii_digit()) && text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     digits(number.trim_start_matches(['+', '-'])) && digits(exponent.trim_start_matches(['+', '-']))
 }
 
@@ -175,7 +185,11 @@ mod tests {
         for (text, code, words) in [
             ("1e3", C::InvalidDataType, "Invalid data type: amount \"1e3\" is written with an exponent"),
             ("1.2E+05", C::InvalidDataType, "exponent"),
-            ("1,000.00", C::InvalidDataType, "Invalid data type: amount \"1,000.00\" has a thousands separator; write 1000.00."),
+            (
+                "1,000.00",
+                C::InvalidDataType,
+                "Invalid data type: amount \"1,000.00\" has a thousands separator; write 1000.00.",
+            ),
             ("12,34,567.50", C::InvalidDataType, "has a thousands separator; write 1234567.50."),
             ("1,250", C::InvalidDataType, "has a thousands separator; write 1250."),
             ("1250,50", C::InvalidDataType, "has a decimal comma; write 1250.50."),
@@ -220,7 +234,22 @@ mod tests {
         assert_eq!(inr("rs 5").as_deref(), Some("5"));
         assert_eq!(inr(" 5 ").as_deref(), Some("5"));
         assert_eq!(inr("1\u{a0}250.00").as_deref(), Some("1250.00"));
-        for text in ["100", "10,00", "1,0000", "1,,000", ",100", "₹10.005", "₹0", "-1,000", "$100", "1,000,00.5", "1e3", "₹", "", "1,000.5,0"] {
+        for text in [
+            "100",
+            "10,00",
+            "1,0000",
+            "1,,000",
+            ",100",
+            "₹10.005",
+            "₹0",
+            "-1,000",
+            "$100",
+            "1,000,00.5",
+            "1e3",
+            "₹",
+            "",
+            "1,000.5,0",
+        ] {
             assert_eq!(inr(text), None, "{text}");
         }
         assert_eq!(plain_amount("1,250", Currency::Kwd), None);

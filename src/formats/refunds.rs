@@ -16,11 +16,35 @@ pub use samples::{failed_rows, sample};
 pub const UDFS: usize = 10;
 
 const STANDARD: [&str; 19] = [
-    "order_id", "amount", "txn_id", "unique_id", "marketplace_amount", "vendor1_id", "vendor1_amount", "vendor2_id",
-    "vendor2_amount", "udf1", "udf2", "udf3", "udf4", "udf5", "udf6", "udf7", "udf8", "udf9", "udf10",
+    "order_id",
+    "amount",
+    "txn_id",
+    "unique_id",
+    "marketplace_amount",
+    "vendor1_id",
+    "vendor1_amount",
+    "vendor2_id",
+    "vendor2_amount",
+    "udf1",
+    "udf2",
+    "udf3",
+    "udf4",
+    "udf5",
+    "udf6",
+    "udf7",
+    "udf8",
+    "udf9",
+    "udf10",
 ];
 const SPLIT: [&str; 9] = [
-    "order_id", "amount", "marketplace_amount", "vendor1_id", "vendor1_amount", "vendor2_id", "vendor2_amount", "txn_id",
+    "order_id",
+    "amount",
+    "marketplace_amount",
+    "vendor1_id",
+    "vendor1_amount",
+    "vendor2_id",
+    "vendor2_amount",
+    "txn_id",
     "unique_id",
 ];
 

@@ -90,7 +90,10 @@ mod tests {
             assert!(!refunds::check_refunds(other.as_bytes(), Currency::Inr, Limits::default()).is_clean());
             assert_eq!(convert_delimiter(&other).as_deref(), Some(sample));
         }
-        assert_eq!(convert_delimiter("order_id;amount\nA,B;\"5\"\"\"\n").as_deref(), Some("order_id,amount\n\"A,B\",\"5\"\"\"\n"));
+        assert_eq!(
+            convert_delimiter("order_id;amount\nA,B;\"5\"\"\"\n").as_deref(),
+            Some("order_id,amount\n\"A,B\",\"5\"\"\"\n")
+        );
         assert_eq!(convert_delimiter(sample), None);
         assert_eq!(convert_delimiter("order_id;amount\nA;\"5\n"), None);
         assert_eq!(convert_delimiter(""), None);

@@ -68,3 +68,70 @@ fn put_line(out: &mut String, cells: &[String]) {
     }
     out.push('\n');
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(text: &str) -> Vec<(Record, Vec<String>)> {
+        let mut records = Records::new(text);
+        let mut cells = Vec::new();
+        let mut all = Vec::new();
+        while let Some(record) = records.next(&mut cells) {
+            all.push((record, cells.iter().map(|cell| cell.as_ref().to_owned()).collect()));
+        }
+        all
+    }
+
+    #[test]
+    fn line_ends_blank_lines_and_rows() {
+        let all = read("a,b\r\n\n  \rc,\"d\n\nd\"\ne,");
+        let rows: Vec<_> = all.iter().map(|(record, cells)| (record.row, record.blank, cells.join("|"))).collect();
+        let expected = [(1, false, "a|b"), (2, true, ""), (3, true, "  "), (4, false, "c|d\n\nd"), (5, false, "e|")];
+        assert_eq!(rows, expected.map(|(row, blank, cells)| (row, blank, cells.to_owned())));
+        assert!(!read("\"\"\n")[0].0.blank, "a quoted blank is a cell");
+        assert_eq!(read(""), []);
+    }
+
+    #[test]
+    fn the_last_row_is_where_the_text_ends() {
+        for (text, row) in
+            [("", 1), ("a", 1), ("a\n", 2), ("a\nb", 2), ("a\r\n\r\n", 3), ("\"a\nb\"\nc", 2), ("a\n\"b\nc", 2)]
+        {
+            assert_eq!(Records::last_row(text), row, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_record_of_many_cells_is_counted_and_not_kept() {
+        let (record, cells) = read(&",".repeat(1_000_000)).remove(0);
+        assert_eq!((record.width, cells.len()), (1_000_001, MAX_CELLS));
+    }
+
+    proptest! {
+        /// The csv crate as a second opinion on everything that is well formed.
+        #[test]
+        fn agrees_with_another_reader(rows in proptest::collection::vec(proptest::collection::vec("[ab,\"\n\r é]{0,5}", 2..5), 0..5)) {
+            let mut out = String::new();
+            for row in &rows {
+                put_line(&mut out, row);
+            }
+            let ours: Vec<Vec<String>> = read(&out).into_iter().map(|(record, cells)| {
+                assert_eq!(record.flaws, []);
+                cells
+            }).collect();
+            prop_assert_eq!(&ours, &rows);
+            let mut other = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(out.as_bytes());
+            let theirs: Vec<Vec<String>> = other.records().map(|row| row.unwrap().iter().map(str::to_owned).collect()).collect();
+            prop_assert_eq!(&theirs, &rows);
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in "[ab,\"\n\r é]{0,40}") {
+            let rows = read(&text);
+            prop_assert!(rows.windows(2).all(|pair| pair[0].0.row + 1 == pair[1].0.row));
+            prop_assert!(rows.iter().all(|(record, cells)| record.width == cells.len()));
+        }
+    }
+}

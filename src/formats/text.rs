@@ -69,9 +69,7 @@ fn wide(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<Text<'_>, Finding> {
             }
         }
     }
-    refuse_nul(&text, |before| {
-        2 + 2 * text.get(..before).unwrap_or("").chars().map(char::len_utf16).sum::<usize>()
-    })?;
+    refuse_nul(&text, |before| 2 + 2 * text.get(..before).unwrap_or("").chars().map(char::len_utf16).sum::<usize>())?;
     if bytes.len() % 2 == 1 {
         return Err(refuse(
             Some(Records::last_row(&text)),
@@ -89,7 +87,10 @@ fn refuse_nul(text: &str, offset: impl Fn(usize) -> usize) -> Result<(), Finding
     let row = Records::last_row(text.get(..place).unwrap_or(""));
     Err(refuse(
         Some(row),
-        &format!("NUL byte at offset {}; the file is binary, damaged, or UTF-16 without byte order mark; {ADVICE}.", offset(place)),
+        &format!(
+            "NUL byte at offset {}; the file is binary, damaged, or UTF-16 without byte order mark; {ADVICE}.",
+            offset(place)
+        ),
     ))
 }
 

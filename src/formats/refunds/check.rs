@@ -68,8 +68,7 @@ impl<'a> Checker<'a> {
         let before = self.findings.errors();
         for (column, cell) in self.template.columns().iter().zip(cells) {
             if cell.len() > MAX_CELL_BYTES {
-                let message =
-                    format!("Too long: {column} has {} bytes; a cell may have {MAX_CELL_BYTES}.", cell.len());
+                let message = format!("Too long: {column} has {} bytes; a cell may have {MAX_CELL_BYTES}.", cell.len());
                 self.findings.error(At::cell(row, column, cell), Code::TooLong, message);
             }
         }
@@ -84,8 +83,14 @@ impl<'a> Checker<'a> {
         let udf = self.udf(row, cells);
         let amount_minor = amount.filter(|_| self.findings.errors() == before)?;
         let Some(total) = self.total_minor.checked_add(amount_minor) else {
-            let message = format!("Amount too large: with row {row} the file's total is more than can be counted; use several files.");
-            self.findings.error(At { row: Some(row), column: Some("amount"), value: "" }, Code::AmountTooLarge, message);
+            let message = format!(
+                "Amount too large: with row {row} the file's total is more than can be counted; use several files."
+            );
+            self.findings.error(
+                At { row: Some(row), column: Some("amount"), value: "" },
+                Code::AmountTooLarge,
+                message,
+            );
             return None;
         };
         self.total_minor = total;
@@ -170,7 +175,8 @@ impl<'a> Checker<'a> {
             }
             Some(first) => {
                 let id = quoted(&unique_id);
-                let message = format!("Duplicate unique ID: rows {first} and {row} both have {id}; each refund needs its own.");
+                let message =
+                    format!("Duplicate unique ID: rows {first} and {row} both have {id}; each refund needs its own.");
                 self.findings.error(At::cell(row, "unique_id", &unique_id), Code::DuplicateUniqueId, message);
             }
         }
@@ -182,7 +188,9 @@ impl<'a> Checker<'a> {
         let id = narrowed(&self.trimmed(row, cells, column), without_guard);
         // Most ids: nothing but these characters, so nothing to say.
         if id.len() <= MAX_ID_CHARS
-            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || (byte == b'-' && !id.starts_with('-')))
+            && id
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || (byte == b'-' && !id.starts_with('-')))
         {
             return id;
         }
@@ -262,8 +270,10 @@ impl<'a> Checker<'a> {
             return None;
         }
         if !first.0.is_empty() && first.0 == second.0 {
-            let message =
-                format!("Vendor 1 and vendor 2 must be different: both are {}; put their parts together.", quoted(&first.0));
+            let message = format!(
+                "Vendor 1 and vendor 2 must be different: both are {}; put their parts together.",
+                quoted(&first.0)
+            );
             self.findings.error(At::cell(row, "vendor2_id", &second.0), Code::SameVendor, message);
         }
         let known: Vec<i64> = parts.iter().filter_map(|part| part.minor()).collect();
@@ -301,7 +311,8 @@ impl<'a> Checker<'a> {
         let shown = if shown.len() == 1 { shown.concat() } else { format!("{} = {}", shown.join(" + "), money(sum)) };
         let difference = money((sum - amount).abs());
         let word = if sum < amount { "short" } else { "over" };
-        let message = format!("Parts do not add up: {shown}, but the amount is {}: {difference} {word}.", money(amount));
+        let message =
+            format!("Parts do not add up: {shown}, but the amount is {}: {difference} {word}.", money(amount));
         let bare = Money::new(amount, self.currency).bare();
         self.findings.error(At::cell(row, "amount", &bare), Code::PartsDoNotAddUp, message);
     }
@@ -337,13 +348,55 @@ fn place(template: Template, column: &str) -> Option<usize> {
     Some(match column {
         "order_id" => 0,
         "amount" => 1,
-        "txn_id" => if standard { 2 } else { 7 },
-        "unique_id" => if standard { 3 } else { 8 },
-        "marketplace_amount" => if standard { 4 } else { 2 },
-        "vendor1_id" => if standard { 5 } else { 3 },
-        "vendor1_amount" => if standard { 6 } else { 4 },
-        "vendor2_id" => if standard { 7 } else { 5 },
-        "vendor2_amount" => if standard { 8 } else { 6 },
+        "txn_id" => {
+            if standard {
+                2
+            } else {
+                7
+            }
+        }
+        "unique_id" => {
+            if standard {
+                3
+            } else {
+                8
+            }
+        }
+        "marketplace_amount" => {
+            if standard {
+                4
+            } else {
+                2
+            }
+        }
+        "vendor1_id" => {
+            if standard {
+                5
+            } else {
+                3
+            }
+        }
+        "vendor1_amount" => {
+            if standard {
+                6
+            } else {
+                4
+            }
+        }
+        "vendor2_id" => {
+            if standard {
+                7
+            } else {
+                5
+            }
+        }
+        "vendor2_amount" => {
+            if standard {
+                8
+            } else {
+                6
+            }
+        }
         _ => return None,
     })
 }

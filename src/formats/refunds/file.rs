@@ -23,7 +23,8 @@ pub(super) fn check(
     let mut findings = Findings::default();
     let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     if length > limits.bytes {
-        let message = format!("File too large: {} bytes, at most {}.", group(length, false), group(limits.bytes, false));
+        let message =
+            format!("File too large: {} bytes, at most {}.", group(length, false), group(limits.bytes, false));
         findings.error(At::FILE, Code::FileTooLarge, message);
         return result(None, 0, 0, findings);
     }
@@ -57,7 +58,8 @@ fn read_text(
     };
     let names: Vec<String> = cells.iter().map(|name| name.trim().to_owned()).collect();
     let mut whole = explain_flaws(&first, &names, &mut findings) && first.width <= MAX_CELLS;
-    let template = if first.flaws.is_empty() { header::recognise(&cells, first.width, first.row, &mut findings) } else { None };
+    let template =
+        if first.flaws.is_empty() { header::recognise(&cells, first.width, first.row, &mut findings) } else { None };
     let width = first.width;
     if let Some(sheet) = keep.as_deref_mut() {
         sheet.header.clone_from(&names);
@@ -105,7 +107,10 @@ pub(super) fn check_sheet(
         cells.extend(row.cells.iter().map(|cell| Cow::Borrowed(cell.as_str())));
         let sure = row.complete || row.cells.len() != names.len();
         if !sure {
-            let message = format!("Invalid file format: the quotation marks in row {} are not in order; look at its cells.", row.row);
+            let message = format!(
+                "Invalid file format: the quotation marks in row {} are not in order; look at its cells.",
+                row.row
+            );
             run.findings().error(At::row(row.row), Code::InvalidFileFormat, message);
         }
         run.row(row.row, &cells, row.cells.len(), sure, sink);
@@ -198,9 +203,10 @@ fn explain_flaws(record: &Record, names: &[String], findings: &mut Findings) -> 
     let mut readable = true;
     for flaw in &record.flaws {
         let (column, what) = match *flaw {
-            Flaw::StrayQuote { column } => {
-                (column, "a quotation mark stands inside a cell; put the cell in quotation marks and double the one inside")
-            }
+            Flaw::StrayQuote { column } => (
+                column,
+                "a quotation mark stands inside a cell; put the cell in quotation marks and double the one inside",
+            ),
             Flaw::AfterQuote { column } => {
                 (column, "text follows a closing quotation mark; double quotation marks that belong to the text")
             }

@@ -11,13 +11,16 @@ const MANDATORY: [&str; 2] = ["order_id", "amount"];
 /// The template whose columns these are, exactly; otherwise every difference from the nearest one becomes a finding.
 pub(super) fn recognise(names: &[Cell<'_>], width: usize, row: u32, findings: &mut Findings) -> Option<Template> {
     let names: Vec<&str> = names.iter().map(|name| name.trim()).collect();
-    if let Some(template) = Template::ALL.into_iter().find(|template| template.columns() == names && width == names.len()) {
+    if let Some(template) =
+        Template::ALL.into_iter().find(|template| template.columns() == names && width == names.len())
+    {
         return Some(template);
     }
     if let [only] = names.as_slice()
         && let Some((_, delimiter)) = other_delimiter(only)
     {
-        let message = format!("Invalid file format: the columns are separated by {delimiter}; separate them by commas.");
+        let message =
+            format!("Invalid file format: the columns are separated by {delimiter}; separate them by commas.");
         findings.error(At::row(row), FindingCode::InvalidFileFormat, message);
         return None;
     }
@@ -35,13 +38,19 @@ fn differences(names: &[&str], row: u32, template: Template, findings: &mut Find
     let columns = template.columns();
     let format = FindingCode::InvalidFileFormat;
     let before = findings.errors();
-    let look_alike = |column: &str| names.iter().find(|name| **name != column && folded(name) == folded(column)).copied();
+    let look_alike =
+        |column: &str| names.iter().find(|name| **name != column && folded(name) == folded(column)).copied();
 
     let missing: Vec<&str> = columns.iter().filter(|column| !names.contains(column)).copied().collect();
     for column in missing.iter().filter(|column| MANDATORY.contains(column)) {
-        let hint = look_alike(column).map(|name| format!("; {} must be written {column}", quoted(name))).unwrap_or_default();
+        let hint =
+            look_alike(column).map(|name| format!("; {} must be written {column}", quoted(name))).unwrap_or_default();
         let message = format!("Missing mandatory fields: the header has no column {column}{hint}.");
-        findings.error(At { row: Some(row), column: Some(column), value: "" }, FindingCode::MissingMandatoryFields, message);
+        findings.error(
+            At { row: Some(row), column: Some(column), value: "" },
+            FindingCode::MissingMandatoryFields,
+            message,
+        );
     }
     let mut absent = Vec::new();
     for column in missing.iter().filter(|column| !MANDATORY.contains(column)) {
@@ -70,7 +79,11 @@ fn differences(names: &[&str], row: u32, template: Template, findings: &mut Find
         } else if again && columns.contains(name) {
             format!("Invalid file format: column {name} stands twice, again as column {place}.")
         } else if !columns.contains(name) && !missing.iter().any(|column| folded(column) == folded(name)) {
-            format!("Invalid file format: column {place}, {}, is not in the template ({}).", quoted(name), template.title())
+            format!(
+                "Invalid file format: column {place}, {}, is not in the template ({}).",
+                quoted(name),
+                template.title()
+            )
         } else {
             continue;
         };

@@ -161,7 +161,8 @@ impl<'a> Records<'a> {
             from = quote + 2;
         };
         // A cell that is too long and has line ends is an open quotation mark that met another one far below.
-        let close = close.filter(|close| close - start <= MAX_CELL_BYTES || !self.slice(start, *close).contains(['\n', '\r']));
+        let close =
+            close.filter(|close| close - start <= MAX_CELL_BYTES || !self.slice(start, *close).contains(['\n', '\r']));
         let Some(close) = close else {
             record.flaws.push(Flaw::Unclosed { column: record.width });
             let line = start + self.slice(start, bytes.len()).find(['\n', '\r']).unwrap_or(bytes.len() - start);

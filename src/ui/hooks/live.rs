@@ -116,7 +116,7 @@ pub fn is_newer(new: &BatchSnapshot, old: &BatchSnapshot) -> bool {
 pub fn percent(counts: &Counts) -> u64 {
     let done = counts.accepted.saturating_add(counts.failed);
     let all = done.saturating_add(counts.queued);
-    if all == 0 { 0 } else { done.saturating_mul(100) / all }
+    done.saturating_mul(100).checked_div(all).unwrap_or(0)
 }
 
 /// "Live", "Paused", "Reconnecting…" or "Updates off", with the button that pauses.

@@ -3,15 +3,15 @@
 //! The server renders everything; live events move the numbers, and the table is read again at most once a second while
 //! they move.
 
-mod activity;
-mod card;
-mod fresh;
-mod head;
-mod notices;
-mod progress;
-mod row_map;
-mod tasks;
-pub(crate) mod words;
+pub mod activity;
+pub mod card;
+pub mod fresh;
+pub mod head;
+pub mod notices;
+pub mod progress;
+pub mod row_map;
+pub mod tasks;
+pub mod words;
 
 use crate::{
     api::{ApiError, batches::load_batch},
@@ -40,7 +40,11 @@ pub fn BatchDetailPage() -> impl IntoView {
     let query = task_query();
     let address = here();
     let go = use_go();
-    let search = Callback::new(move |query: TaskQuery| go(tasks::address(&query), false));
+    let search = Callback::new(move |query: TaskQuery| {
+        if let Some(id) = id.get_untracked() {
+            go(tasks::address(operation, id, &query), false);
+        }
+    });
     let loading = Resource::new_blocking(
         move || (id.get(), query.get()),
         move |(id, query)| async move {

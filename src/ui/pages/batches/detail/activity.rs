@@ -15,7 +15,7 @@ use leptos::prelude::*;
 
 /// The timeline, newest first.
 #[component]
-pub(super) fn Activity(rows: Vec<ActivityRow>) -> impl IntoView {
+pub fn Activity(rows: Vec<ActivityRow>) -> impl IntoView {
     let rows = rows
         .into_iter()
         .map(|row| {
@@ -47,7 +47,7 @@ pub(super) fn Activity(rows: Vec<ActivityRow>) -> impl IntoView {
 
 /// Bars of the reasons; nothing while no task failed.
 #[component]
-pub(super) fn Failures(
+pub fn Failures(
     shown: Memo<BatchSnapshot>,
     /// Sentence, tasks, minor units; largest first.
     failures: Vec<(String, u64, i64)>,

@@ -18,7 +18,7 @@ fn groups(hash: &str) -> String {
 
 /// Expandable and collapsible facts of the batch.
 #[component]
-pub(super) fn Card(detail: BatchDetail, shown: Memo<BatchSnapshot>) -> impl IntoView {
+pub fn Card(detail: BatchDetail, shown: Memo<BatchSnapshot>) -> impl IntoView {
     let BatchDetail {
         snapshot, description, maker, created, updated, decided, expires, template, file_bytes, file_sha256, ..
     } = detail;

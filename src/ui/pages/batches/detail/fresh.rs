@@ -21,7 +21,7 @@ fn refetch_after(new: &BatchSnapshot, seen: &BatchSnapshot) -> Option<Duration> 
 }
 
 /// Reads the rows again as live events ask for it. Whoever loads them says so in the value that is returned.
-pub(super) fn refetch_while_moving(
+pub(crate) fn refetch_while_moving(
     live: ReadSignal<Option<BatchSnapshot>>,
     refetch: impl Fn() + Copy + Send + Sync + 'static,
 ) -> StoredValue<Option<BatchSnapshot>> {

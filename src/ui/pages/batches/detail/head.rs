@@ -26,7 +26,7 @@ pub(super) fn below(snapshot: &BatchSnapshot, rest: &str) -> String {
 
 /// Title, status and actions.
 #[component]
-pub(super) fn Head(
+pub fn Head(
     detail: BatchDetail,
     shown: Memo<BatchSnapshot>,
     again: impl Fn() + Copy + Send + Sync + 'static,
@@ -119,16 +119,18 @@ fn More(
 ) -> impl IntoView {
     let operation = snapshot.operation;
     let failed_rows = below(&snapshot, "failed_rows.csv");
-    let post = {
-        let snapshot = snapshot.clone();
-        move |rest: &'static str, icon: &'static str, words: &'static str| {
-            view! {
-                <form method="post" action=below(&snapshot, rest)>
-                    <button type="submit"><Icon name=icon/>{words}</button>
-                </form>
-            }
+    let original = below(&snapshot, "original");
+    let cancel = below(&snapshot, "cancel");
+    let post = |rest: &'static str, icon: &'static str, words: &'static str| {
+        view! {
+            <form method="post" action=below(&snapshot, rest)>
+                <button type="submit"><Icon name=icon/>{words}</button>
+            </form>
         }
     };
+    let withdraw = actions.withdraw.then(|| post("withdraw", "undo", "Withdraw"));
+    let pause = actions.pause.then(|| post("pause", "pause", "Pause"));
+    let resume = actions.resume.then(|| post("resume", "play", "Resume"));
     let changes = actions.withdraw || actions.pause || actions.resume || actions.cancel;
     let called_off = move || {
         shown.with(|shown| {
@@ -154,14 +156,14 @@ fn More(
                     "Download only failed rows"
                 </a>
             })}
-            <a href=below(&snapshot, "original") download rel="external">
+            <a href=original download rel="external">
                 <Icon name="file"/>
                 "File as uploaded"
             </a>
             {changes.then(|| view! { <hr/> })}
-            {actions.withdraw.then(|| post("withdraw", "undo", "Withdraw"))}
-            {actions.pause.then(|| post("pause", "pause", "Pause"))}
-            {actions.resume.then(|| post("resume", "play", "Resume"))}
+            {withdraw}
+            {pause}
+            {resume}
             {actions.cancel.then(|| view! {
                 <button type="button" popovertarget="cancel-batch"><Icon name="x"/>"Cancel…"</button>
             })}
@@ -180,7 +182,7 @@ fn More(
                     <button class="button" type="button" popovertarget="cancel-batch" popovertargetaction="hide">
                         "Keep it running"
                     </button>
-                    <form method="post" action=below(&snapshot, "cancel")>
+                    <form method="post" action=cancel>
                         <button class="button" data-kind="danger" type="submit">
                             "Cancel batch"
                         </button>

@@ -15,7 +15,7 @@ use crate::{
 use leptos::prelude::*;
 
 /// A fact, its sentence, and the acts that follow from it.
-fn banner(tone: Tone, fact: String, sentence: impl IntoView + Send + 'static, acts: Option<AnyView>) -> AnyView {
+fn banner(tone: Tone, fact: String, sentence: impl IntoView + 'static, acts: Option<AnyView>) -> AnyView {
     match acts {
         None => view! { <Banner tone title=fact>{sentence}</Banner> }.into_any(),
         Some(acts) => view! {
@@ -29,7 +29,7 @@ fn banner(tone: Tone, fact: String, sentence: impl IntoView + Send + 'static, ac
 
 /// Banners above the page.
 #[component]
-pub(super) fn Notices(
+pub fn Notices(
     detail: BatchDetail,
     shown: Memo<BatchSnapshot>,
     /// Why the page could not be loaded again.
@@ -207,7 +207,7 @@ fn waiting_for_the_gateway(operation: Operation, checking: u64, review: u64) -> 
 
 /// The page when the batch could not be loaded at all.
 #[component]
-pub(super) fn NotLoaded(
+pub fn NotLoaded(
     operation: Operation,
     refusal: Refusal,
     /// Address of this page.

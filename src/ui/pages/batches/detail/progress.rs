@@ -1,6 +1,6 @@
 //! How far the batch is: one sentence, the strip, and three counters that are also filters.
 
-use super::words::{share};
+use super::{tasks::address, words::share};
 use crate::{
     domain::{
         batch::BatchStatus,
@@ -15,7 +15,7 @@ use leptos::prelude::*;
 
 /// The sentence, the strip and when they were read.
 #[component]
-pub(super) fn Progress(
+pub fn Progress(
     shown: Memo<BatchSnapshot>,
     /// Whether live events move the page.
     #[prop(into)]
@@ -70,7 +70,8 @@ pub(super) fn Progress(
 
 /// Count, share and amount of what is accepted, rejected and queued; each filters the table below.
 #[component]
-pub(super) fn Tiles(shown: Memo<BatchSnapshot>, query: TaskQuery) -> impl IntoView {
+pub fn Tiles(shown: Memo<BatchSnapshot>, query: TaskQuery) -> impl IntoView {
+    let (operation, id) = shown.with_untracked(|shown| (shown.operation, shown.id));
     view! {
         <div class="tiles">
             {TaskStatus::ALL
@@ -82,7 +83,7 @@ pub(super) fn Tiles(shown: Memo<BatchSnapshot>, query: TaskQuery) -> impl IntoVi
                         TaskStatus::Failed => ("failed", "rejected", "Total Rejected Tasks", "failed"),
                         TaskStatus::Queued => ("queued", "queued", "Total Queued Tasks", "queued"),
                     };
-                    let to = TaskQuery { status: Some(status), ..TaskQuery::default() }.to_query();
+                    let to = address(operation, id, &TaskQuery { status: Some(status), ..TaskQuery::default() });
                     let current = (query.status == Some(status)).then_some("true");
                     view! {
                         <a href=format!("{to}#tasks") data-tone=tone aria-current=current>

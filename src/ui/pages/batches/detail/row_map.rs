@@ -72,7 +72,7 @@ fn bar(path: &mut String, x: usize, y: usize, height: usize) {
 
 /// The row map; nothing when there are no letters.
 #[component]
-pub(super) fn RowMap(
+pub fn RowMap(
     /// One letter a record in file order.
     letters: String,
 ) -> impl IntoView {

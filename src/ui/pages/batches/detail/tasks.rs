@@ -3,39 +3,40 @@
 use super::words::things;
 use crate::{
     domain::{
+        batch::Operation,
+        ids::BatchId,
+        money::Money,
         page::{Paged, TaskQuery},
         task::{TaskState, TaskStatus},
         view::{BatchSnapshot, Split, TaskRow},
     },
-    domain::money::Money,
     ui::components::{Chip, Chips, Glyph, Icon, MoneyView, Pagination, TaskStamp, Tone},
 };
 use leptos::prelude::*;
 
-/// The address of the same page with `query`.
-pub(super) fn address(query: &TaskQuery) -> String {
-    match query.to_query() {
-        empty if empty.is_empty() => "?".to_owned(),
-        query => query,
-    }
+/// The address of the batch's page with `query`.
+pub(super) fn address(operation: Operation, id: BatchId, query: &TaskQuery) -> String {
+    format!("{}/{id}{}", operation.path(), query.to_query())
 }
 
 /// Filter, search, table and pages.
 #[component]
-pub(super) fn Tasks(
+pub fn Tasks(
     shown: Memo<BatchSnapshot>,
     tasks: Paged<TaskRow>,
     query: TaskQuery,
     /// Opens the page with another query, without loading everything again.
     search: Callback<TaskQuery>,
 ) -> impl IntoView {
+    let (operation, id) = shown.with_untracked(|shown| (shown.operation, shown.id));
+    let here = move |query: &TaskQuery| address(operation, id, query);
     let chips = {
         let query = query.clone();
         move || {
             let counts = shown.with(|shown| shown.counts);
             let all = counts.queued + counts.accepted + counts.failed;
             let chip = |status: Option<TaskStatus>, text: &str, count| Chip {
-                href: address(&TaskQuery { status, page: 1, ..query.clone() }),
+                href: here(&TaskQuery { status, page: 1, ..query.clone() }),
                 text: text.to_owned(),
                 count,
                 current: query.status == status,
@@ -53,7 +54,7 @@ pub(super) fn Tasks(
     let pages = tasks.pages();
     let page_address = {
         let query = query.clone();
-        move |page| address(&TaskQuery { page, ..query.clone() })
+        move |page| here(&TaskQuery { page, ..query.clone() })
     };
     let (page, size, total) = (tasks.page, tasks.size, tasks.total);
     let rows = tasks.rows.into_iter().map(row).collect_view();
@@ -62,7 +63,7 @@ pub(super) fn Tasks(
             <div class="sheet-head">
                 <h2 id="tasks">"Tasks"</h2>
                 {chips}
-                <Search query search/>
+                <Search clear=here(&TaskQuery { status: query.status, ..TaskQuery::default() }) query search/>
             </div>
             {match nothing {
                 Some(nothing) => nothing,
@@ -95,7 +96,8 @@ pub(super) fn Tasks(
 }
 
 fn nothing_found(shown: Memo<BatchSnapshot>, query: &TaskQuery) -> AnyView {
-    let operation = shown.with_untracked(|shown| shown.operation);
+    let all = shown.with_untracked(|shown| things(shown.operation, shown.records));
+    let href = shown.with_untracked(|shown| address(shown.operation, shown.id, &TaskQuery::default()));
     let sentence = match (&query.status, query.order.is_empty()) {
         (Some(status), true) => format!("No task is {}.", status.code()),
         (None, false) => format!("No order id begins with “{}”.", query.order),
@@ -104,11 +106,10 @@ fn nothing_found(shown: Memo<BatchSnapshot>, query: &TaskQuery) -> AnyView {
         }
         (None, true) => "This page is empty.".to_owned(),
     };
-    let all = shown.with_untracked(|shown| things(operation, shown.records));
     view! {
         <div class="empty">
             <h3>{sentence}</h3>
-            <div class="row"><a class="button" href="?">"Show all "{all}</a></div>
+            <div class="row"><a class="button" href=href>"Show all "{all}</a></div>
         </div>
     }
     .into_any()
@@ -116,7 +117,12 @@ fn nothing_found(shown: Memo<BatchSnapshot>, query: &TaskQuery) -> AnyView {
 
 /// The search: a plain form, so that it works without JavaScript.
 #[component]
-fn Search(query: TaskQuery, search: Callback<TaskQuery>) -> impl IntoView {
+fn Search(
+    query: TaskQuery,
+    search: Callback<TaskQuery>,
+    /// The address of the table without the search.
+    clear: String,
+) -> impl IntoView {
     let status = query.status;
     let typed = RwSignal::new(query.order.clone());
     let submit = move |event: leptos::ev::SubmitEvent| {
@@ -131,7 +137,7 @@ fn Search(query: TaskQuery, search: Callback<TaskQuery>) -> impl IntoView {
                     data-kind="quiet"
                     data-only="icon"
                     data-size="sm"
-                    href=address(&TaskQuery { status, ..TaskQuery::default() })
+                    href=clear
                     title="Clear search"
                     aria-label="Clear search"
                 >
