@@ -29,7 +29,7 @@ fn main() -> Result<()> {
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
     let stamp = root.join("target/site/stamp");
     make_stamp(&stamp)?;
-    for watched in ["src/server/http/site/css.rs", "style", "public", "target/site/stamp"] {
+    for watched in ["src/server/http/site/css.rs", "style", "public", "target/site/stamp", "migrations"] {
         println!("cargo::rerun-if-changed={watched}");
     }
     Site::read(&root, &out)?.write(&out.join("site.rs"))

@@ -528,7 +528,7 @@ END $$;
 
 -- Seals a batch that was read in: counts, chunks, counters, and the hash of what is really there. Where no checker is needed the
 -- decision that says so is written here, so that every send has one.
-CREATE FUNCTION submit(p_batch uuid, p_content_sha256 bytea, p_chunk_rows int DEFAULT 500) RETURNS text
+CREATE FUNCTION submit(p_batch uuid, p_content_sha256 bytea, p_chunk_rows int DEFAULT 500, p_expires_after interval DEFAULT '7 days') RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
 DECLARE org uuid := current_organisation(); b desk.batch; need boolean; rule int; n int; total bigint; s text;
 BEGIN
@@ -550,7 +550,7 @@ BEGIN
   INSERT INTO batch_progress (organisation_id, batch_id, records, queued, accepted, failed, amount_minor, queued_minor, accepted_minor, failed_minor)
   VALUES (org, p_batch, n, n, 0, 0, total, total, 0, 0);
   s := CASE WHEN need THEN 'awaiting_approval' ELSE 'processing' END;
-  UPDATE batch SET status = s, records = n, amount_minor = total, updated_at = now(), expires_at = CASE WHEN need THEN now() + (SELECT make_interval(days => o.approval_days) FROM organisation o WHERE o.id = org) END
+  UPDATE batch SET status = s, records = n, amount_minor = total, updated_at = now(), expires_at = CASE WHEN need THEN now() + p_expires_after END
    WHERE organisation_id = org AND id = p_batch;
   IF NOT need THEN
     INSERT INTO decision (organisation_id, batch_id, revision, checker, verdict, content_sha256, rule_version)
@@ -810,7 +810,7 @@ END $$;
 GRANT USAGE ON SCHEMA desk TO batchdesk_web, batchdesk_worker, batchdesk_scheduler;
 GRANT EXECUTE ON FUNCTION current_organisation() TO batchdesk_web, batchdesk_worker, batchdesk_scheduler;
 GRANT EXECUTE ON FUNCTION current_person() TO batchdesk_web;
-GRANT EXECUTE ON FUNCTION content_sha256(uuid, smallint), open_batch(), submit(uuid, bytea, int),
+GRANT EXECUTE ON FUNCTION content_sha256(uuid, smallint), open_batch(), submit(uuid, bytea, int, interval),
   open_revision(uuid, int[], text[], bigint[], text[], text[], text[], bytea[], text[], int), control(uuid, text), withdraw(uuid), sync_batch(uuid) TO batchdesk_web;
 GRANT EXECUTE ON FUNCTION fit_step(bigint, bigint, bigint), content_sha256(uuid, smallint), held_status(uuid), expire_due(), stop_gateway(uuid, text), stop_organisation(text),
   runnable_lanes(), organisations_with_expired() TO batchdesk_worker;

@@ -13,7 +13,7 @@ mod routes;
 
 pub use latency::Latency;
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{io::Write as _, net::SocketAddr, path::PathBuf, time::Duration};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -60,7 +60,8 @@ pub async fn run(args: SimulatorArgs) -> Result<(), String> {
     let listener = bind(args.listen).await?;
     let address = listener.local_addr().map_err(|e| format!("The simulator's address is unknown: {e}"))?;
     let book = book::Book::open(args)?;
-    println!("Gateway simulator is listening at http://{address}");
+    // A starter that no longer reads is no reason to end: its death is noticed below.
+    let _ = writeln!(std::io::stdout(), "Gateway simulator is listening at http://{address}");
     tokio::select! {
         result = routes::accept(listener, book) => result,
         _ = interrupt.recv() => Ok(()),

@@ -9,7 +9,7 @@ use crate::{
         http,
         lifecycle::{Ending, Lifecycle, accept},
         live::{self, Live},
-        ops::demo,
+        ops::{audit, demo, housekeeping},
         processor,
         state::AppState,
         telemetry::{self, Metrics},
@@ -87,20 +87,31 @@ struct Running {
     run_file: Option<run_file::Written>,
     db: Db,
     simulator: Option<DemoSimulator>,
-    database: Database,
 }
 
 /// Runs until a signal or a crash.
 pub(super) async fn run(options: Options) -> Result<(), Failure> {
     let life = Lifecycle::default();
     life.watch_signals().map_err(Failure::unusable)?;
-    let running = tokio::select! {
+    let mut opened = None;
+    let started = tokio::select! {
         biased;
-        started = start(&options, &life) => started?,
-        () = life.soft.cancelled() => return match life.ended().await {
-            Ending::Crashed(how) => Err(Failure::undone(format!("Batchdesk stops: {how}."))),
-            _ => Err(Failure::undone("Stopped before it was ready.")),
-        },
+        started = start(&options, &life, &mut opened) => started,
+        () = life.soft.cancelled() => Err(Failure::undone("Stopped before it was ready.")),
+    };
+    let running = match started {
+        Ok(running) => running,
+        Err(failure) => {
+            life.soft.cancel();
+            let ending = life.ended().await;
+            if let Some(database) = opened {
+                database.stop().await;
+            }
+            return Err(match ending {
+                Ending::Crashed(how) => Failure::undone(format!("Batchdesk stops: {how}.")),
+                _ => failure,
+            });
+        }
     };
     let ending = life.ended().await;
     drop(running.run_file);
@@ -108,7 +119,9 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
     if let Some(simulator) = running.simulator {
         simulator.stop().await;
     }
-    running.database.stop().await;
+    if let Some(database) = opened {
+        database.stop().await;
+    }
     match ending {
         Ending::Drained => Ok(()),
         Ending::CutOff => {
@@ -118,7 +131,8 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
     }
 }
 
-async fn start(options: &Options, life: &Lifecycle) -> Result<Running, Failure> {
+/// Starts everything in its order. What was `opened` is to be stopped whether or not the rest succeeds.
+async fn start(options: &Options, life: &Lifecycle, opened: &mut Option<Database>) -> Result<Running, Failure> {
     let mut config = Config::from_env(options.demo.is_some()).map_err(Failure::unusable)?;
     telemetry::init().map_err(Failure::unusable)?;
     for warning in config.warnings() {
@@ -137,7 +151,7 @@ async fn start(options: &Options, life: &Lifecycle) -> Result<Running, Failure> 
         life.spawn("metrics", metrics.serve(life.soft.clone()));
     }
 
-    let database = Database::open(&Places::from(&config), !options.web).await?;
+    let database = &*opened.insert(Database::open(&Places::from(&config), !options.web).await?);
     if options.migrate {
         database.migrate().await?;
     }
@@ -162,6 +176,8 @@ async fn start(options: &Options, life: &Lifecycle) -> Result<Running, Failure> 
     }
     if options.worker {
         life.spawn("worker", processor::run(state.clone(), life.soft.clone(), life.hard.clone()));
+        life.spawn("audit sealer", audit::run_sealer(state.clone(), life.soft.clone()));
+        life.spawn("housekeeping", housekeeping::run(state.clone(), life.soft.clone()));
     }
     if let Some(address) = address {
         ready(address).await?;
@@ -177,7 +193,7 @@ async fn start(options: &Options, life: &Lifecycle) -> Result<Running, Failure> 
     .write(&state.config.data_dir)
     .map_err(|error| Failure::unusable(format!("{}: run.json: {error}.", state.config.data_dir.display())))?;
     announce(&state.config, address);
-    Ok(Running { run_file, db, simulator, database })
+    Ok(Running { run_file, db, simulator })
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {

@@ -10,6 +10,7 @@ pub mod migrate;
 pub mod organisations;
 pub mod people;
 pub mod sessions;
+pub mod tasks;
 
 use crate::domain::ids::{OrganisationId, PersonId};
 use sqlx::{

@@ -114,12 +114,16 @@ impl Book {
         if lines.is_empty() && settled.exists() {
             std::fs::remove_file(&settled).map_err(|e| format!("{} cannot be removed: {e}.", settled.display()))?;
         }
-        let done: HashSet<u64> =
-            std::fs::read_to_string(&settled).unwrap_or_default().lines().filter_map(|line| line.parse().ok()).collect();
+        let done: HashSet<u64> = std::fs::read_to_string(&settled)
+            .unwrap_or_default()
+            .lines()
+            .filter_map(|line| line.parse().ok())
+            .collect();
         let mut orders = Orders::default();
         for line in lines {
             let merchant = Merchant::ALL.into_iter().find(|merchant| merchant.id() == line.merchant);
-            let merchant = merchant.ok_or_else(|| format!("The ledger names an unknown merchant {:?}.", line.merchant))?;
+            let merchant =
+                merchant.ok_or_else(|| format!("The ledger names an unknown merchant {:?}.", line.merchant))?;
             let number = orders.effects + 1;
             let order = orders.by_id.entry((merchant, line.order_id.clone())).or_default();
             order.posts += 1;
@@ -291,7 +295,9 @@ fn is_split(text: &str) -> bool {
     let vendors = json.pointer("/vendor/split").and_then(serde_json::Value::as_array);
     json.get("marketplace").is_some_and(amount)
         && vendors.is_some_and(|vendors| {
-            vendors.iter().all(|vendor| vendor.get("sub_mid").is_some_and(serde_json::Value::is_string) && amount(vendor))
+            vendors
+                .iter()
+                .all(|vendor| vendor.get("sub_mid").is_some_and(serde_json::Value::is_string) && amount(vendor))
         })
 }
 

@@ -141,9 +141,9 @@ fn merchant(headers: &HeaderMap) -> Option<Merchant> {
     let basic = headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Basic ")?;
     let basic = base64::engine::general_purpose::STANDARD.decode(basic.trim()).ok()?;
     let named = headers.get("x-merchantid")?;
-    Merchant::ALL
-        .into_iter()
-        .find(|merchant| basic == format!("sim_{}:", merchant.id()).as_bytes() && named.as_bytes() == merchant.id().as_bytes())
+    Merchant::ALL.into_iter().find(|merchant| {
+        basic == format!("sim_{}:", merchant.id()).as_bytes() && named.as_bytes() == merchant.id().as_bytes()
+    })
 }
 
 fn denied() -> Response {

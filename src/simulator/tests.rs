@@ -47,6 +47,10 @@ async fn refund(sim: &Running, order_id: &str, fields: &[(&str, &str)]) -> reqwe
     request.basic_auth("sim_acme", Some("")).header("x-merchantid", "acme").send().await
 }
 
+async fn body(response: Response) -> Value {
+    serde_json::from_slice(&response.bytes().await.unwrap()).unwrap()
+}
+
 async fn plain(sim: &Running, order_id: &str, key: &str) -> reqwest::Result<Response> {
     refund(sim, order_id, &[("unique_request_id", key), ("amount", "100.50")]).await
 }
@@ -54,7 +58,7 @@ async fn plain(sim: &Running, order_id: &str, key: &str) -> reqwest::Result<Resp
 async fn order(sim: &Running, order_id: &str) -> Value {
     let request = client().get(format!("{}/orders/{order_id}", sim.url));
     let request = request.basic_auth("sim_acme", Some("")).header("x-merchantid", "acme");
-    request.send().await.unwrap().json().await.unwrap()
+    body(request.send().await.unwrap()).await
 }
 
 fn ledger(path: &Path) -> Vec<Value> {
@@ -82,7 +86,7 @@ async fn only_the_merchant_with_its_own_id_is_let_in() {
         }
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{user} {merchant:?}");
-        assert_eq!(response.json::<Value>().await.unwrap(), denied);
+        assert_eq!(body(response).await, denied);
     }
     assert_eq!(client().get(format!("{}/orders/ORD_1", sim.url)).send().await.unwrap().status(), 401);
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "");
@@ -90,7 +94,7 @@ async fn only_the_merchant_with_its_own_id_is_let_in() {
     assert_eq!(plain(&sim, "ORD_1", "A").await.unwrap().status(), 200);
     let other = client().get(format!("{}/orders/ORD_1", sim.url));
     let other = other.basic_auth("sim_globex", None::<&str>).header("x-merchantid", "globex").send().await.unwrap();
-    let other: Value = other.json().await.unwrap();
+    let other: Value = body(other).await;
     assert_eq!((&other["merchant_id"], other.get("refunds")), (&json!("globex"), None));
 }
 
@@ -129,7 +133,7 @@ async fn bodies_are_those_of_the_contract() {
         ("amount", "5"),
         ("refund_type", "STANDARD"),
     ]);
-    let mut reply: Value = by_transaction.send().await.unwrap().json().await.unwrap();
+    let mut reply: Value = body(by_transaction.send().await.unwrap()).await;
     reply["created"] = Value::Null;
     assert_eq!(
         reply,
@@ -150,8 +154,8 @@ async fn errors_are_those_of_the_contract() {
     plain(&sim, "ORD_1", "A").await.unwrap();
     let response = plain(&sim, "ORD_1", "A").await.unwrap();
     assert_eq!(response.status(), 400);
-    assert_eq!(response.json::<Value>().await.unwrap(), duplicate);
-    let code = |response: Response| async { response.json::<Value>().await.unwrap()["error_code"].clone() };
+    assert_eq!(body(response).await, duplicate);
+    let code = |response: Response| async { body(response).await["error_code"].clone() };
     let send = |order_id: &'static str, key: &'static str, amount: &'static str| {
         let sim = &sim;
         async move { refund(sim, order_id, &[("unique_request_id", key), ("amount", amount)]).await.unwrap() }
@@ -165,9 +169,9 @@ async fn errors_are_those_of_the_contract() {
     assert_eq!(code(send("ORD_2", "A-1", "1").await).await, "invalid unique_request_id");
     let missing = send("ORD_MISSING_1", "A", "1").await;
     assert_eq!(missing.status(), 404);
-    let body = json!({"status":"NOT_FOUND","status_id":40,"order_id":"ORD_MISSING_1"});
-    assert_eq!(missing.json::<Value>().await.unwrap(), body);
-    assert_eq!(order(&sim, "ORD_MISSING_1").await, body);
+    let unknown = json!({"status":"NOT_FOUND","status_id":40,"order_id":"ORD_MISSING_1"});
+    assert_eq!(body(missing).await, unknown);
+    assert_eq!(order(&sim, "ORD_MISSING_1").await, unknown);
     let effects: Vec<_> = ledger(&file).iter().map(|line| (line["effect"] == true, line["reply"].clone())).collect();
     let refused = || (false, json!(400));
     let (yes, unknown) = ((true, json!(200)), (false, json!(404)));
@@ -228,8 +232,11 @@ async fn a_pending_refund_is_done_at_the_third_get_and_stays_done() {
     let file = folder.path().join("l.jsonl");
     let sim = start(arguments(&file)).await;
     order(&sim, "ORD_PENDING_1").await;
-    let posted: Value = plain(&sim, "ORD_PENDING_1", "A").await.unwrap().json().await.unwrap();
-    assert_eq!((&posted["refunds"][0]["status"], &posted["refunds"][0]["sent_to_gateway"]), (&json!("PENDING"), &json!(false)));
+    let posted: Value = body(plain(&sim, "ORD_PENDING_1", "A").await.unwrap()).await;
+    assert_eq!(
+        (&posted["refunds"][0]["status"], &posted["refunds"][0]["sent_to_gateway"]),
+        (&json!("PENDING"), &json!(false))
+    );
     let mut seen = Vec::new();
     for _ in 0..3 {
         seen.push(order(&sim, "ORD_PENDING_1").await["refunds"][0]["status"].clone());
@@ -238,7 +245,7 @@ async fn a_pending_refund_is_done_at_the_third_get_and_stays_done() {
     sim.stop().await;
     let sim = start(SimulatorArgs { pending_first: true, ..arguments(&file) }).await;
     assert_eq!(order(&sim, "ORD_PENDING_1").await["refunds"][0]["status"], "SUCCESS");
-    let plain: Value = plain(&sim, "ORD_1", "A").await.unwrap().json().await.unwrap();
+    let plain: Value = body(plain(&sim, "ORD_1", "A").await.unwrap()).await;
     assert_eq!(plain["refunds"][0]["status"], "PENDING");
     assert_eq!(plain["refunds"][0]["ref"], "SIM0000000002");
 }
@@ -251,11 +258,12 @@ async fn a_slow_effect_comes_after_the_client_has_gone() {
     let form = [("unique_request_id", "A"), ("amount", "1.00")];
     let request = client().post(format!("{}/orders/ORD_SLOW_1/refunds", sim.url)).form(&form);
     let request = request.basic_auth("sim_acme", Some("")).header("x-merchantid", "acme");
-    assert!(request.timeout(Duration::from_millis(200)).send().await.unwrap_err().is_timeout());
+    assert!(request.timeout(Duration::from_secs(1)).send().await.unwrap_err().is_timeout());
     assert!(order(&sim, "ORD_SLOW_1").await.get("refunds").is_none());
-    let give_up = Instant::now() + Duration::from_secs(5);
+    let give_up = Instant::now() + Duration::from_secs(10);
     while order(&sim, "ORD_SLOW_1").await.get("refunds").is_none() {
         assert!(Instant::now() < give_up, "the effect never came");
+        sleep(Duration::from_millis(50)).await;
     }
     let lines = ledger(&file);
     assert_eq!((lines.len(), &lines[0]["effect"], &lines[0]["reply"]), (1, &json!(true), &json!(200)));
@@ -269,10 +277,9 @@ async fn two_hundred_clients_share_the_waits_for_the_disk() {
     let client = client();
     let mut tasks = tokio::task::JoinSet::new();
     for number in 0..200 {
-        let request = client.post(format!("{}/orders/ORD_{}/refunds", sim.url, number % 100)).form(&[
-            ("unique_request_id", "SAME"),
-            ("amount", "1.00"),
-        ]);
+        let request = client
+            .post(format!("{}/orders/ORD_{}/refunds", sim.url, number % 100))
+            .form(&[("unique_request_id", "SAME"), ("amount", "1.00")]);
         let request = request.basic_auth("sim_acme", Some("")).header("x-merchantid", "acme");
         tasks.spawn(async move { request.send().await.unwrap().status() });
     }
@@ -283,4 +290,53 @@ async fn two_hundred_clients_share_the_waits_for_the_disk() {
     assert!(lines.len() == 200 && lines.iter().all(|line| line["effect"] == true));
     // A forgotten key acts again, so that a double send shows.
     assert_eq!(order(&sim, "ORD_1").await["refunds"].as_array().unwrap().len(), 2);
+}
+
+/// The simulator as a process, for the test below.
+#[tokio::test]
+#[ignore = "runs until it is ended; started by another test"]
+async fn a_process_of_its_own() {
+    let ledger = std::env::var("TEST_SIMULATOR_LEDGER").unwrap();
+    run(arguments(Path::new(&ledger))).await.unwrap();
+}
+
+#[tokio::test]
+async fn it_ends_with_its_parent_and_on_request() {
+    use std::{
+        io::{BufRead, BufReader},
+        process::{Command, Stdio},
+    };
+    let program = std::env::current_exe().unwrap();
+    let test = "simulator::tests::a_process_of_its_own";
+    // `wait` keeps the shell, which then is the parent; `exec` makes the simulator our own child.
+    for (script, ask) in [
+        ("\"$0\" --exact --ignored --nocapture \"$1\" & wait", false),
+        ("exec \"$0\" --exact --ignored --nocapture \"$1\"", true),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut child = Command::new("sh")
+            .args(["-c", script])
+            .arg(&program)
+            .arg(test)
+            .env("TEST_SIMULATOR_LEDGER", folder.path().join("l.jsonl"))
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let line = lines.find_map(|line| line.unwrap().split_once("listening at http://").map(|(_, at)| at.to_owned()));
+        let address: SocketAddr = line.unwrap().parse().unwrap();
+        tokio::net::TcpStream::connect(address).await.unwrap();
+        if ask {
+            let child = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
+            nix::sys::signal::kill(child, nix::sys::signal::Signal::SIGTERM).unwrap();
+        } else {
+            child.kill().unwrap();
+        }
+        child.wait().unwrap();
+        let give_up = Instant::now() + Duration::from_secs(10);
+        while tokio::net::TcpStream::connect(address).await.is_ok() {
+            assert!(Instant::now() < give_up, "the simulator outlived its parent");
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
 }

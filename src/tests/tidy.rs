@@ -46,6 +46,11 @@ const ROOMS: &[Room] = &[
             "ui",
         ],
     ),
+    // The store behind the session layer: sessions are the web part's own state, no use case stands between.
+    room(
+        "server::http::session",
+        &["server::http", "server::ops", "server::state", "server::error", "server::db::sessions", "domain"],
+    ),
     room(
         "server::ops",
         &[

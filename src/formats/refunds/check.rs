@@ -12,7 +12,7 @@ use crate::formats::findings::{At, Findings, is_invisible, quoted};
 use crate::formats::results::{starts_formula, without_guard};
 use crate::formats::sheet::Cell;
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 /// Rows that a sentence names; more are counted.
 const ROWS_NAMED: usize = 5;
@@ -136,6 +136,9 @@ impl<'a> Checker<'a> {
     /// The cell without outer blanks, which are worth a warning where there is something between them.
     fn trimmed(&mut self, row: u32, cells: &[Cell<'a>], column: &str) -> Cell<'a> {
         let Some(cell) = self.cell(cells, column) else { return Cow::Borrowed("") };
+        if cell.is_empty() {
+            return Cow::Borrowed("");
+        }
         let kept = trim(cell);
         if !kept.is_empty() && kept.len() < cell.len() {
             let message = format!("Blanks around a value: {column} was read as {}.", quoted(kept));
@@ -155,11 +158,13 @@ impl<'a> Checker<'a> {
             let message = format!("Invalid ID: order_id {} cannot be sent in a gateway's address.", quoted(&order_id));
             self.findings.error(at, Code::InvalidId, message);
         }
-        match self.orders.get(&order_id) {
-            None => {
-                self.orders.insert(order_id.clone(), row);
+        match self.orders.entry(order_id.clone()) {
+            Entry::Vacant(free) => {
+                free.insert(row);
             }
-            Some(first) => self.repeats.entry(order_id.clone()).or_insert_with(|| vec![*first]).push(row),
+            Entry::Occupied(first) => {
+                self.repeats.entry(order_id.clone()).or_insert_with(|| vec![*first.get()]).push(row);
+            }
         }
         order_id
     }
@@ -169,12 +174,12 @@ impl<'a> Checker<'a> {
         if unique_id.is_empty() {
             return unique_id;
         }
-        match self.unique_ids.get(&unique_id) {
-            None => {
-                self.unique_ids.insert(unique_id.clone(), row);
+        match self.unique_ids.entry(unique_id.clone()) {
+            Entry::Vacant(free) => {
+                free.insert(row);
             }
-            Some(first) => {
-                let id = quoted(&unique_id);
+            Entry::Occupied(first) => {
+                let (first, id) = (first.get(), quoted(&unique_id));
                 let message =
                     format!("Duplicate unique ID: rows {first} and {row} both have {id}; each refund needs its own.");
                 self.findings.error(At::cell(row, "unique_id", &unique_id), Code::DuplicateUniqueId, message);

@@ -13,7 +13,8 @@ use url::{Host, Url};
 
 /// Reads the address of a gateway or webhook. The error is a plain sentence for the person who typed it.
 pub fn check(url: &str, allowed_hosts: &[String]) -> Result<Url, String> {
-    let url = Url::parse(url.trim()).map_err(|_| "The address is not complete. Write it as https://host.".to_owned())?;
+    let url =
+        Url::parse(url.trim()).map_err(|_| "The address is not complete. Write it as https://host.".to_owned())?;
     let Some(host) = url.host() else {
         return Err("The address names no host. Write it as https://host.".to_owned());
     };

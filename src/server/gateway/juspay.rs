@@ -48,8 +48,7 @@ impl fmt::Debug for Juspay {
 impl Juspay {
     /// Prepares the account; nothing is sent.
     pub(super) fn new(connection: &Connection) -> Result<Self, ConnectError> {
-        let base =
-            address::check(&connection.base_url, &connection.allowed_hosts).map_err(ConnectError::Address)?;
+        let base = address::check(&connection.base_url, &connection.allowed_hosts).map_err(ConnectError::Address)?;
         let key = connection.api_key.expose_secret();
         if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':') {
             return Err(ConnectError::Credentials("API key"));
@@ -88,27 +87,16 @@ impl Juspay {
         request.header("x-routing-id", segment)
     }
 
-    async fn send(&self, request: RequestBuilder) -> Exchange {
-        match client::exchange(request).await {
-            // Scrubbed before anything is read from it, so that no message can quote the key.
-            Exchange::Reply(mut answer) => {
-                if self.secrets.iter().any(|secret| holds(&answer.body, secret.expose_secret().as_bytes())) {
-                    answer.body = self.evidence(&answer.body).into_bytes();
-                }
-                Exchange::Reply(answer)
-            }
-            other => other,
-        }
-    }
-
     fn evidence(&self, body: &[u8]) -> String {
         let [key, header] = &self.secrets;
         client::evidence(body, &[header.expose_secret(), key.expose_secret()])
     }
-}
 
-fn holds(body: &[u8], secret: &[u8]) -> bool {
-    !secret.is_empty() && body.windows(secret.len()).any(|window| window == secret)
+    /// The gateway's own words are passed on, and a gateway may quote what it was sent.
+    fn scrub(&self, reply: Reply) -> Reply {
+        let clean = |text: Option<String>| text.map(|text| self.evidence(text.as_bytes()));
+        Reply { code: clean(reply.code), message: clean(reply.message), ..reply }
+    }
 }
 
 /// The order id as one segment of the path. `.` and `..` cannot be one, in whatever way they are written.
@@ -142,8 +130,12 @@ impl Gateway for Juspay {
 
     async fn order(&self, order_id: &str) -> OrderState {
         let Some(segment) = segment(order_id) else { return OrderState::Missing(unusable_order_id(order_id)) };
-        let exchange = self.send(self.read_order(&segment)).await;
-        reading::order(self.base_reply(&exchange), exchange, order_id)
+        let exchange = client::exchange(self.read_order(&segment)).await;
+        match reading::order(self.base_reply(&exchange), exchange, order_id) {
+            OrderState::Known(snapshot) => OrderState::Known(snapshot),
+            OrderState::Missing(reply) => OrderState::Missing(self.scrub(reply)),
+            OrderState::NoAnswer(reply) => OrderState::NoAnswer(self.scrub(reply)),
+        }
     }
 
     async fn refund(&self, request: &RefundRequest) -> Reply {
@@ -153,8 +145,8 @@ impl Gateway for Juspay {
             Some(_) => self.client.post(format!("{}/refunds", self.base)),
         };
         let post = post.header("x-routing-id", segment).form(&form::fields(request));
-        let exchange = self.send(post).await;
-        reading::refund(self.base_reply(&exchange), exchange, request)
+        let exchange = client::exchange(post).await;
+        self.scrub(reading::refund(self.base_reply(&exchange), exchange, request))
     }
 
     async fn find(&self, request: &RefundRequest) -> Found {
@@ -162,8 +154,12 @@ impl Gateway for Juspay {
             let reply = unusable_order_id(&request.order_id);
             return Found::NoAnswer(Reply { class: ReplyClass::Unknown, ..reply });
         };
-        let exchange = self.send(self.read_order(&segment)).await;
-        reading::find(self.base_reply(&exchange), exchange, request)
+        let exchange = client::exchange(self.read_order(&segment)).await;
+        match reading::find(self.base_reply(&exchange), exchange, request) {
+            Found::Record(reply) => Found::Record(self.scrub(reply)),
+            Found::NotFound(reply) => Found::NotFound(self.scrub(reply)),
+            Found::NoAnswer(reply) => Found::NoAnswer(self.scrub(reply)),
+        }
     }
 }
 
@@ -188,7 +184,9 @@ impl Juspay {
                 reply.class = ReplyClass::NotSent;
                 reply.code = Some((*code).to_owned());
                 reply.message = Some(match *code {
-                    "private_network" => "The gateway's address leads into a private network; nothing was sent.".to_owned(),
+                    "private_network" => {
+                        "The gateway's address leads into a private network; nothing was sent.".to_owned()
+                    }
                     _ => "The gateway could not be reached; nothing was sent.".to_owned(),
                 });
                 reply.body = self.evidence(detail.as_bytes());

@@ -124,7 +124,7 @@ impl Table {
 
 /// The pages that the application has. Walked once, before anything is rendered: Leptos suspends loading in the whole process
 /// meanwhile.
-static PAGES: LazyLock<Vec<AxumRouteListing>> = LazyLock::new(|| leptos_axum::generate_route_list(App));
+pub(super) static PAGES: LazyLock<Vec<AxumRouteListing>> = LazyLock::new(|| leptos_axum::generate_route_list(App));
 
 /// Operations that have pages and forms.
 const OPERATIONS: [Operation; 1] = [Operation::Refund];

@@ -176,7 +176,11 @@ fn judge(mut reply: Reply, currency: Option<&str>, refund: &RefundBody, request:
         Some(minor) if minor == wanted.minor => {}
         Some(minor) => {
             let named = Money::new(minor, wanted.currency);
-            return review(reply, "amount_mismatch", format!("The gateway has this refund over {named}, not over {wanted}."));
+            return review(
+                reply,
+                "amount_mismatch",
+                format!("The gateway has this refund over {named}, not over {wanted}."),
+            );
         }
         None => return review(reply, "amount_mismatch", "The gateway names no amount for this refund.".to_owned()),
     }
@@ -195,7 +199,9 @@ fn judge(mut reply: Reply, currency: Option<&str>, refund: &RefundBody, request:
         Some("MANUAL_REVIEW") => (
             ReplyClass::Review,
             Some("manual_review".to_owned()),
-            Some(said.unwrap_or_else(|| "The gateway itself cannot tell whether the refund was carried out.".to_owned())),
+            Some(
+                said.unwrap_or_else(|| "The gateway itself cannot tell whether the refund was carried out.".to_owned()),
+            ),
         ),
         _ => (
             ReplyClass::Unknown,
@@ -220,7 +226,9 @@ fn error(reply: Reply, answer: &Answer, request: &RefundRequest) -> Reply {
         "refund.not.allowed" => Some("The gateway does not allow a refund of this order."),
         "invalid amount" => Some("The gateway does not take this amount."),
         "mandatory fields are missing" => Some("The gateway misses a field in the request."),
-        code if code.starts_with("invalid.order.not_success") => Some("The order was not paid, so it cannot be refunded."),
+        code if code.starts_with("invalid.order.not_success") => {
+            Some("The order was not paid, so it cannot be refunded.")
+        }
         _ => None,
     };
     if let Some(meaning) = definite {
@@ -245,7 +253,8 @@ fn error(reply: Reply, answer: &Answer, request: &RefundRequest) -> Reply {
 }
 
 fn refused(reply: Reply) -> Reply {
-    let message = format!("The gateway refused the key of this connection (status {}).", reply.http.unwrap_or_default());
+    let message =
+        format!("The gateway refused the key of this connection (status {}).", reply.http.unwrap_or_default());
     Reply { class: ReplyClass::Refused, message: Some(message), ..reply }
 }
 

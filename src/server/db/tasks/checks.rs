@@ -1,0 +1,83 @@
+//! T6: counters, balances and states against the facts. Run by tests and by the processor when a batch is done.
+
+use crate::server::db::Tx;
+use uuid::Uuid;
+
+/// Everything that does not add up about a batch, one sentence each. Empty: sound.
+pub async fn check_batch(tx: &mut Tx, batch: Uuid) -> sqlx::Result<Vec<String>> {
+    let organisation = tx.organisation();
+    let rows: Vec<(String,)> = sqlx::query_as(
+        "SELECT format('counters of the batch say %s queued, %s accepted, %s failed, %s pending; its tasks say %s, %s, %s, %s', p.queued, p.accepted, p.failed, p.pending, f.q, f.a, f.f, f.pend)
+           FROM batch_progress p, LATERAL (
+             SELECT count(*) FILTER (WHERE status = 'QUEUED') AS q, count(*) FILTER (WHERE status = 'ACCEPTED') AS a, count(*) FILTER (WHERE status = 'FAILED') AS f,
+                    count(*) FILTER (WHERE state = 'PENDING') AS pend,
+                    coalesce(sum(amount_minor) FILTER (WHERE status = 'QUEUED'), 0) AS qm, coalesce(sum(amount_minor) FILTER (WHERE status = 'ACCEPTED'), 0) AS am,
+                    coalesce(sum(amount_minor) FILTER (WHERE status = 'FAILED'), 0) AS fm, count(*) AS n
+               FROM task t WHERE t.organisation_id = $1 AND t.batch_id = $2) f
+          WHERE p.organisation_id = $1 AND p.batch_id = $2
+            AND (p.queued, p.accepted, p.failed, p.pending, p.queued_minor, p.accepted_minor, p.failed_minor, p.records) IS DISTINCT FROM (f.q, f.a, f.f, f.pend, f.qm, f.am, f.fm, f.n)
+         UNION ALL
+         SELECT format('row %s is both final and open', t.row_no) FROM open_task t JOIN outcome o USING (organisation_id, batch_id, row_no, revision)
+          WHERE t.organisation_id = $1 AND t.batch_id = $2
+         UNION ALL
+         SELECT format('chunk %s says %s rows remain (%s), the facts say %s', c.chunk_no, c.remaining, c.state, f.n) FROM chunk c, LATERAL (
+             SELECT count(*) AS n FROM record r WHERE r.organisation_id = $1 AND r.batch_id = $2 AND r.revision = c.revision AND r.row_no BETWEEN c.from_row AND c.to_row
+                AND NOT EXISTS (SELECT FROM outcome o   WHERE o.organisation_id = $1 AND o.batch_id = $2 AND o.row_no = r.row_no AND o.revision = r.revision)
+                AND NOT EXISTS (SELECT FROM open_task t WHERE t.organisation_id = $1 AND t.batch_id = $2 AND t.row_no = r.row_no AND t.revision = r.revision)) f
+          WHERE c.organisation_id = $1 AND c.batch_id = $2 AND (c.remaining <> f.n OR (c.state = 'DONE') <> (f.n = 0))
+         UNION ALL
+         SELECT format('row %s succeeded without evidence', o.row_no) FROM outcome o
+          WHERE o.organisation_id = $1 AND o.batch_id = $2 AND o.succeeded
+            AND NOT EXISTS (SELECT FROM evidence e WHERE e.organisation_id = $1 AND e.batch_id = $2 AND e.from_row <= o.row_no AND e.to_row >= o.row_no)
+         UNION ALL
+         SELECT format('row %s was sent twice through a connection that is not class K, without a reply to the first', a.from_row)
+           FROM attempt a JOIN batch b ON b.organisation_id = $1 AND b.id = a.batch_id JOIN gateway g ON g.organisation_id = $1 AND g.id = b.gateway_id
+          WHERE a.organisation_id = $1 AND a.batch_id = $2 AND a.attempt > 1 AND g.class <> 'K'
+            AND NOT EXISTS (SELECT FROM evidence e WHERE e.organisation_id = $1 AND e.batch_id = $2 AND e.from_row <= a.from_row AND e.to_row >= a.from_row)
+         UNION ALL
+         SELECT format('revision %s was sent without a decision for its content', a.revision) FROM attempt a
+          WHERE a.organisation_id = $1 AND a.batch_id = $2
+            AND NOT EXISTS (SELECT FROM decision d JOIN batch_revision v USING (organisation_id, batch_id, revision)
+                             WHERE d.organisation_id = $1 AND d.batch_id = $2 AND d.revision = a.revision AND d.verdict <> 'REJECT' AND d.content_sha256 = v.content_sha256)",
+    )
+    .bind(organisation.0)
+    .bind(batch)
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|(sentence,)| sentence).collect())
+}
+
+/// Balances against the facts: committed is every record with an intent that did not fail. Empty: sound.
+pub async fn check_balances(tx: &mut Tx) -> sqlx::Result<Vec<String>> {
+    let organisation = tx.organisation();
+    let rows: Vec<(String,)> = sqlx::query_as(
+        "SELECT format('order %s has %s committed, its tasks say %s', coalesce(b.order_id, f.order_id), coalesce(b.committed_minor, 0), coalesce(f.minor, 0)) FROM
+           (SELECT order_id, currency, committed_minor FROM order_balance WHERE organisation_id = $1) b
+           FULL JOIN (
+            SELECT r.order_id, b.currency, sum(r.amount_minor) AS minor
+              FROM record r JOIN batch b ON b.organisation_id = $1 AND b.id = r.batch_id
+              LEFT JOIN outcome o  ON o.organisation_id = $1 AND o.batch_id = r.batch_id AND o.row_no = r.row_no AND o.revision = r.revision
+              LEFT JOIN reversal x ON x.organisation_id = $1 AND x.batch_id = r.batch_id AND x.row_no = r.row_no AND x.revision = r.revision
+             WHERE r.organisation_id = $1 AND coalesce(x.succeeded, o.succeeded, true)
+               AND EXISTS (SELECT FROM attempt a WHERE a.organisation_id = $1 AND a.batch_id = r.batch_id AND a.revision = r.revision AND a.attempt = 1
+                              AND a.balanced AND a.from_row <= r.row_no AND a.to_row >= r.row_no)
+             GROUP BY 1, 2) f USING (order_id, currency)
+          WHERE coalesce(b.committed_minor, 0) <> coalesce(f.minor, 0)",
+    )
+    .bind(organisation.0)
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|(sentence,)| sentence).collect())
+}
+
+/// [`check_batch`] for a batch in which nothing is queued any more; empty for all others.
+pub async fn check_ended(tx: &mut Tx, batch: Uuid) -> sqlx::Result<Vec<String>> {
+    let organisation = tx.organisation();
+    let ended: Option<bool> =
+        sqlx::query_scalar("SELECT queued = 0 FROM batch_progress WHERE organisation_id = $1 AND batch_id = $2")
+            .bind(organisation.0)
+            .bind(batch)
+            .fetch_optional(tx.conn())
+            .await?;
+    if ended == Some(true) { check_batch(tx, batch).await } else { Ok(Vec::new()) }
+}

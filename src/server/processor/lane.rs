@@ -1,0 +1,121 @@
+//! What every kind of lane works with.
+
+use super::{changes::Changes, connections::Connection};
+use crate::{
+    domain::ids::{BatchId, GatewayId, OrganisationId},
+    server::{
+        db::{self, Tx},
+        gateway::Reply,
+        ops,
+        state::AppState,
+    },
+};
+use serde_json::json;
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// One organisation's connection to one gateway, as a lane sees it.
+#[derive(Clone)]
+pub(super) struct LaneContext {
+    pub(super) state: AppState,
+    /// Names this process in leases and intents.
+    pub(super) worker: Uuid,
+    pub(super) organisation: OrganisationId,
+    pub(super) gateway: GatewayId,
+    pub(super) connection: Arc<Connection>,
+    pub(super) changes: Changes,
+    pub(super) soft: CancellationToken,
+    pub(super) hard: CancellationToken,
+}
+
+impl LaneContext {
+    /// A transaction of this lane's organisation.
+    pub(super) async fn tx(&self) -> sqlx::Result<Tx> {
+        self.state.db.worker(self.organisation).await
+    }
+
+    /// A batch changed; its transaction is committed.
+    pub(super) fn tell(&self, batch: Uuid) {
+        self.changes.tell(self.organisation, BatchId(batch));
+    }
+
+    /// Sleeps, unless the process is to stop.
+    pub(super) async fn pause(&self, wait: Duration) {
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = self.soft.cancelled() => {}
+        }
+    }
+
+    /// The gateway refused our credentials: nothing more is sent through this connection until a person lets it.
+    pub(super) async fn refused(&self, reply: &Reply) {
+        let reason = match reply.http {
+            Some(http) => format!("The gateway refused our key (HTTP {http})."),
+            None => "The gateway refused our key.".to_owned(),
+        };
+        let stopped = async {
+            let mut tx = self.tx().await?;
+            if db::tasks::stop_gateway(&mut tx, self.gateway, &reason).await? {
+                tracing::error!(organisation = %self.organisation, gateway = %self.gateway, reason, "gateway.stopped");
+                let detail = json!({ "reason": reason });
+                ops::audit::record_own(&self.state, &mut tx, "gateway.stopped", Some(self.gateway.0), detail).await?;
+            }
+            Ok::<_, crate::server::error::OpError>(tx.commit().await?)
+        };
+        if let Err(error) = stopped.await {
+            tracing::error!(%error, gateway = %self.gateway, "processor.cannot_stop_gateway");
+        }
+    }
+
+    /// An assertion does not hold: nothing more is sent for this organisation until a person lets it.
+    pub(super) async fn violated(&self, what: &str) {
+        tracing::error!(organisation = %self.organisation, what, "processor.assertion_violated");
+        let reason = format!("Batchdesk stopped sending because something does not add up: {what}");
+        let stopped = async {
+            let mut tx = self.tx().await?;
+            if db::tasks::stop_organisation(&mut tx, &reason).await? {
+                let detail = json!({ "reason": reason });
+                ops::audit::record_own(&self.state, &mut tx, "organisation.stopped", Some(self.organisation.0), detail).await?;
+            }
+            Ok::<_, crate::server::error::OpError>(tx.commit().await?)
+        };
+        if let Err(error) = stopped.await {
+            tracing::error!(%error, "processor.cannot_stop_organisation");
+        }
+    }
+
+    /// Checks batches that may have ended: their counters and states against the facts.
+    pub(super) async fn check_ended(&self, batches: &BTreeSet<Uuid>) {
+        for batch in batches {
+            let found = async {
+                let mut tx = self.tx().await?;
+                let found = db::tasks::checks::check_ended(&mut tx, *batch).await?;
+                tx.commit().await?;
+                Ok::<_, sqlx::Error>(found)
+            };
+            match found.await {
+                Ok(found) if found.is_empty() => {}
+                Ok(found) => self.violated(&format!("batch {batch}: {}.", found.join("; "))).await,
+                Err(error) => tracing::warn!(%error, %batch, "processor.cannot_check"),
+            }
+        }
+    }
+}
+
+/// What an error of the database means for a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// The same step again may do.
+    Passing,
+    /// A guard or a constraint: something does not add up.
+    Violation,
+}
+
+/// Reads it.
+pub(super) fn trouble(error: &sqlx::Error) -> Trouble {
+    let Some(code) = error.as_database_error().and_then(|error| error.code()) else { return Trouble::Passing };
+    // 40: serialisation, deadlock. 08, 57, 53: connection, shutdown, resources. 55: lock not available.
+    let passing = ["40", "08", "57", "53", "55"].iter().any(|class| code.starts_with(class));
+    if passing { Trouble::Passing } else { Trouble::Violation }
+}

@@ -1,0 +1,91 @@
+//! Keeps requests of the same order and amount apart, where the gateway asks for it.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+type Key = (String, i64);
+
+/// Requests of one connection, by order and amount.
+#[derive(Debug)]
+pub(super) struct Pace {
+    gap: Duration,
+    /// None: on the wire. Some: free again from then on.
+    taken: Mutex<HashMap<Key, Option<Instant>>>,
+}
+
+/// A request that may be made. When it is dropped the gap begins.
+#[derive(Debug)]
+pub(super) struct Turn {
+    pace: Arc<Pace>,
+    key: Option<Key>,
+}
+
+impl Pace {
+    /// With this gap; zero keeps nothing apart.
+    pub(super) fn new(gap: Duration) -> Self {
+        Self { gap, taken: Mutex::default() }
+    }
+
+    fn taken(&self) -> MutexGuard<'_, HashMap<Key, Option<Instant>>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A turn, or how long to wait before one asks again.
+    pub(super) fn take(self: &Arc<Self>, order: &str, amount: i64, now: Instant) -> Result<Turn, Duration> {
+        if self.gap.is_zero() {
+            return Ok(Turn { pace: self.clone(), key: None });
+        }
+        let key = (order.to_owned(), amount);
+        let mut taken = self.taken();
+        if taken.len() > 10_000 {
+            taken.retain(|_, free| free.is_none_or(|free| free > now));
+        }
+        match taken.get(&key) {
+            Some(None) => return Err(Duration::from_millis(100).min(self.gap)),
+            Some(Some(free)) if *free > now => return Err(*free - now),
+            _ => {}
+        }
+        taken.insert(key.clone(), None);
+        Ok(Turn { pace: self.clone(), key: Some(key) })
+    }
+}
+
+impl Turn {
+    /// The request was not made: nothing to keep apart from.
+    pub(super) fn give_back(mut self) {
+        if let Some(key) = self.key.take() {
+            self.pace.taken().remove(&key);
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if let Some(key) = self.key.take() {
+            self.pace.taken().insert(key, Some(Instant::now() + self.pace.gap));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_order_and_amount_wait_for_the_gap() {
+        let pace = Arc::new(Pace::new(Duration::from_secs(5)));
+        let now = Instant::now();
+        let turn = pace.take("A", 100, now).unwrap();
+        assert!(pace.take("A", 100, now).is_err(), "on the wire");
+        assert!(pace.take("A", 101, now).is_ok());
+        assert!(pace.take("B", 100, now).is_ok());
+        drop(turn);
+        let wait = pace.take("A", 100, Instant::now()).unwrap_err();
+        assert!(wait > Duration::from_secs(4));
+        pace.take("A", 100, Instant::now() + Duration::from_secs(6)).unwrap().give_back();
+        assert!(pace.take("A", 100, Instant::now()).is_ok(), "what was not sent leaves no gap");
+    }
+}

@@ -1,0 +1,421 @@
+//! Runs of rows: claim, preflight, intent, send. Replies go to the settler.
+
+use super::{
+    answer::{self, Before},
+    breaker::Admission,
+    lane::{LaneContext, Trouble, trouble},
+    pace::Turn,
+    preflight,
+    settler::{self, Sent},
+};
+use crate::{
+    domain::money::Currency,
+    server::db::tasks::{
+        claim::{self, Chunk, Hold, WaitingRow},
+        intend::{self, IntendedRow, Run},
+    },
+};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+use tokio::{
+    sync::{OwnedSemaphorePermit, mpsc},
+    task::JoinSet,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// Chunks that a lane drives at a time: one that waits does not stop the others.
+const CHUNKS: usize = 3;
+/// After that a lane makes room for others.
+const SLICE: Duration = Duration::from_secs(10);
+/// A send that has not begun so long after its intent's commit does not begin: this process may have been paused, and somebody
+/// else may hold its rows by now.
+const FENCE: Duration = Duration::from_secs(5);
+/// How long a group waits for more free slots.
+const COMPANY: Duration = Duration::from_millis(2);
+
+/// Chunks held by this lane, each with the mark that its lease is lost.
+type Held = Arc<Mutex<HashMap<Hold, CancellationToken>>>;
+
+/// Works on due chunks until there are none, or the slice is over. Answers whether it did anything.
+pub(super) async fn run(lane: &LaneContext, leftovers: bool) -> bool {
+    let (replies, arriving) = mpsc::channel(1024);
+    let mut settler = JoinSet::new();
+    settler.spawn(settler::run(lane.clone(), arriving));
+    let held = Held::default();
+    let mut drivers = JoinSet::new();
+    let (started, mut worked, mut more) = (Instant::now(), false, true);
+    let mut heartbeat = tokio::time::interval(lane.state.config.lease / 4);
+    heartbeat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        while more && drivers.len() < CHUNKS {
+            let closed = lane.connection.breaker.closed_for(Instant::now());
+            if lane.soft.is_cancelled() || started.elapsed() > SLICE || (!leftovers && !closed.is_zero()) {
+                more = false;
+                break;
+            }
+            match claim_one(lane, leftovers).await {
+                Ok(Some(chunk)) => {
+                    worked = true;
+                    let hold = Hold { batch: chunk.batch_id, chunk: chunk.chunk_no, epoch: chunk.epoch };
+                    let lost = CancellationToken::new();
+                    held.lock().unwrap_or_else(PoisonError::into_inner).insert(hold, lost.clone());
+                    let driver = Driver { lane: lane.clone(), chunk, hold, lost, replies: replies.clone(), sends: JoinSet::new() };
+                    drivers.spawn(async move {
+                        driver.drive().await;
+                        hold
+                    });
+                }
+                Ok(None) => more = false,
+                Err(error) => {
+                    tracing::warn!(%error, "processor.cannot_claim");
+                    more = false;
+                }
+            }
+        }
+        tokio::select! {
+            ended = drivers.join_next() => match ended {
+                None => break,
+                Some(Ok(hold)) => { held.lock().unwrap_or_else(PoisonError::into_inner).remove(&hold); }
+                // Its rows are found again when the lease lapses.
+                Some(Err(error)) => {
+                    tracing::error!(%error, "processor.driver_crashed");
+                    break;
+                }
+            },
+            _ = heartbeat.tick() => keep(lane, &held).await,
+        }
+    }
+    drop(replies);
+    while let Some(touched) = settler.join_next().await {
+        match touched {
+            Ok(touched) => lane.check_ended(&touched).await,
+            Err(error) => tracing::error!(%error, "processor.settler_crashed"),
+        }
+    }
+    worked
+}
+
+async fn claim_one(lane: &LaneContext, leftovers: bool) -> sqlx::Result<Option<Chunk>> {
+    let config = &lane.state.config;
+    let mut tx = lane.tx().await?;
+    let claimed = claim::claim_chunks(&mut tx, lane.gateway, 1, lane.worker, config.lease, leftovers).await?;
+    let Some(chunk) = claimed.into_iter().next() else { return Ok(None) };
+    let mut recovered = 0;
+    if chunk.epoch > 1 && chunk.next_row > chunk.from_row {
+        let hold = Hold { batch: chunk.batch_id, chunk: chunk.chunk_no, epoch: chunk.epoch };
+        let found = claim::recover(&mut tx, &[hold], config.resolve_after).await?;
+        recovered = found.iter().map(|(_, _, rows)| *rows).sum();
+    }
+    tx.commit().await?;
+    if recovered > 0 {
+        tracing::warn!(organisation = %lane.organisation, batch = %chunk.batch_id, rows = recovered, "processor.abandoned_sends_found");
+        lane.tell(chunk.batch_id);
+    }
+    Ok(Some(chunk))
+}
+
+async fn keep(lane: &LaneContext, held: &Held) {
+    let holds: Vec<Hold> = held.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect();
+    if holds.is_empty() {
+        return;
+    }
+    let kept = async {
+        let mut tx = lane.tx().await?;
+        let kept = claim::keep_leases(&mut tx, lane.worker, &holds, lane.state.config.lease).await?;
+        tx.commit().await?;
+        Ok::<HashSet<_>, sqlx::Error>(kept.into_iter().collect())
+    };
+    match kept.await {
+        Ok(kept) => {
+            let held = held.lock().unwrap_or_else(PoisonError::into_inner);
+            for (hold, lost) in held.iter().filter(|(hold, _)| !kept.contains(&(hold.batch, hold.chunk))) {
+                tracing::debug!(batch = %hold.batch, chunk = hold.chunk, "processor.chunk_no_longer_held");
+                lost.cancel();
+            }
+        }
+        Err(error) => tracing::warn!(%error, "processor.cannot_keep_leases"),
+    }
+}
+
+struct Driver {
+    lane: LaneContext,
+    chunk: Chunk,
+    hold: Hold,
+    lost: CancellationToken,
+    replies: mpsc::Sender<Sent>,
+    sends: JoinSet<()>,
+}
+
+/// How driving ended.
+enum End {
+    /// Every row has its intent.
+    Through,
+    /// To be gone on with after so long, by whoever claims it.
+    Release(Duration),
+    /// It is not known what the database has: the lease is left to lapse.
+    Abandon,
+}
+
+/// What became of an intent.
+enum Intent {
+    /// Committed; these may be sent.
+    Send(Vec<IntendedRow>),
+    /// The gate is closed for this run.
+    Refused,
+    /// The reply of the COMMIT was lost.
+    Lost,
+}
+
+impl Driver {
+    async fn drive(mut self) {
+        let tracker = TaskTracker::new();
+        let end = match self.work(&tracker).await {
+            Ok(end) => end,
+            Err(error) if trouble(&error) == Trouble::Violation => {
+                self.lane.violated(&format!("a run of rows could not be sent ({error}).")).await;
+                End::Release(super::backoff::HELD)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "processor.run_given_back");
+                End::Release(Duration::from_secs(1))
+            }
+        };
+        tracker.close();
+        tracker.wait().await;
+        while self.sends.join_next().await.is_some() {}
+        let delay = match end {
+            End::Through | End::Abandon => return,
+            End::Release(delay) => delay,
+        };
+        let released = async {
+            let mut tx = self.lane.tx().await?;
+            claim::release(&mut tx, self.hold, delay).await?;
+            tx.commit().await
+        };
+        if let Err(error) = released.await {
+            tracing::warn!(%error, "processor.lease_left_to_lapse");
+        }
+    }
+
+    async fn work(&mut self, tracker: &TaskTracker) -> sqlx::Result<End> {
+        let lane = self.lane.clone();
+        if self.chunk.batch_status == "cancelled" {
+            return self.cancel().await;
+        }
+        let rows = self.waiting().await?;
+        let (mut next, mut seen) = (0, if lane.connection.preflight { 0 } else { rows.len() });
+        while next < rows.len() {
+            let rest = rows.get(next..).unwrap_or_default();
+            if lane.soft.is_cancelled() {
+                return Ok(End::Release(Duration::ZERO));
+            }
+            if self.lost.is_cancelled() {
+                return Ok(End::Abandon);
+            }
+            if next >= seen {
+                let window = rest.get(..(lane.connection.concurrency * 4).max(64)).unwrap_or(rest);
+                let read = preflight::read(&lane, &self.chunk, window).await?;
+                if read.rows == 0 {
+                    return Ok(End::Release(read.wait));
+                }
+                seen = next + read.rows;
+            }
+            let (limit, trying) = match lane.connection.breaker.admit(Instant::now()) {
+                Admission::Free => (lane.connection.group(), false),
+                Admission::One => (1, true),
+                Admission::Wait(wait) => return Ok(End::Release(wait)),
+            };
+            let ready = rest.get(..limit.min(seen - next)).unwrap_or(rest);
+            let step = self.send_some(ready, tracker).await;
+            if trying && !matches!(step, Ok(Step::Went { sent: 1.., .. })) {
+                lane.connection.breaker.give_up_try();
+            }
+            match step? {
+                Step::Went { rows, .. } => next += rows,
+                Step::Blocked(wait) => lane.pause(wait).await,
+                Step::End(end) => return Ok(end),
+            }
+        }
+        Ok(End::Through)
+    }
+
+    async fn cancel(&self) -> sqlx::Result<End> {
+        let mut tx = self.lane.tx().await?;
+        claim::cancel_rows(&mut tx, self.hold).await?;
+        tx.commit().await?;
+        self.lane.tell(self.hold.batch);
+        self.lane.check_ended(&[self.hold.batch].into()).await;
+        Ok(End::Through)
+    }
+
+    async fn waiting(&self) -> sqlx::Result<Vec<WaitingRow>> {
+        let mut tx = self.lane.tx().await?;
+        let rows = claim::waiting_rows(&mut tx, &self.chunk, self.chunk.next_row).await?;
+        tx.commit().await?;
+        Ok(rows)
+    }
+
+    /// Sends the first of `rows`: as many as there are free slots, and none beside a like one.
+    async fn send_some(&mut self, rows: &[WaitingRow], tracker: &TaskTracker) -> sqlx::Result<Step> {
+        let connection = self.lane.connection.clone();
+        let mut turns = Vec::with_capacity(rows.len());
+        let mut blocked = Duration::ZERO;
+        for row in rows {
+            match connection.pace.take(&row.order_id, row.amount_minor, Instant::now()) {
+                Ok(turn) => turns.push(turn),
+                Err(wait) => {
+                    blocked = wait;
+                    break;
+                }
+            }
+        }
+        if turns.is_empty() {
+            return Ok(Step::Blocked(blocked));
+        }
+        let Some(permits) = self.slots(turns.len()).await else {
+            turns.into_iter().for_each(Turn::give_back);
+            return Ok(Step::End(End::Release(Duration::ZERO)));
+        };
+        turns.drain(permits.len()..).for_each(Turn::give_back);
+        let (Some(first), Some(last)) = (rows.first(), rows.get(permits.len() - 1)) else { return Ok(Step::Blocked(Duration::ZERO)) };
+        let run = Run { hold: self.hold, from_row: first.row_no, to_row: last.row_no };
+        let intended = match self.intend(run).await {
+            Ok(Intent::Send(intended)) => intended,
+            Ok(Intent::Refused) => {
+                turns.into_iter().for_each(Turn::give_back);
+                return Ok(Step::End(End::Release(self.lane.state.config.poll)));
+            }
+            // Whether the intent stands is not known: do not send. What it was is found when the lease lapses.
+            Ok(Intent::Lost) => return Ok(Step::End(End::Abandon)),
+            Err(error) => {
+                turns.into_iter().for_each(Turn::give_back);
+                return Err(error);
+            }
+        };
+        let committed = Instant::now();
+        let (count, sent) = (permits.len(), intended.len());
+        let mut intended: HashMap<i32, IntendedRow> = intended.into_iter().map(|row| (row.row_no, row)).collect();
+        for ((row, turn), permit) in rows.iter().zip(turns).zip(permits) {
+            match intended.remove(&row.row_no) {
+                Some(row) => self.spawn(row, turn, permit, committed, tracker),
+                None => turn.give_back(),
+            }
+        }
+        while self.sends.try_join_next().is_some() {}
+        Ok(Step::Went { rows: count, sent })
+    }
+
+    /// Up to `wanted` free slots, at least one; none when the process is to stop.
+    async fn slots(&self, wanted: usize) -> Option<Vec<OwnedSemaphorePermit>> {
+        let slots = &self.lane.connection.slots;
+        let first = tokio::select! {
+            permit = slots.clone().acquire_owned() => permit.ok()?,
+            () = self.lane.soft.cancelled() => return None,
+        };
+        if wanted > 1 && slots.available_permits() < wanted / 2 {
+            tokio::time::sleep(COMPANY).await;
+        }
+        let mut permits = vec![first];
+        while permits.len() < wanted
+            && let Ok(permit) = slots.clone().try_acquire_owned()
+        {
+            permits.push(permit);
+        }
+        Some(permits)
+    }
+
+    async fn intend(&self, run: Run) -> sqlx::Result<Intent> {
+        let mut wait = Duration::from_millis(10);
+        for last in [false, false, false, true] {
+            let written = async {
+                let mut tx = self.lane.tx().await?;
+                let mut rows = intend::intend(&mut tx, self.lane.worker, run).await?;
+                let mut refused: HashSet<i32> = rows.iter().filter(|row| !row.reserved).map(|row| row.row_no).collect();
+                if !refused.is_empty() {
+                    let decimals = rows.first().and_then(|row| row.currency.trim().parse::<Currency>().ok()).map_or(2, Currency::decimals);
+                    let mut ask: Vec<i32> = refused.iter().copied().collect();
+                    ask.sort_unstable();
+                    for row in intend::settle_refused(&mut tx, run.hold.batch, self.chunk.revision, &ask, decimals).await? {
+                        refused.remove(&row);
+                    }
+                    rows.retain(|row| !refused.contains(&row.row_no));
+                }
+                Ok::<_, sqlx::Error>((tx, rows, refused.len()))
+            };
+            match written.await {
+                Ok((tx, rows, refused)) => {
+                    if rows.is_empty() && refused == 0 {
+                        return Ok(Intent::Refused);
+                    }
+                    if let Err(error) = tx.commit().await {
+                        tracing::warn!(%error, "processor.intent_lost");
+                        return Ok(Intent::Lost);
+                    }
+                    if refused > 0 {
+                        self.lane.tell(run.hold.batch);
+                    }
+                    return Ok(Intent::Send(rows));
+                }
+                Err(error) if last || trouble(&error) == Trouble::Violation => return Err(error),
+                Err(error) => {
+                    tracing::debug!(%error, "processor.intend_again");
+                    tokio::time::sleep(wait).await;
+                    wait *= 4;
+                }
+            }
+        }
+        Ok(Intent::Refused)
+    }
+
+    fn spawn(&mut self, row: IntendedRow, turn: Turn, permit: OwnedSemaphorePermit, committed: Instant, tracker: &TaskTracker) {
+        let (lane, hold, replies, token) = (self.lane.clone(), self.hold, self.replies.clone(), tracker.token());
+        self.sends.spawn(async move {
+            let request =
+                answer::request(&row.gateway_key, &row.order_id, row.txn_id.as_deref(), row.amount_minor, &row.currency, row.extra.as_deref());
+            let connection = &lane.connection;
+            let reply = match request {
+                _ if committed.elapsed() > FENCE => {
+                    turn.give_back();
+                    connection.breaker.give_up_try();
+                    answer::not_sent("not_sent_in_time", "It was not sent in time, so it was not sent.")
+                }
+                Ok(request) => {
+                    let reply = connection.gateway.refund(&request).await;
+                    connection.breaker.note(answer::is_outage(&reply), Instant::now());
+                    drop(turn);
+                    reply
+                }
+                Err(sentence) => {
+                    turn.give_back();
+                    connection.breaker.give_up_try();
+                    lane.violated(&format!("row {} of batch {}: {sentence}", row.row_no, hold.batch)).await;
+                    answer::not_sent("unreadable_record", &sentence)
+                }
+            };
+            drop(permit);
+            let answer = answer::to_send(&reply, connection.class, Before::Nothing, lane.state.config.resolve_after);
+            let sent = Sent { hold, row: row.row_no, revision: row.revision, answer, reply, token };
+            if replies.send(sent).await.is_err() {
+                tracing::error!("processor.reply_without_settler");
+            }
+        });
+    }
+}
+
+/// What sending some rows came to.
+enum Step {
+    /// Rows were decided on.
+    Went {
+        /// How many.
+        rows: usize,
+        /// How many of them are on the wire.
+        sent: usize,
+    },
+    /// The first row must wait so long.
+    Blocked(Duration),
+    /// No more of this chunk now.
+    End(End),
+}

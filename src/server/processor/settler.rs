@@ -1,0 +1,132 @@
+//! Records replies to first sends, in groups: few commits, whatever the rate.
+
+use super::{
+    answer,
+    lane::{LaneContext, Trouble, trouble},
+};
+use crate::server::{
+    db::tasks::{
+        Answer,
+        claim::Hold,
+        settle::{self, Settled},
+    },
+    gateway::{Reply, ReplyClass},
+};
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::{Duration, Instant},
+};
+use tokio::sync::mpsc;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+use uuid::Uuid;
+
+/// Replies in one transaction at most.
+const GROUP: usize = 500;
+/// How long a small group waits for company.
+const COMPANY: Duration = Duration::from_millis(3);
+
+/// A reply to a row of a chunk.
+#[derive(Debug)]
+pub(super) struct Sent {
+    pub(super) hold: Hold,
+    pub(super) row: i32,
+    pub(super) revision: i16,
+    pub(super) answer: Answer,
+    pub(super) reply: Reply,
+    /// Dropped when it is recorded, or given up.
+    pub(super) token: TaskTrackerToken,
+}
+
+/// Records what arrives until all senders are gone. Answers the batches it touched.
+pub(super) async fn run(lane: LaneContext, mut arriving: mpsc::Receiver<Sent>) -> BTreeSet<Uuid> {
+    let mut touched = BTreeSet::new();
+    let mut group = Vec::with_capacity(GROUP);
+    while arriving.recv_many(&mut group, GROUP).await > 0 {
+        if group.len() < GROUP / 8 {
+            tokio::time::sleep(COMPANY).await;
+            while group.len() < GROUP
+                && let Ok(sent) = arriving.try_recv()
+            {
+                group.push(sent);
+            }
+        }
+        if let Some(refused) = group.iter().find(|sent| sent.reply.class == ReplyClass::Refused) {
+            lane.refused(&refused.reply).await;
+        }
+        touched.extend(group.iter().map(|sent| sent.hold.batch));
+        record(&lane, &group).await;
+        // The tokens go with the group: whoever waits for these rows goes on.
+        group.clear();
+    }
+    touched
+}
+
+async fn record(lane: &LaneContext, group: &[Sent]) {
+    let runs = by_chunk(group);
+    let give_up = Instant::now() + lane.state.config.lease;
+    let mut wait = Duration::from_millis(20);
+    loop {
+        match settle_once(lane, &runs).await {
+            Ok(fenced) => {
+                if fenced > 0 {
+                    tracing::warn!(organisation = %lane.organisation, fenced, "processor.late_replies_kept_as_evidence");
+                }
+                break;
+            }
+            Err(error) if trouble(&error) == Trouble::Violation => {
+                lane.violated(&format!("replies could not be recorded ({error}).")).await;
+                keep(lane, &runs).await;
+                break;
+            }
+            // Forgotten after that: the next holder finds the rows without a reply and asks the gateway.
+            Err(error) if Instant::now() > give_up => {
+                tracing::error!(%error, "processor.replies_lost");
+                break;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "processor.settle_again");
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(Duration::from_secs(2));
+            }
+        }
+    }
+    for batch in runs.iter().map(|run| run.hold.batch).collect::<BTreeSet<_>>() {
+        lane.tell(batch);
+    }
+}
+
+async fn settle_once(lane: &LaneContext, runs: &[Settled]) -> sqlx::Result<usize> {
+    let mut tx = lane.tx().await?;
+    let unfenced = settle::settle(&mut tx, runs).await?.len();
+    tx.commit().await?;
+    Ok(runs.len() - unfenced)
+}
+
+async fn keep(lane: &LaneContext, runs: &[Settled]) {
+    let kept = async {
+        let mut tx = lane.tx().await?;
+        settle::keep_evidence(&mut tx, runs).await?;
+        tx.commit().await
+    };
+    if let Err(error) = kept.await {
+        tracing::error!(%error, "processor.evidence_lost");
+    }
+}
+
+fn by_chunk(group: &[Sent]) -> Vec<Settled> {
+    let mut chunks: HashMap<Hold, Vec<&Sent>> = HashMap::new();
+    for sent in group {
+        chunks.entry(sent.hold).or_default().push(sent);
+    }
+    let settled = |(hold, sent): (Hold, Vec<&Sent>)| Settled {
+        evidence: Uuid::now_v7(),
+        hold,
+        answers: sent.iter().map(|sent| (sent.row, sent.answer.clone())).collect(),
+        replies: sent
+            .iter()
+            .map(|sent| answer::evidence(sent.row, sent.revision, &sent.reply))
+            .collect::<serde_json::Value>()
+            .to_string(),
+    };
+    chunks.into_iter().map(settled).collect()
+}
