@@ -82,7 +82,7 @@ fn table(batch: &str) -> Vec<Row> {
         row("POST", "/batch/batch-refunds/{id}/cancel", "/batch/batch-refunds/{}/cancel", Form(&[]), WORK),
         row(
             "POST",
-            "/approvals/{batch_id}",
+            "/approvals/{id}",
             "/approvals/{}",
             Form(&[("decision", "approve"), ("content_hash", "00")]),
             [303, 403, 403, 412, 403, 404],
