@@ -120,7 +120,11 @@ impl Bench {
         assert_eq!(db::tasks::checks::check_batch(&mut tx, batch.0).await.unwrap(), Vec::<String>::new());
         assert_eq!(db::tasks::checks::check_balances(&mut tx).await.unwrap(), Vec::<String>::new());
         assert!(self.script.most_effects() <= 1, "money moved twice for one key");
-        assert_eq!(self.number("SELECT count(*) FROM organisation WHERE NOT sending").await, 0, "an assertion was violated");
+        assert_eq!(
+            self.number("SELECT count(*) FROM organisation WHERE NOT sending").await,
+            0,
+            "an assertion was violated"
+        );
     }
 
     async fn status(&self, batch: BatchId) -> String {

@@ -33,7 +33,8 @@ async fn can_intend(bench: &Bench, organisation: OrganisationId, batch: BatchId)
     let mut tx = bench.world.state.db.worker(organisation).await.unwrap();
     let gateway = GatewayId(db::gateways::current(&mut tx).await.unwrap().unwrap().id);
     let worker = bench.worker();
-    let chunk = claim::claim_chunks(&mut tx, gateway, 1, worker, Duration::from_secs(20), false).await.unwrap().remove(0);
+    let chunk =
+        claim::claim_chunks(&mut tx, gateway, 1, worker, Duration::from_secs(20), false).await.unwrap().remove(0);
     let hold = Hold { batch: batch.0, chunk: chunk.chunk_no, epoch: chunk.epoch };
     let rows = intend::intend(&mut tx, worker, Run { hold, from_row: 1, to_row: 1 }).await.unwrap();
     !rows.is_empty()
@@ -67,8 +68,14 @@ async fn a_maker_cannot_decide_and_neither_role_can_do_the_others_part() {
     );
     let mut web = as_role(&bench, "batchdesk_web", organisation, Some(maker.person.id.0)).await;
     assert_eq!(code_of(&mut web, &decide).await, "BD403", "the maker");
-    assert_eq!(code_of(&mut web, &decide.replace("'APPROVE'", "'NOT_REQUIRED'")).await, "BD403", "no way around the checker");
-    let naming = decide.replace("(organisation_id, batch_id, verdict", "(checker, organisation_id, batch_id, verdict").replace("SELECT ", &format!("SELECT '{}', ", checker.person.id.0));
+    assert_eq!(
+        code_of(&mut web, &decide.replace("'APPROVE'", "'NOT_REQUIRED'")).await,
+        "BD403",
+        "no way around the checker"
+    );
+    let naming = decide
+        .replace("(organisation_id, batch_id, verdict", "(checker, organisation_id, batch_id, verdict")
+        .replace("SELECT ", &format!("SELECT '{}', ", checker.person.id.0));
     assert_eq!(code_of(&mut web, &naming).await, "42501", "another person's name");
     for forbidden in [
         "INSERT INTO attempt (organisation_id, batch_id, from_row, to_row, revision, attempt, chunk_no, epoch, owner) SELECT organisation_id, batch_id, 1, 1, 1, 1, 0, 1, batch_id FROM chunk",
@@ -108,7 +115,22 @@ async fn another_organisation_sees_nothing() {
     let bench = Bench::new(GatewayClass::K, Script::keyed()).await;
     bench.batch(&[("PLAIN_1", "10.00")]).await;
     let acme = bench.world.caller("maker@acme.test").await.organisation.id.0;
-    let tables = ["batch", "batch_progress", "batch_revision", "decision", "record", "unique_id_taken", "chunk", "attempt", "outcome", "open_task", "evidence", "order_balance", "order_seen", "task"];
+    let tables = [
+        "batch",
+        "batch_progress",
+        "batch_revision",
+        "decision",
+        "record",
+        "unique_id_taken",
+        "chunk",
+        "attempt",
+        "outcome",
+        "open_task",
+        "evidence",
+        "order_balance",
+        "order_seen",
+        "task",
+    ];
     for role in ["batchdesk_web", "batchdesk_worker", "batchdesk_owner"] {
         let mut theirs = as_role(&bench, role, acme, None).await;
         let mut own = as_role(&bench, role, bench.organisation.0, None).await;

@@ -14,16 +14,36 @@ const FINAL: [&str; 3] = ["SUCCEEDED", "FAILED", "REVIEW"];
 #[tokio::test(flavor = "multi_thread")]
 async fn class_k_carries_everything_out_once() {
     let bench = Bench::new(GatewayClass::K, Script::keyed()).await;
-    let orders = ["PLAIN_1", "DECLINE_1", "LATER_1", "LATERNO_1", "BEFORE_1", "AFTER_1", "BUSY_1", "WRONG_1", "MISSING_1", "UNPAID_1", "DOLLAR_1"];
+    let orders = [
+        "PLAIN_1",
+        "DECLINE_1",
+        "LATER_1",
+        "LATERNO_1",
+        "BEFORE_1",
+        "AFTER_1",
+        "BUSY_1",
+        "WRONG_1",
+        "MISSING_1",
+        "UNPAID_1",
+        "DOLLAR_1",
+    ];
     let rows: Vec<(&str, &str)> = orders.iter().map(|order| (*order, "10.00")).collect();
     let batch = bench.batch(&rows).await;
     let running = bench.start();
     bench.until(batch, &FINAL).await;
     running.stop().await;
     let expected = [
-        ("PLAIN_1", "SUCCEEDED", 1), ("DECLINE_1", "FAILED", 1), ("LATER_1", "SUCCEEDED", 1), ("LATERNO_1", "FAILED", 1),
-        ("BEFORE_1", "SUCCEEDED", 2), ("AFTER_1", "SUCCEEDED", 1), ("BUSY_1", "SUCCEEDED", 3), ("WRONG_1", "REVIEW", 1),
-        ("MISSING_1", "FAILED", 0), ("UNPAID_1", "FAILED", 0), ("DOLLAR_1", "FAILED", 0),
+        ("PLAIN_1", "SUCCEEDED", 1),
+        ("DECLINE_1", "FAILED", 1),
+        ("LATER_1", "SUCCEEDED", 1),
+        ("LATERNO_1", "FAILED", 1),
+        ("BEFORE_1", "SUCCEEDED", 2),
+        ("AFTER_1", "SUCCEEDED", 1),
+        ("BUSY_1", "SUCCEEDED", 3),
+        ("WRONG_1", "REVIEW", 1),
+        ("MISSING_1", "FAILED", 0),
+        ("UNPAID_1", "FAILED", 0),
+        ("DOLLAR_1", "FAILED", 0),
     ];
     for (order, state, attempts) in expected {
         let task = bench.task(batch, order).await;
@@ -39,7 +59,8 @@ async fn class_k_carries_everything_out_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn class_q_never_sends_again_what_may_have_happened() {
     let bench = Bench::new(GatewayClass::Q, Script::default()).await;
-    let batch = bench.batch(&[("BEFORE_1", "10.00"), ("AFTER_1", "10.00"), ("BUSY_1", "10.00"), ("PLAIN_1", "10.00")]).await;
+    let batch =
+        bench.batch(&[("BEFORE_1", "10.00"), ("AFTER_1", "10.00"), ("BUSY_1", "10.00"), ("PLAIN_1", "10.00")]).await;
     let running = bench.start();
     bench.until(batch, &FINAL).await;
     running.stop().await;
@@ -166,7 +187,12 @@ async fn a_settle_repeated_after_a_lost_commit_reply_does_nothing_twice() {
         confirmed_minor: None,
         wait: Duration::ZERO,
     };
-    let settled = Settled { evidence: Uuid::now_v7(), hold, answers: vec![(1, failed.clone()), (2, failed)], replies: "[]".to_owned() };
+    let settled = Settled {
+        evidence: Uuid::now_v7(),
+        hold,
+        answers: vec![(1, failed.clone()), (2, failed)],
+        replies: "[]".to_owned(),
+    };
     for _ in 0..2 {
         let mut tx = bench.world.state.db.worker(bench.organisation).await.unwrap();
         assert_eq!(settle::settle(&mut tx, std::slice::from_ref(&settled)).await.unwrap(), vec![0]);
@@ -180,13 +206,24 @@ async fn a_settle_repeated_after_a_lost_commit_reply_does_nothing_twice() {
 async fn an_order_is_never_refunded_beyond_what_is_left() {
     let bench = Bench::new(GatewayClass::K, Script::keyed()).await;
     // 100.00 were captured of each; 70.00 of OUTSIDE_1 were refunded by somebody else.
-    let batch = bench.batch(&[("PLAIN_1", "60.00"), ("PLAIN_1", "60.01"), ("PLAIN_1", "40.00"), ("OUTSIDE_1", "30.01"), ("OUTSIDE_1", "30.00")]).await;
+    let batch = bench
+        .batch(&[
+            ("PLAIN_1", "60.00"),
+            ("PLAIN_1", "60.01"),
+            ("PLAIN_1", "40.00"),
+            ("OUTSIDE_1", "30.01"),
+            ("OUTSIDE_1", "30.00"),
+        ])
+        .await;
     let running = bench.start();
     bench.until(batch, &FINAL).await;
     let states: Vec<String> = bench.tasks(batch).await.into_iter().map(|task| task.state).collect();
     assert_eq!(states, ["SUCCEEDED", "FAILED", "SUCCEEDED", "FAILED", "SUCCEEDED"]);
     let tasks = bench.tasks(batch).await;
-    assert_eq!(tasks[3].message.as_deref(), Some("More than what is left: 30.00 of this order can still be refunded. Nothing was sent."));
+    assert_eq!(
+        tasks[3].message.as_deref(),
+        Some("More than what is left: 30.00 of this order can still be refunded. Nothing was sent.")
+    );
     // What an earlier batch took is gone for the next one.
     let second = bench.batch(&[("PLAIN_1", "0.01")]).await;
     bench.until(second, &FINAL).await;
@@ -256,7 +293,11 @@ async fn a_graceful_stop_records_what_is_on_the_wire_and_gives_the_rest_back() {
     assert!(count("SUCCEEDED") > 0 && count("READY") > 0, "stopped in the middle");
     assert_eq!(count("SUCCEEDED") + count("READY"), 60, "{tasks:#?}");
     assert_eq!(count("SUCCEEDED"), bench.script.sends());
-    assert_eq!(bench.number("SELECT count(*) FROM chunk WHERE state = 'WAITING'").await, 1, "given back, not left to lapse");
+    assert_eq!(
+        bench.number("SELECT count(*) FROM chunk WHERE state = 'WAITING'").await,
+        1,
+        "given back, not left to lapse"
+    );
     bench.sound(batch).await;
 }
 
@@ -264,7 +305,8 @@ async fn a_graceful_stop_records_what_is_on_the_wire_and_gives_the_rest_back() {
 async fn the_same_order_and_amount_are_sent_apart() {
     let gap = Duration::from_millis(400);
     let bench = Bench::new(GatewayClass::K, Script { gap, ..Script::keyed() }).await;
-    let batch = bench.batch(&[("PLAIN_1", "5.00"), ("PLAIN_1", "5.00"), ("PLAIN_1", "5.00"), ("PLAIN_2", "5.00")]).await;
+    let batch =
+        bench.batch(&[("PLAIN_1", "5.00"), ("PLAIN_1", "5.00"), ("PLAIN_1", "5.00"), ("PLAIN_2", "5.00")]).await;
     let running = bench.start();
     bench.until(batch, &["SUCCEEDED"]).await;
     running.stop().await;
@@ -286,7 +328,9 @@ async fn a_contradiction_is_a_reversal() {
     assert_eq!(bench.task(batch, "DECLINE_1").await.status, "FAILED");
     *bench.script.contradicts.lock().unwrap() = true;
     let caller = bench.world.caller("owner@globex.test").await;
-    crate::server::ops::batches::sync(&bench.world.state, &caller, crate::domain::batch::Operation::Refund, batch).await.unwrap();
+    crate::server::ops::batches::sync(&bench.world.state, &caller, crate::domain::batch::Operation::Refund, batch)
+        .await
+        .unwrap();
     bench.until(batch, &["SUCCEEDED"]).await;
     running.stop().await;
     assert_eq!(bench.number("SELECT count(*) FROM reversal WHERE succeeded AND code = 'contradiction'").await, 1);
@@ -338,7 +382,12 @@ async fn something_that_does_not_add_up_stops_the_organisation() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     running.stop().await;
-    assert_eq!(bench.number("SELECT count(*) FROM organisation WHERE NOT sending AND stopped_reason LIKE '%does not add up%'").await, 1);
+    assert_eq!(
+        bench
+            .number("SELECT count(*) FROM organisation WHERE NOT sending AND stopped_reason LIKE '%does not add up%'")
+            .await,
+        1
+    );
     assert!(bench.number("SELECT count(*) FROM evidence WHERE fenced").await >= 1, "the reply is kept");
     assert_eq!(bench.status(batch).await, "processing");
 }

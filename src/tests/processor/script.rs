@@ -25,7 +25,7 @@ pub(super) struct Call {
 }
 
 #[derive(Default)]
-struct Books {
+pub(super) struct Books {
     calls: Vec<Call>,
     /// Effects by key: money moved so often.
     effects: HashMap<String, u32>,
@@ -35,7 +35,7 @@ struct Books {
 /// The double.
 #[derive(Default)]
 pub(super) struct Script {
-    books: Mutex<Books>,
+    pub(super) books: Mutex<Books>,
     pub(super) gap: Duration,
     /// Whether a repeated key answers what it answered before, without acting again (class K).
     pub(super) keyed: bool,
