@@ -2,8 +2,8 @@
 
 pub mod access;
 pub mod api_keys;
-pub mod audit;
 pub mod approvals;
+pub mod audit;
 pub mod batches;
 pub mod demo;
 pub mod downloads;

@@ -85,9 +85,8 @@ fn folder() -> PathBuf {
     let base = std::env::temp_dir();
     for entry in std::fs::read_dir(&base).unwrap().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let ended = name
-            .strip_prefix("batchdesk-tests-")
-            .is_some_and(|pid| !std::path::Path::new("/proc").join(pid).exists());
+        let ended =
+            name.strip_prefix("batchdesk-tests-").is_some_and(|pid| !std::path::Path::new("/proc").join(pid).exists());
         if ended {
             let _ = std::fs::remove_dir_all(entry.path());
         }

@@ -386,7 +386,9 @@ fn checked_description(text: &str) -> OpResult<String> {
     }
     Err(OpError::refuse(
         RefusalKind::Invalid,
-        format!("Describe the request in 1 to {DESCRIPTION_CHARS} characters, so that the checker knows what it is for."),
+        format!(
+            "Describe the request in 1 to {DESCRIPTION_CHARS} characters, so that the checker knows what it is for."
+        ),
     ))
 }
 
@@ -405,7 +407,10 @@ fn view(id: DraftId, row: DraftRow) -> OpResult<DraftView> {
 /// A name that is safe to show, to store and to send back: no path, no control or direction characters, at most 200.
 fn clean_name(name: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let hidden = |c: char| c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
+    let hidden = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    };
     let name: String = last.chars().filter(|c| !hidden(*c)).take(200).collect();
     let name = name.trim().trim_matches('.').trim();
     if name.is_empty() { "upload.csv".to_owned() } else { name.to_owned() }

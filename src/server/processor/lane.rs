@@ -1,6 +1,6 @@
 //! What every kind of lane works with.
 
-use super::{changes::Changes, connections::Connection};
+use super::{answer, breaker::Turned, changes::Changes, connections::Connection};
 use crate::{
     domain::ids::{BatchId, GatewayId, OrganisationId},
     server::{
@@ -11,9 +11,16 @@ use crate::{
     },
 };
 use serde_json::json;
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+
+/// How much longer than the breaker's pause a page believes that a gateway is in trouble: the next try takes its time.
+const BELIEVED: Duration = Duration::from_secs(30);
 
 /// One organisation's connection to one gateway, as a lane sees it.
 #[derive(Clone)]
@@ -64,6 +71,28 @@ impl LaneContext {
         };
         if let Err(error) = stopped.await {
             tracing::error!(%error, gateway = %self.gateway, "processor.cannot_stop_gateway");
+        }
+    }
+
+    /// Tells the breaker what became of a call. When it opens or closes, pages are told why work waits.
+    pub(super) async fn note(&self, reply: &Reply) {
+        let Some(turned) = self.connection.breaker.note(answer::is_outage(reply), Instant::now()) else { return };
+        let told = async {
+            let mut tx = self.tx().await?;
+            let waiting = match turned {
+                Turned::Open(pause) => {
+                    let reason = reply.message.as_deref().unwrap_or("It does not answer.");
+                    let believed = (pause + BELIEVED).as_secs_f64();
+                    db::gateways::begin_trouble(&mut tx, self.gateway, reason, believed).await?
+                }
+                Turned::Closed => db::gateways::end_trouble(&mut tx, self.gateway).await?,
+            };
+            tx.commit().await?;
+            Ok::<_, sqlx::Error>(waiting)
+        };
+        match told.await {
+            Ok(waiting) => waiting.into_iter().for_each(|batch| self.tell(batch)),
+            Err(error) => tracing::warn!(%error, "processor.cannot_tell_of_trouble"),
         }
     }
 

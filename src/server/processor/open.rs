@@ -248,7 +248,7 @@ async fn send_again(
         answer::not_sent("not_sent_in_time", "It was not sent in time, so it was not sent.")
     } else {
         let reply = connection.gateway.refund(request).await;
-        connection.breaker.note(answer::is_outage(&reply), Instant::now());
+        lane.note(&reply).await;
         drop(turn);
         reply
     };

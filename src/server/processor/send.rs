@@ -411,7 +411,7 @@ impl Driver {
                 }
                 Ok(request) => {
                     let reply = connection.gateway.refund(&request).await;
-                    connection.breaker.note(answer::is_outage(&reply), Instant::now());
+                    lane.note(&reply).await;
                     drop(turn);
                     reply
                 }
