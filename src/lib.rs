@@ -28,8 +28,7 @@ pub mod server;
 #[cfg(feature = "ssr")]
 pub mod simulator;
 
-#[cfg(test)]
-#[cfg(feature = "ssr")]
+#[cfg(all(test, feature = "ssr"))]
 mod tests;
 
 /// Takes over the page that the server rendered.

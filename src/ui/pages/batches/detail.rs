@@ -14,10 +14,7 @@ pub mod tasks;
 pub mod words;
 
 use crate::{
-    api::{
-        ApiError,
-        batches::{load_batch, poll_batch},
-    },
+    api::{ApiError, batches::load_batch},
     domain::{
         batch::{BatchStatus, Operation},
         error::{Refusal, RefusalKind},
@@ -48,26 +45,17 @@ pub fn BatchDetailPage() -> impl IntoView {
             go(tasks::address(operation, id, &query), false);
         }
     });
-    // What the page asks for by itself must not keep an unattended session alive.
-    let by_itself = StoredValue::new(false);
     let loading = Resource::new_blocking(
         move || (id.get(), query.get()),
-        move |(id, query)| {
-            let by_itself = by_itself.try_update_value(std::mem::take).unwrap_or(false);
-            async move {
-                match id {
-                    Some(id) if by_itself => poll_batch(operation, id, query).await,
-                    Some(id) => load_batch(operation, id, query).await,
-                    None => Err(no_such_batch()),
-                }
+        move |(id, query)| async move {
+            match id {
+                Some(id) => load_batch(operation, id, query).await,
+                None => Err(no_such_batch()),
             }
         },
     );
     let live = use_live_batch(id.into());
-    let loaded = fresh::refetch_while_moving(live.snapshot, move || {
-        by_itself.set_value(true);
-        loading.refetch();
-    });
+    let loaded = fresh::refetch_while_moving(live.snapshot, move || loading.refetch());
     // What the page last showed: a failed refetch must not take it away.
     let last_good = StoredValue::new(None::<BatchDetail>);
 
