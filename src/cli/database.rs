@@ -72,7 +72,9 @@ impl Database {
 
     /// Brings it to this version.
     pub(super) async fn migrate(&self) -> Result<(), Failure> {
-        migrate::run(&self.options).await.map_err(|error| Failure::unusable(format!("Not migrated: {error}.")))
+        // A migration is one long statement; a log that repeats it helps nobody.
+        let options = self.options.clone().disable_statement_logging();
+        migrate::run(&options).await.map_err(|error| Failure::unusable(format!("Not migrated: {error}.")))
     }
 
     /// The pools, of a database that is at this version.
