@@ -37,6 +37,20 @@ pub async fn run(options: &PgConnectOptions) -> Result<(), StartError> {
     connection.close().await.map_err(StartError::Unreachable)
 }
 
+/// Whether a migration was ever begun here: without the roles no pool can be opened.
+pub async fn is_begun(options: &PgConnectOptions) -> Result<bool, StartError> {
+    let mut connection = options.clone().connect().await.map_err(StartError::Unreachable)?;
+    let there = sqlx::query_scalar(
+        "SELECT count(*) = 2 FROM pg_roles WHERE rolname IN ('batchdesk_web', 'batchdesk_worker') \
+         AND EXISTS (SELECT FROM pg_namespace WHERE nspname = 'desk')",
+    )
+    .fetch_one(&mut connection)
+    .await
+    .map_err(StartError::Unreachable)?;
+    connection.close().await.map_err(StartError::Unreachable)?;
+    Ok(there)
+}
+
 /// Whether every migration of this binary is applied, and none failed half way.
 pub async fn is_current(tx: &mut GlobalTx) -> sqlx::Result<bool> {
     let (applied,): (i64,) =
