@@ -53,7 +53,8 @@ impl Need {
                 .or_else(|refused| authorise(caller, module, Right::Approve).map_err(|_| refused)),
             Self::ReadSome => {
                 let [first, ..] = Operation::ALL;
-                let some = Operation::ALL.iter().any(|operation| caller.permissions.allow(operation.module(), Right::Read));
+                let some =
+                    Operation::ALL.iter().any(|operation| caller.permissions.allow(operation.module(), Right::Read));
                 if some { Ok(()) } else { authorise(caller, first.module(), Right::Read) }
             }
         }
@@ -108,7 +109,11 @@ struct Table {
 impl Table {
     fn add(&mut self, method: Method, path: &str, kind: Kind, need: Need, handler: MethodRouter<Web>) {
         // A page and a form at one address must call the parameter the same: it is always the batch.
-        let path = &path.split('/').map(|part| if part.starts_with('{') { "{id}" } else { part }).collect::<Vec<_>>().join("/");
+        let path = &path
+            .split('/')
+            .map(|part| if part.starts_with('{') { "{id}" } else { part })
+            .collect::<Vec<_>>()
+            .join("/");
         let inside = !matches!(kind, Kind::Machine | Kind::Health);
         let router = if inside { &mut self.desk.inside } else { &mut self.desk.outside };
         *router = std::mem::take(router).route(path, handler);
@@ -164,7 +169,8 @@ fn pages(table: &mut Table) {
         if table.list.iter().any(|route| route.path == page.path()) {
             continue;
         }
-        let handler = get(move |state, visit, params, request: Request| pages::show(state, visit, params, rule, request));
+        let handler =
+            get(move |state, visit, params, request: Request| pages::show(state, visit, params, rule, request));
         table.get(page.path(), Kind::Page, rule.need, handler);
     }
 }

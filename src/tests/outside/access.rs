@@ -193,8 +193,10 @@ fn shape(path: &str) -> String {
 #[tokio::test]
 async fn every_route_is_in_the_table() {
     let desk = Desk::start().await;
-    let served: BTreeSet<_> =
-        http::routes(desk.state.clone()).into_iter().map(|route| (route.method.to_string(), shape(&route.path))).collect();
+    let served: BTreeSet<_> = http::routes(desk.state.clone())
+        .into_iter()
+        .map(|route| (route.method.to_string(), shape(&route.path)))
+        .collect();
     let known: BTreeSet<_> = table("").iter().map(|row| (row.method.to_owned(), shape(row.route))).collect();
     assert_eq!(served, known, "left: served; right: in the table");
 
@@ -265,15 +267,18 @@ async fn a_batch_of_another_organisation_looks_like_none() {
     let batch = desk.batch(MAKER2S_FILE).await;
     let stranger = desk.signed_in(STRANGER).await;
     let missing = "01999999-0000-7000-8000-000000000000";
-    for address in ["/batch/batch-refunds/{}", "/approvals/{}", "/batch/batch-refunds/{}/original", "/events?batch={}"] {
+    for address in ["/batch/batch-refunds/{}", "/approvals/{}", "/batch/batch-refunds/{}/original", "/events?batch={}"]
+    {
         let theirs = stranger.get(&address.replace("{}", &batch)).await;
         let nobodys = stranger.get(&address.replace("{}", missing)).await;
         assert_eq!((theirs.status, nobodys.status), (404, 404), "{address}");
         let same = |answer: super::support::Answer| {
             let id = answer.header("x-request-id").to_owned();
-            let nonce = answer.header("content-security-policy").split("'nonce-").nth(1).map(|rest| {
-                rest.split('\'').next().unwrap_or_default().to_owned()
-            });
+            let nonce = answer
+                .header("content-security-policy")
+                .split("'nonce-")
+                .nth(1)
+                .map(|rest| rest.split('\'').next().unwrap_or_default().to_owned());
             let text = answer.text.replace(&id, "ID");
             nonce.map_or(text.clone(), |nonce| text.replace(&nonce, "NONCE"))
         };
@@ -289,11 +294,7 @@ async fn rights_that_are_taken_are_gone_at_the_next_request() {
     let mut database = desk.database().await;
     let statement = "DELETE FROM role_permission WHERE module = 'refunds' AND role_id IN
         (SELECT m.role_id FROM membership m JOIN person p ON p.id = m.person_id WHERE p.email = $1)";
-    sqlx::query(statement)
-        .bind(VIEWER)
-        .execute(&mut database)
-        .await
-        .unwrap();
+    sqlx::query(statement).bind(VIEWER).execute(&mut database).await.unwrap();
     assert_eq!(viewer.get("/batch/batch-refunds").await.status, 403);
 
     // And who is no member any more is signed out.

@@ -55,7 +55,10 @@ async fn an_old_proof_asks_for_the_password_and_a_wrong_one_keeps_the_reason() {
     for password in ["", "wrong"] {
         let page = case.decide(&fields(password)).await;
         assert_eq!(page.status, 422, "{password:?}");
-        assert!(page.text.contains("courier&#x27;s list") || page.text.contains("courier's list"), "the reason is kept");
+        assert!(
+            page.text.contains("courier&#x27;s list") || page.text.contains("courier's list"),
+            "the reason is kept"
+        );
         assert!(page.text.contains("type=\"password\""), "the field is there");
         assert!(!page.text.contains("wrong\""));
         assert_eq!(case.status().await, "awaiting_approval");
@@ -87,7 +90,8 @@ async fn what_was_not_shown_or_not_said_is_not_decided() {
         assert_eq!(case.status().await, "awaiting_approval", "{fields:?}");
     }
     let maker = case.desk.signed_in(MAKER).await;
-    let own = maker.form(&format!("/approvals/{}", case.batch), &[("decision", "approve"), ("content_hash", hash)]).await;
+    let own =
+        maker.form(&format!("/approvals/{}", case.batch), &[("decision", "approve"), ("content_hash", hash)]).await;
     assert_eq!(own.status, 403);
     assert_eq!(case.status().await, "awaiting_approval");
 }

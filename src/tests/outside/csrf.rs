@@ -57,11 +57,9 @@ async fn with_a_public_address_only_that_origin_is_ours() {
 async fn nobody_can_be_signed_in_by_another_site() {
     let desk = Desk::start().await;
     let visitor = desk.visitor();
-    for (headers, status) in [
-        (vec![("sec-fetch-site", "cross-site")], 403),
-        (vec![("origin", "https://evil.test")], 403),
-        (vec![], 303),
-    ] {
+    for (headers, status) in
+        [(vec![("sec-fetch-site", "cross-site")], 403), (vec![("origin", "https://evil.test")], 403), (vec![], 303)]
+    {
         let mut request = visitor.bare("POST", "/login");
         for (name, value) in &headers {
             request = request.header(*name, *value);

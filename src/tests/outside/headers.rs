@@ -11,7 +11,10 @@ async fn every_answer_has_a_policy_and_is_not_sniffed_or_kept() {
         ["/", "/login", "/batch/batch-refunds", "/nothing-here", "/api/nothing", "/healthz", "/readyz", "/events"]
             .map(str::to_owned)
             .to_vec();
-    paths.extend(["/api/v1/batches/1", "/samples/batch_refunds_sample.csv", "/pkg/nothing.js", "/favicon.svg"].map(str::to_owned));
+    paths.extend(
+        ["/api/v1/batches/1", "/samples/batch_refunds_sample.csv", "/pkg/nothing.js", "/favicon.svg"]
+            .map(str::to_owned),
+    );
     let assets = batchdesk::server::http::site::assets();
     paths.extend([assets.css, assets.js, assets.wasm, assets.worker].into_iter().flatten().map(str::to_owned));
     for path in &paths {

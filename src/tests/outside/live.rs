@@ -1,6 +1,6 @@
 //! Live events over real connections.
 
-use super::support::{ADMIN, Browser, CHECKER, Desk, MAKER, MAKERS_FILE, MAKER2S_FILE, until};
+use super::support::{ADMIN, Browser, CHECKER, Desk, MAKER, MAKER2S_FILE, MAKERS_FILE, until};
 use batchdesk::server::http::{HEARTBEAT, STREAMS_PER_SESSION};
 use std::time::{Duration, Instant};
 
@@ -31,7 +31,11 @@ impl Stream {
             if let Some((block, rest)) = self.read.split_once("\n\n").map(|(a, b)| (a.to_owned(), b.to_owned())) {
                 self.read = rest;
                 let field = |name: &str| {
-                    block.lines().find_map(|line| line.strip_prefix(&format!("{name}: "))).unwrap_or_default().to_owned()
+                    block
+                        .lines()
+                        .find_map(|line| line.strip_prefix(&format!("{name}: ")))
+                        .unwrap_or_default()
+                        .to_owned()
                 };
                 if field("event").is_empty() {
                     continue;
@@ -182,7 +186,9 @@ async fn one_session_has_room_for_a_number_of_streams() {
 async fn a_question_that_makes_no_sense_is_refused() {
     let desk = Desk::start().await;
     let maker = desk.signed_in(MAKER).await;
-    for (query, status) in [("", 422), ("?batch=1", 404), ("?operation=nothing", 422), ("?batch=1&operation=refund", 422)] {
+    for (query, status) in
+        [("", 422), ("?batch=1", 404), ("?operation=nothing", 422), ("?batch=1&operation=refund", 422)]
+    {
         assert_eq!(maker.get(&format!("/events{query}")).await.status, status, "{query}");
     }
     let admin = desk.signed_in(ADMIN).await;

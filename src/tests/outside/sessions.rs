@@ -114,10 +114,11 @@ async fn after_signing_out_the_old_cookie_opens_nothing() {
     let thief = desk.visitor();
     thief.set_cookie("batchdesk", &id);
     assert_eq!(thief.get(PAGE).await.status, 303);
-    let acts: Vec<(String,)> = sqlx::query_as("SELECT action FROM audit WHERE action LIKE 'person.signed%' ORDER BY at")
-        .fetch_all(&mut desk.database().await)
-        .await
-        .unwrap();
+    let acts: Vec<(String,)> =
+        sqlx::query_as("SELECT action FROM audit WHERE action LIKE 'person.signed%' ORDER BY at")
+            .fetch_all(&mut desk.database().await)
+            .await
+            .unwrap();
     assert_eq!(acts.iter().map(|(act,)| act.as_str()).collect::<Vec<_>>(), ["person.signed_in", "person.signed_out"]);
 }
 

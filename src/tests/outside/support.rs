@@ -5,9 +5,10 @@ use batchdesk::server::{
     config::Config,
     db::{Db, PoolSizes, migrate},
     embedded::Embedded,
-    http, live,
-    live::Live,
+    http,
     lifecycle::accept,
+    live,
+    live::Live,
     ops,
     secrets::SecretKey,
     state::AppState,
@@ -27,7 +28,6 @@ use tokio_util::sync::CancellationToken;
 /// Password of everybody.
 pub(crate) const PASSWORD: &str = ops::demo::PASSWORD;
 pub(crate) const MAKER: &str = "maker@acme.test";
-pub(crate) const MAKER2: &str = "maker2@acme.test";
 pub(crate) const CHECKER: &str = "checker@acme.test";
 pub(crate) const ADMIN: &str = "admin@acme.test";
 pub(crate) const VIEWER: &str = "viewer@acme.test";
@@ -147,11 +147,7 @@ impl Desk {
 
     /// Somebody with a browser who is not signed in.
     pub(crate) fn visitor(&self) -> Browser {
-        Browser {
-            base: format!("http://{}", self.address),
-            client: self.client.clone(),
-            cookies: Arc::default(),
-        }
+        Browser { base: format!("http://{}", self.address), client: self.client.clone(), cookies: Arc::default() }
     }
 
     /// Somebody who has signed in.
@@ -327,7 +323,8 @@ pub(crate) async fn fingerprint(desk: &Desk) -> String {
     .unwrap();
     let mut text = String::new();
     for (table,) in tables {
-        let statement = format!("SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM desk.{table} t");
+        let statement =
+            format!("SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM desk.{table} t");
         let (hash,): (String,) =
             sqlx::query_as(sqlx::AssertSqlSafe(statement)).fetch_one(&mut connection).await.unwrap();
         text.push_str(&format!("{table} {hash}\n"));

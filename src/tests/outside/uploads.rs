@@ -38,7 +38,8 @@ async fn a_clean_file_becomes_a_batch() {
 async fn findings_come_back_on_the_page_and_the_person_can_go_on_without_javascript() {
     let desk = Desk::start().await;
     let maker = desk.signed_in(MAKER).await;
-    let described = maker.form(&format!("{LIST}/new/description"), &[("description", "Parcels that never arrived")]).await;
+    let described =
+        maker.form(&format!("{LIST}/new/description"), &[("description", "Parcels that never arrived")]).await;
     assert_eq!(described.status, 303, "{}", described.text);
     let draft = described.location().split("draft=").nth(1).unwrap().to_owned();
     let file = csv("ORD_1", "1,250.00").replace("1,250.00", "\"1,250.00\"");
@@ -53,7 +54,10 @@ async fn findings_come_back_on_the_page_and_the_person_can_go_on_without_javascr
     let answer = maker.upload(LIST, "application/json", &parts).await;
     assert_eq!(answer.status, 422);
     let error = &answer.json()["errors"][0];
-    assert_eq!((&error["row"], &error["column"], &error["code"]), (&2.into(), &"amount".into(), &"invalid_data_type".into()));
+    assert_eq!(
+        (&error["row"], &error["column"], &error["code"]),
+        (&2.into(), &"amount".into(), &"invalid_data_type".into())
+    );
     assert!(error["message"].as_str().unwrap().starts_with("Invalid data type"));
 }
 
@@ -112,10 +116,18 @@ async fn forms_that_make_no_sense_change_nothing() {
 async fn hostile_file_names_are_only_names() {
     let desk = Desk::start().await;
     let owner = desk.signed_in(STRANGER).await;
-    for (number, name) in
-        ["../../etc/passwd", "a\\b\\c.csv", "<img src=x onerror=alert(1)>.csv", "</title><script>alert(1)</script>.csv", "\\</title><script>alert(1)<\\/script>.csv", "%2e%2e%2fx.csv", "\u{202e}vsc.exe", "CON"]
-            .into_iter()
-            .enumerate()
+    for (number, name) in [
+        "../../etc/passwd",
+        "a\\b\\c.csv",
+        "<img src=x onerror=alert(1)>.csv",
+        "</title><script>alert(1)</script>.csv",
+        "\\</title><script>alert(1)<\\/script>.csv",
+        "%2e%2e%2fx.csv",
+        "\u{202e}vsc.exe",
+        "CON",
+    ]
+    .into_iter()
+    .enumerate()
     {
         let file = csv(&format!("ORD_{number}"), "1.00");
         let answer = owner.upload(LIST, "application/json", &[Part::File(name, &file)]).await;
@@ -142,9 +154,7 @@ async fn hostile_file_names_are_only_names() {
 /// Sends a form of `size` bytes by hand and stops when an answer comes: how much was taken, and the answer.
 async fn push(desk: &Desk, cookie: &str, announced: bool, size: usize) -> (usize, String) {
     let mut stream = TcpStream::connect(desk.address).await.unwrap();
-    let start = format!(
-        "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"big.csv\"\r\n\r\n"
-    );
+    let start = format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"big.csv\"\r\n\r\n");
     let length = if announced { format!("content-length: {size}") } else { "transfer-encoding: chunked".to_owned() };
     let head = format!(
         "POST {LIST} HTTP/1.1\r\nhost: {}\r\ncookie: batchdesk={cookie}\r\nsec-fetch-site: same-origin\r\n\
@@ -157,7 +167,11 @@ async fn push(desk: &Desk, cookie: &str, announced: bool, size: usize) -> (usize
     let sending = tokio::spawn(async move {
         let mut sent = 0;
         let frame = |bytes: &[u8]| {
-            if announced { bytes.to_vec() } else { [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat() }
+            if announced {
+                bytes.to_vec()
+            } else {
+                [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat()
+            }
         };
         if writer.write_all(&frame(start.as_bytes())).await.is_err() {
             return sent;
