@@ -1,4 +1,11 @@
 //! Tests that drive the router from outside, over real sockets and a real PostgreSQL.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that meets what it does not expect is to fail, in its helpers too"
+)]
 
 #[path = "outside/access.rs"]
 mod access;

@@ -28,7 +28,6 @@ use tokio_util::sync::CancellationToken;
 /// Password of everybody.
 pub(crate) const PASSWORD: &str = ops::demo::PASSWORD;
 pub(crate) const MAKER: &str = "maker@acme.test";
-pub(crate) const MAKER2: &str = "maker2@acme.test";
 pub(crate) const CHECKER: &str = "checker@acme.test";
 pub(crate) const ADMIN: &str = "admin@acme.test";
 pub(crate) const VIEWER: &str = "viewer@acme.test";

@@ -150,7 +150,7 @@ fn unreadable(error: MultipartError, limit: u64) -> OpError {
 
 fn too_large(limit: u64) -> OpError {
     const MIB: u64 = 1024 * 1024;
-    let most = if limit % MIB == 0 { format!("{} MiB", limit / MIB) } else { format!("{limit} bytes") };
+    let most = if limit.is_multiple_of(MIB) { format!("{} MiB", limit / MIB) } else { format!("{limit} bytes") };
     OpError::refuse(
         RefusalKind::TooLarge,
         format!("File too large: at most {most}. Nothing was kept. Split it into several files."),
