@@ -5,25 +5,6 @@ use crate::domain::view::{PageContext, Theme};
 use leptos::prelude::*;
 use leptos_meta::MetaTags;
 
-/// Addresses of what the browser loads.
-struct Assets {
-    css: String,
-    #[cfg(feature = "ssr")]
-    js: String,
-    #[cfg(feature = "ssr")]
-    wasm: String,
-}
-
-fn assets() -> Assets {
-    Assets {
-        css: "/pkg/batchdesk.css".to_owned(),
-        #[cfg(feature = "ssr")]
-        js: "/pkg/batchdesk.js".to_owned(),
-        #[cfg(feature = "ssr")]
-        wasm: "/pkg/batchdesk.wasm".to_owned(),
-    }
-}
-
 /// `<!DOCTYPE html>` and all that follows it.
 pub(super) fn document() -> impl IntoView + 'static {
     let theme = match use_context::<PageContext>().unwrap_or_default().theme {
@@ -41,7 +22,7 @@ pub(super) fn document() -> impl IntoView + 'static {
                 <meta name="color-scheme" content="light dark" />
                 <meta name="robots" content="noindex" />
                 <link rel="icon" type="image/svg+xml" href="/favicon.svg" />
-                <link rel="stylesheet" href=assets().css />
+                <Stylesheet />
                 {(!plain).then(|| view! { <HydrationScripts /> })}
                 <MetaTags />
             </head>
@@ -52,23 +33,33 @@ pub(super) fn document() -> impl IntoView + 'static {
     }
 }
 
-/// What makes the browser take the page over.
+/// The style sheet of this build.
+#[component]
+fn Stylesheet() -> impl IntoView {
+    #[cfg(feature = "ssr")]
+    {
+        crate::server::http::site::assets().css.map(|css| view! { <link rel="stylesheet" href=css /> })
+    }
+}
+
+/// What makes the browser take the page over. A build without the browser's part sends plain pages, which work.
 #[component]
 fn HydrationScripts() -> impl IntoView {
     #[cfg(feature = "ssr")]
     {
-        let Assets { js, wasm, .. } = assets();
-        let script = format!(
-            "import init,{{hydrate}} from {js:?};await init({{module_or_path:{wasm:?}}});hydrate();"
-        );
+        let assets = crate::server::http::site::assets();
         let nonce = leptos::nonce::use_nonce();
-        view! {
-            <link rel="modulepreload" href=js />
-            <link rel="preload" href=wasm r#as="fetch" type="application/wasm" crossorigin="anonymous" />
-            <script type="module" nonce=nonce>
-                {script}
-            </script>
-        }
+        assets.js.zip(assets.wasm).map(|(js, wasm)| {
+            let script =
+                format!("import init,{{hydrate}} from {js:?};await init({{module_or_path:{wasm:?}}});hydrate();");
+            view! {
+                <link rel="modulepreload" href=js />
+                <link rel="preload" href=wasm r#as="fetch" type="application/wasm" crossorigin="anonymous" />
+                <script type="module" nonce=nonce>
+                    {script}
+                </script>
+            }
+        })
     }
 }
 

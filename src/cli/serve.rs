@@ -9,7 +9,7 @@ use crate::{
         http,
         lifecycle::{Ending, Lifecycle, accept},
         live::{self, Live},
-        ops::demo,
+        ops::{audit, demo, housekeeping},
         processor,
         state::AppState,
         telemetry::{self, Metrics},
@@ -176,6 +176,8 @@ async fn start(options: &Options, life: &Lifecycle, opened: &mut Option<Database
     }
     if options.worker {
         life.spawn("worker", processor::run(state.clone(), life.soft.clone(), life.hard.clone()));
+        life.spawn("audit sealer", audit::run_sealer(state.clone(), life.soft.clone()));
+        life.spawn("housekeeping", housekeeping::run(state.clone(), life.soft.clone()));
     }
     if let Some(address) = address {
         ready(address).await?;

@@ -9,6 +9,7 @@ pub mod demo;
 pub mod downloads;
 pub mod gateways;
 pub mod home;
+pub mod housekeeping;
 pub mod moment;
 pub mod passwords;
 pub mod people;

@@ -112,9 +112,9 @@ pub fn EmptyState(
     /// The fact.
     #[prop(into)]
     title: String,
-    /// One sentence.
+    /// One sentence; may be empty.
     #[prop(optional, into)]
-    text: Option<String>,
+    text: String,
     /// What can be done.
     #[prop(optional)]
     children: Option<Children>,
@@ -123,7 +123,7 @@ pub fn EmptyState(
         <div class="empty">
             <Icon name=icon />
             <h3>{title}</h3>
-            {text.map(|text| view! { <p>{text}</p> })}
+            {(!text.is_empty()).then(|| view! { <p>{text}</p> })}
             {children.map(|children| view! { <div class="row">{children()}</div> })}
         </div>
     }

@@ -202,7 +202,8 @@ mod tests {
     fn the_server_writes_what_was_typed_escaped() {
         let owner = Owner::new();
         let html = owner.with(|| {
-            view! { <TextArea name="reason" label="Reason" value="</textarea><img src=x onerror=alert(1)>" /> }.to_html()
+            view! { <TextArea name="reason" label="Reason" value="</textarea><img src=x onerror=alert(1)>" /> }
+                .to_html()
         });
         assert!(!html.contains("<img"), "{html}");
         assert!(html.contains("\n&lt;/textarea&gt;&lt;img"), "{html}");

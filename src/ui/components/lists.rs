@@ -139,7 +139,11 @@ where
 {
     let first = u64::from(page.saturating_sub(1)) * u64::from(size) + 1;
     let last = (first + u64::from(size)).saturating_sub(1).min(total);
-    let range = if total == 0 { "0 of 0".to_owned() } else { format!("{}–{} of {}", count(first), count(last), count(total)) };
+    let range = if total == 0 {
+        "0 of 0".to_owned()
+    } else {
+        format!("{}–{} of {}", count(first), count(last), count(total))
+    };
     let item = |number: Option<u32>| match number {
         None => view! { <li><span class="gap">"…"</span></li> }.into_any(),
         Some(number) => view! {

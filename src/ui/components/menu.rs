@@ -33,9 +33,33 @@ pub fn Menu(
         MenuPlace::Person => "person",
     };
     view! {
-        <div class="menu" id=id popover="auto" role="group" aria-label=label data-at=at>
+        <div
+            class="menu"
+            id=id
+            popover="auto"
+            role="group"
+            aria-label=label
+            data-at=at
+            on:click=move |event| close_after_link(id, &event)
+        >
             {children()}
         </div>
     }
     .into_any()
+}
+
+/// A link that changes the page in place would leave its menu open over it.
+fn close_after_link(id: &str, event: &leptos::ev::MouseEvent) {
+    #[cfg(feature = "hydrate")]
+    {
+        use wasm_bindgen::JsCast;
+        let pressed = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
+        let link = pressed.and_then(|element| element.closest("a").ok().flatten());
+        let menu = document().get_element_by_id(id).and_then(|menu| menu.dyn_into::<web_sys::HtmlElement>().ok());
+        if let (Some(_), Some(menu)) = (link, menu) {
+            let _ = menu.hide_popover();
+        }
+    }
+    #[cfg(not(feature = "hydrate"))]
+    let _ = (id, event);
 }

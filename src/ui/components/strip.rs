@@ -103,8 +103,7 @@ pub fn Strip(
             count(c.queued)
         )
     };
-    let (hatch, solid) =
-        if size == StripSize::Row { (None, Some("seg-failed")) } else { (Some("url(#hatch)"), None) };
+    let (hatch, solid) = if size == StripSize::Row { (None, Some("seg-failed")) } else { (Some("url(#hatch)"), None) };
     view! {
         <div
             role="progressbar"
@@ -157,7 +156,8 @@ mod tests {
 
     #[test]
     fn widths_fill_the_strip_and_one_failure_is_seen() {
-        for c in [counts(0, 0, 7), counts(999_999, 1, 0), counts(1, 1, 999_998), counts(1, 1, 1), counts(728, 14, 258)] {
+        for c in [counts(0, 0, 7), counts(999_999, 1, 0), counts(1, 1, 999_998), counts(1, 1, 1), counts(728, 14, 258)]
+        {
             let [accepted, failed, queued] = widths(c, 400);
             assert_eq!(accepted + failed + queued, 10_000, "{c:?}");
             assert!(c.failed == 0 || failed >= 400, "{c:?}");

@@ -110,7 +110,8 @@ fn ThemeSwitch(
     theme: Theme,
 ) -> impl IntoView {
     let next = here();
-    let choices = [(Theme::System, "system", "As the device"), (Theme::Light, "light", "Light"), (Theme::Dark, "dark", "Dark")];
+    let choices =
+        [(Theme::System, "system", "As the device"), (Theme::Light, "light", "Light"), (Theme::Dark, "dark", "Dark")];
     view! {
         <Button kind=Kind::Quiet size=Size::Small icon="theme" label="Theme" opens="theme-menu" />
         <Menu id="theme-menu" label="Theme" place=MenuPlace::Bar>

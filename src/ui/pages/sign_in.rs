@@ -36,8 +36,7 @@ pub fn SignInPage() -> impl IntoView {
     };
     let problem = flash.error.clone();
     let address = if flash.field.as_deref() == Some("password") { "#password" } else { "#email" };
-    let problems: Vec<(String, String)> =
-        problem.clone().into_iter().map(|text| (address.to_owned(), text)).collect();
+    let problems: Vec<(String, String)> = problem.clone().into_iter().map(|text| (address.to_owned(), text)).collect();
     let failed = problem.is_some();
     let email_known = !email.is_empty();
     view! {
@@ -89,7 +88,7 @@ pub fn SignInPage() -> impl IntoView {
                                 <form class="sheet-body" method="post" action="/login" aria-labelledby="demo">
                                     <h2 id="demo">"This is the demo: no money moves"</h2>
                                     <p class="small soft">
-                                        "Choose a person and you are in. The password of all is "
+                                        "Choose a person. The password of all is "
                                         <code>{DEMO_PASSWORD}</code> "."
                                     </p>
                                     <input type="hidden" name="password" value=DEMO_PASSWORD />
