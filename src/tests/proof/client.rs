@@ -69,8 +69,10 @@ impl Client {
         let cookie = self.sign_in(organisation.maker);
         let mark = "proof-7f3a";
         let body = format!(
-            "--{mark}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{}\"\r\nContent-Type: text/csv\r\n\r\n{}\r\n\
+            "--{mark}\r\nContent-Disposition: form-data; name=\"description\"\r\n\r\nProof of {}\r\n\
+             --{mark}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{}\"\r\nContent-Type: text/csv\r\n\r\n{}\r\n\
              --{mark}--\r\n",
+            file.name,
             file.name,
             file.text()
         );

@@ -1,5 +1,6 @@
 //! The demo as a child process on a folder of its own: started, killed, asked to stop, started again.
 
+use super::random::Random;
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -7,6 +8,7 @@ use nix::{
 use serde_json::Value;
 use std::{
     fs::{self, File, Permissions},
+    hash::{BuildHasher, Hasher, RandomState},
     io::{BufRead, BufReader, Read, Write},
     net::TcpListener,
     os::unix::fs::PermissionsExt,
@@ -73,8 +75,7 @@ impl Demo {
         command
             .env("BATCHDESK_DATA_DIR", self.folder().join("worker"))
             .env("DATABASE_URL", self.run_file()["database_url"].as_str().unwrap())
-            .env("BATCHDESK_SECRET_KEY", key.trim())
-            .env("BATCHDESK_ALLOWED_HOSTS", "127.0.0.1");
+            .env("BATCHDESK_SECRET_KEY", key.trim());
         Running::start(command, self.log("worker"), "Batchdesk is ready: ")
     }
 
@@ -160,6 +161,7 @@ impl Demo {
         command
             .env("BATCHDESK_DATA_DIR", &self.data)
             .env("BATCHDESK_LISTEN", format!("127.0.0.1:{}", self.listen))
+            .env("BATCHDESK_ALLOWED_HOSTS", "127.0.0.1")
             .env("BATCHDESK_SIMULATOR_LISTEN", format!("127.0.0.1:{}", self.simulator))
             .envs(self.settings.iter().map(|(name, value)| (name, value)));
         command
@@ -243,6 +245,13 @@ impl Drop for Running {
     }
 }
 
+/// A free port below those that the kernel gives to outgoing connections: it stays free between two starts.
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    let mut random = Random::new(RandomState::new().build_hasher().finish());
+    loop {
+        let port = u16::try_from(random.within(15_000..=32_000)).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }

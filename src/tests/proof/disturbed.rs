@@ -38,7 +38,7 @@ fn one_of_two_workers_is_killed() {
         worker.kill();
     }
     let url = run.demo.run_file()["database_url"].as_str().unwrap().to_owned();
-    let workers = run.client.count(&url, "SELECT count(DISTINCT owner) FROM attempt");
+    let workers = run.client.count(&url, "SELECT count(DISTINCT owner) FROM desk.attempt");
     assert!(workers >= 2, "only {workers} processes sent anything: nothing was shared");
     run.finish(&format!("{kills} kills"));
 }
