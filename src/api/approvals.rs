@@ -20,3 +20,10 @@ pub async fn load_approval(batch: BatchId) -> Result<ApprovalDetail, ApiError> {
     let (state, caller) = super::caller::current()?;
     crate::server::ops::approvals::detail(&state, &caller, batch).await.map_err(super::caller::refused)
 }
+
+/// The same for a page that follows live events by itself: does not count as an act of the person.
+#[server(endpoint = "poll/approval", input = Json)]
+pub async fn poll_approval(batch: BatchId) -> Result<ApprovalDetail, ApiError> {
+    let (state, caller) = super::caller::current()?;
+    crate::server::ops::approvals::detail(&state, &caller, batch).await.map_err(super::caller::refused)
+}

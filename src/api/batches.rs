@@ -23,6 +23,13 @@ pub async fn load_batch(operation: Operation, batch: BatchId, query: TaskQuery) 
     crate::server::ops::batches::detail(&state, &caller, operation, batch, &query).await.map_err(super::caller::refused)
 }
 
+/// The same for a page that follows live events by itself: does not count as an act of the person.
+#[server(endpoint = "poll/batch", input = Json)]
+pub async fn poll_batch(operation: Operation, batch: BatchId, query: TaskQuery) -> Result<BatchDetail, ApiError> {
+    let (state, caller) = super::caller::current()?;
+    crate::server::ops::batches::detail(&state, &caller, operation, batch, &query).await.map_err(super::caller::refused)
+}
+
 /// Everything on the page that takes a file.
 #[server(endpoint = "batches/new", input = Json)]
 pub async fn load_new_batch(operation: Operation, draft: Option<DraftId>) -> Result<NewBatch, ApiError> {

@@ -199,9 +199,11 @@ pub(super) fn page_rule(path: &str) -> Option<pages::Rule> {
 fn function_need(path: &str) -> Option<Need> {
     match path {
         "/api/home" => Some(Need::SignedIn),
-        "/api/approvals/inbox" | "/api/approvals/detail" => Some(Need::ReadSome),
+        "/api/approvals/inbox" | "/api/approvals/detail" | "/api/poll/approval" => Some(Need::ReadSome),
         // These take the operation as input and authorise for its module.
-        "/api/batches/list" | "/api/batches/detail" | "/api/batches/new" | "/api/batches/sync" => Some(Need::ReadSome),
+        "/api/batches/list" | "/api/batches/detail" | "/api/batches/new" | "/api/batches/sync" | "/api/poll/batch" => {
+            Some(Need::ReadSome)
+        }
         _ => None,
     }
 }

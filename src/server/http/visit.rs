@@ -75,7 +75,8 @@ pub(super) fn wants_json(headers: &HeaderMap) -> bool {
 
 /// Whether this is a request that a person made: pages and forms are, streams and polls are not.
 fn by_a_person(request: &Request) -> bool {
-    request.uri().path() != "/events" && !request.headers().contains_key(session::POLL_HEADER)
+    let path = request.uri().path();
+    path != "/events" && !path.starts_with("/api/poll/") && !request.headers().contains_key(session::POLL_HEADER)
 }
 
 /// The layer: session to caller, with the rights as they are at this moment.

@@ -26,7 +26,6 @@ pub(super) struct LaneContext {
     pub(super) connection: Arc<Connection>,
     pub(super) changes: Changes,
     pub(super) soft: CancellationToken,
-    pub(super) hard: CancellationToken,
 }
 
 impl LaneContext {
@@ -76,7 +75,8 @@ impl LaneContext {
             let mut tx = self.tx().await?;
             if db::tasks::stop_organisation(&mut tx, &reason).await? {
                 let detail = json!({ "reason": reason });
-                ops::audit::record_own(&self.state, &mut tx, "organisation.stopped", Some(self.organisation.0), detail).await?;
+                ops::audit::record_own(&self.state, &mut tx, "organisation.stopped", Some(self.organisation.0), detail)
+                    .await?;
             }
             Ok::<_, crate::server::error::OpError>(tx.commit().await?)
         };

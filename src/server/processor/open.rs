@@ -97,8 +97,15 @@ fn waits(task: &OpenTask, verdict: Verdict, wait: Duration) -> Option<(Source, R
     Some((Source::Query, Resolution { key: task.key(), epoch: task.epoch, answer, counts: false, evidence: None }))
 }
 
-fn answered(task: &OpenTask, source: Source, answer: Answer, replies: &[&Reply], counts: bool) -> Option<(Source, Resolution)> {
-    let replies: serde_json::Value = replies.iter().map(|reply| answer::evidence(task.row_no, task.revision, reply)).collect();
+fn answered(
+    task: &OpenTask,
+    source: Source,
+    answer: Answer,
+    replies: &[&Reply],
+    counts: bool,
+) -> Option<(Source, Resolution)> {
+    let replies: serde_json::Value =
+        replies.iter().map(|reply| answer::evidence(task.row_no, task.revision, reply)).collect();
     let evidence = Some((Uuid::now_v7(), replies.to_string()));
     Some((source, Resolution { key: task.key(), epoch: task.epoch, answer, counts, evidence }))
 }

@@ -107,7 +107,9 @@ async fn ask(lane: &LaneContext, order: &OrderToRead) -> Result<OrderRead, Reply
             body: Some(seen.body.replace('\0', "\u{fffd}")),
             ..unread(order)
         }),
-        OrderState::Missing(reply) => Ok(OrderRead { body: Some(reply.body.replace('\0', "\u{fffd}")), ..unread(order) }),
+        OrderState::Missing(reply) => {
+            Ok(OrderRead { body: Some(reply.body.replace('\0', "\u{fffd}")), ..unread(order) })
+        }
         OrderState::NoAnswer(reply) => {
             lane.connection.breaker.note(answer::is_outage(&reply), Instant::now());
             Err(reply)

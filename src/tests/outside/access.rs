@@ -154,6 +154,20 @@ fn table(batch: &str) -> Vec<Row> {
         ),
         row(
             "POST",
+            "/api/poll/batch",
+            "/api/poll/batch",
+            Json(json!({ "operation": "refund", "batch": batch, "query": tasks })),
+            [401, 200, 200, 200, 403, 404],
+        ),
+        row(
+            "POST",
+            "/api/poll/approval",
+            "/api/poll/approval",
+            Json(json!({ "batch": batch })),
+            [401, 200, 200, 200, 403, 404],
+        ),
+        row(
+            "POST",
             "/api/batches/new",
             "/api/batches/new",
             Json(json!({ "operation": "refund", "draft": null })),

@@ -7,7 +7,10 @@ pub mod inbox;
 pub use inbox::ApprovalsPage;
 
 use crate::{
-    api::{ApiError, approvals::load_approval},
+    api::{
+        ApiError,
+        approvals::{load_approval, poll_approval},
+    },
     domain::{
         batch::{BatchStatus, Operation},
         error::{Refusal, RefusalKind},
@@ -35,23 +38,32 @@ pub fn ApprovalPage() -> impl IntoView {
     let params = use_params_map();
     let id = Memo::new(move |_| params.read().get("id").and_then(|id| id.parse::<BatchId>().ok()));
     let address = here();
+    // What the page asks for by itself must not keep an unattended session alive.
+    let by_itself = StoredValue::new(false);
     let loading = Resource::new_blocking(
         move || id.get(),
-        |id| async move {
-            match id {
-                Some(id) => load_approval(id).await,
-                None => Err(ApiError {
-                    refusal: Refusal::new(
-                        RefusalKind::NotFound,
-                        "There is no request with this ID in this organisation.",
-                    ),
-                }),
+        move |id| {
+            let by_itself = by_itself.try_update_value(std::mem::take).unwrap_or(false);
+            async move {
+                match id {
+                    Some(id) if by_itself => poll_approval(id).await,
+                    Some(id) => load_approval(id).await,
+                    None => Err(ApiError {
+                        refusal: Refusal::new(
+                            RefusalKind::NotFound,
+                            "There is no request with this ID in this organisation.",
+                        ),
+                    }),
+                }
             }
         },
     );
     // Somebody else may decide, or the maker take it back, while this page is read.
     let live = use_live_batch(id.into());
-    let loaded = refetch_while_moving(live.snapshot, move || loading.refetch());
+    let loaded = refetch_while_moving(live.snapshot, move || {
+        by_itself.set_value(true);
+        loading.refetch();
+    });
     let flash = flash();
     let viewer = page_context().viewer.map(|viewer| viewer.person.email).unwrap_or_default();
     view! {

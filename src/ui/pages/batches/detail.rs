@@ -14,7 +14,10 @@ pub mod tasks;
 pub mod words;
 
 use crate::{
-    api::{ApiError, batches::load_batch},
+    api::{
+        ApiError,
+        batches::{load_batch, poll_batch},
+    },
     domain::{
         batch::{BatchStatus, Operation},
         error::{Refusal, RefusalKind},
@@ -45,17 +48,26 @@ pub fn BatchDetailPage() -> impl IntoView {
             go(tasks::address(operation, id, &query), false);
         }
     });
+    // What the page asks for by itself must not keep an unattended session alive.
+    let by_itself = StoredValue::new(false);
     let loading = Resource::new_blocking(
         move || (id.get(), query.get()),
-        move |(id, query)| async move {
-            match id {
-                Some(id) => load_batch(operation, id, query).await,
-                None => Err(no_such_batch()),
+        move |(id, query)| {
+            let by_itself = by_itself.try_update_value(std::mem::take).unwrap_or(false);
+            async move {
+                match id {
+                    Some(id) if by_itself => poll_batch(operation, id, query).await,
+                    Some(id) => load_batch(operation, id, query).await,
+                    None => Err(no_such_batch()),
+                }
             }
         },
     );
     let live = use_live_batch(id.into());
-    let loaded = fresh::refetch_while_moving(live.snapshot, move || loading.refetch());
+    let loaded = fresh::refetch_while_moving(live.snapshot, move || {
+        by_itself.set_value(true);
+        loading.refetch();
+    });
     // What the page last showed: a failed refetch must not take it away.
     let last_good = StoredValue::new(None::<BatchDetail>);
 
@@ -113,7 +125,8 @@ pub fn Detail(
         })
     });
     let following = Signal::derive(move || live.connection.get() == Connection::Live && !live.paused.get());
-    let row_map = detail.row_map.clone();
+    // Before anything was sent there is nothing to see where.
+    let row_map = if detail.snapshot.status.has_been_sent() { detail.row_map.clone() } else { String::new() };
     view! {
         <Title text=move || shown.with(title)/>
         <head::Head detail=detail.clone() shown again/>
