@@ -72,18 +72,23 @@ impl Database {
 
     /// Brings it to this version.
     pub(super) async fn migrate(&self) -> Result<(), Failure> {
-        migrate::run(&self.options).await.map_err(|error| Failure::unusable(format!("Not migrated: {error}.")))
+        // A migration is one long statement; a log that repeats it helps nobody.
+        let options = self.options.clone().disable_statement_logging();
+        migrate::run(&options).await.map_err(|error| Failure::unusable(format!("Not migrated: {error}.")))
     }
 
     /// The pools, of a database that is at this version.
     pub(super) async fn connect(&self, sizes: PoolSizes) -> Result<Db, Failure> {
-        let db =
-            Db::connect(self.options.clone(), sizes).await.map_err(|error| Failure::unusable(format!("{error}.")))?;
+        let refused = |error| Failure::unusable(format!("{error}."));
+        let behind =
+            "The database is behind this version of Batchdesk. Run `batchdesk migrate`, or start with --migrate.";
+        if !migrate::is_begun(&self.options).await.map_err(refused)? {
+            return Err(Failure::unusable(behind));
+        }
+        let db = Db::connect(self.options.clone(), sizes).await.map_err(refused)?;
         match db.ready().await {
             Ok(true) => Ok(db),
-            Ok(false) => Err(Failure::unusable(
-                "The database is behind this version of Batchdesk. Run `batchdesk migrate`, or start with --migrate.",
-            )),
+            Ok(false) => Err(Failure::unusable(behind)),
             Err(error) => Err(Failure::unusable(format!("The database {}.", in_words(&error)))),
         }
     }

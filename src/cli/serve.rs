@@ -9,7 +9,7 @@ use crate::{
         http,
         lifecycle::{Ending, Lifecycle, accept},
         live::{self, Live},
-        ops::demo,
+        ops::{audit, demo, housekeeping},
         processor,
         state::AppState,
         telemetry::{self, Metrics},
@@ -82,57 +82,57 @@ impl TryFrom<DemoArgs> for Options {
     }
 }
 
-/// What runs, in the order in which it is ended.
-struct Running {
+/// What is to be ended after the parts, in this order, whether or not the start succeeds.
+#[derive(Default)]
+struct Opened {
     run_file: Option<run_file::Written>,
-    db: Db,
+    db: Option<Db>,
     simulator: Option<DemoSimulator>,
+    database: Option<Database>,
+}
+
+impl Opened {
+    async fn end(self) {
+        drop(self.run_file);
+        if let Some(db) = self.db {
+            db.close().await;
+        }
+        if let Some(simulator) = self.simulator {
+            simulator.stop().await;
+        }
+        if let Some(database) = self.database {
+            database.stop().await;
+        }
+    }
 }
 
 /// Runs until a signal or a crash.
 pub(super) async fn run(options: Options) -> Result<(), Failure> {
     let life = Lifecycle::default();
     life.watch_signals().map_err(Failure::unusable)?;
-    let mut opened = None;
+    let mut opened = Opened::default();
     let started = tokio::select! {
         biased;
         started = start(&options, &life, &mut opened) => started,
         () = life.soft.cancelled() => Err(Failure::undone("Stopped before it was ready.")),
     };
-    let running = match started {
-        Ok(running) => running,
-        Err(failure) => {
-            life.soft.cancel();
-            let ending = life.ended().await;
-            if let Some(database) = opened {
-                database.stop().await;
-            }
-            return Err(match ending {
-                Ending::Crashed(how) => Failure::undone(format!("Batchdesk stops: {how}.")),
-                _ => failure,
-            });
-        }
-    };
+    if started.is_err() {
+        life.soft.cancel();
+    }
     let ending = life.ended().await;
-    drop(running.run_file);
-    running.db.close().await;
-    if let Some(simulator) = running.simulator {
-        simulator.stop().await;
-    }
-    if let Some(database) = opened {
-        database.stop().await;
-    }
-    match ending {
-        Ending::Drained => Ok(()),
-        Ending::CutOff => {
+    opened.end().await;
+    match (ending, started) {
+        (Ending::Crashed(how), _) => Err(Failure::undone(format!("Batchdesk stops: {how}."))),
+        (_, Err(failure)) => Err(failure),
+        (Ending::Drained, Ok(())) => Ok(()),
+        (Ending::CutOff, Ok(())) => {
             Err(Failure::undone("Stopped with work under way; the next start asks the gateways what became of it."))
         }
-        Ending::Crashed(how) => Err(Failure::undone(format!("Batchdesk stops: {how}."))),
     }
 }
 
-/// Starts everything in its order. What was `opened` is to be stopped whether or not the rest succeeds.
-async fn start(options: &Options, life: &Lifecycle, opened: &mut Option<Database>) -> Result<Running, Failure> {
+/// Starts everything in its order.
+async fn start(options: &Options, life: &Lifecycle, opened: &mut Opened) -> Result<(), Failure> {
     let mut config = Config::from_env(options.demo.is_some()).map_err(Failure::unusable)?;
     telemetry::init().map_err(Failure::unusable)?;
     for warning in config.warnings() {
@@ -151,22 +151,22 @@ async fn start(options: &Options, life: &Lifecycle, opened: &mut Option<Database
         life.spawn("metrics", metrics.serve(life.soft.clone()));
     }
 
-    let database = &*opened.insert(Database::open(&Places::from(&config), !options.web).await?);
+    let database = &*opened.database.insert(Database::open(&Places::from(&config), !options.web).await?);
     if options.migrate {
         database.migrate().await?;
     }
-    let db = database.connect(PoolSizes::default()).await?;
+    let db = opened.db.insert(database.connect(PoolSizes::default()).await?).clone();
 
-    let simulator = match &options.demo {
-        Some(knobs) => Some(DemoSimulator::start(config.simulator_listen, &config.data_dir, knobs).await?),
-        None => None,
-    };
+    if let Some(knobs) = &options.demo {
+        opened.simulator = Some(DemoSimulator::start(config.simulator_listen, &config.data_dir, knobs).await?);
+    }
+    let simulator = opened.simulator.as_ref();
     let listener = if options.web { Some(listen(config.listen).await?) } else { None };
     let address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
     // Asked for any free port, it is the one that was given.
     config.listen = address.unwrap_or(config.listen);
-    let state = AppState::new(config, db.clone(), Clock::system(), Live::default(), life.soft.clone());
-    if let Some(simulator) = &simulator {
+    let state = AppState::new(config, db, Clock::system(), Live::default(), life.soft.clone());
+    if let Some(simulator) = simulator {
         demo::seed(&state, &simulator.url).await?;
     }
 
@@ -176,22 +176,24 @@ async fn start(options: &Options, life: &Lifecycle, opened: &mut Option<Database
     }
     if options.worker {
         life.spawn("worker", processor::run(state.clone(), life.soft.clone(), life.hard.clone()));
+        life.spawn("audit sealer", audit::run_sealer(state.clone(), life.soft.clone()));
+        life.spawn("housekeeping", housekeeping::run(state.clone(), life.soft.clone()));
     }
     if let Some(address) = address {
         ready(address).await?;
     }
 
-    let run_file = run_file::RunFile {
+    opened.run_file = run_file::RunFile {
         pid: std::process::id(),
         listen: address.map(|address| address.to_string()),
         database_url: database.url.expose_secret().to_owned(),
-        simulator: simulator.as_ref().map(|simulator| simulator.url.as_str().trim_end_matches('/').to_owned()),
-        ledger: simulator.as_ref().map(|simulator| simulator.ledger.clone()),
+        simulator: simulator.map(|simulator| simulator.url.as_str().trim_end_matches('/').to_owned()),
+        ledger: simulator.map(|simulator| simulator.ledger.clone()),
     }
     .write(&state.config.data_dir)
     .map_err(|error| Failure::unusable(format!("{}: run.json: {error}.", state.config.data_dir.display())))?;
     announce(&state.config, address);
-    Ok(Running { run_file, db, simulator })
+    Ok(())
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {

@@ -26,7 +26,9 @@ pub enum StartError {
     #[error("the database cannot be reached: {0}")]
     Unreachable(sqlx::Error),
     /// The login may not become the runtime roles.
-    #[error("the database login may not SET ROLE {role}: {error}. Run `batchdesk migrate` as a login that may create roles")]
+    #[error(
+        "the database login may not SET ROLE {role}: {error}. Run `batchdesk migrate` as a login that may create roles"
+    )]
     Role {
         /// Which role.
         role: &'static str,

@@ -62,6 +62,11 @@ pub fn router(state: AppState) -> axum::Router {
     security::around(&web, desk)
 }
 
+/// Addresses of the pages that the application has, whether or not a rule lets them be served.
+pub fn page_paths() -> Vec<String> {
+    routes::PAGES.iter().map(|page| page.path().to_owned()).collect()
+}
+
 /// Every route of the web part and what it needs, for the access matrix.
 pub fn routes(state: AppState) -> Vec<Route> {
     routes::table(&Web::new(state)).1

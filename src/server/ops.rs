@@ -2,13 +2,14 @@
 
 pub mod access;
 pub mod api_keys;
-pub mod audit;
 pub mod approvals;
+pub mod audit;
 pub mod batches;
 pub mod demo;
 pub mod downloads;
 pub mod gateways;
 pub mod home;
+pub mod housekeeping;
 pub mod moment;
 pub mod passwords;
 pub mod people;

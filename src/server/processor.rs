@@ -59,7 +59,6 @@ pub async fn run_with(state: AppState, connect: Arc<dyn Connect>, soft: Cancella
         worker: Uuid::now_v7(),
         state,
         soft,
-        hard: hard.clone(),
         running: JoinSet::new(),
         last_run: HashMap::new(),
         busy: Vec::new(),
@@ -80,7 +79,6 @@ struct Scheduler {
     /// Names this process in leases and intents.
     worker: Uuid,
     soft: CancellationToken,
-    hard: CancellationToken,
     running: JoinSet<bool>,
     last_run: HashMap<LaneKey, Instant>,
     busy: Vec<(tokio::task::Id, LaneKey)>,
@@ -169,7 +167,6 @@ impl Scheduler {
             connection,
             changes: self.changes.clone(),
             soft: self.soft.clone(),
-            hard: self.hard.clone(),
         };
         self.last_run.insert(key, Instant::now());
         let task = self.running.spawn(async move {

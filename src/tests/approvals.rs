@@ -118,7 +118,10 @@ async fn another_organisation_sees_nothing() {
     let stranger = world.caller("owner@globex.test").await;
     let missing = batches::snapshot(&world.state, &stranger, batch).await.unwrap_err();
     assert_eq!(missing.refusal.kind, RefusalKind::NotFound);
-    assert_eq!(world.decide("owner@globex.test", batch, Verdict::Approve).await.unwrap_err().refusal.kind, RefusalKind::NotFound);
+    assert_eq!(
+        world.decide("owner@globex.test", batch, Verdict::Approve).await.unwrap_err().refusal.kind,
+        RefusalKind::NotFound
+    );
     // A forgotten filter shows nothing either: the policies stand on the tables.
     let mut tx = world.state.db.web(stranger.organisation.id, Some(stranger.person.id)).await.unwrap();
     assert!(db::batches::load(&mut tx, batch).await.unwrap().is_none());

@@ -1,1 +1,27 @@
-//! Tests that drive the router and the binary from outside.
+//! Tests that drive the router from outside, over real sockets and a real PostgreSQL.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that meets what it does not expect is to fail, in its helpers too"
+)]
+
+#[path = "outside/access.rs"]
+mod access;
+#[path = "outside/approvals.rs"]
+mod approvals;
+#[path = "outside/csrf.rs"]
+mod csrf;
+#[path = "outside/headers.rs"]
+mod headers;
+#[path = "outside/live.rs"]
+mod live;
+#[path = "outside/machine.rs"]
+mod machine;
+#[path = "outside/sessions.rs"]
+mod sessions;
+#[path = "outside/support.rs"]
+mod support;
+#[path = "outside/uploads.rs"]
+mod uploads;

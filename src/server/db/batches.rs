@@ -188,7 +188,9 @@ pub async fn count_by_status(
     query: &BatchQuery,
 ) -> sqlx::Result<Vec<(BatchStatus, u64)>> {
     let organisation = tx.organisation();
-    let sql = format!("SELECT b.status, count(*) FROM batch b WHERE b.organisation_id = $1 {SEARCH} AND b.status <> 'validating' GROUP BY b.status, b.status_rank ORDER BY b.status_rank");
+    let sql = format!(
+        "SELECT b.status, count(*) FROM batch b WHERE b.organisation_id = $1 {SEARCH} AND b.status <> 'validating' GROUP BY b.status, b.status_rank ORDER BY b.status_rank"
+    );
     let rows = sqlx::query_as::<_, (String, i64)>(AssertSqlSafe(sql))
         .bind(organisation.0)
         .bind(operation.code())
@@ -271,7 +273,8 @@ const TASKS: &str = "SELECT row_no, sheet_row, order_id, txn_id, amount_minor, s
 /// A page of a batch's tasks.
 pub async fn tasks(tx: &mut Tx, id: BatchId, query: &TaskQuery) -> sqlx::Result<Vec<TaskRow>> {
     let organisation = tx.organisation();
-    let sql = format!("{TASKS} AND ($3::text IS NULL OR status = $3) AND order_id ^@ $4 ORDER BY row_no LIMIT $5 OFFSET $6");
+    let sql =
+        format!("{TASKS} AND ($3::text IS NULL OR status = $3) AND order_id ^@ $4 ORDER BY row_no LIMIT $5 OFFSET $6");
     sqlx::query_as(AssertSqlSafe(sql))
         .bind(organisation.0)
         .bind(id.0)
@@ -299,7 +302,13 @@ pub async fn count_tasks(tx: &mut Tx, id: BatchId, query: &TaskQuery) -> sqlx::R
 }
 
 /// The next tasks in file order after `after` (an S.No), for exports.
-pub async fn tasks_after(tx: &mut Tx, id: BatchId, after: i32, limit: i64, failed_only: bool) -> sqlx::Result<Vec<TaskRow>> {
+pub async fn tasks_after(
+    tx: &mut Tx,
+    id: BatchId,
+    after: i32,
+    limit: i64,
+    failed_only: bool,
+) -> sqlx::Result<Vec<TaskRow>> {
     let organisation = tx.organisation();
     let sql = format!("{TASKS} AND row_no > $3 AND (NOT $5 OR status = 'FAILED') ORDER BY row_no LIMIT $4");
     sqlx::query_as(AssertSqlSafe(sql))
@@ -380,7 +389,12 @@ pub async fn tell(tx: &mut Tx, id: BatchId) -> sqlx::Result<()> {
 }
 
 /// Batches with the same bytes of the last 30 days that were not rejected, withdrawn or expired.
-pub async fn same_file(tx: &mut Tx, operation: Operation, sha256: &[u8], since: OffsetDateTime) -> sqlx::Result<Vec<(Uuid, String, OffsetDateTime)>> {
+pub async fn same_file(
+    tx: &mut Tx,
+    operation: Operation,
+    sha256: &[u8],
+    since: OffsetDateTime,
+) -> sqlx::Result<Vec<(Uuid, String, OffsetDateTime)>> {
     let organisation = tx.organisation();
     sqlx::query_as(
         "SELECT id, file_name, created_at FROM batch WHERE organisation_id = $1 AND operation = $2 AND file_sha256 = $3 AND created_at >= $4
@@ -504,7 +518,11 @@ pub async fn insert(tx: &mut Tx, batch: &NewBatch<'_>) -> sqlx::Result<()> {
     .bind(batch.currency.code())
     .execute(tx.conn())
     .await?;
-    sqlx::query("SELECT set_config('app.batch', $1, true)").bind(batch.id.to_string()).execute(tx.conn()).await.map(|_| ())
+    sqlx::query("SELECT set_config('app.batch', $1, true)")
+        .bind(batch.id.to_string())
+        .execute(tx.conn())
+        .await
+        .map(|_| ())
 }
 
 /// Adds records to the batch that this transaction is reading in.

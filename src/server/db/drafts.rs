@@ -25,7 +25,12 @@ pub struct DraftRow {
 }
 
 /// The caller's own draft of an operation that has not expired.
-pub async fn load(tx: &mut Tx, operation: Operation, draft: DraftId, now: OffsetDateTime) -> sqlx::Result<Option<DraftRow>> {
+pub async fn load(
+    tx: &mut Tx,
+    operation: Operation,
+    draft: DraftId,
+    now: OffsetDateTime,
+) -> sqlx::Result<Option<DraftRow>> {
     let id = tx.organisation();
     sqlx::query_as(
         "SELECT description, file_name, file_sha256, file_bytes, rows, findings, repeats FROM draft
@@ -94,14 +99,16 @@ pub async fn delete_expired(tx: &mut Tx, now: OffsetDateTime) -> sqlx::Result<u6
 /// Keeps a file; the same bytes are kept once.
 pub async fn keep_file(tx: &mut Tx, sha256: &[u8], bytes: &[u8], now: OffsetDateTime) -> sqlx::Result<()> {
     let id = tx.organisation();
-    sqlx::query("INSERT INTO file (organisation_id, sha256, bytes, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING")
-        .bind(id.0)
-        .bind(sha256)
-        .bind(bytes)
-        .bind(now)
-        .execute(tx.conn())
-        .await
-        .map(|_| ())
+    sqlx::query(
+        "INSERT INTO file (organisation_id, sha256, bytes, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+    )
+    .bind(id.0)
+    .bind(sha256)
+    .bind(bytes)
+    .bind(now)
+    .execute(tx.conn())
+    .await
+    .map(|_| ())
 }
 
 /// A kept file.

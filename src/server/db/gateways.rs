@@ -116,3 +116,55 @@ pub async fn put(tx: &mut Tx, gateway: GatewayId, input: &GatewayInput<'_>, now:
     .await
     .map(|_| ())
 }
+
+/// Why a gateway does not answer, and since when; none while it does.
+pub async fn trouble(tx: &mut Tx, gateway: GatewayId) -> sqlx::Result<Option<(OffsetDateTime, String)>> {
+    let id = tx.organisation();
+    sqlx::query_as(
+        "SELECT since, reason FROM gateway_trouble WHERE organisation_id = $1 AND gateway_id = $2 AND until > now()",
+    )
+    .bind(id.0)
+    .bind(gateway.0)
+    .fetch_optional(tx.conn())
+    .await
+}
+
+/// Says that a gateway does not answer, believed for `seconds`; answers the batches that wait for it.
+pub async fn begin_trouble(tx: &mut Tx, gateway: GatewayId, reason: &str, seconds: f64) -> sqlx::Result<Vec<Uuid>> {
+    let id = tx.organisation();
+    sqlx::query(
+        "INSERT INTO gateway_trouble AS t (organisation_id, gateway_id, until, reason) VALUES ($1, $2, now() + make_interval(secs => $3), $4)
+         ON CONFLICT (organisation_id, gateway_id) DO UPDATE SET until = excluded.until, reason = excluded.reason,
+           since = CASE WHEN t.until > now() THEN t.since ELSE now() END",
+    )
+    .bind(id.0)
+    .bind(gateway.0)
+    .bind(seconds)
+    .bind(reason)
+    .execute(tx.conn())
+    .await?;
+    waiting_batches(tx, gateway).await
+}
+
+/// Says that a gateway answers again; answers the batches that waited for it.
+pub async fn end_trouble(tx: &mut Tx, gateway: GatewayId) -> sqlx::Result<Vec<Uuid>> {
+    let id = tx.organisation();
+    sqlx::query("DELETE FROM gateway_trouble WHERE organisation_id = $1 AND gateway_id = $2")
+        .bind(id.0)
+        .bind(gateway.0)
+        .execute(tx.conn())
+        .await?;
+    waiting_batches(tx, gateway).await
+}
+
+async fn waiting_batches(tx: &mut Tx, gateway: GatewayId) -> sqlx::Result<Vec<Uuid>> {
+    let id = tx.organisation();
+    sqlx::query_as::<_, (Uuid,)>(
+        "SELECT id FROM batch WHERE organisation_id = $1 AND gateway_id = $2 AND status = 'processing' ORDER BY id DESC LIMIT 100",
+    )
+    .bind(id.0)
+    .bind(gateway.0)
+    .fetch_all(tx.conn())
+    .await
+    .map(|rows| rows.into_iter().map(|(batch,)| batch).collect())
+}

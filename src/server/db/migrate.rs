@@ -28,10 +28,7 @@ pub async fn run(options: &PgConnectOptions) -> Result<(), StartError> {
     let failed = |error: &dyn std::fmt::Display| StartError::Migration(error.to_string());
     let mut connection = options.clone().connect().await.map_err(StartError::Unreachable)?;
     connection.execute(ROLES).await.map_err(|error| failed(&error))?;
-    connection
-        .execute("SET ROLE batchdesk_owner; SET search_path = desk")
-        .await
-        .map_err(|error| failed(&error))?;
+    connection.execute("SET ROLE batchdesk_owner; SET search_path = desk").await.map_err(|error| failed(&error))?;
     MIGRATOR.run(&mut connection).await.map_err(|error| failed(&error))?;
     connection
         .execute("GRANT SELECT ON _sqlx_migrations TO batchdesk_web, batchdesk_worker")
@@ -40,16 +37,33 @@ pub async fn run(options: &PgConnectOptions) -> Result<(), StartError> {
     connection.close().await.map_err(StartError::Unreachable)
 }
 
+/// Whether a migration was ever begun here: without the roles no pool can be opened.
+pub async fn is_begun(options: &PgConnectOptions) -> Result<bool, StartError> {
+    let mut connection = options.clone().connect().await.map_err(StartError::Unreachable)?;
+    let there = sqlx::query_scalar(
+        "SELECT count(*) = 2 FROM pg_roles WHERE rolname IN ('batchdesk_web', 'batchdesk_worker') \
+         AND EXISTS (SELECT FROM pg_namespace WHERE nspname = 'desk')",
+    )
+    .fetch_one(&mut connection)
+    .await
+    .map_err(StartError::Unreachable)?;
+    connection.close().await.map_err(StartError::Unreachable)?;
+    Ok(there)
+}
+
 /// Whether every migration of this binary is applied, and none failed half way.
 pub async fn is_current(tx: &mut GlobalTx) -> sqlx::Result<bool> {
-    let (applied,): (i64,) = match sqlx::query_as("SELECT coalesce(max(version) FILTER (WHERE success), 0) FROM _sqlx_migrations")
-        .fetch_one(tx.conn())
-        .await
-    {
-        Ok(row) => row,
-        // 42P01: there is no such table yet; 3F000: no such schema
-        Err(sqlx::Error::Database(error)) if matches!(error.code().as_deref(), Some("42P01" | "3F000")) => return Ok(false),
-        Err(error) => return Err(error),
-    };
+    let (applied,): (i64,) =
+        match sqlx::query_as("SELECT coalesce(max(version) FILTER (WHERE success), 0) FROM _sqlx_migrations")
+            .fetch_one(tx.conn())
+            .await
+        {
+            Ok(row) => row,
+            // 42P01: there is no such table yet; 3F000: no such schema
+            Err(sqlx::Error::Database(error)) if matches!(error.code().as_deref(), Some("42P01" | "3F000")) => {
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        };
     Ok(MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0) <= applied)
 }

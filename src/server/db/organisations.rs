@@ -66,11 +66,12 @@ pub async fn insert(
         .bind(now)
         .execute(tx.conn())
         .await?;
-    let named = sqlx::query("INSERT INTO organisation_name (name, organisation_id) VALUES ($1, $2) ON CONFLICT DO NOTHING")
-        .bind(name)
-        .bind(id.0)
-        .execute(tx.conn())
-        .await?;
+    let named =
+        sqlx::query("INSERT INTO organisation_name (name, organisation_id) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+            .bind(name)
+            .bind(id.0)
+            .execute(tx.conn())
+            .await?;
     if named.rows_affected() == 0 {
         return Ok(Err(Refusal::new(
             crate::domain::error::RefusalKind::Conflict,
@@ -86,13 +87,15 @@ pub async fn insert(
             .execute(tx.conn())
             .await?;
         for (module, right) in role.permissions().0 {
-            sqlx::query(r#"INSERT INTO role_permission (organisation_id, role_id, module, "right") VALUES ($1, $2, $3, $4)"#)
-                .bind(id.0)
-                .bind(role_id)
-                .bind(module.code())
-                .bind(right.code())
-                .execute(tx.conn())
-                .await?;
+            sqlx::query(
+                r#"INSERT INTO role_permission (organisation_id, role_id, module, "right") VALUES ($1, $2, $3, $4)"#,
+            )
+            .bind(id.0)
+            .bind(role_id)
+            .bind(module.code())
+            .bind(right.code())
+            .execute(tx.conn())
+            .await?;
         }
     }
     Ok(Ok(()))

@@ -100,9 +100,11 @@ pub async fn organisation_by_name(tx: &mut GlobalTx, name: &str) -> sqlx::Result
 
 /// Organisation and id of the API key with this hash.
 pub async fn api_key(tx: &mut GlobalTx, key_sha256: &[u8]) -> sqlx::Result<Option<(OrganisationId, Uuid)>> {
-    sqlx::query_as::<_, (Uuid, Uuid)>("SELECT organisation_id, api_key_id FROM api_key_organisation WHERE key_sha256 = $1")
-        .bind(key_sha256)
-        .fetch_optional(tx.conn())
-        .await
-        .map(|found| found.map(|(organisation, key)| (OrganisationId(organisation), key)))
+    sqlx::query_as::<_, (Uuid, Uuid)>(
+        "SELECT organisation_id, api_key_id FROM api_key_organisation WHERE key_sha256 = $1",
+    )
+    .bind(key_sha256)
+    .fetch_optional(tx.conn())
+    .await
+    .map(|found| found.map(|(organisation, key)| (OrganisationId(organisation), key)))
 }

@@ -92,12 +92,14 @@ pub async fn delete_expired(tx: &mut GlobalTx, now: OffsetDateTime) -> sqlx::Res
 
 /// When the key is open again, if it is locked.
 pub async fn locked_until(tx: &mut GlobalTx, key: &str, now: OffsetDateTime) -> sqlx::Result<Option<OffsetDateTime>> {
-    sqlx::query_as::<_, (OffsetDateTime,)>("SELECT locked_until FROM sign_in_throttle WHERE key = $1 AND locked_until > $2")
-        .bind(key)
-        .bind(now)
-        .fetch_optional(tx.conn())
-        .await
-        .map(|row| row.map(|(until,)| until))
+    sqlx::query_as::<_, (OffsetDateTime,)>(
+        "SELECT locked_until FROM sign_in_throttle WHERE key = $1 AND locked_until > $2",
+    )
+    .bind(key)
+    .bind(now)
+    .fetch_optional(tx.conn())
+    .await
+    .map(|row| row.map(|(until,)| until))
 }
 
 /// Counts one more failure within the window that began at most `window` ago, and locks for `lock` from `allowed` failures on.

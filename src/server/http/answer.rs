@@ -1,10 +1,7 @@
 //! How a refusal leaves the web part: one mapping from [`OpError`] to a status, for pages and for machines.
 
 use super::{Web, pages, visit::Visit};
-use crate::{
-    domain::error::RefusalKind,
-    server::error::OpError,
-};
+use crate::{domain::error::RefusalKind, server::error::OpError};
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, header},

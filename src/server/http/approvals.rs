@@ -104,12 +104,12 @@ async fn settle(
     let caller = prove(web, visit, caller, form.get("password")).await.map_err(refused(Some("password")))?;
     let content_hash = form.get("content_hash").to_owned();
     let field = (verdict == Verdict::Reject || !reason.is_empty()).then_some("reason");
-    approvals::decide(web, &caller, snapshot.id, Decision { verdict, content_hash, reason })
-        .await
-        .map_err(|error| {
+    approvals::decide(web, &caller, snapshot.id, Decision { verdict, content_hash, reason }).await.map_err(
+        |error| {
             let field = if error.refusal.kind == RefusalKind::Invalid { field } else { None };
             (error, field)
-        })?;
+        },
+    )?;
     Ok(verdict)
 }
 

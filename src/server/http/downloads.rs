@@ -82,8 +82,14 @@ mod tests {
             ("batch_refund.csv", "attachment; filename=\"batch_refund.csv\""),
             ("my refunds.csv", "attachment; filename=\"my refunds.csv\""),
             ("../../etc/passwd", "attachment; filename=\"passwd\""),
-            ("a\"; filename=\"evil.exe", "attachment; filename=\"a_; filename=_evil.exe\"; filename*=UTF-8''a%22%3B%20filename%3D%22evil.exe"),
-            ("a\r\nSet-Cookie: x=1.csv", "attachment; filename=\"a__Set-Cookie: x=1.csv\"; filename*=UTF-8''aSet-Cookie%3A%20x%3D1.csv"),
+            (
+                "a\"; filename=\"evil.exe",
+                "attachment; filename=\"a_; filename=_evil.exe\"; filename*=UTF-8''a%22%3B%20filename%3D%22evil.exe",
+            ),
+            (
+                "a\r\nSet-Cookie: x=1.csv",
+                "attachment; filename=\"a__Set-Cookie: x=1.csv\"; filename*=UTF-8''aSet-Cookie%3A%20x%3D1.csv",
+            ),
             ("rückzahlung.csv", "attachment; filename=\"r_ckzahlung.csv\"; filename*=UTF-8''r%C3%BCckzahlung.csv"),
             ("..", "attachment; filename=\"download.csv\"; filename*=UTF-8''.."),
         ];

@@ -7,11 +7,7 @@
 mod shared;
 mod stream;
 
-use super::{
-    Web, answer,
-    session::SessionHash,
-    visit::SignedIn,
-};
+use super::{Web, answer, session::SessionHash, visit::SignedIn};
 use crate::{
     domain::{
         access::{Module, Right},
@@ -21,7 +17,10 @@ use crate::{
     },
     server::{
         error::{OpError, OpResult},
-        ops::{self, access::{Caller, authorise}},
+        ops::{
+            self,
+            access::{Caller, authorise},
+        },
     },
 };
 use axum::{
@@ -163,8 +162,8 @@ async fn named(web: &Web, caller: &Caller, asked: &Asked) -> OpResult<Watch> {
             Ok(Watch::Batch(batch, snapshot.operation.module()))
         }
         (None, Some(operation)) => {
-            let operation =
-                Operation::from_code(operation).ok_or_else(|| OpError::refuse(RefusalKind::Invalid, "There is no such operation."))?;
+            let operation = Operation::from_code(operation)
+                .ok_or_else(|| OpError::refuse(RefusalKind::Invalid, "There is no such operation."))?;
             authorise(caller, operation.module(), Right::Read)?;
             Ok(Watch::Operation(operation))
         }

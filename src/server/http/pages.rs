@@ -173,12 +173,8 @@ fn provide(state: &AppState, caller: &Option<Caller>) {
 
 /// The page that tells of a refusal, with its status.
 pub(super) async fn error(web: &Web, visit: &Visit, error: &OpError) -> Response {
-    let page = Page {
-        error: Some(error_page(error, visit)),
-        hydrate: false,
-        status: answer::status(error),
-        ..Page::new("/")
-    };
+    let page =
+        Page { error: Some(error_page(error, visit)), hydrate: false, status: answer::status(error), ..Page::new("/") };
     // When the database is away, asking it who looks would fail once more.
     let context = match error.refusal.kind {
         RefusalKind::Unavailable | RefusalKind::Internal => visit.bare_context(web, None),
@@ -204,11 +200,7 @@ fn error_page(error: &OpError, visit: &Visit) -> ErrorPage {
 /// Any address that nobody serves.
 pub(super) async fn missing(State(web): State<Web>, visit: Visit, method: Method) -> Response {
     let error = OpError::refuse(RefusalKind::NotFound, "There is no page at this address.");
-    if method.is_safe() {
-        answer::failure(&web, &visit, &error).await
-    } else {
-        answer::problem(&error)
-    }
+    if method.is_safe() { answer::failure(&web, &visit, &error).await } else { answer::problem(&error) }
 }
 
 /// A server function. Whoever is not signed in, or may not call it, does not reach it.
@@ -221,9 +213,7 @@ pub(super) async fn server_function(
     let admitted = match &visit.caller {
         Some(caller) => need.check(caller),
         None if need == Need::Anyone => Ok(()),
-        None => {
-            Err(OpError::refuse(RefusalKind::SignedOut, "You are signed out. Sign in and try again."))
-        }
+        None => Err(OpError::refuse(RefusalKind::SignedOut, "You are signed out. Sign in and try again.")),
     };
     if let Err(error) = admitted {
         return api_error(error.refusal);

@@ -50,8 +50,21 @@ mod tests {
         }
         let long = format!("/{}", "a".repeat(2_000));
         for bad in [
-            "", "login", "//evil.test", "///evil.test", "/\\evil.test", "\\/evil.test", "https://evil.test", "/a//b",
-            "/\tevil", "/a\r\nSet-Cookie: x=1", "/a b", "/ä", "javascript:alert(1)", " /a", &long,
+            "",
+            "login",
+            "//evil.test",
+            "///evil.test",
+            "/\\evil.test",
+            "\\/evil.test",
+            "https://evil.test",
+            "/a//b",
+            "/\tevil",
+            "/a\r\nSet-Cookie: x=1",
+            "/a b",
+            "/ä",
+            "javascript:alert(1)",
+            " /a",
+            &long,
         ] {
             assert_eq!(local(bad), None, "{bad:?}");
         }
@@ -67,8 +80,14 @@ mod tests {
 
     #[test]
     fn a_form_of_somebody_signed_out_leads_back_to_its_page() {
-        assert_eq!(to_sign_in(&Method::GET, "/batch/batch-refunds?q=a"), "/login?next=%2Fbatch%2Fbatch-refunds%3Fq%3Da");
-        assert_eq!(to_sign_in(&Method::POST, "/batch/batch-refunds/1/sync"), "/login?next=%2Fbatch%2Fbatch-refunds%2F1");
+        assert_eq!(
+            to_sign_in(&Method::GET, "/batch/batch-refunds?q=a"),
+            "/login?next=%2Fbatch%2Fbatch-refunds%3Fq%3Da"
+        );
+        assert_eq!(
+            to_sign_in(&Method::POST, "/batch/batch-refunds/1/sync"),
+            "/login?next=%2Fbatch%2Fbatch-refunds%2F1"
+        );
         assert_eq!(to_sign_in(&Method::GET, "/"), "/login");
         assert_eq!(to_sign_in(&Method::GET, "//evil.test"), "/login");
     }

@@ -53,7 +53,8 @@ impl Need {
                 .or_else(|refused| authorise(caller, module, Right::Approve).map_err(|_| refused)),
             Self::ReadSome => {
                 let [first, ..] = Operation::ALL;
-                let some = Operation::ALL.iter().any(|operation| caller.permissions.allow(operation.module(), Right::Read));
+                let some =
+                    Operation::ALL.iter().any(|operation| caller.permissions.allow(operation.module(), Right::Read));
                 if some { Ok(()) } else { authorise(caller, first.module(), Right::Read) }
             }
         }
@@ -107,6 +108,12 @@ struct Table {
 
 impl Table {
     fn add(&mut self, method: Method, path: &str, kind: Kind, need: Need, handler: MethodRouter<Web>) {
+        // A page and a form at one address must call the parameter the same: it is always the batch.
+        let path = &path
+            .split('/')
+            .map(|part| if part.starts_with('{') { "{id}" } else { part })
+            .collect::<Vec<_>>()
+            .join("/");
         let inside = !matches!(kind, Kind::Machine | Kind::Health);
         let router = if inside { &mut self.desk.inside } else { &mut self.desk.outside };
         *router = std::mem::take(router).route(path, handler);
@@ -124,7 +131,7 @@ impl Table {
 
 /// The pages that the application has. Walked once, before anything is rendered: Leptos suspends loading in the whole process
 /// meanwhile.
-static PAGES: LazyLock<Vec<AxumRouteListing>> = LazyLock::new(|| leptos_axum::generate_route_list(App));
+pub(super) static PAGES: LazyLock<Vec<AxumRouteListing>> = LazyLock::new(|| leptos_axum::generate_route_list(App));
 
 /// Operations that have pages and forms.
 const OPERATIONS: [Operation; 1] = [Operation::Refund];
@@ -141,7 +148,7 @@ pub(super) fn table(web: &Web) -> (Desk, Vec<Route>) {
     table.form("/login", Need::Anyone, post(sign_in::sign_in));
     table.form("/logout", Need::Anyone, post(sign_in::sign_out));
     table.form("/theme", Need::Anyone, post(sign_in::set_theme));
-    table.form("/approvals/{batch_id}", Need::ReadSome, post(approvals::decide));
+    table.form("/approvals/{id}", Need::ReadSome, post(approvals::decide));
     table.get("/events", Kind::Stream, Need::ReadSome, get(events::events));
     for (path, sample) in upload::SAMPLES {
         table.get(path, Kind::File, Need::SignedIn, get(move |signed_in| upload::sample(signed_in, path, sample)));
@@ -162,7 +169,8 @@ fn pages(table: &mut Table) {
         if table.list.iter().any(|route| route.path == page.path()) {
             continue;
         }
-        let handler = get(move |state, visit, params, request: Request| pages::show(state, visit, params, rule, request));
+        let handler =
+            get(move |state, visit, params, request: Request| pages::show(state, visit, params, rule, request));
         table.get(page.path(), Kind::Page, rule.need, handler);
     }
 }

@@ -1,10 +1,6 @@
 //! The layers around every route: cross-site guard, headers, request ids, the log, limits of time and size.
 
-use super::{
-    Web, answer, cookies,
-    routes::Desk,
-    session, upload, visit,
-};
+use super::{Web, answer, cookies, routes::Desk, session, upload, visit};
 use crate::{domain::error::RefusalKind, server::error::OpError};
 use axum::{
     Router,

@@ -133,7 +133,8 @@ impl Store {
 
     /// What of a record is stored: the time of the last request has a column of its own.
     fn text(record: &Record) -> session_store::Result<String> {
-        let kept: Data = record.data.iter().filter(|(key, _)| *key != SEEN).map(|(k, v)| (k.clone(), v.clone())).collect();
+        let kept: Data =
+            record.data.iter().filter(|(key, _)| *key != SEEN).map(|(k, v)| (k.clone(), v.clone())).collect();
         serde_json::to_string(&kept).map_err(|error| session_store::Error::Encode(error.to_string()))
     }
 }

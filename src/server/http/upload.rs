@@ -176,7 +176,8 @@ async fn refuse(
         path.push_str(&format!("?draft={}", encode(draft)));
     }
     if error.refusal.kind == RefusalKind::TooLarge {
-        let flash = Flash { error: Some(error.refusal.message.clone()), field: Some("file".to_owned()), notice: None, values };
+        let flash =
+            Flash { error: Some(error.refusal.message.clone()), field: Some("file".to_owned()), notice: None, values };
         let page = Page::new(&path).status(answer::status(&error)).flash(flash).without_hydration();
         return page.render(web, visit).await;
     }

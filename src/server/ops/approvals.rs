@@ -267,7 +267,10 @@ pub async fn decide(state: &AppState, caller: &Caller, batch: BatchId, decision:
         ));
     }
     let Some(shown) = unhex(&decision.content_hash) else {
-        return Err(OpError::refuse(RefusalKind::Changed, "What was shown cannot be told. Load the page again and decide then."));
+        return Err(OpError::refuse(
+            RefusalKind::Changed,
+            "What was shown cannot be told. Load the page again and decide then.",
+        ));
     };
     let approve = decision.verdict == Verdict::Approve;
     let written = db::approvals::decide(&mut tx, batch, approve, &shown, (!reason.is_empty()).then_some(reason)).await;
@@ -304,7 +307,11 @@ async fn where_it_stands(state: &AppState, caller: &Caller, batch: BatchId) -> S
     match look.await {
         Ok(Some(row)) => {
             let told = approval_row(&row, &moment::zone(&caller.organisation.zone)).decision;
-            if told.is_empty() { format!("This batch is {} and cannot be decided.", row.status.text()) } else { format!("{told}. Nothing was changed.") }
+            if told.is_empty() {
+                format!("This batch is {} and cannot be decided.", row.status.text())
+            } else {
+                format!("{told}. Nothing was changed.")
+            }
         }
         _ => "This batch was decided already. Load the page again to see how.".to_owned(),
     }

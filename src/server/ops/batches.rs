@@ -38,7 +38,8 @@ pub async fn list(state: &AppState, caller: &Caller, operation: Operation, query
     let any = !by_status.is_empty() || db::batches::any(&mut tx, operation).await?;
     tx.commit().await?;
     let can_write = caller.permissions.allow(operation.module(), Right::ReadWrite);
-    let total = by_status.iter().filter(|(status, _)| query.status.is_none_or(|only| only == *status)).map(|(_, n)| n).sum();
+    let total =
+        by_status.iter().filter(|(status, _)| query.status.is_none_or(|only| only == *status)).map(|(_, n)| n).sum();
     Ok(BatchList {
         page: Paged {
             rows: rows.iter().map(|row| shown::list_row(row, &zone, can_write)).collect(),
@@ -205,7 +206,10 @@ pub(super) fn refused(error: sqlx::Error, row: &db::batches::BatchRow, done: &st
         Some("BD404") => OpError::not_found("batch"),
         Some("BD409" | "BD403") => OpError::refuse(
             RefusalKind::Conflict,
-            format!("This batch is {} and cannot be {done}. Load the page again to see where it stands.", row.status.text()),
+            format!(
+                "This batch is {} and cannot be {done}. Load the page again to see where it stands.",
+                row.status.text()
+            ),
         ),
         _ => error.into(),
     }
@@ -235,6 +239,14 @@ async fn notice(tx: &mut Tx, row: &db::batches::BatchRow, zone: &jiff::tz::TimeZ
     if let Some(reason) = organisation.filter(|organisation| !organisation.sending).map(|row| row.stopped_reason) {
         return Ok(Some(format!("Sending is stopped for the whole organisation: {}", reason.unwrap_or_default())));
     }
-    let gateway = db::gateways::load(tx, row.gateway).await?;
-    Ok(gateway.and_then(|gateway| shown::gateway_notice(&gateway, zone)))
+    let Some(gateway) = db::gateways::load(tx, row.gateway).await? else { return Ok(None) };
+    if let Some(notice) = shown::gateway_notice(&gateway, zone) {
+        return Ok(Some(notice));
+    }
+    let trouble = db::gateways::trouble(tx, row.gateway).await?;
+    Ok(trouble.map(|(since, reason)| {
+        let since = moment::moment(since, zone).text;
+        let name = gateway_name(&gateway);
+        format!("{name} has not answered well since {since}: {reason} Tasks wait and are tried again by themselves.")
+    }))
 }

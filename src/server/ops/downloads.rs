@@ -91,16 +91,17 @@ pub async fn original(state: &AppState, caller: &Caller, operation: Operation, b
     let bytes = db::drafts::file(&mut tx, &row.file_sha256).await?;
     tx.commit().await?;
     let bytes = bytes.ok_or_else(|| OpError::internal(format!("the file of batch {batch} is missing")))?;
-    Ok(Download {
-        file_name: row.file_name,
-        content_type: "text/csv",
-        body: stream::once(async { Ok(bytes) }).boxed(),
-    })
+    Ok(Download { file_name: row.file_name, content_type: "text/csv", body: stream::once(async { Ok(bytes) }).boxed() })
 }
 
 /// The failed rows as a file that can be uploaded again as it is. Needs Read; audited. A unique_id that reached the gateway is
 /// left out: FAILED is final there under that id, so the row gets a key of its own when it is uploaded again.
-pub async fn failed_rows(state: &AppState, caller: &Caller, operation: Operation, batch: BatchId) -> OpResult<Download> {
+pub async fn failed_rows(
+    state: &AppState,
+    caller: &Caller,
+    operation: Operation,
+    batch: BatchId,
+) -> OpResult<Download> {
     authorise(caller, operation.module(), Right::Read)?;
     let row = open(state, caller, operation, batch, "the failed rows").await?;
     let template = Template::ALL.into_iter().find(|t| t.title() == row.template).unwrap_or(Template::Standard);

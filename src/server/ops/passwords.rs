@@ -17,7 +17,8 @@ use secrecy::{ExposeSecret, SecretString};
 pub const LENGTH: std::ops::RangeInclusive<usize> = 12..=128;
 
 /// Hash of nobody's password: an unknown e-mail costs as much time as a wrong password.
-const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$YmF0Y2hkZXNrLW5vYm9keQ$KJy5Dz5cJ0Zb9Qv7sJ1oVvZ0dN3v2m7c0b8m3n1y5fA";
+const NOBODY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$YmF0Y2hkZXNrLW5vYm9keQ$KJy5Dz5cJ0Zb9Qv7sJ1oVvZ0dN3v2m7c0b8m3n1y5fA";
 
 /// Refuses a new password that is too short or too long.
 pub fn check_new(password: &SecretString) -> OpResult<()> {

@@ -60,7 +60,9 @@ pub async fn create(
     if !db::people::insert(&mut tx, person, &email, &hash, now).await? {
         return Err(OpError::refuse(
             RefusalKind::Conflict,
-            format!("There is a person with the e-mail {email} already. Set a new password with `user reset-password`."),
+            format!(
+                "There is a person with the e-mail {email} already. Set a new password with `user reset-password`."
+            ),
         ));
     }
     db::organisations::add_member(&mut tx, person, role, now).await?;
@@ -84,7 +86,8 @@ pub async fn reset_password(state: &AppState, email: &str, password: &SecretStri
     global.commit().await?;
     for organisation in organisations {
         let mut tx = state.db.web(organisation, None).await?;
-        audit::record_own(state, &mut tx, "person.password_reset", Some(person.id.0), json!({ "email": person.email })).await?;
+        audit::record_own(state, &mut tx, "person.password_reset", Some(person.id.0), json!({ "email": person.email }))
+            .await?;
         tx.commit().await?;
     }
     Ok(())

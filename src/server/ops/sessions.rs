@@ -63,7 +63,8 @@ pub async fn sign_in(state: &AppState, email: &str, password: &SecretString, add
     let caller = caller(state, person.id, organisation, state.clock.now()).await?;
     if let Some(caller) = &caller {
         let mut tx = state.db.web(organisation, Some(person.id)).await?;
-        audit::record(state, &mut tx, caller, "person.signed_in", Some(person.id.0), json!({ "address": address })).await?;
+        audit::record(state, &mut tx, caller, "person.signed_in", Some(person.id.0), json!({ "address": address }))
+            .await?;
         tx.commit().await?;
     }
     Ok(SignedIn { person: person.id, organisation })
@@ -156,7 +157,9 @@ async fn refuse_locked(state: &AppState, email: &str, address: &str) -> OpResult
             let minutes = if minutes == 1 { "1 minute".to_owned() } else { format!("{minutes} minutes") };
             Err(OpError::refuse(
                 RefusalKind::TooMany,
-                format!("Too many wrong passwords. Try again in {minutes}, or ask an administrator to set a new password."),
+                format!(
+                    "Too many wrong passwords. Try again in {minutes}, or ask an administrator to set a new password."
+                ),
             ))
         }
     }

@@ -312,10 +312,10 @@ async fn repeats(state: &AppState, caller: &Caller, operation: Operation, file: 
             file_name: look.file_name,
         });
     }
-    if more > 0 {
-        if let Some(last) = found.last().cloned() {
-            found.push(Repeat { row: None, message: format!("{more} more rows went out before."), ..last });
-        }
+    if more > 0
+        && let Some(last) = found.last().cloned()
+    {
+        found.push(Repeat { row: None, message: format!("{more} more rows went out before."), ..last });
     }
     Ok(found)
 }
@@ -361,10 +361,10 @@ async fn chosen_file(tx: &mut Tx, upload: &Upload, kept: Option<&DraftRow>) -> O
     if !upload.bytes.is_empty() || !upload.file_name.is_empty() {
         return Ok((clean_name(&upload.file_name), upload.bytes.clone()));
     }
-    if let Some(DraftRow { file_name, file_sha256: Some(sha256), .. }) = kept {
-        if let Some(bytes) = db::drafts::file(tx, sha256).await? {
-            return Ok((file_name.clone(), bytes));
-        }
+    if let Some(DraftRow { file_name, file_sha256: Some(sha256), .. }) = kept
+        && let Some(bytes) = db::drafts::file(tx, sha256).await?
+    {
+        return Ok((file_name.clone(), bytes));
     }
     Err(OpError::refuse(RefusalKind::Invalid, "No file was chosen. Choose a CSV file and upload it."))
 }
@@ -386,7 +386,9 @@ fn checked_description(text: &str) -> OpResult<String> {
     }
     Err(OpError::refuse(
         RefusalKind::Invalid,
-        format!("Describe the request in 1 to {DESCRIPTION_CHARS} characters, so that the checker knows what it is for."),
+        format!(
+            "Describe the request in 1 to {DESCRIPTION_CHARS} characters, so that the checker knows what it is for."
+        ),
     ))
 }
 
@@ -405,7 +407,10 @@ fn view(id: DraftId, row: DraftRow) -> OpResult<DraftView> {
 /// A name that is safe to show, to store and to send back: no path, no control or direction characters, at most 200.
 fn clean_name(name: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let hidden = |c: char| c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
+    let hidden = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    };
     let name: String = last.chars().filter(|c| !hidden(*c)).take(200).collect();
     let name = name.trim().trim_matches('.').trim();
     if name.is_empty() { "upload.csv".to_owned() } else { name.to_owned() }

@@ -2,7 +2,10 @@
 
 use super::backoff;
 use crate::{
-    domain::{money::{Currency, Money}, task::RecordExtra},
+    domain::{
+        money::{Currency, Money},
+        task::RecordExtra,
+    },
     server::{
         db::tasks::{Answer, Verdict},
         gateway::{GatewayClass, RefundRequest, Reply, ReplyClass},
@@ -129,7 +132,8 @@ pub(super) fn request(
     currency: &str,
     extra: Option<&str>,
 ) -> Result<RefundRequest, String> {
-    let currency: Currency = currency.trim().parse().map_err(|error: crate::domain::money::UnknownCurrency| error.to_string())?;
+    let currency: Currency =
+        currency.trim().parse().map_err(|error: crate::domain::money::UnknownCurrency| error.to_string())?;
     let extra: RecordExtra = match extra {
         Some(text) => serde_json::from_str(text).map_err(|error| format!("stored fields cannot be read: {error}"))?,
         None => RecordExtra::default(),

@@ -6,9 +6,18 @@ const fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
-const NOT_FOUND: [Duration; 6] = [seconds(30), seconds(120), seconds(600), seconds(3_600), seconds(21_600), seconds(86_400)];
+const NOT_FOUND: [Duration; 6] =
+    [seconds(30), seconds(120), seconds(600), seconds(3_600), seconds(21_600), seconds(86_400)];
 const PENDING: [Duration; 9] = [
-    seconds(1), seconds(2), seconds(5), seconds(15), seconds(60), seconds(300), seconds(900), seconds(3_600), seconds(21_600),
+    seconds(1),
+    seconds(2),
+    seconds(5),
+    seconds(15),
+    seconds(60),
+    seconds(300),
+    seconds(900),
+    seconds(3_600),
+    seconds(21_600),
 ];
 
 /// After a query that did not answer. It is never a conclusion, so it never ends.

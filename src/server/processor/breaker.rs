@@ -28,6 +28,15 @@ struct State {
     trying: bool,
 }
 
+/// What a call turned the breaker to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turned {
+    /// Nothing is sent for so long.
+    Open(Duration),
+    /// The gateway answers again.
+    Closed,
+}
+
 /// Counts failures in a row.
 #[derive(Debug, Default)]
 pub(super) struct Breaker(Mutex<State>);
@@ -61,22 +70,24 @@ impl Breaker {
         self.state().trying = false;
     }
 
-    /// What became of a send.
-    pub(super) fn note(&self, failed: bool, now: Instant) {
+    /// What became of a call; answers what that turned the breaker to, if it did.
+    pub(super) fn note(&self, failed: bool, now: Instant) -> Option<Turned> {
         let mut state = self.state();
+        let was_open = state.open_until.is_some();
         if !failed {
             *state = State::default();
-            return;
+            return was_open.then_some(Turned::Closed);
         }
         state.failures += 1;
-        let was_open = state.open_until.is_some();
         if state.trying || (!was_open && state.failures >= FAILURES) {
             let pause = FIRST_PAUSE.saturating_mul(1 << state.opened.min(4)).min(LONGEST_PAUSE);
             state.opened += 1;
             state.trying = false;
             state.open_until = Some(now + pause);
             tracing::warn!(seconds = pause.as_secs(), "gateway.breaker_open");
+            return Some(Turned::Open(pause));
         }
+        None
     }
 }
 
@@ -95,7 +106,7 @@ mod tests {
             breaker.note(true, start);
         }
         assert_eq!(breaker.admit(start), Admission::Free);
-        breaker.note(true, start);
+        assert_eq!(breaker.note(true, start), Some(Turned::Open(FIRST_PAUSE)));
         assert_eq!(breaker.admit(start), Admission::Wait(FIRST_PAUSE));
         let later = start + FIRST_PAUSE;
         assert_eq!(breaker.admit(later), Admission::One);
@@ -103,7 +114,8 @@ mod tests {
         breaker.note(true, later);
         assert_eq!(breaker.admit(later), Admission::Wait(FIRST_PAUSE * 2));
         assert_eq!(breaker.admit(later + FIRST_PAUSE * 2), Admission::One);
-        breaker.note(false, later);
+        assert_eq!(breaker.note(false, later), Some(Turned::Closed));
+        assert_eq!(breaker.note(false, later), None, "told once");
         assert_eq!(breaker.admit(later), Admission::Free);
     }
 }

@@ -16,7 +16,13 @@ use tokio::sync::Semaphore;
 /// Makes gateways from stored connections.
 pub trait Connect: Send + Sync {
     /// The gateway of `row`. The error is for the log.
-    fn connect(&self, state: &AppState, row: &GatewayRow, currency: Currency, slots: usize) -> Result<Arc<dyn Gateway>, String>;
+    fn connect(
+        &self,
+        state: &AppState,
+        row: &GatewayRow,
+        currency: Currency,
+        slots: usize,
+    ) -> Result<Arc<dyn Gateway>, String>;
 }
 
 /// The connectors of this program.
@@ -24,7 +30,13 @@ pub trait Connect: Send + Sync {
 pub struct Connectors;
 
 impl Connect for Connectors {
-    fn connect(&self, state: &AppState, row: &GatewayRow, currency: Currency, slots: usize) -> Result<Arc<dyn Gateway>, String> {
+    fn connect(
+        &self,
+        state: &AppState,
+        row: &GatewayRow,
+        currency: Currency,
+        slots: usize,
+    ) -> Result<Arc<dyn Gateway>, String> {
         let config = &state.config;
         let connection = gateway::Connection {
             connector: row.connector.clone(),
@@ -63,7 +75,9 @@ impl Connection {
     }
 
     fn is_of(&self, row: &GatewayRow) -> bool {
-        let settings = |row: &GatewayRow| (row.updated_at, row.class.clone(), row.preflight, row.concurrency, row.base_url.clone());
+        let settings = |row: &GatewayRow| {
+            (row.updated_at, row.class.clone(), row.preflight, row.concurrency, row.base_url.clone())
+        };
         settings(&self.row) == settings(row)
     }
 }
@@ -108,7 +122,11 @@ impl Connections {
         Ok(connection)
     }
 
-    async fn load(&self, organisation: OrganisationId, id: GatewayId) -> sqlx::Result<(Option<GatewayRow>, Option<Currency>)> {
+    async fn load(
+        &self,
+        organisation: OrganisationId,
+        id: GatewayId,
+    ) -> sqlx::Result<(Option<GatewayRow>, Option<Currency>)> {
         let mut tx = self.state.db.worker(organisation).await?;
         let row = db::gateways::load(&mut tx, id).await?;
         let organisation = db::organisations::load(&mut tx).await?;

@@ -1,6 +1,6 @@
 //! What every kind of lane works with.
 
-use super::{changes::Changes, connections::Connection};
+use super::{answer, breaker::Turned, changes::Changes, connections::Connection};
 use crate::{
     domain::ids::{BatchId, GatewayId, OrganisationId},
     server::{
@@ -11,9 +11,16 @@ use crate::{
     },
 };
 use serde_json::json;
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+
+/// How much longer than the breaker's pause a page believes that a gateway is in trouble: the next try takes its time.
+const BELIEVED: Duration = Duration::from_secs(30);
 
 /// One organisation's connection to one gateway, as a lane sees it.
 #[derive(Clone)]
@@ -26,7 +33,6 @@ pub(super) struct LaneContext {
     pub(super) connection: Arc<Connection>,
     pub(super) changes: Changes,
     pub(super) soft: CancellationToken,
-    pub(super) hard: CancellationToken,
 }
 
 impl LaneContext {
@@ -68,6 +74,28 @@ impl LaneContext {
         }
     }
 
+    /// Tells the breaker what became of a call. When it opens or closes, pages are told why work waits.
+    pub(super) async fn note(&self, reply: &Reply) {
+        let Some(turned) = self.connection.breaker.note(answer::is_outage(reply), Instant::now()) else { return };
+        let told = async {
+            let mut tx = self.tx().await?;
+            let waiting = match turned {
+                Turned::Open(pause) => {
+                    let reason = reply.message.as_deref().unwrap_or("It does not answer.");
+                    let believed = (pause + BELIEVED).as_secs_f64();
+                    db::gateways::begin_trouble(&mut tx, self.gateway, reason, believed).await?
+                }
+                Turned::Closed => db::gateways::end_trouble(&mut tx, self.gateway).await?,
+            };
+            tx.commit().await?;
+            Ok::<_, sqlx::Error>(waiting)
+        };
+        match told.await {
+            Ok(waiting) => waiting.into_iter().for_each(|batch| self.tell(batch)),
+            Err(error) => tracing::warn!(%error, "processor.cannot_tell_of_trouble"),
+        }
+    }
+
     /// An assertion does not hold: nothing more is sent for this organisation until a person lets it.
     pub(super) async fn violated(&self, what: &str) {
         tracing::error!(organisation = %self.organisation, what, "processor.assertion_violated");
@@ -76,7 +104,8 @@ impl LaneContext {
             let mut tx = self.tx().await?;
             if db::tasks::stop_organisation(&mut tx, &reason).await? {
                 let detail = json!({ "reason": reason });
-                ops::audit::record_own(&self.state, &mut tx, "organisation.stopped", Some(self.organisation.0), detail).await?;
+                ops::audit::record_own(&self.state, &mut tx, "organisation.stopped", Some(self.organisation.0), detail)
+                    .await?;
             }
             Ok::<_, crate::server::error::OpError>(tx.commit().await?)
         };

@@ -97,8 +97,15 @@ fn waits(task: &OpenTask, verdict: Verdict, wait: Duration) -> Option<(Source, R
     Some((Source::Query, Resolution { key: task.key(), epoch: task.epoch, answer, counts: false, evidence: None }))
 }
 
-fn answered(task: &OpenTask, source: Source, answer: Answer, replies: &[&Reply], counts: bool) -> Option<(Source, Resolution)> {
-    let replies: serde_json::Value = replies.iter().map(|reply| answer::evidence(task.row_no, task.revision, reply)).collect();
+fn answered(
+    task: &OpenTask,
+    source: Source,
+    answer: Answer,
+    replies: &[&Reply],
+    counts: bool,
+) -> Option<(Source, Resolution)> {
+    let replies: serde_json::Value =
+        replies.iter().map(|reply| answer::evidence(task.row_no, task.revision, reply)).collect();
     let evidence = Some((Uuid::now_v7(), replies.to_string()));
     Some((source, Resolution { key: task.key(), epoch: task.epoch, answer, counts, evidence }))
 }
@@ -241,7 +248,7 @@ async fn send_again(
         answer::not_sent("not_sent_in_time", "It was not sent in time, so it was not sent.")
     } else {
         let reply = connection.gateway.refund(request).await;
-        connection.breaker.note(answer::is_outage(&reply), Instant::now());
+        lane.note(&reply).await;
         drop(turn);
         reply
     };

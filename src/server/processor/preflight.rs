@@ -9,10 +9,7 @@ use crate::server::{
     gateway::{OrderState, Reply, ReplyClass},
 };
 use futures::{StreamExt, stream};
-use std::{
-    collections::HashSet,
-    time::{Duration, Instant},
-};
+use std::{collections::HashSet, time::Duration};
 
 /// Readings of one order before it is left for later.
 const ROUNDS: usize = 3;
@@ -107,9 +104,11 @@ async fn ask(lane: &LaneContext, order: &OrderToRead) -> Result<OrderRead, Reply
             body: Some(seen.body.replace('\0', "\u{fffd}")),
             ..unread(order)
         }),
-        OrderState::Missing(reply) => Ok(OrderRead { body: Some(reply.body.replace('\0', "\u{fffd}")), ..unread(order) }),
+        OrderState::Missing(reply) => {
+            Ok(OrderRead { body: Some(reply.body.replace('\0', "\u{fffd}")), ..unread(order) })
+        }
         OrderState::NoAnswer(reply) => {
-            lane.connection.breaker.note(answer::is_outage(&reply), Instant::now());
+            lane.note(&reply).await;
             Err(reply)
         }
     }

@@ -1,10 +1,6 @@
 //! Rows that a person asked about again. Only questions: nothing is sent.
 
-use super::{
-    answer,
-    lane::LaneContext,
-    open,
-};
+use super::{answer, lane::LaneContext, open};
 use crate::server::{
     db::tasks::{
         Verdict,
@@ -119,7 +115,8 @@ async fn record(lane: &LaneContext, row: &Recheck, reply: &Reply) -> sqlx::Resul
     match row.succeeded {
         // In review: the gateway has a record after all.
         None => {
-            let Some((epoch, _)) = resolve::claim_one(&mut tx, row.key(), lane.worker, lane.state.config.lease).await? else {
+            let Some((epoch, _)) = resolve::claim_one(&mut tx, row.key(), lane.worker, lane.state.config.lease).await?
+            else {
                 return keep(lane, row, reply).await;
             };
             let evidence = Some((Uuid::now_v7(), replies(row, reply)));

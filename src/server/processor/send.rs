@@ -62,7 +62,14 @@ pub(super) async fn run(lane: &LaneContext, leftovers: bool) -> bool {
                     let hold = Hold { batch: chunk.batch_id, chunk: chunk.chunk_no, epoch: chunk.epoch };
                     let lost = CancellationToken::new();
                     held.lock().unwrap_or_else(PoisonError::into_inner).insert(hold, lost.clone());
-                    let driver = Driver { lane: lane.clone(), chunk, hold, lost, replies: replies.clone(), sends: JoinSet::new() };
+                    let driver = Driver {
+                        lane: lane.clone(),
+                        chunk,
+                        hold,
+                        lost,
+                        replies: replies.clone(),
+                        sends: JoinSet::new(),
+                    };
                     drivers.spawn(async move {
                         driver.drive().await;
                         hold
@@ -280,7 +287,9 @@ impl Driver {
             return Ok(Step::End(End::Release(Duration::ZERO)));
         };
         turns.drain(permits.len()..).for_each(Turn::give_back);
-        let (Some(first), Some(last)) = (rows.first(), rows.get(permits.len() - 1)) else { return Ok(Step::Blocked(Duration::ZERO)) };
+        let (Some(first), Some(last)) = (rows.first(), rows.get(permits.len() - 1)) else {
+            return Ok(Step::Blocked(Duration::ZERO));
+        };
         let run = Run { hold: self.hold, from_row: first.row_no, to_row: last.row_no };
         let intended = match self.intend(run).await {
             Ok(Intent::Send(intended)) => intended,
@@ -335,10 +344,15 @@ impl Driver {
                 let mut rows = intend::intend(&mut tx, self.lane.worker, run).await?;
                 let mut refused: HashSet<i32> = rows.iter().filter(|row| !row.reserved).map(|row| row.row_no).collect();
                 if !refused.is_empty() {
-                    let decimals = rows.first().and_then(|row| row.currency.trim().parse::<Currency>().ok()).map_or(2, Currency::decimals);
+                    let decimals = rows
+                        .first()
+                        .and_then(|row| row.currency.trim().parse::<Currency>().ok())
+                        .map_or(2, Currency::decimals);
                     let mut ask: Vec<i32> = refused.iter().copied().collect();
                     ask.sort_unstable();
-                    for row in intend::settle_refused(&mut tx, run.hold.batch, self.chunk.revision, &ask, decimals).await? {
+                    for row in
+                        intend::settle_refused(&mut tx, run.hold.batch, self.chunk.revision, &ask, decimals).await?
+                    {
                         refused.remove(&row);
                     }
                     rows.retain(|row| !refused.contains(&row.row_no));
@@ -370,11 +384,24 @@ impl Driver {
         Ok(Intent::Refused)
     }
 
-    fn spawn(&mut self, row: IntendedRow, turn: Turn, permit: OwnedSemaphorePermit, committed: Instant, tracker: &TaskTracker) {
+    fn spawn(
+        &mut self,
+        row: IntendedRow,
+        turn: Turn,
+        permit: OwnedSemaphorePermit,
+        committed: Instant,
+        tracker: &TaskTracker,
+    ) {
         let (lane, hold, replies, token) = (self.lane.clone(), self.hold, self.replies.clone(), tracker.token());
         self.sends.spawn(async move {
-            let request =
-                answer::request(&row.gateway_key, &row.order_id, row.txn_id.as_deref(), row.amount_minor, &row.currency, row.extra.as_deref());
+            let request = answer::request(
+                &row.gateway_key,
+                &row.order_id,
+                row.txn_id.as_deref(),
+                row.amount_minor,
+                &row.currency,
+                row.extra.as_deref(),
+            );
             let connection = &lane.connection;
             let reply = match request {
                 _ if committed.elapsed() > FENCE => {
@@ -384,7 +411,7 @@ impl Driver {
                 }
                 Ok(request) => {
                     let reply = connection.gateway.refund(&request).await;
-                    connection.breaker.note(answer::is_outage(&reply), Instant::now());
+                    lane.note(&reply).await;
                     drop(turn);
                     reply
                 }
@@ -397,7 +424,7 @@ impl Driver {
             };
             drop(permit);
             let answer = answer::to_send(&reply, connection.class, Before::Nothing, lane.state.config.resolve_after);
-            let sent = Sent { hold, row: row.row_no, revision: row.revision, answer, reply, token };
+            let sent = Sent { hold, row: row.row_no, revision: row.revision, answer, reply, _recorded: token };
             if replies.send(sent).await.is_err() {
                 tracing::error!("processor.reply_without_settler");
             }

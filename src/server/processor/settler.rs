@@ -34,7 +34,7 @@ pub(super) struct Sent {
     pub(super) answer: Answer,
     pub(super) reply: Reply,
     /// Dropped when it is recorded, or given up.
-    pub(super) token: TaskTrackerToken,
+    pub(super) _recorded: TaskTrackerToken,
 }
 
 /// Records what arrives until all senders are gone. Answers the batches it touched.

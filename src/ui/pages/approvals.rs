@@ -41,7 +41,10 @@ pub fn ApprovalPage() -> impl IntoView {
             match id {
                 Some(id) => load_approval(id).await,
                 None => Err(ApiError {
-                    refusal: Refusal::new(RefusalKind::NotFound, "There is no request with this ID in this organisation."),
+                    refusal: Refusal::new(
+                        RefusalKind::NotFound,
+                        "There is no request with this ID in this organisation.",
+                    ),
                 }),
             }
         },

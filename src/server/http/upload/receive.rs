@@ -134,7 +134,8 @@ async fn text(mut field: Field<'_>, limit: u64) -> Result<String, OpError> {
         }
         bytes.extend_from_slice(&chunk);
     }
-    String::from_utf8(bytes).map_err(|_| OpError::refuse(RefusalKind::Invalid, "A field of the form is not UTF-8 text."))
+    String::from_utf8(bytes)
+        .map_err(|_| OpError::refuse(RefusalKind::Invalid, "A field of the form is not UTF-8 text."))
 }
 
 fn unreadable(error: MultipartError, limit: u64) -> OpError {
@@ -149,8 +150,11 @@ fn unreadable(error: MultipartError, limit: u64) -> OpError {
 
 fn too_large(limit: u64) -> OpError {
     const MIB: u64 = 1024 * 1024;
-    let most = if limit % MIB == 0 { format!("{} MiB", limit / MIB) } else { format!("{limit} bytes") };
-    OpError::refuse(RefusalKind::TooLarge, format!("File too large: at most {most}. Nothing was kept. Split it into several files."))
+    let most = if limit.is_multiple_of(MIB) { format!("{} MiB", limit / MIB) } else { format!("{limit} bytes") };
+    OpError::refuse(
+        RefusalKind::TooLarge,
+        format!("File too large: at most {most}. Nothing was kept. Split it into several files."),
+    )
 }
 
 /// The length that the client announced.

@@ -28,7 +28,11 @@ fn counts(row: &db::batches::BatchRow) -> Counts {
 }
 
 /// A batch in numbers.
-pub(in crate::server::ops) fn snapshot(row: &db::batches::BatchRow, zone: &TimeZone, notice: Option<String>) -> BatchSnapshot {
+pub(in crate::server::ops) fn snapshot(
+    row: &db::batches::BatchRow,
+    zone: &TimeZone,
+    notice: Option<String>,
+) -> BatchSnapshot {
     BatchSnapshot {
         id: row.id,
         operation: row.operation,
@@ -95,7 +99,11 @@ pub(in crate::server::ops) fn list_row(row: &db::batches::BatchRow, zone: &TimeZ
 }
 
 /// A task in a table.
-pub(in crate::server::ops) fn task_row(task: &db::batches::TaskRow, batch: &db::batches::BatchRow, zone: &TimeZone) -> TaskRow {
+pub(in crate::server::ops) fn task_row(
+    task: &db::batches::TaskRow,
+    batch: &db::batches::BatchRow,
+    zone: &TimeZone,
+) -> TaskRow {
     let state = TaskState::from_code(&task.state).unwrap_or(TaskState::Review);
     let extra = extra(task);
     TaskRow {

@@ -7,7 +7,7 @@ use crate::{
         view::{ApprovalDetail, Flash},
     },
     ui::{
-        components::{Button, Field, Icon, Kind, MoneyView, Size, TextArea},
+        components::{Button, Field, Icon, MoneyView, TextArea},
         pages::batches::detail::words::things,
     },
 };
@@ -87,8 +87,26 @@ pub fn Decision(
                     />
                     {password}
                     <div class="acts">
-                        <Button kind=Kind::Primary size=Size::Large name="decision" value="approve">"Approve"</Button>
-                        <Button kind=Kind::Danger size=Size::Large name="decision" value="reject">"Reject"</Button>
+                        <button
+                            class="button grow"
+                            data-kind="primary"
+                            data-size="lg"
+                            type="submit"
+                            name="decision"
+                            value="approve"
+                        >
+                            "Approve"
+                        </button>
+                        <button
+                            class="button"
+                            data-kind="danger"
+                            data-size="lg"
+                            type="submit"
+                            name="decision"
+                            value="reject"
+                        >
+                            "Reject"
+                        </button>
                     </div>
                 </div>
                 {bound}

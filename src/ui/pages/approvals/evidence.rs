@@ -138,11 +138,7 @@ pub fn Largest(snapshot: BatchSnapshot, rows: Vec<LargeRow>) -> impl IntoView {
 
 /// Orders that come again: in this file, or from the last 30 days. Says so when there are none, for it was looked for.
 #[component]
-pub fn Again(
-    operation: Operation,
-    repeated: Vec<RepeatedOrder>,
-    earlier: Vec<EarlierRefund>,
-) -> impl IntoView {
+pub fn Again(operation: Operation, repeated: Vec<RepeatedOrder>, earlier: Vec<EarlierRefund>) -> impl IntoView {
     if repeated.is_empty() && earlier.is_empty() {
         return view! {
             <section class="sheet" aria-labelledby="again">
@@ -265,7 +261,11 @@ pub fn Preview(snapshot: BatchSnapshot, rows: Vec<TaskRow>) -> impl IntoView {
     }
     let base = format!("{}/{}", snapshot.operation.path(), snapshot.id);
     let shown = u64::try_from(rows.len()).unwrap_or(0);
-    let title = if shown < snapshot.records { format!("First {}", things(snapshot.operation, shown)) } else { "All rows".to_owned() };
+    let title = if shown < snapshot.records {
+        format!("First {}", things(snapshot.operation, shown))
+    } else {
+        "All rows".to_owned()
+    };
     let body = rows
         .into_iter()
         .map(|row| {

@@ -113,7 +113,8 @@ pub fn Detail(
         })
     });
     let following = Signal::derive(move || live.connection.get() == Connection::Live && !live.paused.get());
-    let row_map = detail.row_map.clone();
+    // Before anything was sent there is nothing to see where.
+    let row_map = if detail.snapshot.status.has_been_sent() { detail.row_map.clone() } else { String::new() };
     view! {
         <Title text=move || shown.with(title)/>
         <head::Head detail=detail.clone() shown again/>

@@ -20,7 +20,17 @@ fn groups(hash: &str) -> String {
 #[component]
 pub fn Card(detail: BatchDetail, shown: Memo<BatchSnapshot>) -> impl IntoView {
     let BatchDetail {
-        snapshot, description, maker, created, updated, decided, expires, template, file_bytes, file_sha256, ..
+        snapshot,
+        description,
+        maker,
+        created,
+        updated,
+        decided,
+        expires,
+        template,
+        file_bytes,
+        file_sha256,
+        ..
     } = detail;
     let id = snapshot.id.to_string();
     let total = Money::new(snapshot.amounts.total, snapshot.amounts.currency);

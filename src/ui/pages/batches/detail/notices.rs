@@ -67,9 +67,8 @@ fn standing(detail: &BatchDetail, shown: &BatchSnapshot) -> Option<AnyView> {
     let operation = shown.operation;
     let counts = shown.counts;
     let decision = shown.decision.clone();
-    let link = |href: String, words: &'static str| {
-        view! { <LinkButton href size=Size::Small>{words}</LinkButton> }.into_any()
-    };
+    let link =
+        |href: String, words: &'static str| view! { <LinkButton href size=Size::Small>{words}</LinkButton> }.into_any();
     let upload_again = || Some(link(format!("{}/new", operation.path()), "Upload again"));
     Some(match shown.status {
         BatchStatus::AwaitingApproval => awaiting(detail, shown),
@@ -221,7 +220,8 @@ pub fn NotLoaded(
     };
     let body = match refusal.kind {
         RefusalKind::NotFound | RefusalKind::Forbidden => {
-            let all = view! { <LinkButton href=operation.path().to_owned() size=Size::Small>"All batches"</LinkButton> };
+            let all =
+                view! { <LinkButton href=operation.path().to_owned() size=Size::Small>"All batches"</LinkButton> };
             let all: AnyView = all.into_any();
             view! { <Banner tone="neutral" actions=Box::new(move || all)>{refusal.message}</Banner> }.into_any()
         }

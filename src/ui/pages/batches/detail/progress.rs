@@ -26,9 +26,7 @@ pub fn Progress(
             let answered = shown.counts.accepted + shown.counts.failed;
             let all = count(shown.records);
             let (number, words) = match shown.status {
-                status if status.has_been_sent() => {
-                    (count(answered), format!("of {all} tasks have an answer"))
-                }
+                status if status.has_been_sent() => (count(answered), format!("of {all} tasks have an answer")),
                 BatchStatus::AwaitingApproval => (all, "tasks, not started".to_owned()),
                 _ => (all, "tasks, none was sent".to_owned()),
             };

@@ -1,5 +1,6 @@
 //! Where in the file the failures lie: one column for a run of tasks, one SVG path for each status.
 
+use crate::ui::components::count;
 use leptos::prelude::*;
 
 /// Columns of the map at most; with more tasks than this a column stands for several.
@@ -44,7 +45,7 @@ impl Map {
             let top = top.min(full);
             let rest = full - top;
             let others = tasks.len() - failed;
-            let green = if others == 0 { 0 } else { rest * accepted / others };
+            let green = (rest * accepted).checked_div(others).unwrap_or(0);
             bar(&mut map.failed, x, base, top);
             bar(&mut map.queued, x, base + top, rest - green);
             bar(&mut map.accepted, x, HEIGHT - green, green);
@@ -108,7 +109,7 @@ pub fn RowMap(
             </svg>
             <div class="axis" aria-hidden="true">
                 <span>"task 1"</span>
-                <span>{format!("task {last}")}</span>
+                <span>"task "{count(u64::try_from(last).unwrap_or(u64::MAX))}</span>
             </div>
         </figure>
     }

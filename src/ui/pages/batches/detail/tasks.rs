@@ -77,8 +77,8 @@ pub fn Tasks(
                                     <th role="columnheader" scope="col">"Order/"<wbr/>"Transaction Id"</th>
                                     <th role="columnheader" scope="col">"Task Status"</th>
                                     <th role="columnheader" scope="col" class="cash">"Amount"</th>
-                                    <th role="columnheader" scope="col">"Refund Status"<br/>"Refund Type"</th>
-                                    <th role="columnheader" scope="col">"Unique Id"<br/>"GW Transaction Id"</th>
+                                    <th role="columnheader" scope="col" class="tight">"Refund Status"<br/>"Refund Type"</th>
+                                    <th role="columnheader" scope="col" class="tight">"Unique Id"<br/>"GW Transaction Id"</th>
                                     <th role="columnheader" scope="col">"Error Message"</th>
                                     <th role="columnheader" scope="col">"Updated At"</th>
                                 </tr>
@@ -210,7 +210,7 @@ fn row(task: TaskRow) -> AnyView {
                 <a class="name id" href=format!("#task-{number}")>{task.order_id}</a>
                 {small_id(task.txn_id)}
             </th>
-            <td role="cell" data-cell="mark">
+            <td role="cell" class="tight" data-cell="mark">
                 <TaskStamp status/>
                 {note.map(|note| view! { <small>{note}</small> })}
             </td>

@@ -1,0 +1,36 @@
+//! What has expired and nobody needs: sessions, and drafts with their 24 hours over.
+
+use crate::server::{db, error::OpResult, state::AppState};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// How often it is looked for.
+const EVERY: Duration = Duration::from_secs(300);
+
+/// Removes what has expired, of every organisation.
+pub async fn tidy_up(state: &AppState) -> OpResult<()> {
+    let now = state.clock.now();
+    let mut global = state.db.worker_global().await?;
+    db::sessions::delete_expired(&mut global, now).await?;
+    let organisations = db::audit::organisations(&mut global).await?;
+    global.commit().await?;
+    for organisation in organisations {
+        let mut tx = state.db.worker(organisation).await?;
+        db::drafts::delete_expired(&mut tx, now).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+/// Does so now and then until `soft` is set.
+pub async fn run(state: AppState, soft: CancellationToken) {
+    loop {
+        if let Err(error) = tidy_up(&state).await {
+            tracing::warn!(%error, "housekeeping.failed");
+        }
+        tokio::select! {
+            () = soft.cancelled() => return,
+            () = tokio::time::sleep(EVERY) => {}
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! Who may use what: every route and server function, for every kind of person. A route that is not in the table fails.
+
+use super::support::{ADMIN, CHECKER, Desk, MAKER, MAKER2S_FILE, STRANGER, VIEWER};
+use batchdesk::server::http;
+use serde_json::json;
+use std::collections::BTreeSet;
+
+/// The people of the matrix, in the order of the columns.
+const PEOPLE: [Option<&str>; 6] = [None, Some(VIEWER), Some(MAKER), Some(CHECKER), Some(ADMIN), Some(STRANGER)];
+
+/// What is sent to a route.
+enum Sent {
+    Get,
+    Form(&'static [(&'static str, &'static str)]),
+    Multipart,
+    Json(serde_json::Value),
+}
+
+struct Row {
+    method: &'static str,
+    /// The route as the router knows it.
+    route: &'static str,
+    /// The address asked, with `{}` for a batch of Acme that waits for a decision.
+    address: &'static str,
+    sent: Sent,
+    /// Status for nobody, viewer, maker (not this batch's), checker, admin, and another organisation's owner.
+    status: [u16; 6],
+}
+
+fn row(method: &'static str, route: &'static str, address: &'static str, sent: Sent, status: [u16; 6]) -> Row {
+    Row { method, route, address, sent, status }
+}
+
+fn table(batch: &str) -> Vec<Row> {
+    use Sent::{Form, Get, Json, Multipart};
+    const LIST: &str = "/batch/batch-refunds";
+    const OPEN: [u16; 6] = [200; 6];
+    const WORK: [u16; 6] = [303, 403, 409, 403, 403, 404];
+    let query = json!({ "search": "", "case_sensitive": true, "status": null, "sort": "created", "descending": true, "page": 1 });
+    let tasks = json!({ "status": null, "order": "", "page": 1 });
+    vec![
+        row("GET", "/", "/", Get, [303, 200, 200, 200, 200, 200]),
+        row("GET", "/login", "/login", Get, [200, 303, 303, 303, 303, 303]),
+        row("GET", "/approvals", "/approvals", Get, [303, 200, 200, 200, 403, 200]),
+        row("GET", "/approvals/{id}", "/approvals/{}", Get, [303, 200, 200, 200, 403, 404]),
+        row("GET", LIST, LIST, Get, [303, 200, 200, 200, 403, 200]),
+        row("GET", "/batch/batch-refunds/new", "/batch/batch-refunds/new", Get, [303, 403, 200, 403, 403, 200]),
+        row(
+            "GET",
+            "/batch/batch-refunds/new/description",
+            "/batch/batch-refunds/new/description",
+            Get,
+            [303, 403, 200, 403, 403, 200],
+        ),
+        row("GET", "/batch/batch-refunds/{id}", "/batch/batch-refunds/{}", Get, [303, 200, 200, 200, 403, 404]),
+        row("POST", "/login", "/login", Form(&[("email", "nobody@acme.test"), ("password", "x")]), [422; 6]),
+        row("POST", "/theme", "/theme", Form(&[("theme", "dark")]), [303; 6]),
+        row(
+            "POST",
+            "/batch/batch-refunds/new/description",
+            "/batch/batch-refunds/new/description",
+            Form(&[("description", "")]),
+            [303, 403, 422, 403, 403, 422],
+        ),
+        row("POST", LIST, LIST, Multipart, [303, 403, 422, 403, 403, 422]),
+        row("POST", "/batch/batch-refunds/{id}/sync", "/batch/batch-refunds/{}/sync", Form(&[]), WORK),
+        row(
+            "POST",
+            "/batch/batch-refunds/{id}/withdraw",
+            "/batch/batch-refunds/{}/withdraw",
+            Form(&[]),
+            [303, 403, 403, 403, 403, 404],
+        ),
+        row(
+            "POST",
+            "/batch/batch-refunds/{id}/pause",
+            "/batch/batch-refunds/{}/pause",
+            Form(&[]),
+            [303, 403, 409, 409, 403, 404],
+        ),
+        row("POST", "/batch/batch-refunds/{id}/resume", "/batch/batch-refunds/{}/resume", Form(&[]), WORK),
+        row("POST", "/batch/batch-refunds/{id}/cancel", "/batch/batch-refunds/{}/cancel", Form(&[]), WORK),
+        row(
+            "POST",
+            "/approvals/{id}",
+            "/approvals/{}",
+            Form(&[("decision", "approve"), ("content_hash", "00")]),
+            [303, 403, 403, 412, 403, 404],
+        ),
+        row(
+            "GET",
+            "/batch/batch-refunds/{id}/batch_refund.csv",
+            "/batch/batch-refunds/{}/batch_refund.csv",
+            Get,
+            [303, 200, 200, 200, 403, 404],
+        ),
+        row(
+            "GET",
+            "/batch/batch-refunds/{id}/original",
+            "/batch/batch-refunds/{}/original",
+            Get,
+            [303, 200, 200, 200, 403, 404],
+        ),
+        row(
+            "GET",
+            "/batch/batch-refunds/{id}/failed_rows.csv",
+            "/batch/batch-refunds/{}/failed_rows.csv",
+            Get,
+            [303, 200, 200, 200, 403, 404],
+        ),
+        row(
+            "GET",
+            "/samples/batch_refunds_sample.csv",
+            "/samples/batch_refunds_sample.csv",
+            Get,
+            [303, 200, 200, 200, 200, 200],
+        ),
+        row(
+            "GET",
+            "/samples/batch_refunds_split_sample.csv",
+            "/samples/batch_refunds_split_sample.csv",
+            Get,
+            [303, 200, 200, 200, 200, 200],
+        ),
+        row("GET", "/events", "/events?batch={}", Get, [401, 200, 200, 200, 403, 404]),
+        row("GET", "/events", "/events?operation=refund", Get, [401, 200, 200, 200, 403, 200]),
+        row("GET", "/events", "/events?operation=order_sync", Get, [401, 200, 200, 200, 403, 200]),
+        // A session does not open the machine interface.
+        row("GET", "/api/v1/batches/{id}", "/api/v1/batches/{}", Get, [401; 6]),
+        row("GET", "/healthz", "/healthz", Get, OPEN),
+        row("GET", "/readyz", "/readyz", Get, OPEN),
+        row("POST", "/api/home", "/api/home", Json(json!({})), [401, 200, 200, 200, 200, 200]),
+        row("POST", "/api/approvals/inbox", "/api/approvals/inbox", Json(json!({})), [401, 200, 200, 200, 403, 200]),
+        row(
+            "POST",
+            "/api/approvals/detail",
+            "/api/approvals/detail",
+            Json(json!({ "batch": batch })),
+            [401, 200, 200, 200, 403, 404],
+        ),
+        row(
+            "POST",
+            "/api/batches/list",
+            "/api/batches/list",
+            Json(json!({ "operation": "refund", "query": query })),
+            [401, 200, 200, 200, 403, 200],
+        ),
+        row(
+            "POST",
+            "/api/batches/detail",
+            "/api/batches/detail",
+            Json(json!({ "operation": "refund", "batch": batch, "query": tasks })),
+            [401, 200, 200, 200, 403, 404],
+        ),
+        row(
+            "POST",
+            "/api/batches/new",
+            "/api/batches/new",
+            Json(json!({ "operation": "refund", "draft": null })),
+            [401, 403, 200, 403, 403, 200],
+        ),
+        row(
+            "POST",
+            "/api/batches/sync",
+            "/api/batches/sync",
+            Json(json!({ "operation": "refund", "batch": batch })),
+            [401, 403, 409, 403, 403, 404],
+        ),
+        // Last: it ends the sessions.
+        row("POST", "/logout", "/logout", Form(&[]), [303; 6]),
+    ]
+}
+
+/// Parameters have names of their own in each part; only their places matter.
+fn shape(path: &str) -> String {
+    path.split('/').map(|part| if part.starts_with('{') { "{}" } else { part }).collect::<Vec<_>>().join("/")
+}
+
+#[tokio::test]
+async fn every_route_is_in_the_table() {
+    let desk = Desk::start().await;
+    let served: BTreeSet<_> = http::routes(desk.state.clone())
+        .into_iter()
+        .map(|route| (route.method.to_string(), shape(&route.path)))
+        .collect();
+    let known: BTreeSet<_> = table("").iter().map(|row| (row.method.to_owned(), shape(row.route))).collect();
+    assert_eq!(served, known, "left: served; right: in the table");
+
+    let functions: BTreeSet<_> = leptos::server_fn::axum::server_fn_paths().map(|(path, _)| path.to_owned()).collect();
+    let known: BTreeSet<_> =
+        table("").iter().filter(|row| matches!(row.sent, Sent::Json(_))).map(|row| row.route.to_owned()).collect();
+    assert_eq!(functions, known, "left: server functions; right: in the table");
+
+    let pages: BTreeSet<_> = http::page_paths().iter().map(|path| shape(path)).collect();
+    let known: BTreeSet<_> = http::routes(desk.state.clone())
+        .into_iter()
+        .filter(|route| route.kind == http::Kind::Page)
+        .map(|route| shape(&route.path))
+        .collect();
+    assert_eq!(pages, known, "left: pages of the application; right: pages with a rule");
+}
+
+#[tokio::test]
+async fn everybody_gets_what_is_theirs_and_nothing_else() {
+    let desk = Desk::start().await;
+    let batch = desk.batch(MAKER2S_FILE).await;
+    let mut people = Vec::new();
+    for person in PEOPLE {
+        people.push(match person {
+            Some(email) => desk.signed_in(email).await,
+            None => desk.visitor(),
+        });
+    }
+    let mut wrong = Vec::new();
+    for row in table(&batch) {
+        let address = row.address.replace("{}", &batch);
+        for ((browser, person), expected) in people.iter().zip(PEOPLE).zip(row.status) {
+            let request = browser.request(row.method, &address);
+            let request = match &row.sent {
+                Sent::Get | Sent::Form(_) => request.header("accept", "text/html"),
+                Sent::Multipart | Sent::Json(_) => request,
+            };
+            let request = match &row.sent {
+                Sent::Get => request,
+                Sent::Form(fields) => request.form(fields),
+                Sent::Multipart => request
+                    .header("accept", "text/html")
+                    .header("content-type", format!("multipart/form-data; boundary={}", super::support::BOUNDARY))
+                    .body(super::support::multipart(&[])),
+                Sent::Json(input) => request
+                    .header("accept", "application/json")
+                    .header("content-type", "application/json")
+                    .body(input.to_string()),
+            };
+            // The head is enough: streams have no end.
+            let response = request.send().await.unwrap();
+            let status = response.status().as_u16();
+            if status != expected {
+                wrong.push(format!("{} {address} as {person:?}: {status}, not {expected}", row.method));
+            }
+            if status == 303 && person.is_none() && row.route != "/theme" {
+                let location = response.headers()["location"].to_str().unwrap();
+                assert!(location.starts_with("/login"), "{address}: {location}");
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn a_batch_of_another_organisation_looks_like_none() {
+    let desk = Desk::start().await;
+    let batch = desk.batch(MAKER2S_FILE).await;
+    let stranger = desk.signed_in(STRANGER).await;
+    let missing = "01999999-0000-7000-8000-000000000000";
+    for address in ["/batch/batch-refunds/{}", "/approvals/{}", "/batch/batch-refunds/{}/original", "/events?batch={}"]
+    {
+        let theirs = stranger.get(&address.replace("{}", &batch)).await;
+        let nobodys = stranger.get(&address.replace("{}", missing)).await;
+        assert_eq!((theirs.status, nobodys.status), (404, 404), "{address}");
+        let same = |answer: super::support::Answer| {
+            let id = answer.header("x-request-id").to_owned();
+            let nonce = answer
+                .header("content-security-policy")
+                .split("'nonce-")
+                .nth(1)
+                .map(|rest| rest.split('\'').next().unwrap_or_default().to_owned());
+            let text = answer.text.replace(&id, "ID");
+            nonce.map_or(text.clone(), |nonce| text.replace(&nonce, "NONCE"))
+        };
+        assert_eq!(same(theirs), same(nobodys), "{address}: the two must not be told apart");
+    }
+}
+
+#[tokio::test]
+async fn rights_that_are_taken_are_gone_at_the_next_request() {
+    let desk = Desk::start().await;
+    let viewer = desk.signed_in(VIEWER).await;
+    assert_eq!(viewer.get("/batch/batch-refunds").await.status, 200);
+    let mut database = desk.database().await;
+    let statement = "DELETE FROM role_permission WHERE module = 'refunds' AND role_id IN
+        (SELECT m.role_id FROM membership m JOIN person p ON p.id = m.person_id WHERE p.email = $1)";
+    sqlx::query(statement).bind(VIEWER).execute(&mut database).await.unwrap();
+    assert_eq!(viewer.get("/batch/batch-refunds").await.status, 403);
+
+    // And who is no member any more is signed out.
+    sqlx::query("DELETE FROM membership WHERE person_id = (SELECT id FROM person WHERE email = $1)")
+        .bind(VIEWER)
+        .execute(&mut database)
+        .await
+        .unwrap();
+    assert_eq!(viewer.get("/batch/batch-refunds").await.location(), "/login?next=%2Fbatch%2Fbatch-refunds");
+}

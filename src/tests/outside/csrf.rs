@@ -1,0 +1,94 @@
+//! Requests that another site makes a browser send.
+
+use super::support::{Answer, Browser, Desk, MAKER, MAKERS_FILE, PASSWORD, fingerprint};
+
+async fn withdraw(browser: &Browser, path: &str, headers: &[(&str, &str)]) -> Answer {
+    let mut request = browser.bare("POST", path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    browser.send(request.form(&[("x", "")])).await
+}
+
+#[tokio::test]
+async fn a_form_of_another_site_changes_nothing() {
+    let desk = Desk::start().await;
+    let maker = desk.signed_in(MAKER).await;
+    let path = format!("/batch/batch-refunds/{}/withdraw", desk.batch(MAKERS_FILE).await);
+    let ours = format!("http://{}", desk.address);
+    let before = fingerprint(&desk).await;
+    let refused: [&[(&str, &str)]; 8] = [
+        &[],
+        &[("sec-fetch-site", "cross-site")],
+        &[("sec-fetch-site", "same-site")],
+        &[("sec-fetch-site", "cross-site"), ("origin", "https://evil.test")],
+        &[("origin", "https://evil.test")],
+        &[("origin", "null")],
+        &[("origin", "http://127.0.0.1:1")],
+        // The session counts, whatever else is sent.
+        &[("authorization", "Bearer bd_demo_acme")],
+    ];
+    for headers in refused {
+        let answer = withdraw(&maker, &path, headers).await;
+        assert_eq!(answer.status, 403, "{headers:?}: {}", answer.text);
+    }
+    assert_eq!(fingerprint(&desk).await, before, "nothing may have changed");
+
+    let taken = withdraw(&maker, &path, &[("origin", &ours)]).await;
+    assert_eq!(taken.status, 303, "{}", taken.text);
+    assert_ne!(fingerprint(&desk).await, before);
+    // Done once already; the point is that the guard lets it pass.
+    assert_eq!(withdraw(&maker, &path, &[("sec-fetch-site", "same-origin")]).await.status, 409);
+    assert_eq!(withdraw(&maker, &path, &[("sec-fetch-site", "none")]).await.status, 409);
+}
+
+#[tokio::test]
+async fn with_a_public_address_only_that_origin_is_ours() {
+    let desk = Desk::with(|config| config.public_url = Some("http://desk.example.test:8080".parse().unwrap())).await;
+    let maker = desk.signed_in(MAKER).await;
+    let theme = async |origin: &str| withdraw(&maker, "/theme", &[("origin", origin)]).await.status;
+    assert_eq!(theme("http://desk.example.test:8080").await, 303);
+    assert_eq!(theme("http://desk.example.test").await, 403);
+    assert_eq!(theme("https://desk.example.test:8080").await, 403);
+    assert_eq!(theme(&format!("http://{}", desk.address)).await, 403, "the host header is not asked");
+}
+
+#[tokio::test]
+async fn nobody_can_be_signed_in_by_another_site() {
+    let desk = Desk::start().await;
+    let visitor = desk.visitor();
+    for (headers, status) in
+        [(vec![("sec-fetch-site", "cross-site")], 403), (vec![("origin", "https://evil.test")], 403), (vec![], 303)]
+    {
+        let mut request = visitor.bare("POST", "/login");
+        for (name, value) in &headers {
+            request = request.header(*name, *value);
+        }
+        let answer = visitor.send(request.form(&[("email", MAKER), ("password", PASSWORD)])).await;
+        assert_eq!(answer.status, status, "{headers:?}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_changed_by_get() {
+    let desk = Desk::start().await;
+    let maker = desk.signed_in(MAKER).await;
+    let batch = desk.batch(MAKERS_FILE).await;
+    let before = fingerprint(&desk).await;
+    for route in batchdesk::server::http::routes(desk.state.clone()) {
+        // Both what GET serves, and what is only for POST.
+        let path: Vec<&str> =
+            route.path.split('/').map(|part| if part.starts_with('{') { batch.as_str() } else { part }).collect();
+        let path = path.join("/");
+        let query = "decision=approve&content_hash=0&email=a&password=b&description=something+long";
+        let address = if path == "/events" { format!("/events?batch={batch}") } else { format!("{path}?{query}") };
+        let response = maker.request("GET", &address).send().await.unwrap();
+        let status = response.status().as_u16();
+        assert!(matches!(status, 200 | 303 | 401 | 405), "{address}: {status}");
+        if !matches!(route.kind, batchdesk::server::http::Kind::Stream) {
+            drop(response.text().await);
+        }
+    }
+    assert_eq!(fingerprint(&desk).await, before);
+    assert_eq!(maker.get("/").await.status, 200, "still signed in");
+}

@@ -1,0 +1,189 @@
+//! Sessions: cookies, ends, sign-in limits, and where signing in leads.
+
+use super::support::{Desk, MAKER, PASSWORD, VIEWER};
+use batchdesk::server::http::{ABSOLUTE, IDLE, POLL_HEADER};
+use sha2::{Digest, Sha256};
+use time::Duration;
+
+const PAGE: &str = "/batch/batch-refunds";
+
+#[tokio::test]
+async fn a_session_ends_after_fifteen_idle_minutes_and_only_people_keep_it() {
+    let desk = Desk::start().await;
+    let maker = desk.signed_in(MAKER).await;
+    let almost = IDLE - Duration::minutes(2);
+    desk.advance(almost);
+    assert_eq!(maker.get(PAGE).await.status, 200);
+    desk.advance(almost);
+    assert_eq!(maker.get(PAGE).await.status, 200, "the request before kept it alive");
+
+    // What pages do by themselves does not.
+    desk.advance(almost);
+    let batch = desk.batch(super::support::MAKERS_FILE).await;
+    let stream = maker.request("GET", &format!("/events?batch={batch}")).send().await.unwrap();
+    assert_eq!(stream.status().as_u16(), 200);
+    let poll = maker.request("POST", "/api/home").header(POLL_HEADER, "1").header("content-type", "application/json");
+    assert_eq!(maker.send(poll.body("{}")).await.status, 200);
+    assert_eq!(maker.get("/healthz").await.status, 200);
+    desk.advance(Duration::minutes(2));
+    let ended = maker.get(PAGE).await;
+    assert_eq!((ended.status, ended.location().as_str()), (303, "/login?next=%2Fbatch%2Fbatch-refunds"));
+    assert!(maker.cookie("batchdesk").is_none(), "the cookie is taken back");
+    let rows: (i64,) =
+        sqlx::query_as("SELECT count(*) FROM session").fetch_one(&mut desk.database().await).await.unwrap();
+    assert_eq!(rows.0, 0, "an ended session is deleted");
+}
+
+#[tokio::test]
+async fn a_session_ends_after_twelve_hours_whatever_happens() {
+    let desk = Desk::start().await;
+    let maker = desk.signed_in(MAKER).await;
+    let step = Duration::minutes(10);
+    let mut passed = Duration::ZERO;
+    while passed + step < ABSOLUTE {
+        desk.advance(step);
+        passed += step;
+        assert_eq!(maker.get("/api/none").await.status, 404, "after {passed}");
+        assert!(maker.cookie("batchdesk").is_some(), "after {passed}");
+    }
+    assert_eq!(maker.get(PAGE).await.status, 200);
+    desk.advance(step);
+    assert_eq!(maker.get(PAGE).await.status, 303);
+}
+
+#[tokio::test]
+async fn the_cookie_is_for_this_site_and_not_for_scripts() {
+    let desk = Desk::start().await;
+    let visitor = desk.visitor();
+    let login = [("email", MAKER), ("password", PASSWORD)];
+    let answer = visitor.form("/login", &login).await;
+    let line = answer.header("set-cookie").to_owned();
+    assert!(line.starts_with("batchdesk="), "{line}");
+    for part in ["HttpOnly", "SameSite=Lax", "Path=/"] {
+        assert!(line.split("; ").any(|found| found == part), "{part} in {line}");
+    }
+    assert!(!line.contains("Secure") && !line.contains("Domain"), "{line}");
+
+    let https = Desk::with(|config| config.public_url = Some("https://desk.example.test".parse().unwrap())).await;
+    let answer = https.visitor().form("/login", &login).await;
+    let line = answer.header("set-cookie").to_owned();
+    assert!(line.starts_with("__Host-batchdesk="), "{line}");
+    for part in ["HttpOnly", "SameSite=Lax", "Path=/", "Secure"] {
+        assert!(line.split("; ").any(|found| found == part), "{part} in {line}");
+    }
+    assert!(!line.contains("Domain"), "{line}");
+    assert!(answer.header("strict-transport-security").contains("max-age=31536000"));
+}
+
+#[tokio::test]
+async fn the_database_holds_no_id_that_could_be_used() {
+    let desk = Desk::start().await;
+    let maker = desk.signed_in(MAKER).await;
+    let id = maker.cookie("batchdesk").unwrap();
+    let rows: Vec<(Vec<u8>, String)> =
+        sqlx::query_as("SELECT id_sha256, data FROM session").fetch_all(&mut desk.database().await).await.unwrap();
+    assert_eq!(rows.len(), 1);
+    assert_eq!(rows[0].0, Sha256::digest(id.as_bytes()).to_vec());
+    assert!(!rows[0].1.contains(&id));
+}
+
+#[tokio::test]
+async fn signing_in_makes_a_new_session_and_ends_the_old_one() {
+    let desk = Desk::start().await;
+    // An id that somebody planted is not taken over.
+    let visitor = desk.visitor();
+    visitor.set_cookie("batchdesk", "AAAAAAAAAAAAAAAAAAAAAA");
+    visitor.form("/login", &[("email", MAKER), ("password", PASSWORD)]).await;
+    let first = visitor.cookie("batchdesk").unwrap();
+    assert_ne!(first, "AAAAAAAAAAAAAAAAAAAAAA");
+    visitor.form("/login", &[("email", VIEWER), ("password", PASSWORD)]).await;
+    assert_ne!(visitor.cookie("batchdesk").unwrap(), first);
+    let thief = desk.visitor();
+    thief.set_cookie("batchdesk", &first);
+    assert_eq!(thief.get(PAGE).await.status, 303, "the old id opens nothing");
+}
+
+#[tokio::test]
+async fn after_signing_out_the_old_cookie_opens_nothing() {
+    let desk = Desk::start().await;
+    let maker = desk.signed_in(MAKER).await;
+    let id = maker.cookie("batchdesk").unwrap();
+    let answer = maker.form("/logout", &[]).await;
+    assert_eq!((answer.status, answer.location().as_str()), (303, "/login"));
+    assert!(maker.cookie("batchdesk").is_none());
+    let thief = desk.visitor();
+    thief.set_cookie("batchdesk", &id);
+    assert_eq!(thief.get(PAGE).await.status, 303);
+    let acts: Vec<(String,)> =
+        sqlx::query_as("SELECT action FROM audit WHERE action LIKE 'person.signed%' ORDER BY at")
+            .fetch_all(&mut desk.database().await)
+            .await
+            .unwrap();
+    assert_eq!(acts.iter().map(|(act,)| act.as_str()).collect::<Vec<_>>(), ["person.signed_in", "person.signed_out"]);
+}
+
+#[tokio::test]
+async fn a_wrong_password_keeps_the_email_and_says_nothing_about_the_account() {
+    let desk = Desk::start().await;
+    let visitor = desk.visitor();
+    let wrong = visitor.form("/login", &[("email", MAKER), ("password", "wrong")]).await;
+    let unknown = visitor.form("/login", &[("email", "nobody@acme.test"), ("password", "wrong")]).await;
+    assert_eq!((wrong.status, unknown.status), (422, 422));
+    let sentence = "Email or password is not right";
+    assert!(wrong.text.contains(sentence) && unknown.text.contains(sentence));
+    assert!(wrong.text.contains(&format!("value=\"{MAKER}\"")), "the address is kept");
+    assert!(!wrong.text.contains("wrong\""), "a password never is");
+    assert!(visitor.cookie("batchdesk").is_none());
+}
+
+#[tokio::test]
+async fn guessing_is_stopped_and_the_right_password_too_until_the_time_is_over() {
+    let desk = Desk::start().await;
+    let visitor = desk.visitor();
+    let attempt = async |password: &str| visitor.form("/login", &[("email", MAKER), ("password", password)]).await;
+    for _ in 0..batchdesk::server::ops::sessions::ACCOUNT_FAILURES {
+        assert_eq!(attempt("wrong").await.status, 422);
+    }
+    assert_eq!(attempt("wrong").await.status, 429);
+    let locked = attempt(PASSWORD).await;
+    assert_eq!(locked.status, 429);
+    assert!(locked.text.contains("Try again in"), "the page says when");
+    // Others are not locked out by it.
+    assert_eq!(desk.visitor().form("/login", &[("email", VIEWER), ("password", PASSWORD)]).await.status, 303);
+    desk.advance(batchdesk::server::ops::sessions::WINDOW + Duration::seconds(1));
+    assert_eq!(attempt(PASSWORD).await.status, 303);
+}
+
+#[tokio::test]
+async fn signing_in_leads_only_to_our_own_pages() {
+    let desk = Desk::start().await;
+    for (next, expected) in [
+        ("/approvals", "/approvals"),
+        ("/batch/batch-refunds?q=a", "/batch/batch-refunds?q=a"),
+        ("//evil.test", "/"),
+        ("https://evil.test", "/"),
+        ("/\\evil.test", "/"),
+        ("/%0d%0aSet-Cookie:x=1//", "/"),
+        ("/\r\nSet-Cookie: x=1", "/"),
+        ("javascript:alert(1)", "/"),
+        ("/login", "/"),
+    ] {
+        let answer = desk.visitor().form("/login", &[("email", MAKER), ("password", PASSWORD), ("next", next)]).await;
+        assert_eq!((answer.status, answer.location().as_str()), (303, expected), "{next:?}");
+    }
+    let maker = desk.signed_in(MAKER).await;
+    let asked = async |next: &str| maker.get(&format!("/login?next={next}")).await.location();
+    assert_eq!(asked("%2Fapprovals").await, "/approvals");
+    assert_eq!(asked("%2F%2Fevil.test").await, "/");
+    let theme = maker.form("/theme", &[("theme", "dark"), ("next", "//evil.test")]).await;
+    assert_eq!(theme.location(), "/");
+}
+
+#[tokio::test]
+async fn the_colour_scheme_is_kept_and_shown() {
+    let desk = Desk::start().await;
+    let visitor = desk.visitor();
+    let answer = visitor.form("/theme", &[("theme", "dark"), ("next", "/login")]).await;
+    assert_eq!((answer.status, answer.location().as_str()), (303, "/login"));
+    assert!(visitor.get("/login").await.text.contains("data-theme=\"dark\""));
+}

@@ -1,0 +1,138 @@
+//! The money protocol on a real PostgreSQL, against a scripted gateway that knows what really happened.
+
+mod guards;
+mod protocol;
+mod script;
+
+use super::support::{World, refunds};
+use crate::{
+    domain::ids::{BatchId, GatewayId, OrganisationId},
+    server::{db, gateway::GatewayClass, processor},
+};
+use script::{Give, Script};
+use sqlx::ConnectOptions;
+use std::{sync::Arc, time::Duration};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// A world with a processor's view: its organisation works without maker-checker.
+struct Bench {
+    world: World,
+    script: Arc<Script>,
+    organisation: OrganisationId,
+    gateway: GatewayId,
+}
+
+/// A processor that runs.
+struct Running {
+    soft: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Running {
+    async fn stop(self) {
+        self.soft.cancel();
+        tokio::time::timeout(Duration::from_secs(20), self.task).await.unwrap().unwrap();
+    }
+}
+
+/// A task as the view shows it.
+#[derive(Clone, Debug, sqlx::FromRow)]
+struct Seen {
+    order_id: String,
+    state: String,
+    status: String,
+    message: Option<String>,
+    attempts: Option<i16>,
+    refund_status: Option<String>,
+}
+
+impl Bench {
+    async fn new(class: GatewayClass, script: Script) -> Self {
+        let world = World::new().await;
+        let organisation = world.caller("owner@globex.test").await.organisation.id;
+        let class = class.code();
+        world.as_superuser(&format!("UPDATE gateway SET class = '{class}', key_window = '24 hours'")).await.unwrap();
+        let mut tx = world.state.db.worker(organisation).await.unwrap();
+        let gateway = db::gateways::current(&mut tx).await.unwrap().unwrap().id;
+        Self { world, script: Arc::new(script), organisation, gateway: GatewayId(gateway) }
+    }
+
+    async fn batch(&self, rows: &[(&str, &str)]) -> BatchId {
+        self.world.upload("owner@globex.test", &refunds(rows)).await
+    }
+
+    fn start(&self) -> Running {
+        let soft = CancellationToken::new();
+        let (state, give) = (self.world.state.clone(), Arc::new(Give(self.script.clone())));
+        let task = tokio::spawn(processor::run_with(state, give, soft.clone(), CancellationToken::new()));
+        Running { soft, task }
+    }
+
+    async fn sql(&self, sql: &str) {
+        self.world.as_superuser(sql).await.unwrap();
+    }
+
+    async fn number(&self, sql: &str) -> i64 {
+        let mut admin = self.world.options.clone().options([("search_path", "desk")]).connect().await.unwrap();
+        sqlx::query_scalar(sqlx::AssertSqlSafe(sql.to_owned())).fetch_one(&mut admin).await.unwrap()
+    }
+
+    async fn tasks(&self, batch: BatchId) -> Vec<Seen> {
+        let mut admin = self.world.options.clone().options([("search_path", "desk")]).connect().await.unwrap();
+        sqlx::query_as("SELECT order_id, state, status, message, attempts, refund_status FROM task WHERE batch_id = $1 ORDER BY row_no")
+            .bind(batch.0)
+            .fetch_all(&mut admin)
+            .await
+            .unwrap()
+    }
+
+    async fn task(&self, batch: BatchId, order: &str) -> Seen {
+        self.tasks(batch).await.into_iter().find(|task| task.order_id == order).unwrap()
+    }
+
+    /// Makes everything that waits due now: tests do not sit out back-offs.
+    async fn hurry(&self) {
+        self.sql("UPDATE open_task SET run_at = now() WHERE state <> 'REVIEW' AND owner IS NULL OR state IN ('UNKNOWN', 'RETRY') AND run_at > now() + interval '25 s'").await;
+        self.sql("UPDATE chunk SET run_at = now() WHERE state = 'WAITING'").await;
+    }
+
+    /// Waits until every task of the batch is in one of `states`.
+    async fn until(&self, batch: BatchId, states: &[&str]) {
+        let mut last = Vec::new();
+        for round in 0..300 {
+            last = self.tasks(batch).await;
+            if last.iter().all(|task| states.contains(&task.state.as_str())) {
+                return;
+            }
+            if round % 5 == 4 {
+                self.hurry().await;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("not all in {states:?}: {last:#?}");
+    }
+
+    /// Counters, facts and balances against each other, and the gateway's own books.
+    async fn sound(&self, batch: BatchId) {
+        let mut tx = self.world.state.db.worker(self.organisation).await.unwrap();
+        assert_eq!(db::tasks::checks::check_batch(&mut tx, batch.0).await.unwrap(), Vec::<String>::new());
+        assert_eq!(db::tasks::checks::check_balances(&mut tx).await.unwrap(), Vec::<String>::new());
+        assert!(self.script.most_effects() <= 1, "money moved twice for one key");
+        assert_eq!(
+            self.number("SELECT count(*) FROM organisation WHERE NOT sending").await,
+            0,
+            "an assertion was violated"
+        );
+    }
+
+    async fn status(&self, batch: BatchId) -> String {
+        let mut admin = self.world.options.clone().options([("search_path", "desk")]).connect().await.unwrap();
+        sqlx::query_scalar("SELECT status FROM batch WHERE id = $1").bind(batch.0).fetch_one(&mut admin).await.unwrap()
+    }
+
+    fn worker(&self) -> Uuid {
+        Uuid::now_v7()
+    }
+}

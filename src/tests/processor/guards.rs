@@ -1,0 +1,171 @@
+//! What the database refuses, whatever the code above it does.
+
+use super::*;
+use crate::server::{
+    db::tasks::{
+        claim,
+        claim::Hold,
+        intend::{self, Run},
+    },
+    ops::approvals::Verdict,
+};
+use sqlx::{Connection, PgConnection};
+
+async fn as_role(bench: &Bench, role: &str, organisation: Uuid, person: Option<Uuid>) -> PgConnection {
+    let mut connection = bench.world.options.clone().options([("search_path", "desk")]).connect().await.unwrap();
+    let person = person.map(|id| id.to_string()).unwrap_or_default();
+    let sql = format!("SET ROLE {role}; SET app.organisation = '{organisation}'; SET app.person = '{person}'");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+    connection
+}
+
+async fn code_of(connection: &mut PgConnection, sql: &str) -> String {
+    match sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(connection).await {
+        Ok(_) => "done".to_owned(),
+        Err(error) => error.as_database_error().and_then(|error| error.code()).unwrap_or_default().into_owned(),
+    }
+}
+
+/// Whether a worker could write an intent for the batch's first chunk.
+async fn can_intend(bench: &Bench, organisation: OrganisationId, batch: BatchId) -> bool {
+    bench.sql("UPDATE gateway SET preflight = false").await;
+    bench.sql("UPDATE chunk SET state = 'WAITING', run_at = now()").await;
+    let mut tx = bench.world.state.db.worker(organisation).await.unwrap();
+    let gateway = GatewayId(db::gateways::current(&mut tx).await.unwrap().unwrap().id);
+    let worker = bench.worker();
+    let chunk =
+        claim::claim_chunks(&mut tx, gateway, 1, worker, Duration::from_secs(20), false).await.unwrap().remove(0);
+    let hold = Hold { batch: batch.0, chunk: chunk.chunk_no, epoch: chunk.epoch };
+    let rows = intend::intend(&mut tx, worker, Run { hold, from_row: 1, to_row: 1 }).await.unwrap();
+    !rows.is_empty()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_sent_without_a_decision_for_exactly_this_content() {
+    let bench = Bench::new(GatewayClass::K, Script::keyed()).await;
+    let acme = bench.world.caller("maker@acme.test").await.organisation.id;
+    let batch = bench.world.upload("maker@acme.test", &refunds(&[("PLAIN_1", "10.00")])).await;
+    bench.sql("UPDATE batch SET status = 'processing'").await;
+    assert!(!can_intend(&bench, acme, batch).await, "no decision");
+    bench.sql("SET session_replication_role = replica; INSERT INTO decision (organisation_id, batch_id, revision, checker, verdict, content_sha256)
+               SELECT organisation_id, id, 1, maker, 'APPROVE', sha256('something else') FROM batch").await;
+    assert!(!can_intend(&bench, acme, batch).await, "a decision for another content");
+    bench.sql("UPDATE decision d SET verdict = 'REJECT', reason = 'no', content_sha256 = v.content_sha256 FROM batch_revision v WHERE v.batch_id = d.batch_id").await;
+    assert!(!can_intend(&bench, acme, batch).await, "rejected");
+    bench.sql("UPDATE decision SET verdict = 'APPROVE'").await;
+    assert!(can_intend(&bench, acme, batch).await, "the test must be able to fail");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_maker_cannot_decide_and_neither_role_can_do_the_others_part() {
+    let bench = Bench::new(GatewayClass::K, Script::keyed()).await;
+    let batch = bench.world.upload("maker@acme.test", &refunds(&[("PLAIN_1", "10.00")])).await;
+    let maker = bench.world.caller("maker@acme.test").await;
+    let checker = bench.world.caller("checker@acme.test").await;
+    let (organisation, batch_id) = (maker.organisation.id.0, batch.0);
+    let decide = format!(
+        "INSERT INTO decision (organisation_id, batch_id, verdict, content_sha256) SELECT organisation_id, batch_id, 'APPROVE', content_sha256 FROM batch_revision WHERE batch_id = '{batch_id}'"
+    );
+    let mut web = as_role(&bench, "batchdesk_web", organisation, Some(maker.person.id.0)).await;
+    assert_eq!(code_of(&mut web, &decide).await, "BD403", "the maker");
+    assert_eq!(
+        code_of(&mut web, &decide.replace("'APPROVE'", "'NOT_REQUIRED'")).await,
+        "BD403",
+        "no way around the checker"
+    );
+    let naming = decide
+        .replace("(organisation_id, batch_id, verdict", "(checker, organisation_id, batch_id, verdict")
+        .replace("SELECT ", &format!("SELECT '{}', ", checker.person.id.0));
+    assert_eq!(code_of(&mut web, &naming).await, "42501", "another person's name");
+    for forbidden in [
+        "INSERT INTO attempt (organisation_id, batch_id, from_row, to_row, revision, attempt, chunk_no, epoch, owner) SELECT organisation_id, batch_id, 1, 1, 1, 1, 0, 1, batch_id FROM chunk",
+        "INSERT INTO outcome (organisation_id, batch_id, row_no, revision, attempts, succeeded) SELECT organisation_id, batch_id, 1, 1, 0, false FROM chunk",
+        "UPDATE batch SET status = 'processing'",
+        "UPDATE chunk SET state = 'WAITING'",
+        "UPDATE record SET amount_minor = 1",
+        "DELETE FROM record",
+        "UPDATE batch_progress SET queued = 0",
+        "DELETE FROM unique_id_taken",
+        "SELECT * FROM runnable_lanes()",
+    ] {
+        assert_eq!(code_of(&mut web, forbidden).await, "42501", "web: {forbidden}");
+    }
+    let mut worker = as_role(&bench, "batchdesk_worker", organisation, Some(checker.person.id.0)).await;
+    for forbidden in [
+        decide.as_str(),
+        "UPDATE batch SET status = 'processing'",
+        "INSERT INTO batch (organisation_id, id, gateway_id, file_name, currency) SELECT organisation_id, gateway_id, gateway_id, 'x', 'INR' FROM chunk",
+        "INSERT INTO record SELECT * FROM record",
+        "UPDATE record SET amount_minor = 1",
+        "UPDATE gateway SET sending = true",
+        "UPDATE organisation SET sending = true",
+        "UPDATE outcome SET succeeded = true",
+        "DELETE FROM evidence",
+        "SELECT control('00000000-0000-0000-0000-000000000000', 'RESUME')",
+    ] {
+        assert_eq!(code_of(&mut worker, forbidden).await, "42501", "worker: {forbidden}");
+    }
+    bench.world.decide("checker@acme.test", batch, Verdict::Approve).await.unwrap();
+    assert_eq!(bench.status(batch).await, "processing");
+    web.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_organisation_sees_nothing() {
+    let bench = Bench::new(GatewayClass::K, Script::keyed()).await;
+    bench.batch(&[("PLAIN_1", "10.00")]).await;
+    let acme = bench.world.caller("maker@acme.test").await.organisation.id.0;
+    let tables = [
+        "batch",
+        "batch_progress",
+        "batch_revision",
+        "decision",
+        "record",
+        "unique_id_taken",
+        "chunk",
+        "attempt",
+        "outcome",
+        "open_task",
+        "evidence",
+        "order_balance",
+        "order_seen",
+        "task",
+    ];
+    for role in ["batchdesk_web", "batchdesk_worker", "batchdesk_owner"] {
+        let mut theirs = as_role(&bench, role, acme, None).await;
+        let mut own = as_role(&bench, role, bench.organisation.0, None).await;
+        for table in tables {
+            let sql = format!("SELECT count(*) FROM {table}");
+            let count: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(sql.clone())).fetch_one(&mut theirs).await.unwrap();
+            assert_eq!(count, 0, "{role} {table}");
+            if ["batch", "record", "chunk", "decision"].contains(&table) {
+                let count: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(&mut own).await.unwrap();
+                assert_eq!(count, 1, "{role} {table}: the test must be able to fail");
+            }
+        }
+    }
+    let bare: i64 = bench.number("SELECT count(*) FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'organisation_id'
+        WHERE c.relnamespace = 'desk'::regnamespace AND c.relkind IN ('r', 'p') AND NOT (c.relrowsecurity AND c.relforcerowsecurity)
+          AND c.relname NOT IN ('organisation_name', 'person_organisation', 'api_key_organisation')").await;
+    assert_eq!(bare, 0, "a table of an organisation without row-level security");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn waiting_batches_expire_and_give_their_unique_ids_back() {
+    let bench = Bench::new(GatewayClass::K, Script::keyed()).await;
+    let file = refunds(&[("PLAIN_1", "10.00")]).replace("PLAIN_1,10.00,,", "PLAIN_1,10.00,,UNIQUE1");
+    let batch = bench.world.upload("maker@acme.test", &file).await;
+    assert_eq!(bench.number("SELECT count(*) FROM unique_id_taken").await, 1);
+    bench.sql("UPDATE batch SET expires_at = now() - interval '1 second'").await;
+    let running = bench.start();
+    for _ in 0..200 {
+        if bench.status(batch).await == "expired" {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    running.stop().await;
+    assert_eq!(bench.status(batch).await, "expired");
+    assert_eq!(bench.number("SELECT count(*) FROM unique_id_taken").await, 0);
+    bench.world.upload("maker@acme.test", &file).await;
+}

@@ -1,0 +1,203 @@
+//! A gateway that does what the order's prefix says, and remembers what it did: the ground truth of these tests.
+
+use crate::{
+    domain::money::{Currency, Money},
+    server::{
+        db::gateways::GatewayRow,
+        gateway::{Found, Gateway, OrderSnapshot, OrderState, RefundRequest, Reply, ReplyClass},
+        processor::Connect,
+        state::AppState,
+    },
+};
+use async_trait::async_trait;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+/// One request that arrived.
+#[derive(Clone, Debug)]
+pub(super) struct Call {
+    pub(super) key: String,
+    pub(super) order: String,
+    pub(super) at: Instant,
+}
+
+#[derive(Default)]
+pub(super) struct Books {
+    calls: Vec<Call>,
+    /// Effects by key: money moved so often.
+    effects: HashMap<String, u32>,
+    finds: HashMap<String, u32>,
+}
+
+/// The double.
+#[derive(Default)]
+pub(super) struct Script {
+    pub(super) books: Mutex<Books>,
+    pub(super) gap: Duration,
+    /// Whether a repeated key answers what it answered before, without acting again (class K).
+    pub(super) keyed: bool,
+    /// How long a send takes.
+    pub(super) latency: Duration,
+    /// Answers 401 to everything while set.
+    pub(super) locked: Mutex<bool>,
+    /// What `find` says about refunds that were declined: the gateway contradicts itself.
+    pub(super) contradicts: Mutex<bool>,
+}
+
+/// Gives the same double for every connection.
+pub(super) struct Give(pub(super) Arc<Script>);
+
+impl Connect for Give {
+    fn connect(&self, _: &AppState, _: &GatewayRow, _: Currency, _: usize) -> Result<Arc<dyn Gateway>, String> {
+        Ok(self.0.clone())
+    }
+}
+
+fn reply(class: ReplyClass, http: u16) -> Reply {
+    Reply {
+        class,
+        http: Some(http),
+        reference: None,
+        refund_status: None,
+        refund_type: None,
+        code: Some("scripted".to_owned()),
+        message: Some("scripted".to_owned()),
+        confirmed_minor: None,
+        wait: None,
+        body: "{}".to_owned(),
+    }
+}
+
+fn done(class: ReplyClass, status: &str, minor: i64) -> Reply {
+    Reply {
+        reference: Some("REF1".to_owned()),
+        refund_status: Some(status.to_owned()),
+        refund_type: Some("STANDARD".to_owned()),
+        confirmed_minor: Some(minor),
+        ..reply(class, 200)
+    }
+}
+
+impl Script {
+    pub(super) fn keyed() -> Self {
+        Self { keyed: true, ..Self::default() }
+    }
+
+    pub(super) fn calls(&self, order: &str) -> Vec<Call> {
+        self.books.lock().unwrap().calls.iter().filter(|call| call.order == order).cloned().collect()
+    }
+
+    pub(super) fn sends(&self) -> usize {
+        self.books.lock().unwrap().calls.len()
+    }
+
+    /// The most often that money moved for one key.
+    pub(super) fn most_effects(&self) -> u32 {
+        self.books.lock().unwrap().effects.values().copied().max().unwrap_or(0)
+    }
+
+    pub(super) fn effects(&self) -> u32 {
+        self.books.lock().unwrap().effects.values().sum()
+    }
+}
+
+#[async_trait]
+impl Gateway for Script {
+    fn same_amount_gap(&self) -> Duration {
+        self.gap
+    }
+
+    async fn order(&self, order_id: &str) -> OrderState {
+        if *self.locked.lock().unwrap() {
+            return OrderState::NoAnswer(reply(ReplyClass::Refused, 401));
+        }
+        if order_id.starts_with("MISSING") {
+            return OrderState::Missing(reply(ReplyClass::Failed, 404));
+        }
+        if order_id.starts_with("UNREADABLE") {
+            return OrderState::NoAnswer(reply(ReplyClass::Unknown, 500));
+        }
+        let currency = if order_id.starts_with("DOLLAR") { Currency::Usd } else { Currency::Inr };
+        let refunded = if order_id.starts_with("OUTSIDE") { 7_000 } else { 0 };
+        OrderState::Known(OrderSnapshot {
+            status: if order_id.starts_with("UNPAID") { "AUTHORIZED" } else { "CHARGED" }.to_owned(),
+            charged: !order_id.starts_with("UNPAID"),
+            amount: Money::new(10_000, currency),
+            refundable_minor: Some(10_000 - refunded),
+            refunded_minor: refunded,
+            transactions: vec![format!("{order_id}-1")],
+            body: "{}".to_owned(),
+        })
+    }
+
+    async fn refund(&self, request: &RefundRequest) -> Reply {
+        let (order, minor) = (request.order_id.as_str(), request.amount.minor);
+        let times = {
+            let mut books = self.books.lock().unwrap();
+            books.calls.push(Call { key: request.key.clone(), order: order.to_owned(), at: Instant::now() });
+            u32::try_from(books.calls.iter().filter(|call| call.key == request.key).count()).unwrap()
+        };
+        tokio::time::sleep(self.latency).await;
+        if *self.locked.lock().unwrap() {
+            return reply(ReplyClass::Refused, 401);
+        }
+        let act = || {
+            let mut books = self.books.lock().unwrap();
+            let effects = books.effects.entry(request.key.clone()).or_default();
+            if *effects == 0 || !self.keyed {
+                *effects += 1;
+            }
+        };
+        match order.split('_').next().unwrap() {
+            "DECLINE" => reply(ReplyClass::Failed, 400),
+            "LATER" | "LATERNO" => {
+                act();
+                done(ReplyClass::Pending, "PENDING", minor)
+            }
+            "BEFORE" if times == 1 => reply(ReplyClass::Unknown, 504),
+            "AFTER" if times == 1 => {
+                act();
+                reply(ReplyClass::Unknown, 504)
+            }
+            "BUSY" if times <= 2 => Reply { wait: Some(Duration::from_millis(10)), ..reply(ReplyClass::NotSent, 429) },
+            "WRONG" => {
+                act();
+                done(ReplyClass::Succeeded, "SUCCESS", minor + 1)
+            }
+            _ => {
+                act();
+                done(ReplyClass::Succeeded, "SUCCESS", minor)
+            }
+        }
+    }
+
+    async fn find(&self, request: &RefundRequest) -> Found {
+        if *self.locked.lock().unwrap() {
+            return Found::NoAnswer(reply(ReplyClass::Refused, 401));
+        }
+        let minor = request.amount.minor;
+        let mut books = self.books.lock().unwrap();
+        let finds = books.finds.entry(request.key.clone()).or_default();
+        *finds += 1;
+        let finds = *finds;
+        if request.order_id.starts_with("DECLINE") {
+            return match *self.contradicts.lock().unwrap() {
+                true => Found::Record(done(ReplyClass::Succeeded, "SUCCESS", minor)),
+                false => Found::Record(done(ReplyClass::Failed, "FAILURE", minor)),
+            };
+        }
+        if books.effects.get(&request.key).copied().unwrap_or(0) == 0 {
+            return Found::NotFound(reply(ReplyClass::Unknown, 200));
+        }
+        if request.order_id.starts_with("LATER") && finds < 2 {
+            return Found::Record(done(ReplyClass::Pending, "PENDING", minor));
+        }
+        if request.order_id.starts_with("LATERNO") {
+            return Found::Record(done(ReplyClass::Failed, "FAILURE", minor));
+        }
+        Found::Record(done(ReplyClass::Succeeded, "SUCCESS", minor))
+    }
+}
