@@ -18,18 +18,14 @@ pub fn with_commas(bytes: &[u8]) -> Option<(Vec<u8>, Repair)> {
     Some((converted.into_bytes(), Repair { kind: RepairKind::Delimiter, preview }))
 }
 
-/// The sheet with the columns of the template that it is nearest to, and a sentence about it.
+/// The sheet with the columns of the template that it is meant to be, and a sentence about it.
 pub fn with_columns(sheet: &Sheet) -> Option<(Sheet, Repair)> {
-    let fits = Template::ALL.into_iter().filter_map(|template| {
-        let (named, renamed) = renamed(sheet, template);
-        let fitted = fit_template(&named, template).or_else(|| exactly(&named, template, &renamed))?;
-        let dropped: Vec<String> = dropped_columns(&named, template).into_iter().map(shown).collect();
-        let added: Vec<&str> =
-            template.columns().iter().filter(|column| !named.header.iter().any(|name| name == *column)).copied().collect();
-        Some((dropped.len() + added.len(), template, fitted, renamed, dropped, added))
-    });
-    // What is dropped may be what the refund is about, so the fewest changes win.
-    let (_, template, fitted, renamed, dropped, added) = fits.min_by_key(|(changes, ..)| *changes)?;
+    let template = meant(sheet);
+    let (named, renamed) = renamed(sheet, template);
+    let fitted = fit_template(&named, template).or_else(|| exactly(&named, template, &renamed))?;
+    let dropped: Vec<String> = dropped_columns(&named, template).into_iter().map(shown).collect();
+    let is_there = |column: &&str| named.header.iter().any(|name| name == column);
+    let added: Vec<&str> = template.columns().iter().filter(|column| !is_there(column)).copied().collect();
     let mut preview = format!("The columns are put in the order of the template ({}).", template.title());
     if !renamed.is_empty() {
         preview.push_str(&format!(" Written anew: {}.", renamed.join(", ")));
@@ -41,6 +37,13 @@ pub fn with_columns(sheet: &Sheet) -> Option<(Sheet, Repair)> {
         preview.push_str(&format!(" Left out with all their cells: {}.", dropped.join(", ")));
     }
     Some((fitted, Repair { kind: RepairKind::Columns, preview }))
+}
+
+/// Only the standard template has user defined fields; without them, a column for a part means the split template, in which
+/// every row must be split.
+fn meant(sheet: &Sheet) -> Template {
+    let has = |part: &str| sheet.header.iter().any(|name| folded(name).starts_with(part));
+    if !has("udf") && (has("marketplace") || has("vendor")) { Template::Split } else { Template::Standard }
 }
 
 /// Nothing was wrong but the way names are written.
@@ -104,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn the_template_with_the_fewest_changes_wins() {
+    fn the_template_is_told_by_the_columns_that_only_one_has() {
         let (fitted, _) = with_columns(&sheet("amount,order_id,marketplace_amount,vendor1_id,vendor1_amount\n5,A,5,,\n")).unwrap();
         assert_eq!(fitted.header, Template::Split.columns());
         let (fitted, _) = with_columns(&sheet("amount,order_id,udf1,udf2,udf3,udf4\n5,A,,,,\n")).unwrap();
