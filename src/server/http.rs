@@ -58,7 +58,7 @@ impl Web {
 /// Every route of the web part, with its layers.
 pub fn router(state: AppState) -> axum::Router {
     let web = Web::new(state);
-    let (desk, _) = routes::table(&web);
+    let (desk, _) = routes::table();
     security::around(&web, desk)
 }
 
@@ -68,6 +68,6 @@ pub fn page_paths() -> Vec<String> {
 }
 
 /// Every route of the web part and what it needs, for the access matrix.
-pub fn routes(state: AppState) -> Vec<Route> {
-    routes::table(&Web::new(state)).1
+pub fn routes() -> Vec<Route> {
+    routes::table().1
 }

@@ -137,13 +137,13 @@ pub(super) static PAGES: LazyLock<Vec<AxumRouteListing>> = LazyLock::new(|| lept
 const OPERATIONS: [Operation; 1] = [Operation::Refund];
 
 /// All routes.
-pub(super) fn table(web: &Web) -> (Desk, Vec<Route>) {
+pub(super) fn table() -> (Desk, Vec<Route>) {
     let desk = Desk { inside: Router::new(), outside: site::routes() };
     let mut table = Table { desk, list: Vec::new() };
     pages(&mut table);
     functions(&mut table);
     for operation in OPERATIONS {
-        work(&mut table, operation, web);
+        work(&mut table, operation);
     }
     table.form("/login", Need::Anyone, post(sign_in::sign_in));
     table.form("/logout", Need::Anyone, post(sign_in::sign_out));
@@ -229,7 +229,7 @@ fn functions(table: &mut Table) {
 }
 
 /// Forms and files of one operation's batches.
-fn work(table: &mut Table, operation: Operation, web: &Web) {
+fn work(table: &mut Table, operation: Operation) {
     let list = operation.path();
     let module = operation.module();
     let write = Need::Right(module, Right::ReadWrite);
@@ -238,12 +238,10 @@ fn work(table: &mut Table, operation: Operation, web: &Web) {
         write,
         post(move |state, signed_in, form| upload::describe(state, signed_in, operation, form)),
     );
-    let limited = axum::extract::DefaultBodyLimit::max(upload::ceiling(web));
     table.form(
         list,
         write,
-        post(move |state, signed_in, request: Request| upload::submit(state, signed_in, operation, request))
-            .layer(limited),
+        post(move |state, signed_in, request: Request| upload::submit(state, signed_in, operation, request)),
     );
     for act in Act::ALL {
         let need = if act == Act::Pause { Need::Work(module) } else { write };

@@ -15,7 +15,6 @@ use crate::{
         batch::Operation,
         error::RefusalKind,
         finding::Severity,
-        limits::RAISED_BYTES,
         page::encode,
         view::{DraftView, Flash},
     },
@@ -47,12 +46,6 @@ pub(super) const LONGEST: Duration = Duration::from_secs(300);
 /// Whether a request brings files, and so may take longer than others.
 pub(super) fn takes_files(method: &Method, path: &str) -> bool {
     *method == Method::POST && Operation::ALL.iter().any(|operation| operation.path() == path)
-}
-
-/// Bytes of a whole request, whatever the organisation: the largest file, and the form around it.
-pub(super) fn ceiling(web: &Web) -> usize {
-    let largest = web.config.max_upload_bytes.unwrap_or(RAISED_BYTES).max(RAISED_BYTES);
-    usize::try_from(largest).unwrap_or(usize::MAX).saturating_add(receive::FORM_AROUND)
 }
 
 /// `POST /batch/batch-refunds/new/description`.

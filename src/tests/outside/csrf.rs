@@ -75,7 +75,7 @@ async fn nothing_is_changed_by_get() {
     let maker = desk.signed_in(MAKER).await;
     let batch = desk.batch(MAKERS_FILE).await;
     let before = fingerprint(&desk).await;
-    for route in batchdesk::server::http::routes(desk.state.clone()) {
+    for route in batchdesk::server::http::routes() {
         // Both what GET serves, and what is only for POST.
         let path: Vec<&str> =
             route.path.split('/').map(|part| if part.starts_with('{') { batch.as_str() } else { part }).collect();

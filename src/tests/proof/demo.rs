@@ -210,6 +210,10 @@ impl Running {
         }
     }
 
+    pub(super) fn pid(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.child.id()).unwrap())
+    }
+
     /// SIGKILL.
     pub(super) fn kill(mut self) {
         self.child.kill().unwrap();
@@ -219,7 +223,7 @@ impl Running {
     /// SIGTERM, and how and after what time it ended.
     pub(super) fn stop(mut self, patience: Duration) -> (ExitStatus, Duration) {
         let begun = Instant::now();
-        kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), Signal::SIGTERM).unwrap();
+        kill(self.pid(), Signal::SIGTERM).unwrap();
         while begun.elapsed() < patience {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return (status, begun.elapsed());

@@ -7,7 +7,7 @@ use crate::{
 use axum::{
     body::Body,
     extract::{
-        FromRequest, Multipart, Request,
+        DefaultBodyLimit, FromRequest, Multipart, Request,
         multipart::{Field, MultipartError},
     },
     http::{HeaderMap, StatusCode, header},
@@ -17,7 +17,7 @@ use futures::StreamExt;
 use std::time::Duration;
 
 /// Bytes of everything in the form that is not the file.
-pub(super) const FORM_AROUND: usize = 64 * 1024;
+const FORM_AROUND: usize = 64 * 1024;
 /// Bytes of one field that is not the file.
 const FIELD_BYTES: usize = 8 * 1024;
 /// Fields of a form, at most.
@@ -41,7 +41,7 @@ impl From<OpError> for Refused {
 }
 
 /// Reads the form of a request whose file may have `limit` bytes.
-pub(super) async fn upload(request: Request, limit: u64) -> Result<Upload, Refused> {
+pub(super) async fn upload(mut request: Request, limit: u64) -> Result<Upload, Refused> {
     if announced(request.headers()).is_some_and(|bytes| bytes > limit.saturating_add(FORM_AROUND as u64)) {
         // A client that waits to be told to go on has sent nothing yet, and need not.
         if !request.headers().contains_key(header::EXPECT) {
@@ -49,6 +49,9 @@ pub(super) async fn upload(request: Request, limit: u64) -> Result<Upload, Refus
         }
         return Err(too_large(limit).into());
     }
+    // Bytes that are only dropped count, too: whoever goes on beyond them is cut off.
+    let all = limit.saturating_add(FORM_AROUND as u64).saturating_add(DROPPED_BYTES);
+    DefaultBodyLimit::max(usize::try_from(all).unwrap_or(usize::MAX)).apply(&mut request);
     let mut multipart = Multipart::from_request(request, &()).await.map_err(|rejection| {
         OpError::refuse(RefusalKind::Invalid, format!("The form could not be read: {}", rejection.body_text()))
     })?;
@@ -57,9 +60,7 @@ pub(super) async fn upload(request: Request, limit: u64) -> Result<Upload, Refus
     match fields(&mut multipart, &mut upload, &mut draft, limit).await {
         Ok(()) => Ok(upload),
         Err(error) => {
-            if error.refusal.kind == RefusalKind::TooLarge {
-                tokio::spawn(tokio::time::timeout(DROPPED_TIME, drop_fields(multipart)));
-            }
+            tokio::spawn(tokio::time::timeout(DROPPED_TIME, drop_fields(multipart)));
             Err(Refused { error, description: upload.description, draft })
         }
     }
@@ -175,14 +176,7 @@ fn drop_rest(body: Body) {
     }));
 }
 
+/// Reads on until the form ends or its limit is reached.
 async fn drop_fields(mut multipart: Multipart) {
-    let mut dropped = 0;
-    while let Ok(Some(mut field)) = multipart.next_field().await {
-        while let Ok(Some(chunk)) = field.chunk().await {
-            dropped += chunk.len() as u64;
-            if dropped > DROPPED_BYTES {
-                return;
-            }
-        }
-    }
+    while let Ok(Some(_)) = multipart.next_field().await {}
 }
