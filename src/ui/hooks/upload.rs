@@ -92,7 +92,8 @@ fn found(errors: Vec<Answered>) -> Outcome {
         serde_json::from_value::<FindingCode>(code).is_ok_and(|code| code != FindingCode::FileTooLarge)
     };
     if !errors.is_empty() && errors.iter().all(known) {
-        let finding = |one: Answered| ServerFinding { row: one.row, column: one.column, code: one.code, message: one.message };
+        let finding =
+            |one: Answered| ServerFinding { row: one.row, column: one.column, code: one.code, message: one.message };
         return Outcome::Found(errors.into_iter().map(finding).collect());
     }
     let messages: Vec<String> = errors.into_iter().map(|one| one.message).collect();
@@ -174,13 +175,15 @@ mod tests {
         let id = "0191d3a0-0000-7000-8000-000000000001";
         let made = format!(r#"{{"batch_id":"{id}","location":"/batch/batch-refunds/{id}"}}"#);
         assert_eq!(read_answer(201, &made), Outcome::Made(format!("/batch/batch-refunds/{id}")));
-        let found = r#"{"errors":[{"row":14,"column":"amount","code":"invalid_data_type","message":"Invalid data type: x"}]}"#;
+        let found =
+            r#"{"errors":[{"row":14,"column":"amount","code":"invalid_data_type","message":"Invalid data type: x"}]}"#;
         assert!(matches!(read_answer(422, found), Outcome::Found(list) if list[0].row == Some(14)));
         let repeated = format!(
             r#"{{"errors":[{{"row":null,"column":null,"code":"repeated","message":"The same file","batch_id":"{id}"}}]}}"#
         );
         assert!(matches!(read_answer(422, &repeated), Outcome::Repeated(list) if list.len() == 1));
-        let large = r#"{"errors":[{"row":null,"column":null,"code":"file_too_large","message":"File too large: 6 MB"}]}"#;
+        let large =
+            r#"{"errors":[{"row":null,"column":null,"code":"file_too_large","message":"File too large: 6 MB"}]}"#;
         assert_eq!(read_answer(413, large), Outcome::Refused("File too large: 6 MB".into()));
         let none = r#"{"errors":[{"row":null,"column":null,"code":"conflict","message":"No gateway is connected."}]}"#;
         assert_eq!(read_answer(409, none), Outcome::Refused("No gateway is connected.".into()));

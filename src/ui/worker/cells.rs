@@ -31,7 +31,13 @@ pub(super) fn by_row(findings: &[Finding]) -> ByRow<'_> {
 
 /// The page of rows that was asked for. `seen` are the rows that had a finding or were changed since the file was opened: a row
 /// that was put right stays where the person put it right.
-pub(super) fn page(sheet: &Sheet, findings: &[Finding], seen: &BTreeSet<u32>, edits: &Edits, query: RowsQuery) -> RowsPage {
+pub(super) fn page(
+    sheet: &Sheet,
+    findings: &[Finding],
+    seen: &BTreeSet<u32>,
+    edits: &Edits,
+    query: RowsQuery,
+) -> RowsPage {
     let found = by_row(findings);
     let wanted = query.error_after.and_then(|row| next_error(sheet, &found, row)).or(query.show);
     let matches: Vec<&SheetRow> = sheet.rows.iter().filter(|row| !query.only || seen.contains(&row.row)).collect();
@@ -53,7 +59,8 @@ pub(super) fn page(sheet: &Sheet, findings: &[Finding], seen: &BTreeSet<u32>, ed
 
 /// The first row with an error below `row`, from the top again when there is none.
 fn next_error(sheet: &Sheet, found: &ByRow<'_>, row: u32) -> Option<u32> {
-    let bad = |candidate: &&SheetRow| found.get(&candidate.row).is_some_and(|list| list.iter().any(|one| is_error(one)));
+    let bad =
+        |candidate: &&SheetRow| found.get(&candidate.row).is_some_and(|list| list.iter().any(|one| is_error(one)));
     let below = sheet.rows.iter().filter(|candidate| candidate.row > row).find(bad);
     below.or_else(|| sheet.rows.iter().find(bad)).map(|row| row.row)
 }

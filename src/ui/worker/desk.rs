@@ -135,7 +135,8 @@ impl Desk {
                 repairs.extend(self.sheet.as_ref().and_then(with_columns).map(|(_, repair)| repair));
             }
         }
-        let removed = self.undo.iter().map(|change| if let Change::Removed(rows) = change { rows.len() as u64 } else { 0 });
+        let removed =
+            self.undo.iter().map(|change| if let Change::Removed(rows) = change { rows.len() as u64 } else { 0 });
         Report {
             template: checked.template,
             rows: checked.rows,

@@ -83,8 +83,9 @@ pub fn group(findings: &[Finding]) -> Vec<Group> {
 
 /// The sentence without the words of its kind, under which it stands.
 pub fn detail(finding: &Finding) -> &str {
-    let title = finding.code.title();
-    let rest = finding.message.strip_prefix(title).and_then(|rest| rest.strip_prefix(':')).map(str::trim_start);
+    // A sentence may begin with a part of the title: "Same order ID: rows 2 and 7 …" below "Same order ID twice".
+    let told = |head: &str| !head.is_empty() && finding.code.title().starts_with(head);
+    let rest = finding.message.split_once(':').filter(|(head, _)| told(head)).map(|(_, rest)| rest.trim_start());
     rest.filter(|rest| !rest.is_empty()).unwrap_or(&finding.message)
 }
 
@@ -100,6 +101,10 @@ pub fn short(finding: &Finding) -> String {
     // Column and value stand above these words already.
     let after_value = clause.split_once('"').and_then(|(_, rest)| rest.split_once("\" ")).map(|(_, rest)| rest);
     let text = after_value.filter(|rest| !rest.trim().is_empty()).unwrap_or(clause).trim().trim_end_matches('.');
+    // The name of a column stays as it is written.
+    if finding.column.as_ref().is_some_and(|column| text.starts_with(column.as_str())) {
+        return text.to_owned();
+    }
     let mut characters = text.chars();
     characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }
@@ -150,7 +155,9 @@ mod tests {
         assert_eq!(lead(amount), "Invalid data type: ");
         assert_eq!(format!("{}{}", lead(amount), detail(amount)), amount.message);
         let empty = found.iter().find(|finding| finding.code == FindingCode::MissingMandatoryFields).unwrap();
-        assert_eq!(short(empty), "Order_id is empty");
+        assert_eq!(short(empty), "order_id is empty");
+        let twice = findings("A,5,5,,,,,,\nA,5,5,,,,,,\n");
+        assert_eq!(lead(&twice[0]), "Same order ID: ");
         let part = Finding { message: "Kept as it is".into(), ..empty.clone() };
         assert_eq!((lead(&part), detail(&part)), ("", "Kept as it is"));
     }

@@ -108,7 +108,8 @@ mod tests {
 
     #[test]
     fn the_template_is_told_by_the_columns_that_only_one_has() {
-        let (fitted, _) = with_columns(&sheet("amount,order_id,marketplace_amount,vendor1_id,vendor1_amount\n5,A,5,,\n")).unwrap();
+        let (fitted, _) =
+            with_columns(&sheet("amount,order_id,marketplace_amount,vendor1_id,vendor1_amount\n5,A,5,,\n")).unwrap();
         assert_eq!(fitted.header, Template::Split.columns());
         let (fitted, _) = with_columns(&sheet("amount,order_id,udf1,udf2,udf3,udf4\n5,A,,,,\n")).unwrap();
         assert_eq!(fitted.header, Template::Standard.columns());
@@ -116,9 +117,10 @@ mod tests {
 
     #[test]
     fn columns_that_could_both_be_meant_are_left_alone() {
-        assert!(with_columns(&sheet("order_id,amount,Amount \nA,1,2\n")).is_none_or(|(fitted, _)| {
-            fitted.rows[0].cells[1] == "1"
-        }));
+        assert!(
+            with_columns(&sheet("order_id,amount,Amount \nA,1,2\n"))
+                .is_none_or(|(fitted, _)| { fitted.rows[0].cells[1] == "1" })
+        );
         assert!(with_columns(&sheet("Order-ID,ORDER_ID,amount\nA,B,2\n")).is_none());
     }
 

@@ -163,7 +163,8 @@ fn hindrance(bench: Bench) -> Option<String> {
             return Some(format!("{what} A file with an error is not sent at all."));
         }
         let repeated = bench.repeats.with(|repeats| !repeats.is_empty()) && !bench.confirmed.get();
-        repeated.then(|| "It was uploaded before. Tick \u{201c}Upload it again anyway\u{201d} if it is meant.".to_owned())
+        repeated
+            .then(|| "It was uploaded before. Tick \u{201c}Upload it again anyway\u{201d} if it is meant.".to_owned())
     })
 }
 
@@ -253,9 +254,10 @@ fn Send(bench: Bench) -> impl IntoView {
             }
             .into_any()
         } else {
-            let number = move || {
-                let ready = bench.of(|report| report.ready);
-                if ready == 1 { "1 refund".to_owned() } else { format!("{} refunds", count(ready)) }
+            let number = move || match bench.of(|report| if report.is_clean() { report.ready } else { 0 }) {
+                0 => None,
+                1 => Some("1 refund".to_owned()),
+                ready => Some(format!("{} refunds", count(ready))),
             };
             view! {
                 <Button kind=Kind::Primary size=Size::Large icon="upload" plain=true on_press=Callback::new(move |_| bench.upload())>

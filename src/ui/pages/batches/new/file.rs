@@ -33,7 +33,7 @@ pub fn FileStep(
                 <label class="drop" for="file" data-state=move || bench.over.get().then_some("over")>
                     <b>{move || if bench.over.get() { "Drop it to check it. Nothing is sent yet." } else { "A CSV file of refunds" }}</b>
                     <span class="row">
-                        <span class="button" data-kind=kept.is_none().then_some("primary")>
+                        <span class="button">
                             <Icon name="upload"/>
                             "Choose File"
                         </span>
@@ -56,13 +56,16 @@ pub fn FileStep(
                 <FieldError id="file" error/>
                 {kept.map(|kept| view! { <Kept kept/> })}
                 <p class="small" role="status">{move || bench.reading.get().then_some("The file is being read…")}</p>
-                <div class="acts">
-                    <Button kind=Kind::Primary size=Size::Large>"Upload"</Button>
-                    <p>{format!(
-                        "The file is checked first: up to {} rows, and none of them is sent while one has an error.",
-                        count(u64::from(rows)),
-                    )}</p>
-                </div>
+                // Gone, not only hidden, once the file is open: there is one button of this name at any time.
+                {move || (!bench.is_open()).then(|| view! {
+                    <div class="acts">
+                        <Button kind=Kind::Primary size=Size::Large>"Upload"</Button>
+                        <p>{format!(
+                            "The file is checked first: up to {} rows, and none of them is sent while one has an error.",
+                            count(u64::from(rows)),
+                        )}</p>
+                    </div>
+                })}
             </div>
             <Guide/>
         </div>
@@ -91,7 +94,7 @@ fn Kept(kept: DraftView) -> impl IntoView {
                     {format!("{} · {} · {} rows", kept.file_name, size(kept.file_bytes), count(kept.rows))}
                 </small>
             </div>
-            <p class="sheet-body small">{advice}</p>
+            <div class="sheet-body small">{advice}</div>
             <div class="findings">
                 {groups.into_iter().map(|group| view! { <FindingGroup group/> }).collect_view()}
                 {repeats}

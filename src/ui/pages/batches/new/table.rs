@@ -160,7 +160,9 @@ fn Cell(bench: Bench, row: u32, index: usize, name: String, cell: Memo<Option<Ce
             }
             (None, Some(was)) => {
                 let words = if was.is_empty() { "Was empty".to_owned() } else { format!("Was {was}") };
-                Some(view! { <div class="note" id=id data-tone="queued"><Glyph name="edited"/><span>{words}</span></div> })
+                Some(
+                    view! { <div class="note" id=id data-tone="queued"><Glyph name="edited"/><span>{words}</span></div> },
+                )
             }
             (None, None) => None,
         }
@@ -239,7 +241,8 @@ fn restore(event: &ev::KeyboardEvent, text: &str) {
 #[component]
 fn Pages(bench: Bench) -> impl IntoView {
     let place = Memo::new(move |_| bench.rows.with(|rows| (rows.page, rows.pages)));
-    let turn = move |page: u32| bench.show(RowsQuery { only: bench.only.get_untracked(), page, ..RowsQuery::default() });
+    let turn =
+        move |page: u32| bench.show(RowsQuery { only: bench.only.get_untracked(), page, ..RowsQuery::default() });
     move || {
         let (page, pages) = place.get();
         (pages > 1).then(|| {
@@ -269,7 +272,8 @@ fn Foot(bench: Bench) -> impl IntoView {
             1 => Some(format!("1 {one}")),
             number => Some(format!("{} {many}", count(number))),
         };
-        let parts = [part(edited, "cell edited here", "cells edited here"), part(removed, "row taken out", "rows taken out")];
+        let parts =
+            [part(edited, "cell edited here", "cells edited here"), part(removed, "row taken out", "rows taken out")];
         let parts: Vec<String> = parts.into_iter().flatten().collect();
         if parts.is_empty() { "Changed here".to_owned() } else { parts.join(", ") }
     };

@@ -9,10 +9,25 @@ use super::{
     problems,
 };
 use crate::{
-    domain::view::{Flash, NewBatch},
-    ui::components::ErrorSummary,
+    domain::{
+        finding::Severity,
+        view::{DraftView, Flash, NewBatch},
+    },
+    ui::components::{ErrorSummary, count},
 };
 use leptos::{ev, prelude::*};
+
+/// What an earlier try left to say, for the summary above the form.
+fn left_over(draft: &DraftView) -> Option<(String, String)> {
+    let errors = draft.findings.iter().filter(|finding| finding.severity == Severity::Error).count() as u64;
+    let words = match (errors, draft.repeats.is_empty()) {
+        (0, true) => return None,
+        (0, false) => format!("{} or some of its rows went out before. Nothing of it was sent now.", draft.file_name),
+        (1, _) => format!("1 error in {}. Nothing of it was sent.", draft.file_name),
+        (errors, _) => format!("{} errors in {}. Nothing of it was sent.", count(errors), draft.file_name),
+    };
+    Some(("#findings".to_owned(), words))
+}
 
 /// Everything below the top bar.
 #[component]
@@ -49,7 +64,8 @@ pub fn NewBatchView(new: NewBatch, flash: Flash) -> impl IntoView {
         bench.upload();
     };
     let action = new.operation.path();
-    let error = problems(&flash);
+    let mut error = problems(&flash);
+    error.extend(draft.as_ref().and_then(left_over));
     let described = draft.clone().filter(|draft| draft.file_name.is_empty());
     let dialog = must_describe.then(|| view! { <DescriptionDialog new=new.clone() flash=flash.clone()/> });
     let for_desk = new.clone();

@@ -304,7 +304,11 @@ impl Bench {
         let file = if changed {
             match checker.text(Output::Upload).await.ok().and_then(|text| csv(&text)) {
                 Some(file) => file,
-                None => return Outcome::Refused("The corrected file could not be put together. Choose the file again.".into()),
+                None => {
+                    return Outcome::Refused(
+                        "The corrected file could not be put together. Choose the file again.".into(),
+                    );
+                }
             }
         } else {
             file
@@ -382,9 +386,9 @@ impl Bench {
     pub(super) fn listen_in_browser(self) {
         let keys = window_event_listener(ev::keydown, move |event| {
             let typing = event.target().is_some_and(|target| {
-                target.dyn_ref::<web_sys::Element>().is_some_and(|element| {
-                    matches!(element.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT")
-                })
+                target
+                    .dyn_ref::<web_sys::Element>()
+                    .is_some_and(|element| matches!(element.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT"))
             });
             let plain = !(typing || event.ctrl_key() || event.meta_key() || event.alt_key());
             if plain && event.key() == "n" && self.is_open() {
