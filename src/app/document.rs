@@ -53,6 +53,7 @@ fn HydrationScripts() -> impl IntoView {
             let script =
                 format!("import init,{{hydrate}} from {js:?};await init({{module_or_path:{wasm:?}}});hydrate();");
             view! {
+                {assets.worker.map(|worker| view! { <meta name="batchdesk-worker" content=worker /> })}
                 <link rel="modulepreload" href=js />
                 <link rel="preload" href=wasm r#as="fetch" type="application/wasm" crossorigin="anonymous" />
                 <script type="module" nonce=nonce>

@@ -1,0 +1,111 @@
+//! The form that takes a file. Complete without JavaScript; with it, the file is looked at before anything is sent.
+
+use super::{
+    fields::{Guide, Rules, facts, size},
+    findings::{FindingGroup, Repeats},
+};
+use crate::{
+    domain::view::{DraftView, Flash, NewBatch},
+    ui::{
+        components::{Button, FieldError, Icon, Kind, Size, count},
+        worker::groups::group,
+    },
+};
+use leptos::prelude::*;
+
+/// What the drop zone does with what happens to it, where there is JavaScript.
+#[derive(Clone, Copy)]
+pub struct FileEvents {
+    /// A file was chosen in the field.
+    pub chosen: Callback<leptos::ev::Event>,
+    /// A file is held above the page.
+    pub over: Signal<bool>,
+}
+
+/// Step 1: description, file, samples and rules.
+#[component]
+pub fn FileStep(
+    new: NewBatch,
+    /// Description from before, when the address names one.
+    draft: Option<DraftView>,
+    flash: Flash,
+    events: FileEvents,
+    /// What is wrong with the field, found in the browser.
+    complaint: Signal<Option<String>>,
+) -> impl IntoView {
+    let from_server = flash.error.clone().filter(|_| flash.field.as_deref() == Some("file"));
+    let error = Signal::derive(move || complaint.get().or_else(|| from_server.clone()));
+    let kept = draft.as_ref().filter(|draft| !draft.file_name.is_empty()).cloned();
+    let rows = new.limits.rows;
+    view! {
+        <div class="split" data-side="end">
+            <div class="stack">
+                <label class="drop" for="file" data-state=move || events.over.get().then_some("over")>
+                    <b>{move || if events.over.get() { "Drop it to check it. Nothing is sent yet." } else { "A CSV file of refunds" }}</b>
+                    <span class="row">
+                        <span class="button" data-kind=kept.is_none().then_some("primary")>
+                            <Icon name="upload"/>
+                            "Choose File"
+                        </span>
+                        "or drag and drop your CSV file"
+                    </span>
+                    <small id="file-hint">{facts(&new)}</small>
+                    <input
+                        id="file"
+                        name="file"
+                        type="file"
+                        accept=".csv,text/csv"
+                        aria-label="Choose File"
+                        aria-describedby=move || {
+                            if error.with(Option::is_some) { "file-hint file-error" } else { "file-hint" }
+                        }
+                        aria-invalid=move || error.with(Option::is_some).then_some("true")
+                        on:change=move |event| events.chosen.run(event)
+                    />
+                </label>
+                <FieldError id="file" error/>
+                {kept.map(|kept| view! { <Kept kept/> })}
+                <div class="acts">
+                    <Button kind=Kind::Primary size=Size::Large>"Upload"</Button>
+                    <p>{format!(
+                        "The file is checked first: up to {} rows, and none of them is sent while one has an error.",
+                        count(u64::from(rows)),
+                    )}</p>
+                </div>
+            </div>
+            <Guide/>
+        </div>
+        <Rules/>
+    }
+    .into_any()
+}
+
+/// The file of an earlier try, with what was found in it.
+#[component]
+fn Kept(kept: DraftView) -> impl IntoView {
+    let groups = group(&kept.findings);
+    let findings = !groups.is_empty();
+    let repeats = (!kept.repeats.is_empty()).then(|| view! { <Repeats repeats=kept.repeats.clone()/> });
+    let advice = if findings {
+        "Correct the file and choose it again. Nothing of it was sent."
+    } else {
+        "Nothing of it was sent. Tick the box to upload it all the same, or choose another file."
+    };
+    view! {
+        <input type="hidden" name="upload" value=kept.id.to_string()/>
+        <section class="sheet" aria-labelledby="findings">
+            <div class="sheet-head">
+                <h2 id="findings" tabindex="-1">"Findings"</h2>
+                <small>
+                    {format!("{} · {} · {} rows", kept.file_name, size(kept.file_bytes), count(kept.rows))}
+                </small>
+            </div>
+            <p class="sheet-body small">{advice}</p>
+            <div class="findings">
+                {groups.into_iter().map(|group| view! { <FindingGroup group/> }).collect_view()}
+                {repeats}
+            </div>
+        </section>
+    }
+    .into_any()
+}
