@@ -28,7 +28,8 @@ pub mod server;
 #[cfg(feature = "ssr")]
 pub mod simulator;
 
-#[cfg(all(test, feature = "ssr"))]
+#[cfg(test)]
+#[cfg(feature = "ssr")]
 mod tests;
 
 /// Takes over the page that the server rendered.

@@ -40,7 +40,7 @@ use std::{
 use tokio_util::sync::CancellationToken;
 
 /// Password of everybody in the tests.
-pub const PASSWORD: &str = "correct horse battery";
+pub(super) const PASSWORD: &str = "correct horse battery";
 
 const PEOPLE: [(&str, &str, Role); 7] = [
     ("Acme Stores", "maker@acme.test", Role::Maker),
@@ -53,7 +53,7 @@ const PEOPLE: [(&str, &str, Role); 7] = [
 ];
 
 /// One test's own world: a database with two organisations, Acme Stores (maker-checker on) and Globex (off).
-pub struct World {
+pub(super) struct World {
     /// State on that database, with a clock that stands until it is moved.
     pub state: AppState,
     /// How to reach the database as its superuser, for what no role of ours may do.
@@ -119,7 +119,7 @@ async fn prepare_template(options: &PgConnectOptions) {
 }
 
 /// A connection of an organisation to a gateway at `base_url`.
-pub fn gateway(organisation: &str, base_url: &str, class: GatewayClass) -> NewGateway {
+pub(super) fn gateway(organisation: &str, base_url: &str, class: GatewayClass) -> NewGateway {
     let merchant = if organisation == "Globex" { "globex" } else { "acme" };
     NewGateway {
         organisation: organisation.to_owned(),
@@ -139,7 +139,7 @@ async fn organisation_id(state: &AppState, name: &str) -> OrganisationId {
 }
 
 /// Configuration as tests have it: short waits, loopback gateways allowed.
-pub fn config() -> Config {
+pub(super) fn config() -> Config {
     Config {
         listen: "127.0.0.1:0".parse().unwrap(),
         metrics_listen: None,
@@ -168,7 +168,7 @@ async fn state(options: &PgConnectOptions) -> AppState {
 
 impl World {
     /// A fresh world.
-    pub async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let cluster = tokio::task::spawn_blocking(cluster).await.unwrap();
         let name = format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
@@ -180,7 +180,7 @@ impl World {
     }
 
     /// The caller behind an e-mail, with the password just given.
-    pub async fn caller(&self, email: &str) -> Caller {
+    pub(super) async fn caller(&self, email: &str) -> Caller {
         let mut tx = self.state.db.global().await.unwrap();
         let person = db::people::by_email(&mut tx, email).await.unwrap().unwrap();
         let organisation = db::people::organisations(&mut tx, person.id).await.unwrap()[0];
@@ -189,13 +189,13 @@ impl World {
     }
 
     /// Runs SQL as the superuser: for tests that break what no role of ours can break.
-    pub async fn as_superuser(&self, sql: &str) -> sqlx::Result<u64> {
+    pub(super) async fn as_superuser(&self, sql: &str) -> sqlx::Result<u64> {
         let mut admin = self.options.clone().options([("search_path", "desk")]).connect().await?;
         admin.execute(sqlx::AssertSqlSafe(sql.to_owned())).await.map(|done| done.rows_affected())
     }
 
     /// Uploads a clean file as `email`; answers the batch.
-    pub async fn upload(&self, email: &str, file: &str) -> BatchId {
+    pub(super) async fn upload(&self, email: &str, file: &str) -> BatchId {
         match self.try_upload(email, file).await {
             Submitted::Batch(batch) => batch,
             Submitted::Draft(draft) => panic!("findings: {:?} {:?}", draft.findings, draft.repeats),
@@ -203,7 +203,7 @@ impl World {
     }
 
     /// Uploads a file as `email`, repeats confirmed.
-    pub async fn try_upload(&self, email: &str, file: &str) -> Submitted {
+    pub(super) async fn try_upload(&self, email: &str, file: &str) -> Submitted {
         let upload = Upload {
             file_name: "refunds.csv".to_owned(),
             bytes: file.as_bytes().to_vec().into(),
@@ -215,7 +215,12 @@ impl World {
     }
 
     /// Decides as `email` on what is shown to them.
-    pub async fn decide(&self, email: &str, batch: BatchId, verdict: Verdict) -> crate::server::error::OpResult<()> {
+    pub(super) async fn decide(
+        &self,
+        email: &str,
+        batch: BatchId,
+        verdict: Verdict,
+    ) -> crate::server::error::OpResult<()> {
         let caller = self.caller(email).await;
         let shown = batches::snapshot(&self.state, &caller, batch).await?;
         let decision = Decision { verdict, content_hash: shown.content_sha256, reason: "because".to_owned() };
@@ -224,7 +229,7 @@ impl World {
 }
 
 /// A refunds file of the standard template with these (order, amount) rows.
-pub fn refunds(rows: &[(&str, &str)]) -> String {
+pub(super) fn refunds(rows: &[(&str, &str)]) -> String {
     let mut file = String::from(
         "order_id,amount,txn_id,unique_id,marketplace_amount,vendor1_id,vendor1_amount,vendor2_id,vendor2_amount,udf1,udf2,udf3,udf4,udf5,udf6,udf7,udf8,udf9,udf10\n",
     );

@@ -330,7 +330,7 @@ fn breaches(file: &str, source: &str) -> Vec<String> {
                 let (kind, function) = call.split_once("::").unwrap_or((call, ""));
                 token.text == kind && text(&tokens, at + 1) == "::" && text(&tokens, at + 2) == function
             };
-            if calls.iter().any(|call| is(&call)) && !places.contains(&own.prefix) {
+            if calls.iter().any(|call| is(call)) && !places.contains(&own.prefix) {
                 tell(token.line, rule);
             }
         }

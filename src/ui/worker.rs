@@ -3,4 +3,10 @@
 //! The sheet stays here; the page asks for the rows that it shows. Everything crosses as JSON text, because the page and
 //! its thread share no memory.
 
+pub mod cells;
+pub mod desk;
+#[cfg(feature = "hydrate")]
+pub mod exports;
 pub mod groups;
+pub mod messages;
+pub mod repairs;

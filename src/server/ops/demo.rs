@@ -160,6 +160,9 @@ async fn caller(state: &AppState, email: &str) -> OpResult<Caller> {
     found.ok_or_else(|| OpError::internal(format!("{email} is missing in the demo")))
 }
 
+/// Whole rupees, as goods are priced.
+const PRICES: [u32; 10] = [199, 299, 399, 599, 899, 999, 1_299, 1_499, 2_153, 3_059];
+
 /// A file of the standard template: prices that look like prices, three rows that the gateway declines.
 fn sample_file(name: &str, rows: u64) -> String {
     let seed = name.bytes().fold(17u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
@@ -170,7 +173,8 @@ fn sample_file(name: &str, rows: u64) -> String {
         let mixed = seed.wrapping_add(row).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let order = 400_000_000 + mixed % 99_999_999;
         let prefix = if row % 97 == 41 { "ORD_DECLINE_" } else { "ORD_" };
-        let rupees = [199, 299, 399, 599, 899, 999, 1_299, 1_499, 2_153, 3_059][(mixed >> 40) as usize % 10];
+        let price = usize::try_from(mixed >> 40).unwrap_or(0) % PRICES.len();
+        let rupees = PRICES.get(price).copied().unwrap_or(199);
         let paise = if mixed % 7 == 0 { 50 } else { 0 };
         let _ = writeln!(text, "{prefix}{order},{rupees}.{paise:02},,,,,,,,store-{},,,,,,,,,", mixed % 12 + 1);
     }

@@ -50,13 +50,13 @@ pub async fn home(state: &AppState, caller: &Caller) -> OpResult<Home> {
             home.recent.push((operation, shown::list_row(&row, &zone, may(Right::ReadWrite))));
         }
     }
-    if let Some(gateway) = db::gateways::current(&mut tx).await? {
-        if let Some(notice) = shown::gateway_notice(&gateway, &zone) {
-            home.attention.insert(0, (notice, Operation::Refund.path().to_owned()));
-        }
+    if let Some(gateway) = db::gateways::current(&mut tx).await?
+        && let Some(notice) = shown::gateway_notice(&gateway, &zone)
+    {
+        home.attention.insert(0, (notice, Operation::Refund.path().to_owned()));
     }
     tx.commit().await?;
-    home.recent.sort_by(|(_, a), (_, b)| b.id.cmp(&a.id));
+    home.recent.sort_by_key(|(_, row)| std::cmp::Reverse(row.id));
     home.recent.truncate(10);
     Ok(home)
 }

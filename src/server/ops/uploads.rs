@@ -312,10 +312,10 @@ async fn repeats(state: &AppState, caller: &Caller, operation: Operation, file: 
             file_name: look.file_name,
         });
     }
-    if more > 0 {
-        if let Some(last) = found.last().cloned() {
-            found.push(Repeat { row: None, message: format!("{more} more rows went out before."), ..last });
-        }
+    if more > 0
+        && let Some(last) = found.last().cloned()
+    {
+        found.push(Repeat { row: None, message: format!("{more} more rows went out before."), ..last });
     }
     Ok(found)
 }
@@ -361,10 +361,10 @@ async fn chosen_file(tx: &mut Tx, upload: &Upload, kept: Option<&DraftRow>) -> O
     if !upload.bytes.is_empty() || !upload.file_name.is_empty() {
         return Ok((clean_name(&upload.file_name), upload.bytes.clone()));
     }
-    if let Some(DraftRow { file_name, file_sha256: Some(sha256), .. }) = kept {
-        if let Some(bytes) = db::drafts::file(tx, sha256).await? {
-            return Ok((file_name.clone(), bytes));
-        }
+    if let Some(DraftRow { file_name, file_sha256: Some(sha256), .. }) = kept
+        && let Some(bytes) = db::drafts::file(tx, sha256).await?
+    {
+        return Ok((file_name.clone(), bytes));
     }
     Err(OpError::refuse(RefusalKind::Invalid, "No file was chosen. Choose a CSV file and upload it."))
 }

@@ -1,6 +1,7 @@
 //! The form that takes a file. Complete without JavaScript; with it, the file is looked at before anything is sent.
 
 use super::{
+    bench::Bench,
     fields::{Guide, Rules, facts, size},
     findings::{FindingGroup, Repeats},
 };
@@ -13,35 +14,24 @@ use crate::{
 };
 use leptos::prelude::*;
 
-/// What the drop zone does with what happens to it, where there is JavaScript.
-#[derive(Clone, Copy)]
-pub struct FileEvents {
-    /// A file was chosen in the field.
-    pub chosen: Callback<leptos::ev::Event>,
-    /// A file is held above the page.
-    pub over: Signal<bool>,
-}
-
-/// Step 1: description, file, samples and rules.
+/// Step 1: file, samples and rules.
 #[component]
 pub fn FileStep(
     new: NewBatch,
     /// Description from before, when the address names one.
     draft: Option<DraftView>,
     flash: Flash,
-    events: FileEvents,
-    /// What is wrong with the field, found in the browser.
-    complaint: Signal<Option<String>>,
+    bench: Bench,
 ) -> impl IntoView {
     let from_server = flash.error.clone().filter(|_| flash.field.as_deref() == Some("file"));
-    let error = Signal::derive(move || complaint.get().or_else(|| from_server.clone()));
+    let error = Signal::derive(move || bench.complaint.get().or_else(|| from_server.clone()));
     let kept = draft.as_ref().filter(|draft| !draft.file_name.is_empty()).cloned();
     let rows = new.limits.rows;
     view! {
         <div class="split" data-side="end">
             <div class="stack">
-                <label class="drop" for="file" data-state=move || events.over.get().then_some("over")>
-                    <b>{move || if events.over.get() { "Drop it to check it. Nothing is sent yet." } else { "A CSV file of refunds" }}</b>
+                <label class="drop" for="file" data-state=move || bench.over.get().then_some("over")>
+                    <b>{move || if bench.over.get() { "Drop it to check it. Nothing is sent yet." } else { "A CSV file of refunds" }}</b>
                     <span class="row">
                         <span class="button" data-kind=kept.is_none().then_some("primary")>
                             <Icon name="upload"/>
@@ -60,11 +50,12 @@ pub fn FileStep(
                             if error.with(Option::is_some) { "file-hint file-error" } else { "file-hint" }
                         }
                         aria-invalid=move || error.with(Option::is_some).then_some("true")
-                        on:change=move |event| events.chosen.run(event)
+                        on:change=move |event| bench.take(&event)
                     />
                 </label>
                 <FieldError id="file" error/>
                 {kept.map(|kept| view! { <Kept kept/> })}
+                <p class="small" role="status">{move || bench.reading.get().then_some("The file is being read…")}</p>
                 <div class="acts">
                     <Button kind=Kind::Primary size=Size::Large>"Upload"</Button>
                     <p>{format!(

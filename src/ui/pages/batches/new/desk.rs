@@ -1,0 +1,304 @@
+//! Step 2: the file as the browser read it, what was found, what will happen, and the act.
+
+use super::{
+    bench::Bench,
+    fields::size,
+    findings::{FindingGroup, Repeats},
+    table::Rows,
+};
+use crate::{
+    domain::{money::Money, view::NewBatch},
+    ui::{
+        components::{Banner, Button, Glyph, Icon, Kind, MoneyView, Size, count},
+        worker::messages::{Act, Repair, RowsQuery},
+    },
+};
+use leptos::prelude::*;
+
+/// Everything about a file that was read here.
+#[component]
+pub fn Desk(bench: Bench, new: NewBatch) -> impl IntoView {
+    let examined = Memo::new(move |_| bench.of(|report| report.examined));
+    view! {
+        <Summary bench/>
+        <div class="split" data-side=move || examined.get().then_some("start")>
+            <Findings bench/>
+            {move || examined.get().then(|| view! { <Rows bench/> })}
+        </div>
+        <Confirm bench new=new.clone()/>
+        <Dock bench/>
+    }
+    .into_any()
+}
+
+/// Money as the report has it.
+fn total(bench: Bench) -> Signal<Money> {
+    let currency = bench.options.currency;
+    Signal::derive(move || Money::new(bench.of(|report| report.total_minor), currency))
+}
+
+#[component]
+fn Summary(bench: Bench) -> impl IntoView {
+    let name = move || bench.chosen.get().unwrap_or_default().name;
+    let facts = move || {
+        let bytes = bench.chosen.get().unwrap_or_default().bytes;
+        let template = bench.of(|report| report.template.map(|template| format!(" · {}", template.title())));
+        format!("{}{} · read in this browser, nothing is sent yet", size(bytes), template.unwrap_or_default())
+    };
+    let examined = move || bench.of(|report| report.examined);
+    let figure = move |read: fn(&crate::ui::worker::messages::Report) -> u64| {
+        if examined() { count(bench.of(read)) } else { "–".to_owned() }
+    };
+    let bad = move || bench.of(|report| report.bad() > 0 || report.errors > 0);
+    view! {
+        <section class="sheet" aria-label="The file">
+            <div class="sheet-head">
+                <div class="row"><Icon name="file"/><h2 id="file-name" tabindex="-1">{name}</h2></div>
+                <small>{facts}</small>
+                <Button size=Size::Small plain=true on_press=Callback::new(move |_| bench.choose_another())>"Choose another file"</Button>
+            </div>
+            <div class="tiles" data-size="sm" role="status">
+                <div><span class="tile-label">"Rows"</span><span class="tile-number">{move || count(bench.of(|report| report.rows))}</span></div>
+                <div>
+                    <span class="tile-label"><Glyph name="accepted" tone="accepted"/>"Ready"</span>
+                    <span class="tile-number">{move || figure(|report| report.ready)}</span>
+                </div>
+                <div>
+                    <span class="tile-label"><Glyph name="failed" tone="failed"/>"With errors"</span>
+                    <span class="tile-number" class:bad=bad>{move || figure(|report| report.bad())}</span>
+                </div>
+                <div>
+                    <span class="tile-label"><Glyph name="partial" tone="waiting"/>"Warnings"</span>
+                    <span class="tile-number">{move || count(bench.of(|report| report.warnings))}</span>
+                </div>
+                <div>
+                    <span class="tile-label">"Total of ready rows"</span>
+                    <span class="tile-number"><MoneyView amount=total(bench)/></span>
+                </div>
+            </div>
+        </section>
+    }
+    .into_any()
+}
+
+#[component]
+fn Findings(bench: Bench) -> impl IntoView {
+    let groups = Memo::new(move |_| bench.of(|report| report.groups.clone()));
+    let repairs = Memo::new(move |_| bench.of(|report| report.repairs.clone()));
+    let examined = Memo::new(move |_| bench.of(|report| report.examined));
+    let jump = Callback::new(move |(row, _): (u32, Option<String>)| {
+        bench.show(RowsQuery { only: bench.only.get_untracked(), show: Some(row), ..RowsQuery::default() });
+    });
+    let mend = Callback::new(move |kind| bench.fix(kind));
+    let listed = move || {
+        let groups = groups.get();
+        if examined.get() {
+            groups.into_iter().map(|group| view! { <FindingGroup group jump mend/> }).collect_view().into_any()
+        } else {
+            groups.into_iter().map(|group| view! { <FindingGroup group/> }).collect_view().into_any()
+        }
+    };
+    let nothing = move || groups.with(Vec::is_empty) && bench.repeats.with(Vec::is_empty);
+    view! {
+        <section class="sheet" aria-labelledby="findings">
+            <div class="sheet-head">
+                <h2 id="findings" tabindex="-1">"Findings"</h2>
+                <small>{move || if nothing() { "none" } else { "errors first" }}</small>
+            </div>
+            <div class="findings">
+                {move || repairs.get().into_iter().map(|repair| view! { <RepairOffer bench repair/> }).collect_view()}
+                {move || {
+                    let repeats = bench.repeats.get();
+                    (!repeats.is_empty()).then(|| view! { <Repeats repeats confirmed=bench.confirmed/> })
+                }}
+                {listed}
+                {move || nothing().then(|| view! {
+                    <article class="finding" data-tone="accepted">
+                        <Glyph name="accepted"/>
+                        <h3>"Every row can be sent"</h3>
+                        <p>"Nothing was found in this file."</p>
+                    </article>
+                })}
+            </div>
+        </section>
+    }
+    .into_any()
+}
+
+/// A repair of the whole file: what it would do stands above its button.
+#[component]
+fn RepairOffer(bench: Bench, repair: Repair) -> impl IntoView {
+    use crate::ui::worker::messages::RepairKind;
+    let kind = repair.kind;
+    let words = match kind {
+        RepairKind::Delimiter => "Put commas between the columns",
+        RepairKind::Columns => "Arrange the columns",
+    };
+    view! {
+        <article class="finding" data-tone="queued">
+            <Glyph name="info"/>
+            <h3>"This can be repaired here"</h3>
+            <p>{repair.preview}</p>
+            <div>
+                <Button size=Size::Small plain=true on_press=Callback::new(move |_| bench.repair(kind))>{words}</Button>
+            </div>
+        </article>
+    }
+    .into_any()
+}
+
+fn rows_words(rows: u64) -> String {
+    if rows == 1 { "1 row".to_owned() } else { format!("{} rows", count(rows)) }
+}
+
+/// Why "Upload" does not send the file as it stands.
+fn hindrance(bench: Bench) -> Option<String> {
+    bench.report.with(|report| {
+        let report = report.as_ref()?;
+        if !report.is_clean() {
+            let what = match (report.examined, report.bad()) {
+                (true, 0) | (false, _) => "Correct what is wrong with the file first.".to_owned(),
+                (true, bad) => format!("Fix or remove {} first.", rows_words(bad)),
+            };
+            return Some(format!("{what} A file with an error is not sent at all."));
+        }
+        let repeated = bench.repeats.with(|repeats| !repeats.is_empty()) && !bench.confirmed.get();
+        repeated.then(|| "It was uploaded before. Tick \u{201c}Upload it again anyway\u{201d} if it is meant.".to_owned())
+    })
+}
+
+#[component]
+fn Confirm(bench: Bench, new: NewBatch) -> impl IntoView {
+    let gateway = new.gateway.clone().unwrap_or_else(|| "the gateway".to_owned());
+    let checker = new.maker_checker;
+    let kept = move || {
+        if bench.of(|report| report.changed) {
+            "The file is kept as it was corrected here."
+        } else {
+            "The file is kept as it came."
+        }
+    };
+    let decided = if checker {
+        "A checker decides. You cannot approve your own request."
+    } else {
+        "No approval is needed: the refunds start at once."
+    };
+    let sent = format!("Then each row is sent once to {gateway}, and you watch it here.");
+    let largest = move || {
+        let largest = bench.of(|report| report.largest);
+        largest.map(|(row, minor)| {
+            let amount = Money::new(minor, bench.options.currency);
+            view! { <p class="small">"Largest: "<MoneyView amount=amount/>", row "{row}</p> }
+        })
+    };
+    let ready = move || bench.of(|report| report.ready);
+    let bad = move || bench.of(|report| if report.examined { report.bad() } else { 0 });
+    view! {
+        <section class="sheet confirm" aria-labelledby="confirm">
+            <div class="sheet-body stack">
+                <h2 id="confirm">"What will happen"</h2>
+                <ol class="will">
+                    <li>{kept}</li>
+                    <li>{decided}</li>
+                    <li>{sent}</li>
+                </ol>
+            </div>
+            <div class="sheet-body stack">
+                <div class="verdict">
+                    <span class="tile-label">{move || match ready() {
+                        1 => "Total of the 1 row that is ready".to_owned(),
+                        ready => format!("Total of the {} rows that are ready", count(ready)),
+                    }}</span>
+                    <span><span class="sum"><MoneyView amount=total(bench) large=true/></span></span>
+                    {largest}
+                </div>
+                <div class="acts">
+                    <Send bench/>
+                    {move || (bad() > 0).then(|| view! {
+                        <Button size=Size::Large plain=true on_press=Callback::new(move |_| bench.act(Act::RemoveBad))>
+                            {move || format!("Remove {}", rows_words(bad()))}
+                        </Button>
+                    })}
+                </div>
+                <p class="error" id="why-not" role="alert">
+                    {move || hindrance(bench).filter(|_| bench.refused.get()).map(|why| view! { <Glyph name="failed"/><span>{why}</span> })}
+                </p>
+                {move || hindrance(bench).filter(|_| !bench.refused.get()).map(|why| view! { <p class="small soft">{why}</p> })}
+            </div>
+        </section>
+    }
+    .into_any()
+}
+
+/// The act, or how far it has come.
+#[component]
+fn Send(bench: Bench) -> impl IntoView {
+    let under_way = Memo::new(move |_| bench.sending.with(Option::is_some));
+    let far = move || bench.sending.get().unwrap_or_default();
+    move || {
+        if under_way.get() {
+            view! {
+                <div class="sending">
+                    <span role="status">{move || {
+                        let (done, all) = far();
+                        if done >= all { "Sent. The server checks it…".to_owned() } else { format!("Sending {} of {}", size(done), size(all)) }
+                    }}</span>
+                    <progress
+                        aria-label="Bytes sent"
+                        max=move || far().1.max(1).to_string()
+                        prop:value=move || i32::try_from(far().0).unwrap_or(i32::MAX)
+                    ></progress>
+                    <Button plain=true on_press=Callback::new(move |_| bench.cancel())>"Cancel"</Button>
+                </div>
+            }
+            .into_any()
+        } else {
+            let number = move || {
+                let ready = bench.of(|report| report.ready);
+                if ready == 1 { "1 refund".to_owned() } else { format!("{} refunds", count(ready)) }
+            };
+            view! {
+                <Button kind=Kind::Primary size=Size::Large icon="upload" plain=true on_press=Callback::new(move |_| bench.upload())>
+                    "Upload"
+                </Button>
+                <p>{number}</p>
+            }
+            .into_any()
+        }
+    }
+}
+
+/// What was not taken, offline, signed out.
+#[component]
+pub fn Troubles(bench: Bench) -> impl IntoView {
+    move || {
+        bench.trouble.get().map(|trouble| {
+            let sign_in = trouble.sign_in.then(|| {
+                view! { <a class="button" data-size="sm" href="/login" target="_blank" rel="external">"Sign in"</a> }
+            });
+            view! {
+                <Banner tone="failed" title=trouble.title>{trouble.text}" "{sign_in}</Banner>
+            }
+        })
+    }
+}
+
+/// On a phone: how many errors are left, and the way to the next.
+#[component]
+fn Dock(bench: Bench) -> impl IntoView {
+    let bad = move || bench.of(|report| if report.examined { report.bad() } else { 0 });
+    let sum = total(bench);
+    move || {
+        (bad() > 0).then(|| {
+            view! {
+                <div class="dock only-menu">
+                    <p>
+                        <b class="bad">{move || format!("{} with errors", rows_words(bad()))}</b>
+                        <small>{move || format!("{} ready", sum.get())}</small>
+                    </p>
+                    <Button plain=true on_press=Callback::new(move |_| bench.next_error())>"Next error"</Button>
+                </div>
+            }
+        })
+    }
+}

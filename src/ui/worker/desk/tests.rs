@@ -1,0 +1,148 @@
+use super::*;
+use crate::domain::{limits::Limits, money::Currency};
+use crate::formats::refunds::{Template, check_refunds};
+
+fn options() -> Options {
+    Options { currency: Currency::Inr, limits: Limits::default() }
+}
+
+fn open(rows: &str) -> (Desk, Report) {
+    let mut desk = Desk::default();
+    let text = format!("{}\n{rows}", Template::Split.columns().join(","));
+    let report = desk.open(text.into_bytes(), options());
+    (desk, report)
+}
+
+fn edit(desk: &mut Desk, row: u32, column: u32, text: &str) -> Report {
+    desk.act(Act::Edit { row, column, text: text.into() })
+}
+
+#[test]
+fn a_cell_is_corrected_marked_and_taken_back() {
+    let (mut desk, report) = open("A,5,5,,,,,,\nB,\"1,250\",1250,,,,,,\n");
+    assert_eq!((report.rows, report.ready, report.bad(), report.errors), (2, 1, 1, 1));
+    assert_eq!((report.total_minor, report.changed), (500, false));
+    let report = edit(&mut desk, 3, 1, "1250");
+    assert!(report.is_clean() && report.changed);
+    assert_eq!((report.edited, report.total_minor, report.largest), (1, 125_500, Some((3, 125_000))));
+    let page = desk.rows(RowsQuery { only: true, ..RowsQuery::default() });
+    assert_eq!(page.rows.iter().map(|row| row.row).collect::<Vec<_>>(), [3], "a corrected row stays in sight");
+    assert_eq!(page.rows[0].cells[1].was.as_deref(), Some("1,250"));
+    let sent = desk.file(Output::Upload);
+    assert!(check_refunds(sent.as_bytes(), Currency::Inr, Limits::default()).is_clean());
+    let report = desk.act(Act::Undo);
+    assert_eq!((report.edited, report.errors, report.changed), (0, 1, false));
+}
+
+#[test]
+fn an_edit_that_comes_back_to_what_was_there_is_none() {
+    let (mut desk, _) = open("A,5,5,,,,,,\n");
+    assert_eq!(edit(&mut desk, 2, 0, "B").edited, 1);
+    assert_eq!(edit(&mut desk, 2, 0, "A").edited, 0);
+    edit(&mut desk, 2, 0, "A");
+    assert_eq!(desk.undo.len(), 2, "the same text again is no change");
+    assert_eq!(edit(&mut desk, 99, 0, "A").edited, 0, "a row that is not there");
+    assert_eq!(edit(&mut desk, 2, 99, "A").edited, 0, "a column that is not there");
+}
+
+#[test]
+fn all_amounts_of_one_kind_are_repaired_at_once() {
+    let (mut desk, report) = open("A,\"1,250\",1250,,,,,,\nB,₹899,899,,,,,,\nC,abc,5,,,,,,\n");
+    let fix = report.groups[0].fix.clone().unwrap();
+    assert_eq!((fix.cells, fix.before.as_str(), fix.after.as_str()), (2, "1,250", "1250"));
+    let report = desk.act(Act::Fix(fix.kind));
+    assert_eq!((report.errors, report.edited, report.ready), (1, 2, 2), "what is not an amount is left");
+    let report = desk.act(Act::Undo);
+    assert_eq!((report.errors, report.edited), (3, 0));
+}
+
+#[test]
+fn rows_with_errors_are_taken_out_and_put_back_in_their_places() {
+    let (mut desk, _) = open("A,5,5,,,,,,\n,5,5,,,,,,\nC,5,5,,,,,,\nD,x,5,,,,,,\n");
+    let whole = desk.file(Output::Upload);
+    let bad = desk.file(Output::Bad);
+    assert_eq!(bad.lines().count(), 3);
+    let report = desk.act(Act::RemoveBad);
+    assert!(report.is_clean());
+    assert_eq!((report.rows, report.removed, report.ready), (2, 2, 2));
+    let report = desk.act(Act::Undo);
+    assert_eq!((report.rows, report.removed, report.errors), (4, 0, 2));
+    assert_eq!(desk.file(Output::Upload), whole);
+}
+
+#[test]
+fn a_file_of_another_shape_is_repaired_in_steps_and_taken_back() {
+    let mut desk = Desk::default();
+    let report = desk.open(b"Amount;order_id;note\n5;A;x\n".to_vec(), options());
+    assert!(!report.examined && report.ready == 0);
+    assert_eq!(report.repairs[0].kind, RepairKind::Delimiter);
+    let report = desk.act(Act::Repair(RepairKind::Delimiter));
+    assert_eq!(report.repairs[0].kind, RepairKind::Columns);
+    assert!(report.repairs[0].preview.contains("\"note\""));
+    let report = desk.act(Act::Repair(RepairKind::Columns));
+    assert!(report.is_clean() && report.examined, "{:?}", report.groups);
+    assert_eq!(report.total_minor, 500);
+    let sent = desk.file(Output::Upload);
+    assert!(check_refunds(sent.as_bytes(), Currency::Inr, Limits::default()).is_clean());
+    desk.act(Act::Undo);
+    let report = desk.act(Act::Undo);
+    assert!(!report.changed && report.repairs[0].kind == RepairKind::Delimiter);
+}
+
+#[test]
+fn too_many_rows_are_not_examined() {
+    let mut desk = Desk::default();
+    let text = format!("{}\n{}", Template::Split.columns().join(","), "A,5,5,,,,,,\n".repeat(1001));
+    let report = desk.open(text.into_bytes(), options());
+    assert!(!report.examined && !report.is_clean());
+    assert_eq!((report.rows, report.ready), (1001, 0));
+    assert!(desk.rows(RowsQuery::default()).rows.is_empty());
+}
+
+#[test]
+fn what_the_server_found_stands_at_its_row_until_that_row_changes() {
+    let taken = |row| {
+        Act::Answer(vec![ServerFinding {
+            row: Some(row),
+            column: Some("unique_id".into()),
+            code: "unique_id_taken".into(),
+            message: "Unique ID already used: R1 belongs to another refund.".into(),
+        }])
+    };
+    // Row 4 of the spreadsheet: row 3 is blank. As it came, the server counts it too.
+    let (mut desk, _) = open("A,5,5,,,,,,R0\n\nB,5,5,,,,,,R1\n");
+    let report = desk.act(taken(4));
+    assert_eq!((report.errors, report.ready, report.groups[0].listed[0].row), (1, 1, Some(4)));
+    let report = edit(&mut desk, 4, 8, "R2");
+    assert!(report.is_clean());
+    // What is sent now has no blank row, so the server's row 3 is row 4 here.
+    let report = desk.act(taken(3));
+    assert_eq!(report.groups[0].listed[0].row, Some(4));
+    let report = desk.act(Act::RemoveBad);
+    assert!(report.is_clean() && report.rows == 1);
+}
+
+#[test]
+fn pages_of_rows_and_the_next_error() {
+    let mut rows = "A,5,5,,,,,,\n".repeat(250);
+    rows.push_str(",5,5,,,,,,\n");
+    let (desk, _) = open(&rows);
+    let all = desk.rows(RowsQuery { page: 2, ..RowsQuery::default() });
+    assert_eq!((all.rows.len(), all.pages, all.matching, all.rows[0].row), (51, 3, 251, 202));
+    let next = desk.rows(RowsQuery { error_after: Some(2), ..RowsQuery::default() });
+    assert_eq!((next.page, next.focus), (2, Some((252, 0))));
+    let again = desk.rows(RowsQuery { error_after: Some(252), ..RowsQuery::default() });
+    assert_eq!(again.focus, Some((252, 0)), "from the top again");
+    assert_eq!(desk.rows(RowsQuery { page: 99, ..RowsQuery::default() }).page, 2);
+}
+
+#[test]
+fn a_kept_file_cannot_run_in_a_spreadsheet_and_can_be_uploaded_again() {
+    let (desk, report) = open("=A1,5,5,,,,,,\nB,-5,5,,,,,,\n");
+    assert_eq!(report.errors, 1);
+    let kept = desk.file(Output::Whole);
+    assert!(kept.contains("'=A1,5") && kept.contains("B,-5,5"), "{kept}");
+    assert!(desk.file(Output::Upload).contains("\n=A1,5"));
+    let again = check_refunds(kept.as_bytes(), Currency::Inr, Limits::default());
+    assert_eq!(again.records[0].order_id, "=A1");
+}

@@ -1,0 +1,129 @@
+//! Repairs of a whole file: what can be offered, what it would do, and doing it.
+
+use super::messages::{Repair, RepairKind};
+use crate::formats::{
+    refunds::Template,
+    repair::{convert_delimiter, dropped_columns, fit_template, other_delimiter},
+    sheet::Sheet,
+    text,
+};
+
+/// The file with commas, and a sentence about it.
+pub fn with_commas(bytes: &[u8]) -> Option<(Vec<u8>, Repair)> {
+    let read = text::decode(bytes).ok()?;
+    let header = read.text.lines().find(|line| !line.trim().is_empty())?;
+    let (_, name) = other_delimiter(header)?;
+    let converted = convert_delimiter(&read.text)?;
+    let preview = format!("The columns are separated by {name}. Commas are put in their place; no cell changes.");
+    Some((converted.into_bytes(), Repair { kind: RepairKind::Delimiter, preview }))
+}
+
+/// The sheet with the columns of the template that it is nearest to, and a sentence about it.
+pub fn with_columns(sheet: &Sheet) -> Option<(Sheet, Repair)> {
+    let fits = Template::ALL.into_iter().filter_map(|template| {
+        let (named, renamed) = renamed(sheet, template);
+        let fitted = fit_template(&named, template).or_else(|| exactly(&named, template, &renamed))?;
+        let dropped: Vec<String> = dropped_columns(&named, template).into_iter().map(shown).collect();
+        let added: Vec<&str> =
+            template.columns().iter().filter(|column| !named.header.iter().any(|name| name == *column)).copied().collect();
+        Some((dropped.len() + added.len(), template, fitted, renamed, dropped, added))
+    });
+    // What is dropped may be what the refund is about, so the fewest changes win.
+    let (_, template, fitted, renamed, dropped, added) = fits.min_by_key(|(changes, ..)| *changes)?;
+    let mut preview = format!("The columns are put in the order of the template ({}).", template.title());
+    if !renamed.is_empty() {
+        preview.push_str(&format!(" Written anew: {}.", renamed.join(", ")));
+    }
+    if !added.is_empty() {
+        preview.push_str(&format!(" Added without content: {}.", added.join(", ")));
+    }
+    if !dropped.is_empty() {
+        preview.push_str(&format!(" Left out with all their cells: {}.", dropped.join(", ")));
+    }
+    Some((fitted, Repair { kind: RepairKind::Columns, preview }))
+}
+
+/// Nothing was wrong but the way names are written.
+fn exactly(sheet: &Sheet, template: Template, renamed: &[String]) -> Option<Sheet> {
+    let complete = sheet.rows.iter().all(|row| row.complete);
+    (!renamed.is_empty() && complete && sheet.header == template.columns()).then(|| sheet.clone())
+}
+
+/// Column names that differ from the template's in case and signs only, written as there.
+fn renamed(sheet: &Sheet, template: Template) -> (Sheet, Vec<String>) {
+    let mut named = sheet.clone();
+    let mut changes = Vec::new();
+    for column in template.columns() {
+        let alike: Vec<usize> = (named.header.iter().enumerate())
+            .filter(|(_, name)| folded(name) == folded(column))
+            .map(|(index, _)| index)
+            .collect();
+        // Two that could be meant are not chosen between.
+        let [only] = alike.as_slice() else { continue };
+        if let Some(name) = named.header.get_mut(*only)
+            && name != column
+        {
+            changes.push(format!("{} as {column}", shown(name)));
+            (*column).clone_into(name);
+        }
+    }
+    (named, changes)
+}
+
+fn folded(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+}
+
+fn shown(name: &str) -> String {
+    crate::formats::findings::quoted(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{limits::Limits, money::Currency};
+    use crate::formats::refunds::{check_refunds, check_sheet};
+
+    fn sheet(text: &str) -> Sheet {
+        check_refunds(text.as_bytes(), Currency::Inr, Limits::default()).sheet.unwrap()
+    }
+
+    #[test]
+    fn names_that_are_only_written_otherwise_are_understood() {
+        let (fitted, repair) = with_columns(&sheet("Order ID,Amount,Note\nA,5,x\n")).unwrap();
+        assert!(check_sheet(&fitted, Currency::Inr, Limits::default()).is_clean());
+        assert!(repair.preview.contains("\"Order ID\" as order_id"), "{}", repair.preview);
+        assert!(repair.preview.contains("Left out with all their cells: \"Note\""), "{}", repair.preview);
+    }
+
+    #[test]
+    fn only_the_writing_of_a_name_was_wrong() {
+        let header = Template::Split.columns().join(",").replace("order_id", "ORDER_ID");
+        let (fitted, _) = with_columns(&sheet(&format!("{header}\nA,5,5,,,,,,\n"))).unwrap();
+        assert!(check_sheet(&fitted, Currency::Inr, Limits::default()).is_clean());
+    }
+
+    #[test]
+    fn the_template_with_the_fewest_changes_wins() {
+        let (fitted, _) = with_columns(&sheet("amount,order_id,marketplace_amount,vendor1_id,vendor1_amount\n5,A,5,,\n")).unwrap();
+        assert_eq!(fitted.header, Template::Split.columns());
+        let (fitted, _) = with_columns(&sheet("amount,order_id,udf1,udf2,udf3,udf4\n5,A,,,,\n")).unwrap();
+        assert_eq!(fitted.header, Template::Standard.columns());
+    }
+
+    #[test]
+    fn columns_that_could_both_be_meant_are_left_alone() {
+        assert!(with_columns(&sheet("order_id,amount,Amount \nA,1,2\n")).is_none_or(|(fitted, _)| {
+            fitted.rows[0].cells[1] == "1"
+        }));
+        assert!(with_columns(&sheet("Order-ID,ORDER_ID,amount\nA,B,2\n")).is_none());
+    }
+
+    #[test]
+    fn other_separators_are_replaced() {
+        let (bytes, repair) = with_commas(b"order_id;amount\nA;5\n").unwrap();
+        assert_eq!(bytes, b"order_id,amount\nA,5\n");
+        assert!(repair.preview.contains("semicolons"));
+        assert!(with_commas(b"order_id,amount\nA,5\n").is_none());
+    }
+}
