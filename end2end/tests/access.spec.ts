@@ -1,56 +1,51 @@
 // What a person may not do is absent from the page, and refused by the server.
-import { expect, open, refunds, test, unique } from "../support/desk";
+import { REFUNDS, batchOf, client, expect, open, plain, refunds, send, test, unique } from "../support/desk";
 
-test("a viewer sees no way to create a batch and is refused one", async ({ as }) => {
+test("a viewer sees no way to create or sync a batch and is refused both", async ({ as, allow }) => {
+  allow(/403/);
+  const maker = await client("maker");
+  const batch = await batchOf(maker, `${unique("seen")}.csv`, [plain("1")]);
+  await maker.dispose();
   const page = await as("viewer");
-  for (const [path, create, kind] of [
-    ["/batch/batch-refunds", "Create Batch Refunds", "refunds"],
-    ["/batch/batch-sync", "Create Batch Sync", "sync"],
-  ]) {
+  for (const path of [REFUNDS, `${REFUNDS}/${batch}`]) {
     await open(page, path);
-    await expect(page.getByRole("main").getByRole("heading").first(), kind).toBeVisible();
-    await expect(page.getByRole("link", { name: create })).toHaveCount(0);
-    await expect(page.getByRole("button", { name: create })).toHaveCount(0);
-    await expect(page.getByRole("button", { name: "Sync with Gateway" })).toHaveCount(0);
-    const answer = await page.request.post(path, {
-      headers: { accept: "application/json", origin: process.env.BATCHDESK_URL! },
-      multipart: { file: { name: "x.csv", mimeType: "text/csv", buffer: Buffer.from(refunds([{ order: unique("ORD"), amount: "1" }])) } },
-    });
-    expect(answer.status(), kind).toBe(403);
+    await expect(page.getByRole("main").getByRole("heading", { level: 1 })).toBeVisible();
+    await expect(page.getByText("Create Batch Refunds")).toHaveCount(0);
+    await expect(page.getByText("Sync with Gateway")).toHaveCount(0);
+    for (const name of ["Withdraw", "Approve", "Reject", "Pause", "Cancel…"]) await expect(page.getByRole("button", { name })).toHaveCount(0);
   }
+  expect((await send(page.request, "x.csv", refunds([plain("1")]))).status()).toBe(403);
+  for (const act of ["sync", "withdraw", "pause", "resume", "cancel"]) {
+    const answer = await page.request.post(`${REFUNDS}/${batch}/${act}`, { headers: { origin: process.env.BATCHDESK_URL! }, maxRedirects: 0 });
+    expect(answer.status(), act).toBe(403);
+  }
+  expect((await page.request.get(`${REFUNDS}/new`, { maxRedirects: 0 })).status()).toBe(403);
 });
 
-test("another organisation's batch does not exist", async ({ as }) => {
-  const owner = await as("owner");
-  const made = await owner.request.post("/batch/batch-refunds", {
-    headers: { accept: "application/json", origin: process.env.BATCHDESK_URL! },
-    multipart: {
-      file: { name: `${unique("g")}.csv`, mimeType: "text/csv", buffer: Buffer.from(refunds([{ order: unique("ORD"), amount: "1", key: unique("R") }])) },
-    },
-  });
-  expect(made.status()).toBe(201);
-  const { batch_id: batch } = await made.json();
-  const viewer = await as("viewer");
-  const path = `/batch/batch-refunds/${batch}`;
-  expect((await owner.request.get(path)).status()).toBe(200);
-  for (const hidden of [path, `${path}/batch_refund.csv`, `/approvals/${batch}`]) {
-    expect((await viewer.request.get(hidden, { maxRedirects: 0 })).status(), hidden).toBe(404);
+test("another organisation's batch does not exist", async ({ as, allow }) => {
+  allow(/404/);
+  const owner = await client("owner");
+  const name = `${unique("secret")}.csv`;
+  const batch = await batchOf(owner, name, [plain("1")]);
+  const path = `${REFUNDS}/${batch}`;
+  expect((await owner.get(path)).status()).toBe(200);
+  await owner.dispose();
+  const checker = await as("checker");
+  for (const hidden of [path, `${path}/batch_refund.csv`, `${path}/original`, `/approvals/${batch}`, `/events?batch=${batch}`]) {
+    expect((await checker.request.get(hidden, { maxRedirects: 0 })).status(), hidden).toBe(404);
   }
+  await checker.goto(path);
+  await expect(checker.getByRole("heading", { level: 1 })).toBeVisible();
+  await expect(checker.getByText(name)).toHaveCount(0);
 });
 
 test("a request from another site is refused", async ({ as }) => {
   const page = await as("maker");
   for (const headers of [{ origin: "https://elsewhere.test" }, {} as Record<string, string>]) {
-    const answer = await page.request.post("/batch/batch-refunds", {
+    const answer = await page.request.post(REFUNDS, {
       headers: { accept: "application/json", ...headers },
-      multipart: { file: { name: "x.csv", mimeType: "text/csv", buffer: Buffer.from("order_id,amount\n") } },
+      multipart: { file: { name: "x.csv", mimeType: "text/csv", buffer: Buffer.from(refunds([plain("1")])) } },
     });
     expect(answer.status()).toBe(403);
   }
-});
-
-test("signed out, every page leads to the sign-in and back", async ({ nobody }) => {
-  const page = await nobody();
-  await page.goto("/batch/batch-refunds");
-  await expect(page).toHaveURL(/\/login\?next=/);
 });

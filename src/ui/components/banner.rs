@@ -122,7 +122,7 @@ pub fn EmptyState(
     view! {
         <div class="empty">
             <Icon name=icon />
-            <h3>{title}</h3>
+            <h2>{title}</h2>
             {(!text.is_empty()).then(|| view! { <p>{text}</p> })}
             {children.map(|children| view! { <div class="row">{children()}</div> })}
         </div>
