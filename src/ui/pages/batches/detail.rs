@@ -115,8 +115,10 @@ pub fn Detail(
     let following = Signal::derive(move || live.connection.get() == Connection::Live && !live.paused.get());
     // Before anything was sent there is nothing to see where.
     let row_map = if detail.snapshot.status.has_been_sent() { detail.row_map.clone() } else { String::new() };
+    let first_title = title(&detail.snapshot);
     view! {
-        <Title text=move || shown.with(title)/>
+        // The server asks for the title when everything is rendered; by then this run may have given way to another.
+        <Title text=move || shown.try_with(title).unwrap_or_else(|| first_title.clone())/>
         <head::Head detail=detail.clone() shown again/>
         <div class="stack" data-gap="24">
             <notices::Notices detail=detail.clone() shown stale/>
