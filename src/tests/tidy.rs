@@ -111,7 +111,7 @@ const KEPT: &[(&[&str], &[&str], &str)] = &[
             "sqlx::QueryBuilder",
             "sqlx::query_builder",
         ],
-        &["server::db", "server::embedded", "tests"],
+        &["server::db", "server::embedded", "tests", "tests::proof"],
         // The supervisor makes the database that `db` then lives in.
         "SQL stands in server/db only",
     ),
