@@ -37,6 +37,9 @@ enum Command {
     /// Connect gateways
     #[command(subcommand)]
     Gateway(commands::GatewayCommand),
+    /// Look after the audit trail
+    #[command(subcommand)]
+    Audit(commands::AuditCommand),
     /// Check a file as an upload would; exit code 0 when it is clean, 1 with findings, 2 when it cannot be read
     Check(check::CheckArgs),
     /// Ask the server that runs with the same settings whether it is ready
@@ -79,6 +82,7 @@ pub fn run() -> ExitCode {
         Command::Simulator(args) => in_runtime(async { crate::simulator::run(args).await.map_err(Failure::unusable) }),
         Command::User(command) => in_runtime(commands::user(command)),
         Command::Gateway(command) => in_runtime(commands::gateway(command)),
+        Command::Audit(command) => in_runtime(commands::audit(command)),
         Command::Check(args) => check::run(&args),
         Command::Healthcheck => in_runtime(commands::healthcheck()),
     };

@@ -36,6 +36,8 @@ pub struct Config {
     pub max_upload_bytes: Option<u64>,
     /// Hosts inside private ranges that gateways and webhooks may have.
     pub allowed_hosts: Vec<String>,
+    /// Proxies in front, whose `X-Forwarded-For` says where a request came from.
+    pub trusted_proxies: Vec<std::net::IpAddr>,
     /// Requests on the wire per gateway connection.
     pub gateway_concurrency: usize,
     /// Longest wait for a gateway's reply.
@@ -107,6 +109,7 @@ impl Config {
             max_rows: read.number("BATCHDESK_MAX_ROWS", 1..=50_000_000).unwrap_or(100_000),
             max_upload_bytes: read.number("BATCHDESK_MAX_UPLOAD_BYTES", 1..=u64::MAX),
             allowed_hosts,
+            trusted_proxies: read.addresses("BATCHDESK_TRUSTED_PROXIES"),
             gateway_concurrency: read.number("BATCHDESK_GATEWAY_CONCURRENCY", 1..=10_000).unwrap_or(20),
             gateway_timeout,
             lease: read.milliseconds("BATCHDESK_LEASE_MS", 100..=3_600_000).unwrap_or(Duration::from_secs(60)),

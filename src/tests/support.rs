@@ -151,6 +151,7 @@ pub(super) fn config() -> Config {
         max_rows: 100_000,
         max_upload_bytes: None,
         allowed_hosts: vec!["127.0.0.1".to_owned()],
+        trusted_proxies: Vec::new(),
         gateway_concurrency: 8,
         gateway_timeout: Duration::from_millis(500),
         lease: Duration::from_secs(20),

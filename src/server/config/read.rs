@@ -158,6 +158,20 @@ impl<'a> Reader<'a> {
         hosts
     }
 
+    pub(super) fn addresses(&mut self, name: &'static str) -> Vec<std::net::IpAddr> {
+        let text = self.text(name).unwrap_or_default();
+        let mut addresses = Vec::new();
+        for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+            match part.parse() {
+                Ok(address) => addresses.push(address),
+                Err(_) => {
+                    self.trouble(name, format!("{part:?} is no IP address; write addresses with commas between them."));
+                }
+            }
+        }
+        addresses
+    }
+
     pub(super) fn folder(&mut self, name: &'static str, default: &str) -> PathBuf {
         let folder = (self.lookup)(name).filter(|folder| !folder.is_empty()).unwrap_or_else(|| default.into());
         match std::path::absolute(&folder) {

@@ -18,7 +18,10 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Redirect, Response},
 };
-use std::{convert::Infallible, net::SocketAddr};
+use std::{
+    convert::Infallible,
+    net::{IpAddr, SocketAddr},
+};
 use tower_sessions::Session;
 
 /// What a route knows of a request before it looks at its own input.
@@ -78,6 +81,24 @@ fn by_a_person(request: &Request) -> bool {
     request.uri().path() != "/events" && !request.headers().contains_key(session::POLL_HEADER)
 }
 
+/// Where a request came from: the peer, or what the proxies in front that are trusted say. Read from the right, since anybody
+/// can write the left.
+fn client(trusted: &[IpAddr], peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    let mut client = peer.to_canonical();
+    let said = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
+    let said: Vec<&str> = said.flat_map(|value| value.split(',')).map(str::trim).collect();
+    for address in said.iter().rev() {
+        if !trusted.contains(&client) {
+            break;
+        }
+        match address.parse::<IpAddr>() {
+            Ok(address) => client = address.to_canonical(),
+            Err(_) => break,
+        }
+    }
+    client
+}
+
 /// The layer: session to caller, with the rights as they are at this moment.
 pub(super) async fn name_the_caller(
     State(web): State<Web>,
@@ -91,10 +112,10 @@ pub(super) async fn name_the_caller(
         session: session.clone(),
         who: None,
         hash: None,
-        address: request
-            .extensions()
-            .get::<ConnectInfo<SocketAddr>>()
-            .map_or_else(|| "unknown".to_owned(), |ConnectInfo(address)| address.ip().to_canonical().to_string()),
+        address: request.extensions().get::<ConnectInfo<SocketAddr>>().map_or_else(
+            || "unknown".to_owned(),
+            |ConnectInfo(peer)| client(&web.config.trusted_proxies, peer.ip(), &headers).to_string(),
+        ),
         request_id: request
             .extensions()
             .get::<RequestName>()
@@ -188,4 +209,24 @@ pub(super) fn signed_out(parts: &Parts) -> Response {
     let target = parts.uri.path_and_query().map_or(path, |target| target.as_str());
     let method = if parts.method == Method::HEAD { &Method::GET } else { &parts.method };
     Redirect::to(&redirects::to_sign_in(method, target)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_trusted_proxy_says_where_a_request_came_from() {
+        let address = |text: &str| text.parse::<IpAddr>().unwrap();
+        let (proxy, inner, peer) = (address("10.0.0.2"), address("10.0.0.3"), address("203.0.113.9"));
+        let mut headers = HeaderMap::new();
+        headers.append("x-forwarded-for", "192.0.2.1, 198.51.100.7".parse().unwrap());
+        headers.append("x-forwarded-for", "10.0.0.3".parse().unwrap());
+        // Nobody else is believed, and what stands to the left of the first stranger could be anybody's writing.
+        assert_eq!(client(&[], peer, &headers), peer);
+        assert_eq!(client(&[proxy, inner], peer, &headers), peer);
+        assert_eq!(client(&[proxy, inner], proxy, &headers), address("198.51.100.7"));
+        assert_eq!(client(&[proxy], proxy, &headers), inner);
+        assert_eq!(client(&[proxy], proxy, &HeaderMap::new()), proxy);
+    }
 }

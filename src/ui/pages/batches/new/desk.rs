@@ -98,6 +98,25 @@ fn Findings(bench: Bench) -> impl IntoView {
             groups.into_iter().map(|group| view! { <FindingGroup group/> }).collect_view().into_any()
         }
     };
+    // Below the table there is another one, but only a file whose columns are right has a table.
+    let undo = move || {
+        let stuck = !examined.get() && bench.of(|report| report.changed);
+        stuck.then(|| {
+            view! {
+                <div class="sheet-foot">
+                    <Button
+                        kind=Kind::Quiet
+                        size=Size::Small
+                        icon="undo"
+                        plain=true
+                        on_press=Callback::new(move |_| bench.act(Act::Undo))
+                    >
+                        "Undo"
+                    </Button>
+                </div>
+            }
+        })
+    };
     let nothing = move || groups.with(Vec::is_empty) && bench.repeats.with(Vec::is_empty);
     view! {
         <section class="sheet" aria-labelledby="findings">
@@ -120,6 +139,7 @@ fn Findings(bench: Bench) -> impl IntoView {
                     </article>
                 })}
             </div>
+            {undo}
         </section>
     }
     .into_any()
@@ -221,7 +241,7 @@ fn Confirm(bench: Bench, new: NewBatch) -> impl IntoView {
                         </Button>
                     })}
                 </div>
-                <p class="error" id="why-not" role="alert">
+                <p class="error" id="why-not" role="alert" data-tone="failed">
                     {move || hindrance(bench).filter(|_| bench.refused.get()).map(|why| view! { <Glyph name="failed"/><span>{why}</span> })}
                 </p>
                 {move || hindrance(bench).filter(|_| !bench.refused.get()).map(|why| view! { <p class="small soft">{why}</p> })}

@@ -134,6 +134,8 @@ impl Bench {
         if bytes > self.options.limits.bytes {
             self.report.set(None);
             self.chosen.set(None);
+            self.reading.set(false);
+            self.tools.update_value(|tools| tools.file = None);
             return self.complain(&format!(
                 "File too large: it has {}, at most {} are taken. Split it and upload the parts.",
                 super::super::fields::size(bytes),
