@@ -1,5 +1,6 @@
 // Starts the demo as a person would, only from the root folder, with a fresh data folder and on free ports.
 import { spawn } from "node:child_process";
+import { createWriteStream } from "node:fs";
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -19,9 +20,10 @@ async function freePort() {
 
 /**
  * @param {string[]} flags flags of `batchdesk demo`
+ * @param {string} [log] file for everything that it says
  * @returns {Promise<{url: string, folder: string, stop: () => Promise<void>}>}
  */
-export async function startDemo(flags = []) {
+export async function startDemo(flags = [], log) {
   const folder = await mkdtemp(join(tmpdir(), "batchdesk-e2e-"));
   // PostgreSQL runs as another user when this is root, and must be able to reach its folder.
   await chmod(folder, 0o755);
@@ -35,12 +37,14 @@ export async function startDemo(flags = []) {
   for (const name of ["DATABASE_URL", "BATCHDESK_PUBLIC_URL", "BATCHDESK_SECRET_KEY", "BATCHDESK_METRICS_LISTEN"]) delete env[name];
   const server = spawn(PROGRAM, ["demo", ...flags], { cwd: "/", env, stdio: ["ignore", "pipe", "pipe"] });
   const said = [];
+  const kept = log && createWriteStream(log);
   const ended = new Promise((done) => server.once("exit", (code, signal) => done(code ?? signal)));
   const ready = new Promise((done, failed) => {
     server.once("error", failed);
     for (const stream of [server.stdout, server.stderr]) {
       createInterface({ input: stream }).on("line", (line) => {
         said.push(line);
+        kept?.write(`${line}\n`);
         if (line.startsWith(`Batchdesk is ready at ${url}`)) done();
       });
     }
@@ -52,6 +56,7 @@ export async function startDemo(flags = []) {
     const late = setTimeout(() => server.kill("SIGKILL"), 20_000);
     const how = await ended;
     clearTimeout(late);
+    if (kept) await new Promise((done) => kept.end(done));
     await rm(folder, { recursive: true, force: true });
     if (how !== 0 && how !== 130) throw new Error(`batchdesk demo did not stop cleanly (${how}):\n${said.slice(-40).join("\n")}`);
   };

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { Page } from "@playwright/test";
-import { REFUNDS, batchOf, batchStatus, client, expect, open, plain, send, refunds, test, unique } from "../support/desk";
+import { REFUNDS, batchOf, batchStatus, choose, client, expect, open, plain, send, refunds, test, unique } from "../support/desk";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const quiet = { reducedMotion: "reduce" } as const;
@@ -59,7 +59,10 @@ test("a maker's pages are sound", async ({ as, allow }) => {
   await visit(page, `${REFUNDS}/new/description`);
   await visit(page, `${REFUNDS}/${waiting}`);
   await visit(page, "/approvals?show=submitted");
-  await visit(page, "/no-such-page", 404);
+  // What is not there is said by a page without scripts.
+  await page.setViewportSize({ width: 1280, height: 800 });
+  expect((await page.goto("/no-such-page"))?.status()).toBe(404);
+  await sound(page, "/no-such-page");
 });
 
 test("the page that takes a file is sound, empty and with findings", async ({ as }) => {
@@ -69,6 +72,11 @@ test("the page that takes a file is sound, empty and with findings", async ({ as
   const answer = await send(page.request, `${unique("bad")}.csv`, refunds(bad).replace("1,5", '"1,5"'));
   expect(answer.status()).toBe(422);
   await visit(page, `${REFUNDS}/new?upload=${(await answer.json()).upload}`);
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await open(page, `${REFUNDS}/new`);
+  await choose(page, `${unique("bad")}.csv`, refunds(bad).replace("1,5", '"1,5"'));
+  await expect(page.locator("[data-finding]")).toHaveCount(3);
+  await sound(page, "a file with findings");
 });
 
 test("a checker's pages are sound", async ({ as }) => {

@@ -177,6 +177,7 @@ test("a file can be dropped on the page", async ({ as }) => {
   for (const type of ["dragEnter", "dragOver", "drop"] as const) {
     await browser.send("Input.dispatchDragEvent", { type, x: box.x + box.width / 2, y: box.y + box.height / 2, data });
   }
+  await expect(page.getByText("Every row can be sent")).toBeVisible();
   await upload(page);
   await expect(page.getByRole("heading", { level: 1 })).toContainText(name);
   await expect(batchStatus(page)).toHaveAttribute("data-status", "completed", { timeout: 30_000 });
@@ -222,7 +223,8 @@ test("the keyboard alone is enough", async ({ nobody }) => {
   const chooser = page.waitForEvent("filechooser");
   await page.keyboard.press("Enter");
   await (await chooser).setFiles({ name: `${unique("keys")}.csv`, mimeType: "text/csv", buffer: Buffer.from(refunds([plain("5.00")])) });
-  await tabTo(page, page.getByRole("button", { name: /^Upload/ }));
+  await expect(page.getByText("Every row can be sent")).toBeVisible();
+  await tabTo(page, page.getByRole("button", { name: "Upload", exact: true }));
   await page.keyboard.press("Enter");
   await page.waitForURL(BATCH);
   await expect(batchStatus(page)).toHaveAttribute("data-status", "completed", { timeout: 30_000 });
