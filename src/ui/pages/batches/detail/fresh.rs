@@ -68,10 +68,10 @@ impl Fresh {
         self.seen.set_value(Some(snapshot));
         self.waiting.set_value(false);
         // What came while they were on their way.
-        if let Some(new) = self.live.get_untracked() {
-            if self.seen.with_value(|seen| seen.as_ref().is_some_and(|seen| came_later(&new, seen))) {
-                self.compare(new);
-            }
+        if let Some(new) = self.live.get_untracked()
+            && self.seen.with_value(|seen| seen.as_ref().is_some_and(|seen| came_later(&new, seen)))
+        {
+            self.compare(new);
         }
     }
 
