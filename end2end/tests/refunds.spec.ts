@@ -198,7 +198,11 @@ test("without maker-checker there is no description step, and the batch runs at 
   await follow(page);
   await expect(batchStatus(page)).toHaveAttribute("data-status", "completed", { timeout: 30_000 });
   expect(await seen(page)).toEqual(["processing", "completed"]);
+  const readAgain = page.waitForResponse((answer) => answer.url().endsWith("/api/batches/detail"));
   await page.getByRole("button", { name: "Sync with Gateway" }).click();
+  await expect(page.getByText("Nothing to ask")).toBeVisible();
+  // What was said stays when the page's rows are read again.
+  await (await readAgain).finished();
   await expect(page.getByText("Nothing to ask")).toBeVisible();
 });
 

@@ -51,7 +51,7 @@ pub fn ApprovalPage() -> impl IntoView {
     );
     // Somebody else may decide, or the maker take it back, while this page is read.
     let live = use_live_batch(id.into());
-    let loaded = refetch_while_moving(live.snapshot, move || loading.refetch());
+    let fresh = refetch_while_moving(live.snapshot, move || loading.refetch());
     let flash = flash();
     let viewer = page_context().viewer.map(|viewer| viewer.person.email).unwrap_or_default();
     view! {
@@ -61,10 +61,13 @@ pub fn ApprovalPage() -> impl IntoView {
                 Suspend::new(async move {
                     match loading.await {
                         Ok(detail) => {
-                            loaded.set_value(Some(detail.snapshot.clone()));
+                            fresh.loaded(detail.snapshot.clone());
                             view! { <Request detail flash viewer/> }.into_any()
                         }
-                        Err(error) => not_loaded(error.refusal, address.get_untracked()),
+                        Err(error) => {
+                            fresh.failed();
+                            not_loaded(error.refusal, address.get_untracked())
+                        }
                     }
                 })
             }}

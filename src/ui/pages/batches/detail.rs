@@ -14,13 +14,16 @@ pub mod tasks;
 pub mod words;
 
 use crate::{
-    api::{ApiError, batches::load_batch},
+    api::{
+        ApiError,
+        batches::{load_batch, sync_batch},
+    },
     domain::{
         batch::{BatchStatus, Operation},
         error::{Refusal, RefusalKind},
         ids::BatchId,
         page::TaskQuery,
-        view::{BatchDetail, BatchSnapshot},
+        view::{BatchDetail, BatchSnapshot, SyncReport},
     },
     ui::hooks::{
         live::{Connection, LiveAnnouncer, LiveState, is_newer, percent, use_live_batch},
@@ -55,7 +58,23 @@ pub fn BatchDetailPage() -> impl IntoView {
         },
     );
     let live = use_live_batch(id.into());
-    let loaded = fresh::refetch_while_moving(live.snapshot, move || loading.refetch());
+    let fresh = fresh::refetch_while_moving(live.snapshot, move || loading.refetch());
+    // Here, and not in the part of the page that is made anew with each refetch: what it said must outlast that.
+    let sync = Action::new(move |(): &()| async move {
+        let answer = match id.get_untracked() {
+            Some(id) => sync_batch(operation, id).await,
+            None => Err(no_such_batch()),
+        };
+        loading.refetch();
+        answer
+    });
+    Effect::new(move |before: Option<Option<BatchId>>| {
+        let now = id.get();
+        if before.is_some_and(|before| before != now) {
+            sync.value().set(None);
+        }
+        now
+    });
     // What the page last showed: a failed refetch must not take it away.
     let last_good = StoredValue::new(None::<BatchDetail>);
 
@@ -65,10 +84,11 @@ pub fn BatchDetailPage() -> impl IntoView {
                 let (detail, stale) = match loading.await {
                     Ok(detail) => {
                         last_good.set_value(Some(detail.clone()));
-                        loaded.set_value(Some(detail.snapshot.clone()));
+                        fresh.loaded(detail.snapshot.clone());
                         (detail, None)
                     }
                     Err(error) => {
+                        fresh.failed();
                         let kept = last_good.get_value().filter(|kept| Some(kept.snapshot.id) == id.get_untracked());
                         match kept {
                             Some(detail) => (detail, Some(error.refusal)),
@@ -77,9 +97,10 @@ pub fn BatchDetailPage() -> impl IntoView {
                     }
                 };
                 let query = query.get_untracked();
-                view! { <Detail detail stale live query search again=move || loading.refetch()/> }.into_any()
+                view! { <Detail detail stale live query search sync/> }.into_any()
             })}
         </Transition>
+        <LiveAnnouncer snapshot=live.snapshot/>
     }
     .into_any()
 }
@@ -102,8 +123,8 @@ pub fn Detail(
     query: TaskQuery,
     /// Shows other tasks.
     search: Callback<TaskQuery>,
-    /// Loads everything again.
-    again: impl Fn() + Copy + Send + Sync + 'static,
+    /// Asks the gateway, then loads everything again.
+    sync: Action<(), Result<SyncReport, ApiError>>,
 ) -> impl IntoView {
     let loaded = detail.snapshot.clone();
     let shown = Memo::new(move |_| {
@@ -112,14 +133,16 @@ pub fn Detail(
             _ => loaded.clone(),
         })
     });
-    let following = Signal::derive(move || live.connection.get() == Connection::Live && !live.paused.get());
+    // A memo: it ends with this part of the page, while what shows it stays until the next one is there. A derived signal
+    // would be asked once more in between, by an event, and be gone.
+    let following = Memo::new(move |_| live.connection.get() == Connection::Live && !live.paused.get());
     // Before anything was sent there is nothing to see where.
     let row_map = if detail.snapshot.status.has_been_sent() { detail.row_map.clone() } else { String::new() };
     let first_title = title(&detail.snapshot);
     view! {
         // The server asks for the title when everything is rendered; by then this run may have given way to another.
         <Title text=move || shown.try_with(title).unwrap_or_else(|| first_title.clone())/>
-        <head::Head detail=detail.clone() shown again/>
+        <head::Head detail=detail.clone() shown sync/>
         <div class="stack" data-gap="24">
             <notices::Notices detail=detail.clone() shown stale/>
             <div class="state">
@@ -141,7 +164,6 @@ pub fn Detail(
                 <span>"Checked against the statement"</span>
             </div>
         </div>
-        <LiveAnnouncer snapshot=Signal::derive(move || Some(shown.get()))/>
     }
     .into_any()
 }

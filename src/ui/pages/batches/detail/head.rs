@@ -2,10 +2,10 @@
 
 use super::words::things;
 use crate::{
-    api::batches::sync_batch,
+    api::ApiError,
     domain::{
         batch::Operation,
-        view::{BatchDetail, BatchSnapshot},
+        view::{BatchDetail, BatchSnapshot, SyncReport},
     },
     ui::components::{Banner, BatchStamp, Icon, Menu},
 };
@@ -29,7 +29,8 @@ pub(super) fn below(snapshot: &BatchSnapshot, rest: &str) -> String {
 pub fn Head(
     detail: BatchDetail,
     shown: Memo<BatchSnapshot>,
-    again: impl Fn() + Copy + Send + Sync + 'static,
+    /// "Sync with Gateway".
+    sync: Action<(), Result<SyncReport, ApiError>>,
 ) -> impl IntoView {
     let BatchDetail { snapshot, actions, maker, description, .. } = detail;
     let operation = snapshot.operation;
@@ -37,11 +38,6 @@ pub fn Head(
     let name = download_name(operation);
     let download = below(&snapshot, name);
     let kind = if actions.decide { None } else { Some("primary") };
-    let sync = Action::new(move |(): &()| async move {
-        let answer = sync_batch(operation, id).await;
-        again();
-        answer
-    });
     let ask = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
         if !sync.pending().get_untracked() {

@@ -231,7 +231,8 @@ fn Row(
 /// "Sync with Gateway": a plain form, which the browser sends by itself where there is no JavaScript.
 #[component]
 fn SyncButton(operation: Operation, id: BatchId, file_name: String, sync: SyncAct) -> impl IntoView {
-    let busy = Signal::derive(move || sync.busy.with(|busy| busy.contains(&id)));
+    // A memo ends with its row; a derived signal would be asked once more while the next list is on its way.
+    let busy = Memo::new(move |_| sync.busy.with(|busy| busy.contains(&id)));
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
         sync.press.run((id, file_name.clone()));
