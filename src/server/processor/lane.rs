@@ -76,7 +76,13 @@ impl LaneContext {
 
     /// Tells the breaker what became of a call. When it opens or closes, pages are told why work waits.
     pub(super) async fn note(&self, reply: &Reply) {
-        let Some(turned) = self.connection.breaker.note(answer::is_outage(reply), Instant::now()) else { return };
+        if let Some(turned) = self.connection.breaker.note(answer::is_outage(reply), Instant::now()) {
+            self.tell_of_trouble(turned, reply).await;
+        }
+    }
+
+    /// Says on pages why work waits, or that it does not any more.
+    pub(super) async fn tell_of_trouble(&self, turned: Turned, reply: &Reply) {
         let told = async {
             let mut tx = self.tx().await?;
             let waiting = match turned {

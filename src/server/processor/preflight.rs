@@ -9,7 +9,10 @@ use crate::server::{
     gateway::{OrderState, Reply, ReplyClass},
 };
 use futures::{StreamExt, stream};
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
 
 /// Readings of one order before it is left for later.
 const ROUNDS: usize = 3;
@@ -72,6 +75,26 @@ pub(super) async fn read(lane: &LaneContext, chunk: &Chunk, rows: &[WaitingRow])
     let missing: HashSet<&str> = missing.iter().map(|order| order.order_id.as_str()).collect();
     let known = rows.iter().position(|row| missing.contains(row.order_id.as_str())).unwrap_or(rows.len());
     Ok(Read { rows: known, wait: if wait.is_zero() { UNREADABLE } else { wait } })
+}
+
+/// Reads the first row's order, to see whether a gateway that failed is back.
+pub(super) async fn probe(lane: &LaneContext, rows: &[WaitingRow]) {
+    let answered = match rows.first() {
+        None => true,
+        Some(row) => match lane.connection.gateway.order(&row.order_id).await {
+            OrderState::Known(_) | OrderState::Missing(_) => true,
+            OrderState::NoAnswer(reply) => {
+                if reply.class == ReplyClass::Refused {
+                    lane.refused(&reply).await;
+                }
+                if let Some(turned) = lane.connection.breaker.probed(false, Instant::now()) {
+                    lane.tell_of_trouble(turned, &reply).await;
+                }
+                return;
+            }
+        },
+    };
+    lane.connection.breaker.probed(answered, Instant::now());
 }
 
 async fn ask(lane: &LaneContext, order: &OrderToRead) -> Result<OrderRead, Reply> {

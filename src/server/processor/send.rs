@@ -222,6 +222,14 @@ impl Driver {
             if self.lost.is_cancelled() {
                 return Ok(End::Abandon);
             }
+            match lane.connection.breaker.admit(Instant::now()) {
+                Admission::Free => {}
+                Admission::Probe => {
+                    preflight::probe(&lane, rest).await;
+                    continue;
+                }
+                Admission::Wait(wait) => return Ok(End::Release(wait)),
+            }
             if next >= seen {
                 let window = rest.get(..(lane.connection.concurrency * 4).max(64)).unwrap_or(rest);
                 let read = preflight::read(&lane, &self.chunk, window).await?;
@@ -230,18 +238,9 @@ impl Driver {
                 }
                 seen = next + read.rows;
             }
-            let (limit, trying) = match lane.connection.breaker.admit(Instant::now()) {
-                Admission::Free => (lane.connection.group(), false),
-                Admission::One => (1, true),
-                Admission::Wait(wait) => return Ok(End::Release(wait)),
-            };
-            let ready = rest.get(..limit.min(seen - next)).unwrap_or(rest);
-            let step = self.send_some(ready, tracker).await;
-            if trying && !matches!(step, Ok(Step::Went { sent: 1.., .. })) {
-                lane.connection.breaker.give_up_try();
-            }
-            match step? {
-                Step::Went { rows, .. } => next += rows,
+            let ready = rest.get(..lane.connection.group().min(seen - next)).unwrap_or(rest);
+            match self.send_some(ready, tracker).await? {
+                Step::Went(rows) => next += rows,
                 Step::Blocked(wait) => lane.pause(wait).await,
                 Step::End(end) => return Ok(end),
             }
@@ -305,7 +304,7 @@ impl Driver {
             }
         };
         let committed = Instant::now();
-        let (count, sent) = (permits.len(), intended.len());
+        let count = permits.len();
         let mut intended: HashMap<i32, IntendedRow> = intended.into_iter().map(|row| (row.row_no, row)).collect();
         for ((row, turn), permit) in rows.iter().zip(turns).zip(permits) {
             match intended.remove(&row.row_no) {
@@ -314,7 +313,7 @@ impl Driver {
             }
         }
         while self.sends.try_join_next().is_some() {}
-        Ok(Step::Went { rows: count, sent })
+        Ok(Step::Went(count))
     }
 
     /// Up to `wanted` free slots, at least one; none when the process is to stop.
@@ -406,7 +405,6 @@ impl Driver {
             let reply = match request {
                 _ if committed.elapsed() > FENCE => {
                     turn.give_back();
-                    connection.breaker.give_up_try();
                     answer::not_sent("not_sent_in_time", "It was not sent in time, so it was not sent.")
                 }
                 Ok(request) => {
@@ -417,7 +415,6 @@ impl Driver {
                 }
                 Err(sentence) => {
                     turn.give_back();
-                    connection.breaker.give_up_try();
                     lane.violated(&format!("row {} of batch {}: {sentence}", row.row_no, hold.batch)).await;
                     answer::not_sent("unreadable_record", &sentence)
                 }
@@ -434,13 +431,8 @@ impl Driver {
 
 /// What sending some rows came to.
 enum Step {
-    /// Rows were decided on.
-    Went {
-        /// How many.
-        rows: usize,
-        /// How many of them are on the wire.
-        sent: usize,
-    },
+    /// So many rows were decided on.
+    Went(usize),
     /// The first row must wait so long.
     Blocked(Duration),
     /// No more of this chunk now.

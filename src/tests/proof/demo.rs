@@ -119,11 +119,6 @@ impl Demo {
         text
     }
 
-    /// Everything that the demo logged.
-    pub(super) fn log_text(&self) -> String {
-        fs::read_to_string(self.log("demo")).unwrap()
-    }
-
     /// run.json.
     pub(super) fn run_file(&self) -> Value {
         serde_json::from_slice(&fs::read(self.data.join("run.json")).unwrap()).unwrap()
