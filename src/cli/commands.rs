@@ -124,7 +124,7 @@ pub(super) async fn user(command: UserCommand) -> Result<(), Failure> {
 /// `audit …`.
 pub(super) async fn audit(command: AuditCommand) -> Result<(), Failure> {
     let AuditCommand::Verify = command;
-    let reports = with_state(async |state| audit::verify(&state).await).await?;
+    let reports = with_state(async |state| audit::verify(state).await).await?;
     for report in &reports {
         let waiting = if report.waiting > 0 { format!(", {} not chained yet", report.waiting) } else { String::new() };
         match report.broken_at {

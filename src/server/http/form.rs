@@ -4,6 +4,7 @@ use super::answer;
 use crate::{domain::error::RefusalKind, server::error::OpError};
 use axum::{
     extract::{FromRequest, RawForm, Request},
+    http::header,
     response::{IntoResponse, Response},
 };
 
@@ -28,6 +29,17 @@ impl<S: Send + Sync> FromRequest<S> for Form {
     async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
         if request.method().is_safe() {
             return Err(answer::problem(&OpError::refuse(RefusalKind::Invalid, "This address takes forms only.")));
+        }
+        if !request.headers().contains_key(header::CONTENT_TYPE) {
+            // A script that posts to an address without fields has nothing to encode, and so no encoding to name.
+            let body = axum::body::to_bytes(request.into_body(), 1).await;
+            return match body {
+                Ok(bytes) if bytes.is_empty() => Ok(Self(Vec::new())),
+                _ => Err(answer::problem(&OpError::refuse(
+                    RefusalKind::Invalid,
+                    "Send the fields as application/x-www-form-urlencoded and name it in Content-Type.",
+                ))),
+            };
         }
         let RawForm(bytes) = RawForm::from_request(request, state).await.map_err(IntoResponse::into_response)?;
         Ok(Self(url::form_urlencoded::parse(&bytes).into_owned().collect()))

@@ -230,6 +230,8 @@ async fn send_again(
         turn.give_back();
         return None;
     };
+    // From before the commit: its reply may have waited in a process that was paused.
+    let begun = Instant::now();
     match intend(lane, task).await {
         Ok(true) => {}
         Ok(false) => {
@@ -242,8 +244,7 @@ async fn send_again(
             return None;
         }
     }
-    let committed = Instant::now();
-    let reply = if committed.elapsed() > FENCE {
+    let reply = if begun.elapsed() > FENCE {
         turn.give_back();
         answer::not_sent("not_sent_in_time", "It was not sent in time, so it was not sent.")
     } else {

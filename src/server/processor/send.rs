@@ -30,7 +30,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 const CHUNKS: usize = 3;
 /// After that a lane makes room for others.
 const SLICE: Duration = Duration::from_secs(10);
-/// A send that has not begun so long after its intent's commit does not begin: this process may have been paused, and somebody
+/// A send that has not begun so long after its intent was begun does not begin: this process may have been paused, and somebody
 /// else may hold its rows by now.
 const FENCE: Duration = Duration::from_secs(5);
 /// How long a group waits for more free slots.
@@ -290,6 +290,8 @@ impl Driver {
             return Ok(Step::Blocked(Duration::ZERO));
         };
         let run = Run { hold: self.hold, from_row: first.row_no, to_row: last.row_no };
+        // From before the commit: its reply may have waited in a process that was paused.
+        let begun = Instant::now();
         let intended = match self.intend(run).await {
             Ok(Intent::Send(intended)) => intended,
             Ok(Intent::Refused) => {
@@ -303,12 +305,11 @@ impl Driver {
                 return Err(error);
             }
         };
-        let committed = Instant::now();
         let count = permits.len();
         let mut intended: HashMap<i32, IntendedRow> = intended.into_iter().map(|row| (row.row_no, row)).collect();
         for ((row, turn), permit) in rows.iter().zip(turns).zip(permits) {
             match intended.remove(&row.row_no) {
-                Some(row) => self.spawn(row, turn, permit, committed, tracker),
+                Some(row) => self.spawn(row, turn, permit, begun, tracker),
                 None => turn.give_back(),
             }
         }
@@ -388,7 +389,7 @@ impl Driver {
         row: IntendedRow,
         turn: Turn,
         permit: OwnedSemaphorePermit,
-        committed: Instant,
+        begun: Instant,
         tracker: &TaskTracker,
     ) {
         let (lane, hold, replies, token) = (self.lane.clone(), self.hold, self.replies.clone(), tracker.token());
@@ -403,7 +404,7 @@ impl Driver {
             );
             let connection = &lane.connection;
             let reply = match request {
-                _ if committed.elapsed() > FENCE => {
+                _ if begun.elapsed() > FENCE => {
                     turn.give_back();
                     answer::not_sent("not_sent_in_time", "It was not sent in time, so it was not sent.")
                 }

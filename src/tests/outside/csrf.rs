@@ -92,3 +92,14 @@ async fn nothing_is_changed_by_get() {
     assert_eq!(fingerprint(&desk).await, before);
     assert_eq!(maker.get("/").await.status, 200, "still signed in");
 }
+
+#[tokio::test]
+async fn an_act_without_fields_needs_no_encoding_to_be_named() {
+    let desk = Desk::start().await;
+    let maker = desk.signed_in(MAKER).await;
+    let path = format!("/batch/batch-refunds/{}/withdraw", desk.batch(MAKERS_FILE).await);
+    let untyped = maker.send(maker.request("POST", &path).body("x=1")).await;
+    assert_eq!(untyped.status, 422, "fields need an encoding: {}", untyped.text);
+    let taken = maker.send(maker.request("POST", &path)).await;
+    assert_eq!(taken.status, 303, "{}", taken.text);
+}
