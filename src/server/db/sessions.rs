@@ -24,22 +24,6 @@ pub async fn load(tx: &mut GlobalTx, id_sha256: &[u8]) -> sqlx::Result<Option<Se
         .await
 }
 
-/// Inserts or replaces a session; `created_at` of an existing one stays.
-pub async fn save(tx: &mut GlobalTx, id_sha256: &[u8], row: &SessionRow) -> sqlx::Result<()> {
-    sqlx::query(
-        "INSERT INTO session (id_sha256, data, created_at, last_seen_at, expires_at) VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT (id_sha256) DO UPDATE SET data = excluded.data, last_seen_at = excluded.last_seen_at, expires_at = excluded.expires_at",
-    )
-    .bind(id_sha256)
-    .bind(&row.data)
-    .bind(row.created_at)
-    .bind(row.last_seen_at)
-    .bind(row.expires_at)
-    .execute(tx.conn())
-    .await
-    .map(|_| ())
-}
-
 /// Inserts a new session; false when the id is taken.
 pub async fn create(tx: &mut GlobalTx, id_sha256: &[u8], row: &SessionRow) -> sqlx::Result<bool> {
     sqlx::query(
