@@ -121,3 +121,21 @@ async fn the_result_file_has_every_record_whatever_its_state() {
     assert!(lines[1].contains(",QUEUED,"));
     assert!(lines[2].ends_with("+05:30"));
 }
+
+#[tokio::test]
+async fn a_script_may_leave_the_description_out() {
+    let world = World::new().await;
+    let maker = world.caller("maker@acme.test").await;
+    let upload = Upload {
+        file_name: "bare.csv".to_owned(),
+        bytes: refunds(&[("ORD_1", "1")]).into_bytes().into(),
+        ..Upload::default()
+    };
+    let submitted = uploads::submit(&world.state, &maker, Operation::Refund, upload).await.unwrap();
+    let Submitted::Batch(batch) = submitted else { panic!("not accepted") };
+    let detail = batches::detail(&world.state, &maker, Operation::Refund, batch, &TaskQuery::default()).await.unwrap();
+    assert_eq!((detail.description.as_str(), detail.snapshot.status), ("", BatchStatus::AwaitingApproval));
+    // Asked for it, a person has to say something.
+    let refused = uploads::describe(&world.state, &maker, Operation::Refund, "  ").await.unwrap_err();
+    assert_eq!(refused.refusal.kind, RefusalKind::Invalid);
+}
