@@ -9,6 +9,7 @@ pub mod gateways;
 pub mod migrate;
 pub mod organisations;
 pub mod people;
+pub mod search;
 pub mod sessions;
 pub mod tasks;
 

@@ -13,6 +13,7 @@ pub mod housekeeping;
 pub mod moment;
 pub mod passwords;
 pub mod people;
+pub mod search;
 pub mod sessions;
 pub mod settings;
 pub mod uploads;
