@@ -8,6 +8,7 @@ mod batch;
 mod detail;
 mod frame;
 mod home;
+pub mod notices;
 mod upload;
 
 pub use approvals::{ApprovalDetail, ApprovalInbox, ApprovalRow, EarlierRefund, LargeRow, RepeatedOrder};

@@ -53,6 +53,9 @@ pub struct Viewer {
     pub permissions: Permissions,
     /// Batches that wait for this person's decision.
     pub waiting: u32,
+    /// Notices that the person has not read.
+    #[serde(default)]
+    pub unread: u32,
     /// Whether the gateway connection is a sandbox or the simulator.
     pub test_data: bool,
 }

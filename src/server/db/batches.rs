@@ -187,9 +187,3 @@ pub async fn control(tx: &mut Tx, id: BatchId, control: Control) -> sqlx::Result
 pub async fn withdraw(tx: &mut Tx, id: BatchId) -> sqlx::Result<()> {
     sqlx::query("SELECT withdraw($1)").bind(id.0).execute(tx.conn()).await.map(|_| ())
 }
-
-/// Tells every process that a batch changed, with the commit of this transaction.
-pub async fn tell(tx: &mut Tx, id: BatchId) -> sqlx::Result<()> {
-    let payload = format!("{}:{id}", tx.organisation());
-    sqlx::query("SELECT pg_notify('batchdesk_changed', $1)").bind(payload).execute(tx.conn()).await.map(|_| ())
-}
