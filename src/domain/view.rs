@@ -9,6 +9,7 @@ mod detail;
 mod frame;
 mod home;
 pub mod notices;
+pub mod settings;
 mod upload;
 
 pub use approvals::{ApprovalDetail, ApprovalInbox, ApprovalRow, EarlierRefund, LargeRow, RepeatedOrder};

@@ -16,4 +16,5 @@ pub mod outbox;
 pub mod passwords;
 pub mod people;
 pub mod sessions;
+pub mod settings;
 pub mod uploads;
