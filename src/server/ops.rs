@@ -11,6 +11,8 @@ pub mod gateways;
 pub mod home;
 pub mod housekeeping;
 pub mod moment;
+pub mod notices;
+pub mod outbox;
 pub mod passwords;
 pub mod people;
 pub mod search;
