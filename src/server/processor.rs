@@ -10,12 +10,14 @@ mod backoff;
 mod breaker;
 mod connections;
 mod lane;
+mod limits;
 mod open;
 mod pace;
 mod preflight;
 mod rechecks;
 mod send;
 mod settler;
+mod throttle;
 
 pub use connections::{Connect, Connectors};
 
@@ -50,9 +52,11 @@ pub async fn run(state: AppState, soft: CancellationToken, hard: CancellationTok
 pub async fn run_with(state: AppState, connect: Arc<dyn Connect>, soft: CancellationToken, hard: CancellationToken) {
     let woken = Arc::new(Notify::new());
     let listener = tokio::spawn(listen(state.clone(), woken.clone(), soft.clone()));
+    let worker = Uuid::now_v7();
+    let connections = Arc::new(Connections::new(state.clone(), connect, worker));
     let scheduler = Scheduler {
-        connections: Connections::new(state.clone(), connect),
-        worker: Uuid::now_v7(),
+        connections: connections.clone(),
+        worker,
         state,
         soft,
         running: JoinSet::new(),
@@ -61,7 +65,8 @@ pub async fn run_with(state: AppState, connect: Arc<dyn Connect>, soft: Cancella
     };
     // Dropping the scheduler ends its lanes, and with them every call on the wire.
     tokio::select! {
-        () = scheduler.run(woken) => {}
+        () = scheduler.run(woken) => connections.leave().await,
+        () = connections.keep() => {}
         () = hard.cancelled() => {}
     }
     listener.abort();
@@ -69,7 +74,7 @@ pub async fn run_with(state: AppState, connect: Arc<dyn Connect>, soft: Cancella
 
 struct Scheduler {
     state: AppState,
-    connections: Connections,
+    connections: Arc<Connections>,
     /// Names this process in leases and intents.
     worker: Uuid,
     soft: CancellationToken,

@@ -1,5 +1,9 @@
 //! Connections to gateways.
 
+mod use_of;
+
+pub use use_of::{Attendance, Left, Traffic, attend, leave, left, pause, set_limits, traffic};
+
 use super::Tx;
 use crate::domain::ids::GatewayId;
 use time::OffsetDateTime;
@@ -26,6 +30,10 @@ pub struct GatewayRow {
     pub preflight: bool,
     /// Requests on the wire; none means the operator's default.
     pub concurrency: Option<i32>,
+    /// Requests a second; none means no limit.
+    pub rate_limit: Option<i32>,
+    /// Requests at once after a rest; none means evenly spaced.
+    pub rate_burst: Option<i32>,
     /// Whether it moves no real money.
     pub sandbox: bool,
     /// Whether anything is sent to it.
@@ -42,8 +50,8 @@ macro_rules! columns {
     ($rest:literal) => {
         concat!(
             "SELECT id, connector, base_url, merchant_id, sealed_key, class::text AS class,
-                    extract(epoch FROM key_window)::bigint AS key_window_seconds, preflight, concurrency, sandbox, sending,
-                    stopped_at, stopped_reason, updated_at
+                    extract(epoch FROM key_window)::bigint AS key_window_seconds, preflight, concurrency, rate_limit, rate_burst,
+                    sandbox, sending, stopped_at, stopped_reason, updated_at
                FROM gateway WHERE organisation_id = $1 ",
             $rest
         )
@@ -79,6 +87,10 @@ pub struct GatewayInput<'a> {
     pub key_window_seconds: Option<f64>,
     /// Whether it moves no real money.
     pub sandbox: bool,
+    /// Whether orders are read before their first refund: of a new connection only, later it is a person's choice.
+    pub preflight: bool,
+    /// Whether what is left of an order is counted: of a new connection only.
+    pub balances: bool,
 }
 
 /// The id of the connection of a connector, if there is one.
@@ -96,8 +108,9 @@ pub async fn id_of(tx: &mut Tx, connector: &str) -> sqlx::Result<Option<GatewayI
 pub async fn put(tx: &mut Tx, gateway: GatewayId, input: &GatewayInput<'_>, now: OffsetDateTime) -> sqlx::Result<()> {
     let id = tx.organisation();
     sqlx::query(
-        "INSERT INTO gateway (organisation_id, id, connector, base_url, merchant_id, sealed_key, class, key_window, sandbox, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7::\"char\", make_interval(secs => $8), $9, $10, $10)
+        "INSERT INTO gateway (organisation_id, id, connector, base_url, merchant_id, sealed_key, class, key_window, sandbox, created_at, updated_at,
+                              preflight, balances)
+         VALUES ($1, $2, $3, $4, $5, $6, $7::\"char\", make_interval(secs => $8), $9, $10, $10, $11, $12)
          ON CONFLICT (organisation_id, id) DO UPDATE SET base_url = excluded.base_url, merchant_id = excluded.merchant_id,
            sealed_key = excluded.sealed_key, class = excluded.class, key_window = excluded.key_window, sandbox = excluded.sandbox,
            updated_at = excluded.updated_at, sending = true, stopped_at = NULL, stopped_reason = NULL",
@@ -112,6 +125,8 @@ pub async fn put(tx: &mut Tx, gateway: GatewayId, input: &GatewayInput<'_>, now:
     .bind(input.key_window_seconds)
     .bind(input.sandbox)
     .bind(now)
+    .bind(input.preflight)
+    .bind(input.balances)
     .execute(tx.conn())
     .await
     .map(|_| ())
