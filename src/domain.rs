@@ -9,5 +9,6 @@ pub mod limits;
 pub mod money;
 pub mod notice;
 pub mod page;
+pub mod protocol;
 pub mod task;
 pub mod view;

@@ -9,6 +9,7 @@ mod descriptor;
 pub mod juspay;
 
 pub use descriptor::{Currencies, Descriptor, Identifier, KeyGrammar, Promise, concurrency_in_force};
+pub use crate::domain::protocol::{GatewayClass, ReplyClass};
 
 use crate::domain::{
     money::{Currency, Money},
@@ -17,33 +18,6 @@ use crate::domain::{
 use async_trait::async_trait;
 use secrecy::SecretString;
 use std::{sync::Arc, time::Duration};
-
-/// What a gateway promises about repeated requests. Unknown gateways are `N`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GatewayClass {
-    /// Keeps every outcome under our key for a known window: the same request may be sent again with the same key.
-    K,
-    /// Answers a status query only: what may have happened is asked after, never sent again.
-    Q,
-    /// Neither: what may have happened goes to people.
-    N,
-}
-
-impl GatewayClass {
-    /// The letter in the database.
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::K => "K",
-            Self::Q => "Q",
-            Self::N => "N",
-        }
-    }
-
-    /// The class with this letter.
-    pub fn from_code(code: &str) -> Option<Self> {
-        [Self::K, Self::Q, Self::N].into_iter().find(|class| class.code() == code)
-    }
-}
 
 /// One refund as it is to be sent. Made once from the record; a resend is the same value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,26 +45,6 @@ pub enum Target {
     Payment(String),
     /// A charge.
     Charge(String),
-}
-
-/// The classes of the money protocol. Anything a connector does not know for sure is `Unknown`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReplyClass {
-    /// Carried out.
-    Succeeded,
-    /// Definitely not carried out.
-    Failed,
-    /// Taken, not final.
-    Pending,
-    /// It may have been carried out.
-    Unknown,
-    /// Proved not carried out (nothing was written, or the gateway said so): may be sent again after a wait.
-    NotSent,
-    /// Only people can tell (amount or key does not match).
-    Review,
-    /// The gateway refused our credentials (401, 403): stops the connection. The refund itself was not carried out by this
-    /// request; an earlier one may still have been.
-    Refused,
 }
 
 /// A reply, read.

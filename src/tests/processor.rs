@@ -1,5 +1,6 @@
 //! The money protocol on a real PostgreSQL, against a scripted gateway that knows what really happened.
 
+mod agreement;
 mod guards;
 mod protocol;
 mod script;

@@ -1,7 +1,7 @@
 //! Runs of rows: claim, preflight, intent, send. Replies go to the settler.
 
 use super::{
-    answer::{self, Before, Unsendable},
+    answer::{self, Unsendable},
     breaker::Admission,
     lane::{LaneContext, Trouble, trouble},
     pace::Turn,
@@ -10,7 +10,7 @@ use super::{
     throttle::PATIENCE,
 };
 use crate::{
-    domain::money::Currency,
+    domain::{money::Currency, protocol::Before},
     server::db::tasks::{
         claim::{self, Chunk, Hold, WaitingRow},
         intend::{self, IntendedRow, Run},
@@ -451,7 +451,8 @@ impl Driver {
                 }
             };
             drop(permit);
-            let answer = answer::to_send(&reply, connection.class, Before::Nothing, lane.state.config.resolve_after);
+            let resolve_after = lane.state.config.resolve_after;
+            let answer = answer::to_send(&reply, row.amount_minor, connection.class, Before::Nothing, resolve_after);
             let sent = Sent { hold, row: row.row_no, revision: row.revision, answer, reply, _recorded: token };
             if replies.send(sent).await.is_err() {
                 tracing::error!("processor.reply_without_settler");
