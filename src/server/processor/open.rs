@@ -174,7 +174,7 @@ async fn ask(lane: &LaneContext, task: &OpenTask, request: &RefundRequest) -> Lo
     let (state, now) = (State::Unknown, now(lane, task));
     let found = match find(lane, request).await {
         Ok(found) => found,
-        Err(wait) => return Ok(waits(task, answer::verdict(state.next(Event::Held, now)?), wait)),
+        Err(wait) => return Ok(waits(task, answer::verdict(state.next(Event::NoAnswer, now)?), wait)),
     };
     Ok(match found {
         Found::Record(reply) => {
@@ -211,7 +211,7 @@ async fn follow(lane: &LaneContext, task: &OpenTask, request: &RefundRequest) ->
     let (state, now, answered_before) = (State::Pending, now(lane, task), task.queries.saturating_add(1));
     let found = match find(lane, request).await {
         Ok(found) => found,
-        Err(wait) => return Ok(waits(task, answer::verdict(state.next(Event::Held, now)?), wait)),
+        Err(wait) => return Ok(waits(task, answer::verdict(state.next(Event::NoAnswer, now)?), wait)),
     };
     Ok(match found {
         Found::Record(reply) => {
