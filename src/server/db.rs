@@ -7,8 +7,11 @@ pub mod batches;
 pub mod drafts;
 pub mod gateways;
 pub mod migrate;
+pub mod notices;
 pub mod organisations;
 pub mod people;
+pub mod reconcile;
+pub mod review;
 pub mod sessions;
 pub mod tasks;
 
