@@ -32,14 +32,12 @@ pub async fn nights(tx: &mut GlobalTx) -> sqlx::Result<Vec<Night>> {
 /// Begins the count of nights: `night` counts as planned. What another process wrote stays.
 pub async fn begin_nights(tx: &mut Tx, night: OffsetDateTime) -> sqlx::Result<()> {
     let organisation = tx.organisation();
-    sqlx::query(
-        "INSERT INTO reconciliation_night (organisation_id, night) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-    )
-    .bind(organisation.0)
-    .bind(night)
-    .execute(tx.conn())
-    .await
-    .map(|_| ())
+    sqlx::query("INSERT INTO reconciliation_night (organisation_id, night) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+        .bind(organisation.0)
+        .bind(night)
+        .execute(tx.conn())
+        .await
+        .map(|_| ())
 }
 
 /// Takes `night` for planning. False: another process has it.

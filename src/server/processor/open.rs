@@ -152,6 +152,16 @@ async fn ask(lane: &LaneContext, task: &OpenTask, request: &RefundRequest) -> Op
         Found::NotFound(reply) if class == GatewayClass::K && task.in_window && task.batch_status != "cancelled" => {
             send_again(lane, task, request, Before::Uncertain, Some(reply)).await
         }
+        // People had it asked once more; the answer goes back to them.
+        Found::NotFound(reply) if task.reviewed => {
+            let answer = answer::own(
+                Verdict::Review,
+                "not_found",
+                "The gateway was asked again and still shows no refund under its key. Look it up at the gateway.",
+                Duration::ZERO,
+            );
+            answered(task, Source::Query, answer, &[&reply], true)
+        }
         Found::NotFound(reply) => match backoff::not_found(task.queries) {
             Some(wait) => answered(task, Source::Query, answer::read(&reply, Verdict::Unknown, wait), &[&reply], true),
             None => {
