@@ -3,6 +3,7 @@
 //! Times arrive formatted in the organisation's zone: the browser has no zone database, and server and browser must
 //! render the same text.
 
+pub mod review;
 pub mod settings;
 
 use super::{
@@ -63,6 +64,10 @@ pub struct Viewer {
     pub permissions: Permissions,
     /// Batches that wait for this person's decision.
     pub waiting: u32,
+    /// Refunds and differences in review, of the modules this person may read.
+    pub review: u32,
+    /// Notices that this person has not read.
+    pub notices: u32,
     /// Whether the gateway connection is a sandbox or the simulator.
     pub test_data: bool,
 }
@@ -355,6 +360,10 @@ pub struct BatchDetail {
     pub actions: BatchActions,
     /// Tasks that match the query.
     pub tasks: Paged<TaskRow>,
+    /// The last comparison with the gateway; none before the first.
+    pub reconciled: Option<review::Reconciled>,
+    /// Differences with the gateway that nobody has acknowledged.
+    pub differences: u64,
 }
 
 /// What "Sync with Gateway" found.

@@ -315,11 +315,12 @@ pub async fn acknowledge(tx: &mut Tx, entry: Uuid, note: &str) -> sqlx::Result<b
     .map(|done| done.rows_affected() == 1)
 }
 
-/// Reversals of a batch that stand: (S.No, whether it succeeded after all).
-pub async fn reversals(tx: &mut Tx, batch: BatchId) -> sqlx::Result<(i64, i64)> {
+/// How many differences of a batch nobody has acknowledged.
+pub async fn entries_open(tx: &mut Tx, batch: BatchId) -> sqlx::Result<i64> {
     let organisation = tx.organisation();
-    sqlx::query_as(
-        "SELECT count(*) FILTER (WHERE succeeded), count(*) FILTER (WHERE NOT succeeded) FROM reversal WHERE organisation_id = $1 AND batch_id = $2",
+    sqlx::query_scalar(
+        "SELECT count(*) FROM review_entry e WHERE e.organisation_id = $1 AND e.batch_id = $2
+            AND NOT EXISTS (SELECT FROM review_acknowledgement k WHERE k.organisation_id = $1 AND k.entry_id = e.id)",
     )
     .bind(organisation.0)
     .bind(batch.0)

@@ -119,12 +119,16 @@ pub async fn viewer(state: &AppState, caller: &Caller) -> OpResult<Viewer> {
             waiting += db::approvals::count_waiting(&mut tx, operation).await?;
         }
     }
+    let review = super::review::count(&mut tx, caller).await?;
+    let notices = super::notices::unread(&mut tx).await?;
     tx.commit().await?;
     Ok(Viewer {
         person: caller.person.clone(),
         organisation: caller.organisation.clone(),
         permissions: caller.permissions.clone(),
         waiting: u32::try_from(waiting).unwrap_or(u32::MAX),
+        review: u32::try_from(review).unwrap_or(u32::MAX),
+        notices: u32::try_from(notices).unwrap_or(u32::MAX),
         test_data,
     })
 }
