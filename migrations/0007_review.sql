@@ -1,4 +1,4 @@
--- Review by two people, contradictions, reconciliation, and what people are told of them.
+-- Review by two people, contradictions, reconciliation.
 --
 -- REVIEW is left by two people: one proposes what became of a refund, another confirms. Both steps are functions: they lock the tasks in the
 -- order that the head of 0002 gives (open_task -> order_balance -> batch_progress -> batch), compare what was shown with what is there, and
@@ -157,52 +157,9 @@ BEGIN
 END $$;
 CREATE TRIGGER ask_only BEFORE INSERT ON attempt FOR EACH ROW WHEN (NEW.chunk_no IS NULL) EXECUTE FUNCTION ask_only();
 
----------------------------------------------------------------------------------------------------- what people are told
-CREATE TABLE notice (
-  organisation_id uuid NOT NULL REFERENCES organisation,
-  id              uuid NOT NULL DEFAULT gen_random_uuid(),
-  person_id       uuid NOT NULL,
-  batch_id        uuid NOT NULL,
-  kind            text NOT NULL CHECK (kind IN ('late_failure', 'contradiction', 'differences', 'review')),
-  n               int NOT NULL DEFAULT 1,       -- how many things it tells of: told again before it was read, it counts up
-  at              timestamptz NOT NULL DEFAULT clock_timestamp(),
-  read_at         timestamptz,
-  PRIMARY KEY (organisation_id, id),
-  FOREIGN KEY (organisation_id, batch_id) REFERENCES batch (organisation_id, id)
-);
-CREATE UNIQUE INDEX notice_unread ON notice (organisation_id, person_id, batch_id, kind) WHERE read_at IS NULL;
-CREATE INDEX notice_of ON notice (organisation_id, person_id, at);
-
--- The one place through which people are told: makers and checkers of the batch, as long as they are members.
-CREATE FUNCTION tell_people(p_batch uuid, p_kind text, p_n int) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
-  INSERT INTO notice AS t (organisation_id, person_id, batch_id, kind, n)
-  SELECT current_organisation(), w.person, p_batch, p_kind, p_n
-    FROM (SELECT b.maker AS person FROM batch b WHERE b.organisation_id = current_organisation() AND b.id = p_batch
-          UNION SELECT v.maker FROM batch_revision v WHERE v.organisation_id = current_organisation() AND v.batch_id = p_batch
-          UNION SELECT d.checker FROM decision d WHERE d.organisation_id = current_organisation() AND d.batch_id = p_batch) w
-   WHERE EXISTS (SELECT FROM membership m WHERE m.organisation_id = current_organisation() AND m.person_id = w.person)
-   ORDER BY w.person
-  ON CONFLICT (organisation_id, person_id, batch_id, kind) WHERE read_at IS NULL DO UPDATE SET n = t.n + excluded.n, at = clock_timestamp() $$;
-
-CREATE FUNCTION tell_of_review() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
-BEGIN
-  PERFORM tell_people(NEW.batch_id, 'review', 1);
-  RETURN NULL;
-END $$;
--- Of the row as it enters review; WHEN keeps all other tasks free of the call.
-CREATE TRIGGER tell_of_review AFTER INSERT ON open_task FOR EACH ROW WHEN (NEW.state = 'REVIEW') EXECUTE FUNCTION tell_of_review();
-CREATE TRIGGER tell_of_review_later AFTER UPDATE ON open_task FOR EACH ROW
-  WHEN (NEW.state = 'REVIEW' AND OLD.state <> 'REVIEW' OR NEW.refund_status = 'MANUAL_REVIEW' AND OLD.refund_status IS DISTINCT FROM 'MANUAL_REVIEW')
-  EXECUTE FUNCTION tell_of_review();
-
--- A refund that was ACCEPTED, pending at the gateway, and failed there after all. The outcome stands: it is written by the same statement.
-CREATE FUNCTION tell_of_late_failure() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
-BEGIN
-  PERFORM FROM outcome o WHERE o.organisation_id = OLD.organisation_id AND o.batch_id = OLD.batch_id AND o.row_no = OLD.row_no AND o.revision = OLD.revision AND NOT o.succeeded;
-  IF FOUND THEN PERFORM tell_people(OLD.batch_id, 'late_failure', 1); END IF;
-  RETURN NULL;
-END $$;
-CREATE TRIGGER tell_of_late_failure AFTER DELETE ON open_task FOR EACH ROW WHEN (OLD.state = 'PENDING') EXECUTE FUNCTION tell_of_late_failure();
+-- What is asked of people is told to them (0004), also of what the gateway took before.
+CREATE TRIGGER tell_review_taken AFTER UPDATE ON open_task FOR EACH ROW
+  WHEN (NEW.state = 'PENDING' AND NEW.refund_status = 'MANUAL_REVIEW' AND OLD.refund_status IS DISTINCT FROM 'MANUAL_REVIEW') EXECUTE FUNCTION tell_review();
 
 ---------------------------------------------------------------------------------------------------- where the gateway and we differ
 CREATE TABLE review_entry (                     -- a difference about money; people acknowledge it, nothing changes it
@@ -236,7 +193,7 @@ CREATE TABLE review_acknowledgement (           -- the primary key is the rule "
   FOREIGN KEY (organisation_id, entry_id) REFERENCES review_entry (organisation_id, id)
 );
 
--- Whoever writes a reversal: it is an entry in review, and people are told.
+-- Whoever writes a reversal: it is an entry in review. People are told by 0004.
 CREATE FUNCTION reversal_is_reviewed() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
 BEGIN
   INSERT INTO review_entry (organisation_id, batch_id, row_no, revision, kind, order_id, gateway_key, ours, ours_minor, theirs, theirs_minor, gw_ref, since, fact)
@@ -245,7 +202,6 @@ BEGIN
     FROM record r JOIN outcome o USING (organisation_id, batch_id, row_no, revision)
    WHERE r.organisation_id = NEW.organisation_id AND r.batch_id = NEW.batch_id AND r.row_no = NEW.row_no AND r.revision = NEW.revision
   ON CONFLICT DO NOTHING;
-  PERFORM tell_people(NEW.batch_id, 'contradiction', 1);
   RETURN NULL;
 END $$;
 CREATE TRIGGER reversal_is_reviewed AFTER INSERT ON reversal FOR EACH ROW EXECUTE FUNCTION reversal_is_reviewed();
@@ -325,7 +281,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp
 
 ---------------------------------------------------------------------------------------------------- row-level security and grants
 DO $$ DECLARE t text; BEGIN
-  FOREACH t IN ARRAY ARRAY['notice','review_entry','review_acknowledgement','reconciliation','reconciliation_difference','reconciliation_night'] LOOP
+  FOREACH t IN ARRAY ARRAY['review_entry','review_acknowledgement','reconciliation','reconciliation_difference','reconciliation_night'] LOOP
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY; ALTER TABLE %I FORCE ROW LEVEL SECURITY;
       CREATE POLICY tenant ON %I TO batchdesk_web, batchdesk_worker, batchdesk_owner
         USING (organisation_id = (SELECT current_organisation())) WITH CHECK (organisation_id = (SELECT current_organisation()))', t, t, t);
@@ -334,20 +290,18 @@ DO $$ DECLARE t text; BEGIN
     EXECUTE format('CREATE POLICY lanes ON %I FOR SELECT TO batchdesk_scheduler USING ((SELECT current_user = ''batchdesk_scheduler''))', t);
   END LOOP;
 END $$;
-CREATE POLICY own ON notice AS RESTRICTIVE TO batchdesk_web USING (person_id = (SELECT current_person()));   -- nobody reads what others are told
 
 REVOKE EXECUTE ON FUNCTION in_review(text, text), review_seen(open_task), review_rows(jsonb), review_propose(uuid, int[], smallint[], text[], text, text[], text),
-  review_close(uuid, int[], smallint[], smallint[], text, text), ask_only(), tell_people(uuid, text, int), tell_of_review(), tell_of_late_failure(), reversal_is_reviewed(),
+  review_close(uuid, int[], smallint[], smallint[], text, text), ask_only(), reversal_is_reviewed(),
   reconcile_at_end(), reconciliations_due(), reconciliation_nights() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION in_review(text, text), review_seen(open_task) TO batchdesk_web, batchdesk_worker;
 GRANT EXECUTE ON FUNCTION review_propose(uuid, int[], smallint[], text[], text, text[], text), review_close(uuid, int[], smallint[], smallint[], text, text) TO batchdesk_web;
-GRANT EXECUTE ON FUNCTION tell_people(uuid, text, int), reconciliations_due(), reconciliation_nights() TO batchdesk_worker;
+GRANT EXECUTE ON FUNCTION reconciliations_due(), reconciliation_nights() TO batchdesk_worker;
 REVOKE INSERT ON review_proposal, review_confirmation FROM batchdesk_web;    -- review_propose, review_close
 REVOKE INSERT (organisation_id, batch_id, row_no, revision, n, verdict, gw_ref, reason) ON review_proposal FROM batchdesk_web;
 REVOKE INSERT (organisation_id, batch_id, row_no, revision, n) ON review_confirmation FROM batchdesk_web;
 
-GRANT SELECT ON notice, review_entry, review_acknowledgement, reconciliation, reconciliation_difference TO batchdesk_web;
-GRANT UPDATE (read_at) ON notice TO batchdesk_web;
+GRANT SELECT ON review_entry, review_acknowledgement, reconciliation, reconciliation_difference TO batchdesk_web;
 GRANT INSERT (organisation_id, entry_id, note) ON review_acknowledgement TO batchdesk_web;
 GRANT SELECT ON review_entry, reconciliation, reconciliation_difference, reconciliation_night TO batchdesk_worker;
 GRANT INSERT ON review_entry, reconciliation, reconciliation_difference, reconciliation_night TO batchdesk_worker;

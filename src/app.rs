@@ -3,7 +3,7 @@
 mod document;
 
 #[cfg(feature = "ssr")]
-use crate::ui::pages::{notices::NoticesPage, review::ReviewPage, settings::SettingsPage};
+use crate::ui::pages::{review::ReviewPage, search::SearchPage, settings::SettingsPage};
 use crate::{
     domain::view::PageContext,
     ui::{
@@ -117,9 +117,11 @@ fn Pages() -> impl IntoView {
 #[component(transparent)]
 fn ServerPages() -> impl MatchNestedRoutes + Clone {
     view! {
-        <Route path=path!("/settings") view=SettingsPage ssr=SsrMode::Async />
-        <Route path=path!("/review") view=ReviewPage ssr=SsrMode::Async />
-        <Route path=path!("/notices") view=NoticesPage ssr=SsrMode::Async />
+        <ParentRoute path=path!("") view=Outlet ssr=SsrMode::Async>
+            <Route path=path!("/review") view=ReviewPage ssr=SsrMode::Async />
+            <Route path=path!("/search") view=SearchPage ssr=SsrMode::Async />
+            <Route path=path!("/settings") view=SettingsPage ssr=SsrMode::Async />
+        </ParentRoute>
     }
     .into_inner()
 }

@@ -12,7 +12,6 @@ mod events;
 mod form;
 mod health;
 mod machine;
-mod notices;
 mod pages;
 mod redirects;
 mod review;

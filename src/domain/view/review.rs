@@ -1,4 +1,4 @@
-//! What the review page and the notices show. Rendered on the server only.
+//! What the review page shows. Rendered on the server only, but for the last comparison, which a batch's page shows too.
 
 use super::Moment;
 use crate::domain::{
@@ -152,32 +152,4 @@ pub struct Difference {
     pub fact: String,
     /// What to do; empty for what is named as information only.
     pub next_step: String,
-}
-
-/// What the reader is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Notices {
-    /// Unread first, then newest first.
-    pub notices: Vec<Notice>,
-    /// Names the newest that is shown, so that later ones stay unread; none when nothing is unread.
-    pub unread_until: Option<String>,
-}
-
-/// One notice.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Notice {
-    /// When.
-    pub at: Moment,
-    /// The fact.
-    pub text: String,
-    /// What to do.
-    pub next_step: String,
-    /// About which file.
-    pub file_name: String,
-    /// Where to look.
-    pub href: String,
-    /// Tone of its glyph.
-    pub tone: &'static str,
-    /// Whether it was read.
-    pub read: bool,
 }

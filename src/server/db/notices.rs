@@ -1,35 +1,41 @@
-//! What people are told inside of Batchdesk. Written by `tell_people` of the database, in the transaction of what it tells of.
+//! Notices for people: filed by the dispatcher (see `outbox`), read and marked by their own person.
 
 use super::Tx;
-use crate::domain::ids::BatchId;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-/// One notice of the transaction's person.
+/// A notice of the person that this transaction acts for.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct NoticeRow {
-    /// late_failure, contradiction, differences, review.
-    pub kind: String,
-    /// How many things it tells of.
-    pub n: i32,
-    /// When the last of them happened.
+    /// When the latest thing that it tells of happened.
     pub at: OffsetDateTime,
     /// When it was read.
     pub read_at: Option<OffsetDateTime>,
-    /// About which batch.
-    pub batch_id: Uuid,
-    /// Its operation.
-    pub operation: String,
+    /// Word of its kind.
+    pub kind: String,
+    /// How many tasks it tells of.
+    pub tasks: i32,
+    /// Their sum, minor units.
+    pub amount_minor: i64,
+    /// JSON of the latest thing.
+    pub payload: serde_json::Value,
+    /// The batch.
+    pub batch_id: Option<Uuid>,
+    /// What it does.
+    pub operation: Option<String>,
     /// Its file.
-    pub file_name: String,
+    pub file_name: Option<String>,
+    /// Its currency.
+    pub currency: Option<String>,
 }
 
-/// Notices of the transaction's person, unread first, then newest first.
-pub async fn list(tx: &mut Tx, limit: i64) -> sqlx::Result<Vec<NoticeRow>> {
+/// The newest notices, at most `limit`.
+pub async fn newest(tx: &mut Tx, limit: i64) -> sqlx::Result<Vec<NoticeRow>> {
     let organisation = tx.organisation();
     sqlx::query_as(
-        "SELECT t.kind, t.n, t.at, t.read_at, t.batch_id, b.operation, b.file_name FROM notice t JOIN batch b ON b.organisation_id = $1 AND b.id = t.batch_id
-          WHERE t.organisation_id = $1 AND t.person_id = current_person() ORDER BY t.read_at IS NOT NULL, t.at DESC LIMIT $2",
+        "SELECT n.at, n.read_at, n.kind, n.tasks, n.amount_minor, n.payload, n.batch_id, b.operation, b.file_name, b.currency::text AS currency
+           FROM notice n LEFT JOIN batch b ON b.organisation_id = $1 AND b.id = n.batch_id
+          WHERE n.organisation_id = $1 AND n.person_id = current_person() ORDER BY n.at DESC, n.id DESC LIMIT $2",
     )
     .bind(organisation.0)
     .bind(limit)
@@ -37,8 +43,8 @@ pub async fn list(tx: &mut Tx, limit: i64) -> sqlx::Result<Vec<NoticeRow>> {
     .await
 }
 
-/// How many the transaction's person has not read.
-pub async fn unread(tx: &mut Tx) -> sqlx::Result<i64> {
+/// How many are not read.
+pub async fn count_unread(tx: &mut Tx) -> sqlx::Result<i64> {
     let organisation = tx.organisation();
     sqlx::query_scalar(
         "SELECT count(*) FROM notice WHERE organisation_id = $1 AND person_id = current_person() AND read_at IS NULL",
@@ -48,8 +54,8 @@ pub async fn unread(tx: &mut Tx) -> sqlx::Result<i64> {
     .await
 }
 
-/// The transaction's person has read everything up to `until`; what came later stays unread.
-pub async fn read(tx: &mut Tx, until: OffsetDateTime) -> sqlx::Result<u64> {
+/// Marks those up to `until` as read: what came after the page was shown has not been seen.
+pub async fn mark_read(tx: &mut Tx, until: OffsetDateTime) -> sqlx::Result<u64> {
     let organisation = tx.organisation();
     sqlx::query(
         "UPDATE notice SET read_at = now() WHERE organisation_id = $1 AND person_id = current_person() AND read_at IS NULL AND at <= $2",
@@ -59,9 +65,4 @@ pub async fn read(tx: &mut Tx, until: OffsetDateTime) -> sqlx::Result<u64> {
     .execute(tx.conn())
     .await
     .map(|done| done.rows_affected())
-}
-
-/// Tells makers and checkers of a batch. What they have not read yet counts up.
-pub async fn tell(tx: &mut Tx, batch: BatchId, kind: &str, n: i32) -> sqlx::Result<()> {
-    sqlx::query("SELECT tell_people($1, $2, $3)").bind(batch.0).bind(kind).bind(n).execute(tx.conn()).await.map(|_| ())
 }

@@ -4,7 +4,7 @@ use super::{
     Web, approvals,
     batches::{self, Act},
     downloads::{self, Which},
-    events, health, machine, notices, pages, review, settings, sign_in, site, upload,
+    events, health, machine, pages, review, settings, sign_in, site, upload,
 };
 use crate::{
     app::App,
@@ -154,7 +154,6 @@ pub(super) fn table() -> (Desk, Vec<Route>) {
         let handler = move |state, signed_in, path, form| review::act(state, signed_in, path, act, form);
         table.form(&path, Need::ReadSome, post(handler));
     }
-    table.form("/notices/read", Need::SignedIn, post(notices::read));
     for act in settings::Act::ALL {
         table.form(
             act.path(),
@@ -199,7 +198,7 @@ pub(super) fn page_rule(path: &str) -> Option<pages::Rule> {
         [""] => plain(Need::SignedIn),
         ["login"] => plain(Need::Anyone),
         ["review"] => on_server(Need::ReadSome),
-        ["notices"] => on_server(Need::SignedIn),
+        ["search"] => on_server(Need::ReadSome),
         ["settings"] => on_server(Need::Right(Module::Settings, Right::Read)),
         ["approvals"] => plain(Need::ReadSome),
         ["approvals", "{}"] => batch(Need::ReadSome, None),

@@ -279,7 +279,7 @@ pub async fn propose(
     let numbers: Vec<i32> = rows.iter().map(|row| row.row).collect();
     let detail = json!({ "finding": finding.code(), "rows": numbers, "reason": why });
     audit::record(state, &mut tx, caller, "review.proposed", Some(row.id.0), detail).await?;
-    db::batches::tell(&mut tx, batch).await?;
+    db::outbox::changed(&mut tx, &[batch.0]).await?;
     tx.commit().await?;
     Ok(u64::try_from(n).unwrap_or(0))
 }
@@ -344,7 +344,7 @@ pub async fn close(
     let numbers: Vec<i32> = proposals.iter().map(|proposal| proposal.row).collect();
     let detail = json!({ "rows": numbers, "reason": note });
     audit::record(state, &mut tx, caller, answer.action(), Some(row.id.0), detail).await?;
-    db::batches::tell(&mut tx, batch).await?;
+    db::outbox::changed(&mut tx, &[batch.0]).await?;
     tx.commit().await?;
     Ok(u64::try_from(n).unwrap_or(0))
 }
@@ -428,7 +428,7 @@ pub async fn acknowledge(
     }
     let detail = json!({ "entry": entry, "reason": note });
     audit::record(state, &mut tx, caller, "review.acknowledged", Some(row.id.0), detail).await?;
-    db::batches::tell(&mut tx, batch).await?;
+    db::outbox::changed(&mut tx, &[batch.0]).await?;
     Ok(tx.commit().await?)
 }
 

@@ -120,7 +120,7 @@ pub async fn viewer(state: &AppState, caller: &Caller) -> OpResult<Viewer> {
         }
     }
     let review = super::review::count(&mut tx, caller).await?;
-    let notices = super::notices::unread(&mut tx).await?;
+    let unread = db::notices::count_unread(&mut tx).await?;
     tx.commit().await?;
     Ok(Viewer {
         person: caller.person.clone(),
@@ -128,7 +128,7 @@ pub async fn viewer(state: &AppState, caller: &Caller) -> OpResult<Viewer> {
         permissions: caller.permissions.clone(),
         waiting: u32::try_from(waiting).unwrap_or(u32::MAX),
         review: u32::try_from(review).unwrap_or(u32::MAX),
-        notices: u32::try_from(notices).unwrap_or(u32::MAX),
+        unread: u32::try_from(unread).unwrap_or(u32::MAX),
         test_data,
     })
 }

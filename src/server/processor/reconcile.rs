@@ -10,10 +10,12 @@ use crate::{
     domain::{
         ids::{BatchId, OrganisationId},
         money::Currency,
+        notice::{Audience, NewsKind},
     },
     server::{
         db::{
             self, GlobalTx,
+            outbox::News,
             reconcile::{Advance, Ended, Held, OurRow},
             tasks::{Lane, Verdict, Work, recheck, resolve::RowKey},
         },
@@ -117,7 +119,6 @@ pub(super) async fn run(lane: &LaneContext) -> bool {
             tracing::warn!(%error, batch = %held.batch_id, "processor.reconciliation_again");
             break;
         }
-        lane.tell(held.batch_id);
     }
     worked
 }
@@ -256,8 +257,15 @@ async fn finish(lane: &LaneContext, held: &Held, result: &str) -> OpResult<()> {
         return Ok(());
     };
     if entries > 0 {
-        db::notices::tell(&mut tx, BatchId(held.batch_id), "differences", entries).await?;
+        let news = News {
+            kind: NewsKind::Differences,
+            batch: Some(BatchId(held.batch_id)),
+            audience: Audience::MakerAndChecker,
+            payload: json!({ "tasks": entries }),
+        };
+        db::outbox::put(&mut tx, &news).await?;
     }
+    db::outbox::changed(&mut tx, &[held.batch_id]).await?;
     let detail = json!({ "result": result, "records": records, "agreed": agreed, "open": open, "entries": entries });
     ops::audit::record_own(&lane.state, &mut tx, "batch.reconciled", Some(held.batch_id), detail).await?;
     Ok(tx.commit().await?)

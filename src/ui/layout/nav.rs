@@ -75,7 +75,7 @@ pub fn Nav(
     let refunds = viewer.may(Module::Refunds, Right::Read);
     let approvals = refunds || viewer.may(Module::Orders, Right::Read);
     let settings = viewer.may(Module::Settings, Right::Read);
-    let (waiting, review, notices) = (viewer.waiting, viewer.review, viewer.notices);
+    let (waiting, review) = (viewer.waiting, viewer.review);
     let organisation = viewer.organisation;
     let email = viewer.person.email;
     let local = email.split('@').next().unwrap_or_default().to_owned();
@@ -108,14 +108,6 @@ pub fn Nav(
                                     text="Review"
                                     waiting=review
                                     of="in review"
-                                    on_server=true
-                                />
-                                <Entry
-                                    href="/notices"
-                                    icon="bell"
-                                    text="Notices"
-                                    waiting=notices
-                                    of="unread"
                                     on_server=true
                                 />
                             }

@@ -1,8 +1,8 @@
 //! `/review`: what the gateway could not tell, two people decide. Rendered on the server only; every act is a plain form.
 
-mod acts;
-mod entries;
-mod tasks;
+pub mod acts;
+pub mod entries;
+pub mod tasks;
 
 use crate::{
     api::review::load_review,
@@ -131,7 +131,7 @@ fn Section(batch: ReviewBatch, flash: crate::domain::view::Flash, needs_password
     view! {
         <section class="sheet review" aria-labelledby=heading.clone()>
             <div class="sheet-head">
-                <h2 id=heading>
+                <h2 id=heading.clone()>
                     <a class="name" href=href.clone() rel="external">
                         {batch.file_name.clone()}
                     </a>

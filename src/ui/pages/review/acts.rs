@@ -17,7 +17,7 @@ fn error(flash: &Flash, field: &str) -> Signal<Option<String>> {
 
 /// What became of the marked refunds, and how one knows.
 #[component]
-pub(super) fn ProposeActs(batch: ReviewBatch, flash: Flash) -> impl IntoView {
+pub fn ProposeActs(batch: ReviewBatch, flash: Flash) -> impl IntoView {
     let chosen = flash.value("finding");
     let choices = [
         ("done", "Done", "The gateway carried it out. Write its reference beside each refund."),

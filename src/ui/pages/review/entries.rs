@@ -11,7 +11,7 @@ use leptos::prelude::*;
 
 /// Differences of a batch, open ones first.
 #[component]
-pub(super) fn Entries(batch: ReviewBatch, flash: Flash) -> impl IntoView {
+pub fn Entries(batch: ReviewBatch, flash: Flash) -> impl IntoView {
     let open = batch.entries.iter().filter(|entry| entry.acknowledged.is_none()).count();
     let title = match u64::try_from(open).unwrap_or(0) {
         0 => "Differences with the gateway, all acknowledged".to_owned(),
@@ -40,6 +40,7 @@ fn item(batch: &ReviewBatch, entry: &ReviewEntry, may: bool, flash: &Flash) -> A
         .into_any(),
         None if may => {
             let about = flash.value("entry") == entry.id;
+            let order = entry.order_id.clone();
             let error = flash.error.clone().filter(|_| about && flash.field.as_deref() == Some("acknowledge-note"));
             let typed = if about { flash.value("note") } else { String::new() };
             view! {
@@ -52,7 +53,7 @@ fn item(batch: &ReviewBatch, entry: &ReviewEntry, may: bool, flash: &Flash) -> A
                         value=typed
                         error=Signal::stored(error)
                     />
-                    <Button>"Acknowledge" <span class="vh">" order " {entry.order_id.clone()}</span></Button>
+                    <Button>"Acknowledge" <span class="vh">" order " {order}</span></Button>
                 </form>
             }
             .into_any()

@@ -21,7 +21,7 @@ fn length<T>(list: &[T]) -> u64 {
 
 /// Tasks that nobody has proposed anything about.
 #[component]
-pub(super) fn Open(batch: ReviewBatch, flash: Flash) -> impl IntoView {
+pub fn Open(batch: ReviewBatch, flash: Flash) -> impl IntoView {
     let title = format!("{} without a known end", refunds(length(&batch.open)));
     // One alone is what the form is about.
     let alone = batch.open.len() == 1;
@@ -81,7 +81,7 @@ pub(super) fn Open(batch: ReviewBatch, flash: Flash) -> impl IntoView {
 
 /// Tasks with a proposal: the reader's own, which can be withdrawn, and those of others, which can be confirmed.
 #[component]
-pub(super) fn Proposed(batch: ReviewBatch, flash: Flash, needs_password: bool, reader: String) -> impl IntoView {
+pub fn Proposed(batch: ReviewBatch, flash: Flash, needs_password: bool, reader: String) -> impl IntoView {
     let (mine, others): (Vec<_>, Vec<_>) =
         batch.proposed.iter().cloned().partition(|task| task.proposal.as_ref().is_some_and(|proposal| proposal.mine));
     let mine = (!mine.is_empty()).then(|| {
