@@ -3,7 +3,7 @@
 mod document;
 
 #[cfg(feature = "ssr")]
-use crate::ui::pages::{search::SearchPage, settings::SettingsPage};
+use crate::ui::pages::{review::ReviewPage, search::SearchPage, settings::SettingsPage};
 use crate::{
     domain::view::PageContext,
     ui::{
@@ -118,6 +118,7 @@ fn Pages() -> impl IntoView {
 fn ServerPages() -> impl MatchNestedRoutes + Clone {
     view! {
         <ParentRoute path=path!("") view=Outlet ssr=SsrMode::Async>
+            <Route path=path!("/review") view=ReviewPage ssr=SsrMode::Async />
             <Route path=path!("/search") view=SearchPage ssr=SsrMode::Async />
             <Route path=path!("/settings") view=SettingsPage ssr=SsrMode::Async />
         </ParentRoute>

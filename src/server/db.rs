@@ -11,6 +11,8 @@ pub mod notices;
 pub mod organisations;
 pub mod outbox;
 pub mod people;
+pub mod reconcile;
+pub mod review;
 pub mod search;
 pub mod sessions;
 pub mod tasks;

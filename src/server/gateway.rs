@@ -8,8 +8,8 @@ mod client;
 mod descriptor;
 pub mod juspay;
 
-pub use descriptor::{Currencies, Descriptor, Identifier, KeyGrammar, Promise, concurrency_in_force};
 pub use crate::domain::protocol::{GatewayClass, ReplyClass};
+pub use descriptor::{Currencies, Descriptor, Identifier, KeyGrammar, Promise, concurrency_in_force};
 
 use crate::domain::{
     money::{Currency, Money},
@@ -113,6 +113,32 @@ pub struct OrderSnapshot {
     pub body: String,
 }
 
+/// The gateway's list of an order's refunds, for reconciliation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listing {
+    /// The refunds that the gateway shows of the order; empty when it does not know the order.
+    Refunds(Vec<ListedRefund>),
+    /// The read failed; says nothing about the order. `class` is Unknown, NotSent or Refused.
+    NoAnswer(Reply),
+    /// This kind of gateway has no such list.
+    CannotList,
+}
+
+/// One refund of such a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedRefund {
+    /// The key that it was asked for under, where the gateway says.
+    pub key: Option<String>,
+    /// The gateway's reference.
+    pub reference: Option<String>,
+    /// The gateway's word for its state.
+    pub status: String,
+    /// Succeeded, Failed, Pending, Review; Unknown for a word that the connector does not know.
+    pub class: ReplyClass,
+    /// Minor units; none when it names no amount that can be read, or another currency.
+    pub amount_minor: Option<i64>,
+}
+
 /// A connection to one gateway with one organisation's credentials.
 #[async_trait]
 pub trait Gateway: Send + Sync {
@@ -128,6 +154,11 @@ pub trait Gateway: Send + Sync {
     async fn refund(&self, request: &RefundRequest) -> Reply;
     /// Asks what became of a refund, by its key.
     async fn find(&self, request: &RefundRequest) -> Found;
+    /// All refunds of an order in `currency`, whoever asked for them.
+    async fn refunds_of(&self, order_id: &str, currency: Currency) -> Listing {
+        let _ = (order_id, currency);
+        Listing::CannotList
+    }
 }
 
 /// What a connector is made of: one organisation's account at one gateway.

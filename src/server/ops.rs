@@ -15,6 +15,7 @@ pub mod notices;
 pub mod outbox;
 pub mod passwords;
 pub mod people;
+pub mod review;
 pub mod search;
 pub mod sessions;
 pub mod settings;

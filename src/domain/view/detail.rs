@@ -4,7 +4,7 @@ use crate::domain::{
     money::Money,
     page::Paged,
     task::{TaskState, TaskStatus},
-    view::{BatchSnapshot, Moment},
+    view::{BatchSnapshot, Moment, review::Reconciled},
 };
 use serde::{Deserialize, Serialize};
 
@@ -119,6 +119,10 @@ pub struct BatchDetail {
     pub actions: BatchActions,
     /// Tasks that match the query.
     pub tasks: Paged<TaskRow>,
+    /// The last comparison with the gateway; none before the first.
+    pub reconciled: Option<Reconciled>,
+    /// Differences with the gateway that nobody has acknowledged.
+    pub differences: u64,
 }
 
 /// What "Sync with Gateway" found.

@@ -93,6 +93,8 @@ pub enum Work {
     OpenTasks,
     /// Final or reviewed rows that a person asked about again.
     Rechecks,
+    /// Batches to be compared with the gateway.
+    Reconciliations,
 }
 
 /// An organisation's connection to a gateway with something due.

@@ -114,7 +114,7 @@ async fn settle(
 }
 
 /// The caller with a proof of the password that is new enough; takes the password when it is not.
-async fn prove(web: &Web, visit: &Visit, caller: Caller, password: &str) -> OpResult<Caller> {
+pub(super) async fn prove(web: &Web, visit: &Visit, caller: Caller, password: &str) -> OpResult<Caller> {
     let now = web.clock.now();
     if caller.proved_at.is_some_and(|proved| now - proved < PROOF) {
         return Ok(caller);

@@ -4,7 +4,7 @@ use super::{
     Web, approvals,
     batches::{self, Act},
     downloads::{self, Which},
-    events, health, machine, pages, settings, sign_in, site, upload,
+    events, health, machine, pages, review, settings, sign_in, site, upload,
 };
 use crate::{
     app::App,
@@ -149,6 +149,11 @@ pub(super) fn table() -> (Desk, Vec<Route>) {
     table.form("/logout", Need::Anyone, post(sign_in::sign_out));
     table.form("/theme", Need::Anyone, post(sign_in::set_theme));
     table.form("/approvals/{id}", Need::ReadSome, post(approvals::decide));
+    for act in review::Act::ALL {
+        let path = format!("/review/{{id}}/{}", act.path());
+        let handler = move |state, signed_in, path, form| review::act(state, signed_in, path, act, form);
+        table.form(&path, Need::ReadSome, post(handler));
+    }
     for act in settings::Act::ALL {
         table.form(
             act.path(),
@@ -192,6 +197,7 @@ pub(super) fn page_rule(path: &str) -> Option<pages::Rule> {
     match shape.as_slice() {
         [""] => plain(Need::SignedIn),
         ["login"] => plain(Need::Anyone),
+        ["review"] => on_server(Need::ReadSome),
         ["search"] => on_server(Need::ReadSome),
         ["settings"] => on_server(Need::Right(Module::Settings, Right::Read)),
         ["approvals"] => plain(Need::ReadSome),

@@ -69,6 +69,8 @@ pub async fn detail(
     let failures = db::batches::failures(&mut tx, batch).await?;
     let row_map =
         if row.records <= ROW_MAP_RECORDS { db::batches::row_map(&mut tx, batch).await? } else { String::new() };
+    let reconciled = super::review::reconciled::last(&mut tx, &row, &zone, 5).await?;
+    let differences = db::review::entries_open(&mut tx, batch).await?;
     let acts = db::audit::of_object(&mut tx, batch.0).await?;
     let tasks = db::batches::tasks(&mut tx, batch, query).await?;
     let total = db::batches::count_tasks(&mut tx, batch, query).await?;
@@ -92,6 +94,8 @@ pub async fn detail(
             })
             .collect(),
         row_map,
+        reconciled,
+        differences: u64::try_from(differences).unwrap_or(0),
         activity: acts.iter().map(|act| shown::activity(act, &zone)).collect(),
         actions: actions(caller, &row),
         tasks: Paged {

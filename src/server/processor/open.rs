@@ -187,7 +187,9 @@ async fn ask(lane: &LaneContext, task: &OpenTask, request: &RefundRequest) -> Lo
             answered(task, Source::Query, answer::read(&reply, verdict, wait), &[&reply], false)
         }
         Found::NotFound(reply) => {
-            let wait = backoff::not_found(task.queries);
+            // What people had asked once more goes back to them, and is never sent again by itself.
+            let wait = backoff::not_found(task.queries).filter(|_| !task.reviewed);
+            let now = Now { in_window: now.in_window && !task.reviewed, ..now };
             let step = state.next(Event::NotFound { spent: wait.is_none() }, now)?;
             if step.then == Then::Send {
                 return send_again(lane, task, request, step.state, Some(reply)).await;

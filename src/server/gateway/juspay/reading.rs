@@ -4,7 +4,7 @@ use super::wire::{ErrorBody, OrderBody, RefundBody, minor};
 use crate::{
     domain::money::{Currency, Money},
     server::gateway::{
-        Found, OrderSnapshot, OrderState, RefundRequest, Reply, ReplyClass, Target,
+        Found, ListedRefund, Listing, OrderSnapshot, OrderState, RefundRequest, Reply, ReplyClass, Target,
         client::{Answer, Exchange},
     },
 };
@@ -84,6 +84,47 @@ pub(super) fn order(reply: Reply, exchange: Exchange, order_id: &str) -> OrderSt
             OrderState::Missing(unknown_order(reply))
         }
         _ => OrderState::NoAnswer(reply),
+    }
+}
+
+/// All refunds of the order, whoever asked for them.
+pub(super) fn refunds(reply: Reply, exchange: Exchange, order_id: &str, currency: Currency) -> Listing {
+    let answer = match exchange {
+        Exchange::Reply(answer) => answer,
+        Exchange::NotSent { .. } | Exchange::NoReply { .. } => return Listing::NoAnswer(reply),
+    };
+    match answer.status {
+        401 | 403 => Listing::NoAnswer(refused(reply)),
+        429 => Listing::NoAnswer(too_many(reply)),
+        200 if answer.broken.is_none() => {
+            let Some(order) = parse::<OrderBody>(&answer).filter(|order| order.order_id == order_id) else {
+                return Listing::NoAnswer(reply);
+            };
+            let same = order.currency.as_deref().is_none_or(|code| code == currency.code());
+            Listing::Refunds(order.refunds.iter().flatten().map(|refund| listed(refund, same, currency)).collect())
+        }
+        400..=499 if answer.broken.is_none() && error_body(&answer).is_unknown_order(order_id) => {
+            Listing::Refunds(Vec::new())
+        }
+        _ => Listing::NoAnswer(reply),
+    }
+}
+
+fn listed(refund: &RefundBody, same_currency: bool, currency: Currency) -> ListedRefund {
+    let references = [&refund.reference, &refund.reference_id, &refund.epg_txn_id];
+    let status = filled(refund.status.clone()).unwrap_or_default();
+    ListedRefund {
+        key: filled(refund.unique_request_id.clone()),
+        reference: references.into_iter().find_map(|reference| filled(reference.clone())),
+        class: match status.as_str() {
+            "SUCCESS" => ReplyClass::Succeeded,
+            "PENDING" => ReplyClass::Pending,
+            "FAILURE" => ReplyClass::Failed,
+            "MANUAL_REVIEW" => ReplyClass::Review,
+            _ => ReplyClass::Unknown,
+        },
+        status,
+        amount_minor: refund.amount.as_deref().filter(|_| same_currency).and_then(|raw| minor(raw, currency)),
     }
 }
 

@@ -163,6 +163,18 @@ pub(in crate::server::ops) fn activity(act: &db::audit::AuditRow, zone: &TimeZon
         "batch.resumed" => ("Resumed".to_owned(), "queued"),
         "batch.cancelled" => ("Cancelled".to_owned(), "neutral"),
         "batch.synced" => (format!("Sync with Gateway, {} asked about", number("asking")), "queued"),
+        "batch.reconciled" => match detail.get("result").and_then(serde_json::Value::as_str) {
+            Some("DONE") => (
+                format!("Reconciled with the gateway: {} of {} agree", number("agreed"), number("records")),
+                if number("agreed") == number("records") { "accepted" } else { "waiting" },
+            ),
+            _ => ("Not reconciled: the gateway has no lists".to_owned(), "neutral"),
+        },
+        "review.proposed" => (format!("{} in review: a proposal", rows(&detail)), "waiting"),
+        "review.confirmed" => (format!("{} in review: the proposal was confirmed", rows(&detail)), "accepted"),
+        "review.rejected" => (format!("{} in review: the proposal was rejected", rows(&detail)), "failed"),
+        "review.withdrawn" => (format!("{} in review: the proposal was withdrawn", rows(&detail)), "neutral"),
+        "review.acknowledged" => ("A difference with the gateway was acknowledged".to_owned(), "neutral"),
         "batch.downloaded" => (
             format!("Downloaded {}", detail.get("file").and_then(serde_json::Value::as_str).unwrap_or("a file")),
             "neutral",
@@ -176,6 +188,12 @@ pub(in crate::server::ops) fn activity(act: &db::audit::AuditRow, zone: &TimeZon
         remark: detail.get("reason").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned(),
         tone: tone.to_owned(),
     }
+}
+
+/// How many rows an act in review was about.
+fn rows(detail: &serde_json::Value) -> String {
+    let n = detail.get("rows").and_then(serde_json::Value::as_array).map_or(0, Vec::len);
+    super::super::review::refunds(u64::try_from(n).unwrap_or(0))
 }
 
 /// `Juspay (acme)`: how people know a connection.

@@ -56,8 +56,9 @@ pub fn Notices(
         }}
         {move || {
             let (checking, review) = open.get();
-            waiting_for_the_gateway(shown.with_untracked(|shown| shown.operation), checking, review)
+            shown.with_untracked(|shown| waiting_for_the_gateway(shown, checking, review))
         }}
+        {detail.with_value(reconciled)}
     }
     .into_any()
 }
@@ -177,7 +178,9 @@ fn awaiting(detail: &BatchDetail, shown: &BatchSnapshot) -> AnyView {
 }
 
 /// Tasks whose fate is open, and what happens with them.
-fn waiting_for_the_gateway(operation: Operation, checking: u64, review: u64) -> AnyView {
+fn waiting_for_the_gateway(shown: &BatchSnapshot, checking: u64, review: u64) -> AnyView {
+    let operation = shown.operation;
+    let href = in_review(shown);
     let checked = (checking > 0).then(|| {
         let (is, they, not) = match checking {
             1 => ("is", "it was", "It is not"),
@@ -193,15 +196,53 @@ fn waiting_for_the_gateway(operation: Operation, checking: u64, review: u64) -> 
         )
     });
     let reviewed = (review > 0).then(|| {
-        let show = view! { <LinkButton href="?status=QUEUED" size=Size::Small>"Show queued tasks"</LinkButton> };
+        let show = view! { <LinkButton href size=Size::Small on_server=true>"Review"</LinkButton> };
         banner(
             "waiting",
             format!("{} {} review.", things(operation, review), if review == 1 { "needs" } else { "need" }),
-            "Whether the money moved is not known, and Batchdesk does not guess. Look the Unique Id up with the gateway; once it has an answer there, Sync with Gateway brings it here.",
+            "Whether the money moved is not known, and Batchdesk does not guess. One person looks it up at the gateway and proposes, another confirms.",
             Some(show.into_any()),
         )
     });
     view! { {checked} {reviewed} }.into_any()
+}
+
+/// Where the batch stands in review.
+fn in_review(shown: &BatchSnapshot) -> String {
+    format!("/review?batch={}", shown.id)
+}
+
+/// What the last comparison with the gateway said, and differences that nobody has acknowledged.
+fn reconciled(detail: &BatchDetail) -> Option<AnyView> {
+    let open = detail.differences;
+    let Some(last) = detail.reconciled.clone() else {
+        return (open > 0).then(|| {
+            let show = view! { <LinkButton href=in_review(&detail.snapshot) size=Size::Small on_server=true>"Review"</LinkButton> };
+            banner("failed", "The gateway took back its last word.".to_owned(), "See what changed, and acknowledge it.", Some(show.into_any()))
+        });
+    };
+    let tone = match (last.settled, open) {
+        (_, 1..) => "failed",
+        (true, _) => "accepted",
+        _ => "neutral",
+    };
+    let more = (open > 0 || !last.differences.is_empty()).then(|| {
+        view! { <LinkButton href=in_review(&detail.snapshot) size=Size::Small on_server=true>"See differences"</LinkButton> }
+            .into_any()
+    });
+    let lines = last
+        .differences
+        .into_iter()
+        .map(
+            |difference| view! { <br/>{format!("{}: {} {}", difference.place, difference.fact, difference.next_step)} },
+        )
+        .collect_view();
+    let fact = if open > 0 { format!("{} to acknowledge.", things_differ(open)) } else { String::new() };
+    Some(banner(tone, fact, view! { {last.sentence} {lines} }, more))
+}
+
+fn things_differ(open: u64) -> String {
+    if open == 1 { "1 difference".to_owned() } else { format!("{} differences", count(open)) }
 }
 
 /// The page when the batch could not be loaded at all.
