@@ -8,5 +8,6 @@ pub mod ids;
 pub mod limits;
 pub mod money;
 pub mod page;
+pub mod retry;
 pub mod task;
 pub mod view;

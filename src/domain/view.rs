@@ -3,6 +3,8 @@
 //! Times arrive formatted in the organisation's zone: the browser has no zone database, and server and browser must
 //! render the same text.
 
+pub mod retries;
+
 use super::{
     access::{Module, Permissions, Right},
     batch::{BatchStatus, Operation},
@@ -318,6 +320,9 @@ pub struct BatchActions {
     pub cancel: bool,
     /// Approve or reject.
     pub decide: bool,
+    /// Send failed rows again.
+    #[serde(default)]
+    pub retry: bool,
 }
 
 /// Everything on a batch's page.
@@ -351,6 +356,9 @@ pub struct BatchDetail {
     pub activity: Vec<ActivityRow>,
     /// What the person may do.
     pub actions: BatchActions,
+    /// The file and each retry of failed rows, newest first; empty while there is only the file.
+    #[serde(default)]
+    pub revisions: Vec<retries::RevisionRow>,
     /// Tasks that match the query.
     pub tasks: Paged<TaskRow>,
 }
@@ -389,6 +397,9 @@ pub struct ApprovalRow {
     pub status: BatchStatus,
     /// Who decided, and why; empty while it waits.
     pub decision: String,
+    /// Failed rows sent again, and not the whole file.
+    #[serde(default)]
+    pub retry: bool,
 }
 
 /// The approvals inbox.
@@ -470,6 +481,9 @@ pub struct ApprovalDetail {
     pub classes: Vec<(String, u64)>,
     /// Sums by vendor of split refunds (marketplace first): label and minor units.
     pub parts: Vec<(String, i64)>,
+    /// Failed rows that are to be sent again; none when it is the whole file.
+    #[serde(default)]
+    pub retry: Option<retries::RetryAsked>,
     /// First rows of the file.
     pub preview: Vec<TaskRow>,
     /// Whether the person may decide.

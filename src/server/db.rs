@@ -6,9 +6,11 @@ pub mod audit;
 pub mod batches;
 pub mod drafts;
 pub mod gateways;
+pub mod history;
 pub mod migrate;
 pub mod organisations;
 pub mod people;
+pub mod retries;
 pub mod sessions;
 pub mod tasks;
 
