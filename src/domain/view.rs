@@ -4,6 +4,7 @@
 //! render the same text.
 
 pub mod retries;
+pub mod settings;
 
 use super::{
     access::{Module, Permissions, Right},

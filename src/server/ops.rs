@@ -17,4 +17,5 @@ pub mod people;
 mod records;
 pub mod retries;
 pub mod sessions;
+pub mod settings;
 pub mod uploads;
