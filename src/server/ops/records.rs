@@ -1,10 +1,12 @@
 //! Records of refunds as the database keeps them, as the validator made them, and back.
 
-use super::batches::shown;
 use crate::{
     domain::{ids::BatchId, money::Currency, task::RecordExtra},
     formats::refunds::{RefundRecord, Template, UDFS, cell},
-    server::db::batches::{BatchRow, NewRecords, TaskRow},
+    server::db::{
+        batches::{BatchRow, NewRecords, TaskRow},
+        retries::Change,
+    },
 };
 use sha2::{Digest, Sha256};
 
@@ -15,21 +17,50 @@ pub(super) fn template(batch: &BatchRow) -> Template {
 
 /// A task's latest record.
 pub(super) fn refund(task: &TaskRow) -> RefundRecord {
-    let RecordExtra { split, udf } = shown::extra(task);
-    let mut udfs: [String; UDFS] = std::array::from_fn(|_| String::new());
-    for (place, text) in udfs.iter_mut().zip(udf) {
+    let number = u32::try_from(task.row_no).unwrap_or(0);
+    let extra = task.extra.as_deref();
+    refund_of(number, task.sheet_row, &task.order_id, task.amount_minor, &task.txn_id, &task.unique_id, extra)
+}
+
+/// A record from its columns.
+pub(super) fn refund_of(
+    number: u32,
+    sheet_row: i32,
+    order_id: &str,
+    amount_minor: i64,
+    txn_id: &Option<String>,
+    unique_id: &Option<String>,
+    extra: Option<&str>,
+) -> RefundRecord {
+    let RecordExtra { split, udf } = extra.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    RefundRecord {
+        number,
+        row: u32::try_from(sheet_row).unwrap_or(0),
+        order_id: order_id.to_owned(),
+        amount_minor,
+        txn_id: txn_id.clone(),
+        unique_id: unique_id.clone(),
+        split,
+        udf: udfs(udf),
+    }
+}
+
+/// A row of a retry: as it was before, and as it is to be sent.
+pub(super) fn before_and_now(c: &Change) -> (RefundRecord, RefundRecord) {
+    let number = u32::try_from(c.row_no).unwrap_or(0);
+    let (was_extra, extra) = (c.was_extra.as_deref(), c.extra.as_deref());
+    (
+        refund_of(number, c.sheet_row, &c.was_order_id, c.was_amount_minor, &c.was_txn_id, &c.was_unique_id, was_extra),
+        refund_of(number, c.sheet_row, &c.order_id, c.amount_minor, &c.txn_id, &c.unique_id, extra),
+    )
+}
+
+fn udfs(udf: Vec<String>) -> [String; UDFS] {
+    let mut all: [String; UDFS] = std::array::from_fn(|_| String::new());
+    for (place, text) in all.iter_mut().zip(udf) {
         *place = text;
     }
-    RefundRecord {
-        number: u32::try_from(task.row_no).unwrap_or(0),
-        row: u32::try_from(task.sheet_row).unwrap_or(0),
-        order_id: task.order_id.clone(),
-        amount_minor: task.amount_minor,
-        txn_id: task.txn_id.clone(),
-        unique_id: task.unique_id.clone(),
-        split,
-        udf: udfs,
-    }
+    all
 }
 
 /// What differs between two records of a row: column, before, now.
