@@ -2,6 +2,7 @@
 
 mod guards;
 mod protocol;
+mod retries;
 mod script;
 
 use super::support::{World, refunds};

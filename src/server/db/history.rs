@@ -137,6 +137,8 @@ pub struct RowReply {
     pub fenced: bool,
     /// When.
     pub at: OffsetDateTime,
+    /// The submission that it is about.
+    pub revision: i16,
     /// The reply, JSON: row, revision, class, http, ref, code, confirmed_minor, body.
     pub reply: String,
 }
@@ -145,7 +147,7 @@ pub struct RowReply {
 pub async fn replies(tx: &mut Tx, batch: BatchId, row: i32) -> sqlx::Result<Vec<RowReply>> {
     let organisation = tx.organisation();
     sqlx::query_as(
-        "SELECT e.source, e.fenced, e.at, k.reply::text AS reply
+        "SELECT e.source, e.fenced, e.at, coalesce((k.reply ->> 'revision')::smallint, 1::smallint) AS revision, k.reply::text AS reply
            FROM evidence e CROSS JOIN LATERAL json_array_elements(e.replies::json) AS k(reply)
           WHERE e.organisation_id = $1 AND e.batch_id = $2 AND e.from_row <= $3 AND e.to_row >= $3 AND (k.reply ->> 'row')::int = $3
           ORDER BY e.at, e.id",

@@ -60,7 +60,7 @@ pub async fn task(
     for revision in &revisions {
         let record = teller.record(revision);
         teller.submission(&mut told, revision, &record, before.as_ref());
-        teller.end(&mut told, revision);
+        teller.end(&mut told, revision, &replies);
         before = Some(record);
     }
     told.extend(attempts.iter().map(|attempt| teller.attempt(attempt, &revisions)));
@@ -172,7 +172,12 @@ impl Teller<'_> {
     }
 
     /// What a submission came to, or where it stands.
-    fn end(&self, told: &mut Vec<Told>, revision: &RowRevision) {
+    fn end(&self, told: &mut Vec<Told>, revision: &RowRevision, replies: &[RowReply]) {
+        // A step is dated with the begin of its transaction, the reply that it rests on with the moment of its writing there.
+        let told_at = |at| {
+            let resting_on = replies.iter().filter(|reply| reply.revision == revision.revision && !reply.fenced);
+            resting_on.map(|reply| reply.at).find(|reply| *reply >= at).unwrap_or(at)
+        };
         if let (Some(at), Some(succeeded)) = (revision.ended_at, revision.succeeded) {
             let (title, tone) = match (succeeded, revision.attempts) {
                 (true, _) => ("Succeeded", "accepted"),
@@ -185,7 +190,7 @@ impl Teller<'_> {
             facts.extend(revision.code.as_ref().map(|text| fact("Code", text)));
             let remark = revision.message.clone().unwrap_or_default();
             let step = StoryStep { kind: "outcome", tone, title: title.to_owned(), remark, facts, ..StoryStep::default() };
-            told.push(self.told(at, 5, step));
+            told.push(Told { at: told_at(at), ..self.told(at, 5, step) });
         }
         if let (Some(at), Some(succeeded)) = (revision.reversed_at, revision.reversed) {
             let (title, tone) = match succeeded {
@@ -194,7 +199,7 @@ impl Teller<'_> {
             };
             let remark = revision.reversal.clone().unwrap_or_default();
             let step = StoryStep { kind: "reversal", tone, title: title.to_owned(), remark, ..StoryStep::default() };
-            told.push(self.told(at, 6, step));
+            told.push(Told { at: told_at(at), ..self.told(at, 6, step) });
         }
         if let (Some(at), Some(open)) = (revision.open_at, revision.open.as_deref()) {
             let title = match open {
@@ -213,7 +218,7 @@ impl Teller<'_> {
                 facts,
                 ..StoryStep::default()
             };
-            told.push(self.told(at, 7, step));
+            told.push(Told { at: told_at(at), ..self.told(at, 7, step) });
         }
     }
 
