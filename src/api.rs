@@ -7,6 +7,8 @@ pub mod home;
 #[cfg(feature = "ssr")]
 pub mod retries;
 #[cfg(feature = "ssr")]
+pub mod search;
+#[cfg(feature = "ssr")]
 pub mod settings;
 
 use crate::domain::error::{Refusal, RefusalKind};

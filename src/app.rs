@@ -5,6 +5,7 @@ mod document;
 #[cfg(feature = "ssr")]
 use crate::ui::pages::{
     batches::{retry::RetryPage, story::StoryPage},
+    search::SearchPage,
     settings::SettingsPage,
 };
 use crate::{
@@ -123,6 +124,7 @@ fn ServerPages() -> impl MatchNestedRoutes + Clone {
         <ParentRoute path=path!("") view=Outlet ssr=SsrMode::Async>
             <Route path=path!("/batch/batch-refunds/:id/retry") view=RetryPage ssr=SsrMode::Async />
             <Route path=path!("/batch/batch-refunds/:id/tasks/:row") view=StoryPage ssr=SsrMode::Async />
+            <Route path=path!("/search") view=SearchPage ssr=SsrMode::Async />
             <Route path=path!("/settings") view=SettingsPage ssr=SsrMode::Async />
         </ParentRoute>
     }

@@ -215,7 +215,6 @@ pub async fn send(
     let (taken, before) = lines.taken();
     let detail = json!({ "revision": revision, "records": taken, "changed": lines.changed(), "amount_minor": checked.total(), "before_minor": before });
     audit::record(state, &mut tx, caller, "batch.retried", Some(batch.0), detail).await?;
-    db::batches::tell(&mut tx, batch).await?;
     let waits = found(&mut tx, operation, batch).await?.status == crate::domain::batch::BatchStatus::AwaitingApproval;
     tx.commit().await?;
     Ok(Sent::Revision { records: taken, waits })

@@ -2,7 +2,7 @@
 //! form, and every button of it keeps what was typed.
 
 mod row;
-mod side;
+pub mod side;
 
 use crate::{
     api::retries::load_retry,
