@@ -17,7 +17,7 @@ use crate::{
         retry::fails_again,
         task::RecordExtra,
         view::{
-            ApprovalDetail, ApprovalInbox, ApprovalRow, EarlierRefund, LargeRow, RepeatedOrder,
+            ApprovalDetail, ApprovalInbox, ApprovalRow, BatchSnapshot, EarlierRefund, LargeRow, RepeatedOrder,
             retries::{RetryAsked, RetryAskedRow},
         },
     },
@@ -170,8 +170,9 @@ pub async fn detail(state: &AppState, caller: &Caller, batch: BatchId) -> OpResu
     let why_not = why_not(caller, &row);
     let waiting = row.status == BatchStatus::AwaitingApproval;
     Ok(ApprovalDetail {
-        snapshot: shown::snapshot(&row, &zone, None),
-        description: row.description.clone(),
+        snapshot: asked_for(&row, shown::snapshot(&row, &zone, None)),
+        // Of a retry it is not its maker's word.
+        description: if revision == 1 { row.description.clone() } else { String::new() },
         maker: row.asked_by_email.clone(),
         submitted: moment::moment(row.asked_at, &zone),
         expires: row.expires_at.map(|at| moment::moment(at, &zone)),
@@ -231,6 +232,15 @@ fn why_not(caller: &Caller, row: &BatchRow) -> Option<String> {
         return Some(format!("You need {} – Approve to decide.", row.operation.module().code()));
     }
     None
+}
+
+/// The numbers of what is asked for: of a retry its rows and their sum, not those of the whole batch.
+fn asked_for(row: &BatchRow, mut snapshot: BatchSnapshot) -> BatchSnapshot {
+    if row.revision > 1 {
+        snapshot.records = u64::try_from(row.asked.0).unwrap_or(0);
+        snapshot.amounts.total = row.asked.1;
+    }
+    snapshot
 }
 
 /// Why this person may not decide: both who made the batch and who sent rows of it again must leave it to others.
