@@ -3,7 +3,12 @@
 mod document;
 
 #[cfg(feature = "ssr")]
-use crate::ui::pages::{review::ReviewPage, search::SearchPage, settings::SettingsPage};
+use crate::ui::pages::{
+    batches::{retry::RetryPage, story::StoryPage},
+    review::ReviewPage,
+    search::SearchPage,
+    settings::SettingsPage,
+};
 use crate::{
     domain::view::PageContext,
     ui::{
@@ -119,6 +124,8 @@ fn ServerPages() -> impl MatchNestedRoutes + Clone {
     view! {
         <ParentRoute path=path!("") view=Outlet ssr=SsrMode::Async>
             <Route path=path!("/review") view=ReviewPage ssr=SsrMode::Async />
+            <Route path=path!("/batch/batch-refunds/:id/retry") view=RetryPage ssr=SsrMode::Async />
+            <Route path=path!("/batch/batch-refunds/:id/tasks/:row") view=StoryPage ssr=SsrMode::Async />
             <Route path=path!("/search") view=SearchPage ssr=SsrMode::Async />
             <Route path=path!("/settings") view=SettingsPage ssr=SsrMode::Async />
         </ParentRoute>

@@ -10,5 +10,6 @@ pub mod money;
 pub mod notice;
 pub mod page;
 pub mod protocol;
+pub mod retry;
 pub mod task;
 pub mod view;

@@ -9,6 +9,7 @@ mod detail;
 mod frame;
 mod home;
 pub mod notices;
+pub mod retries;
 pub mod review;
 pub mod search;
 pub mod settings;

@@ -14,6 +14,7 @@ mod health;
 mod machine;
 mod pages;
 mod redirects;
+mod retries;
 mod review;
 mod routes;
 mod security;

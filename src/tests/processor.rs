@@ -4,6 +4,7 @@ mod agreement;
 mod guards;
 mod protocol;
 mod reconciled;
+mod retries;
 mod reviewed;
 mod script;
 

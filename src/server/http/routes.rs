@@ -4,7 +4,7 @@ use super::{
     Web, approvals,
     batches::{self, Act},
     downloads::{self, Which},
-    events, health, machine, pages, review, settings, sign_in, site, upload,
+    events, health, machine, pages, retries, review, settings, sign_in, site, upload,
 };
 use crate::{
     app::App,
@@ -108,12 +108,13 @@ struct Table {
 
 impl Table {
     fn add(&mut self, method: Method, path: &str, kind: Kind, need: Need, handler: MethodRouter<Web>) {
-        // A page and a form at one address must call the parameter the same: it is always the batch.
-        let path = &path
-            .split('/')
-            .map(|part| if part.starts_with('{') { "{id}" } else { part })
-            .collect::<Vec<_>>()
-            .join("/");
+        // A page and a form at one address must call the parameter the same: the first is always the batch.
+        let mut named = false;
+        let name = |part: &str| match part.starts_with('{') && !std::mem::replace(&mut named, true) {
+            true => "{id}".to_owned(),
+            false => part.to_owned(),
+        };
+        let path = &path.split('/').map(name).collect::<Vec<_>>().join("/");
         let inside = !matches!(kind, Kind::Machine | Kind::Health);
         let router = if inside { &mut self.desk.inside } else { &mut self.desk.outside };
         *router = std::mem::take(router).route(path, handler);
@@ -191,6 +192,7 @@ fn pages(table: &mut Table) {
 pub(super) fn page_rule(path: &str) -> Option<pages::Rule> {
     let plain = |need| Some(pages::Rule { need, batch: None, hydrate: true });
     let batch = |need, operation| Some(pages::Rule { need, batch: Some(operation), hydrate: true });
+    let batch_on_server = |need, operation| Some(pages::Rule { need, batch: Some(Some(operation)), hydrate: false });
     let on_server = |need| Some(pages::Rule { need, batch: None, hydrate: false });
     let shape: Vec<&str> =
         path.split('/').skip(1).map(|part| if part.starts_with('{') { "{}" } else { part }).collect();
@@ -210,6 +212,8 @@ pub(super) fn page_rule(path: &str) -> Option<pages::Rule> {
                 [] => plain(read),
                 ["new"] | ["new", "description"] => plain(write),
                 ["{}"] => batch(read, Some(operation)),
+                ["{}", "retry"] => batch_on_server(write, operation),
+                ["{}", "tasks", "{}"] => batch_on_server(read, operation),
                 _ => None,
             }
         }
@@ -267,6 +271,11 @@ fn work(table: &mut Table, operation: Operation) {
             post(move |state, signed_in, path, form| batches::act(state, signed_in, path, operation, act, form)),
         );
     }
+    table.form(
+        &format!("{list}/{{id}}/retry"),
+        write,
+        post(move |state, signed_in, path, form| retries::act(state, signed_in, path, operation, form)),
+    );
     let data = match operation {
         Operation::Refund => "batch_refund.csv",
         Operation::OrderSync => "batch_sync.csv",

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     domain::{
         access::Right,
-        batch::{BatchStatus, Operation},
+        batch::{BatchEvent, BatchStatus, Operation},
         error::RefusalKind,
         ids::BatchId,
         money::group,
@@ -74,6 +74,7 @@ pub async fn detail(
     let acts = db::audit::of_object(&mut tx, batch.0).await?;
     let tasks = db::batches::tasks(&mut tx, batch, query).await?;
     let total = db::batches::count_tasks(&mut tx, batch, query).await?;
+    let revisions = if row.revision > 1 { db::retries::revisions(&mut tx, batch).await? } else { Vec::new() };
     tx.commit().await?;
     Ok(BatchDetail {
         snapshot: shown::snapshot(&row, &zone, notice),
@@ -98,6 +99,7 @@ pub async fn detail(
         differences: u64::try_from(differences).unwrap_or(0),
         activity: acts.iter().map(|act| shown::activity(act, &zone)).collect(),
         actions: actions(caller, &row),
+        revisions: revisions.iter().map(|revision| shown::revision(revision, row.currency, &zone)).collect(),
         tasks: Paged {
             rows: tasks.iter().map(|task| shown::task_row(task, &row, &zone)).collect(),
             total,
@@ -119,15 +121,16 @@ pub async fn snapshot(state: &AppState, caller: &Caller, batch: BatchId) -> OpRe
     Ok(shown::snapshot(&row, &zone, notice))
 }
 
-/// The maker takes a batch back before a decision. Needs ReadWrite, and to be its maker.
+/// The maker of what waits takes it back before a decision: a batch, or failed rows that were to be sent again. Needs ReadWrite, and
+/// to be its maker.
 pub async fn withdraw(state: &AppState, caller: &Caller, operation: Operation, batch: BatchId) -> OpResult<()> {
     authorise(caller, operation.module(), Right::ReadWrite)?;
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let row = found(&mut tx, operation, batch).await?;
-    if row.maker != caller.person.id.0 {
+    if row.asked_by != caller.person.id.0 {
         return Err(OpError::refuse(
             RefusalKind::Forbidden,
-            format!("Only its maker, {}, can withdraw this batch.", row.maker_email),
+            format!("Only its maker, {}, can withdraw this request.", row.asked_by_email),
         ));
     }
     db::batches::withdraw(&mut tx, batch).await.map_err(|error| refused(error, &row, "withdrawn"))?;
@@ -220,7 +223,7 @@ pub(super) fn refused(error: sqlx::Error, row: &db::batches::BatchRow, done: &st
 fn actions(caller: &Caller, row: &db::batches::BatchRow) -> BatchActions {
     let may = |right| caller.permissions.allow(row.operation.module(), right);
     let write = may(Right::ReadWrite);
-    let mine = row.maker == caller.person.id.0;
+    let mine = row.asked_by == caller.person.id.0;
     let waiting = row.status == BatchStatus::AwaitingApproval;
     BatchActions {
         sync: write && row.status.has_been_sent(),
@@ -228,7 +231,8 @@ fn actions(caller: &Caller, row: &db::batches::BatchRow) -> BatchActions {
         pause: (write || may(Right::Approve)) && row.status == BatchStatus::Processing,
         resume: write && row.status == BatchStatus::Paused,
         cancel: write && matches!(row.status, BatchStatus::Processing | BatchStatus::Paused) && row.queued.0 > 0,
-        decide: may(Right::Approve) && !mine && waiting,
+        decide: may(Right::Approve) && !row.is_of(caller.person.id.0) && waiting,
+        retry: write && row.status.next(BatchEvent::Retry { needs_decision: true }).is_ok(),
     }
 }
 

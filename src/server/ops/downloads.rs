@@ -4,12 +4,12 @@ use super::{
     access::{Caller, authorise},
     audit,
     batches::{found, shown},
-    moment,
+    moment, records,
 };
 use crate::{
     domain::{access::Right, batch::Operation, ids::BatchId, money::Money, task::TaskState},
     formats::{
-        refunds::{RefundRecord, Template, UDFS, failed_rows as failed_rows_file},
+        refunds::failed_rows as failed_rows_file,
         results::{REFUND_RESULTS_HEADER, REFUND_RESULTS_NAME, RefundResult, put_refund_result},
     },
     server::{
@@ -104,42 +104,26 @@ pub async fn failed_rows(
 ) -> OpResult<Download> {
     authorise(caller, operation.module(), Right::Read)?;
     let row = open(state, caller, operation, batch, "the failed rows").await?;
-    let template = Template::ALL.into_iter().find(|t| t.title() == row.template).unwrap_or(Template::Standard);
+    let template = records::template(&row);
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let taken = db::batches::unique_ids(&mut tx, batch).await?;
     tx.commit().await?;
-    let mut records = Vec::new();
+    let mut failed = Vec::new();
     let mut rows = chunks(state.clone(), caller.clone(), batch, true);
     while let Some(chunk) = rows.next().await {
         for task in &chunk.map_err(OpError::internal)? {
-            records.push(record(task, &taken));
+            let mut record = records::refund(task);
+            record.unique_id = record.unique_id.filter(|id| !taken.contains(id));
+            failed.push(record);
         }
     }
-    let text = failed_rows_file(template, row.currency, &records);
+    let text = failed_rows_file(template, row.currency, &failed);
     let stem = row.file_name.strip_suffix(".csv").unwrap_or(&row.file_name);
     Ok(Download {
         file_name: format!("{stem}_failed.csv"),
         content_type: "text/csv; charset=utf-8",
         body: stream::once(async move { Ok(Bytes::from(text)) }).boxed(),
     })
-}
-
-fn record(task: &TaskRow, taken: &std::collections::HashSet<String>) -> RefundRecord {
-    let extra = shown::extra(task);
-    let mut udf: [String; UDFS] = std::array::from_fn(|_| String::new());
-    for (place, text) in udf.iter_mut().zip(extra.udf) {
-        *place = text;
-    }
-    RefundRecord {
-        number: u32::try_from(task.row_no).unwrap_or(0),
-        row: u32::try_from(task.sheet_row).unwrap_or(0),
-        order_id: task.order_id.clone(),
-        amount_minor: task.amount_minor,
-        txn_id: task.txn_id.clone(),
-        unique_id: task.unique_id.clone().filter(|id| !taken.contains(id)),
-        split: extra.split,
-        udf,
-    }
 }
 
 /// Finds the batch and writes down that a file of it goes out.

@@ -2,7 +2,7 @@
 
 use super::{
     access::{Caller, authorise},
-    audit, moment,
+    audit, moment, records,
 };
 use crate::{
     domain::{
@@ -12,7 +12,7 @@ use crate::{
         finding::{Finding, FindingCode, Severity},
         ids::{BatchId, DraftId, GatewayId},
         limits::Limits,
-        task::RecordExtra,
+        money::Money,
         view::{DraftView, NewBatch, Repeat},
     },
     formats::refunds::{CheckedRefunds, RefundRecord, check_refunds, gateway_key},
@@ -23,10 +23,11 @@ use crate::{
     },
 };
 use bytes::Bytes;
+use jiff::tz::TimeZone;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 /// Characters of a description, at most.
@@ -34,7 +35,7 @@ pub const DESCRIPTION_CHARS: usize = 500;
 /// Repeats that are named one by one.
 const REPEATS_LISTED: usize = 50;
 /// How far back repeats are looked for.
-const REPEAT_WINDOW: Duration = Duration::days(30);
+pub(super) const REPEAT_WINDOW: Duration = Duration::days(30);
 
 /// A file as it was sent.
 #[derive(Clone, Debug, Default)]
@@ -206,13 +207,14 @@ async fn create(
 ) -> OpResult<Result<BatchId, Vec<Finding>>> {
     let id = BatchId(Uuid::now_v7());
     let currency = organisation.reference.currency;
-    let mut records = NewRecords::default();
+    let mut new = NewRecords::default();
     let mut content = Sha256::new();
     content.update(format!("{}|{}|{gateway}|\n", operation.code(), caller.organisation.id));
     for record in &file.checked.records {
-        let hash = Sha256::digest(record.canonical(currency));
-        content.update(hash);
-        push(&mut records, id, record, hash.to_vec());
+        let hash = records::request_hash(record, currency);
+        content.update(&hash);
+        let key = gateway_key(record.unique_id.as_deref(), records::seed(&id), record.number, 1);
+        records::push(&mut new, record, key, hash);
     }
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     db::drafts::keep_file(&mut tx, &file.sha256, &file.bytes, state.clock.now()).await?;
@@ -230,7 +232,7 @@ async fn create(
         options: "",
     };
     db::batches::insert(&mut tx, &batch).await?;
-    db::batches::insert_records(&mut tx, id, &records).await?;
+    db::batches::insert_records(&mut tx, id, &new).await?;
     if let Err(error) = db::batches::submit(&mut tx, id, &content.finalize(), organisation.approval_days).await {
         return match db::batches::taken_ids(&error) {
             Some(taken) => Ok(Err(taken.into_iter().map(taken_finding).collect())),
@@ -244,25 +246,7 @@ async fn create(
     Ok(Ok(id))
 }
 
-fn push(records: &mut NewRecords, batch: BatchId, record: &RefundRecord, hash: Vec<u8>) {
-    let filled = record.udf.iter().rposition(|text| !text.is_empty()).map_or(0, |last| last + 1);
-    let extra = RecordExtra {
-        split: record.split.clone(),
-        udf: record.udf.get(..filled).map(<[String]>::to_vec).unwrap_or_default(),
-    };
-    let plain = extra == RecordExtra::default();
-    records.numbers.push(i32::try_from(record.number).unwrap_or(i32::MAX));
-    records.sheet_rows.push(i32::try_from(record.row).unwrap_or(i32::MAX));
-    records.orders.push(record.order_id.clone());
-    records.amounts.push(record.amount_minor);
-    records.keys.push(gateway_key(record.unique_id.as_deref(), batch.0.as_bytes(), record.number, 1));
-    records.unique_ids.push(record.unique_id.clone());
-    records.txn_ids.push(record.txn_id.clone());
-    records.hashes.push(hash);
-    records.extras.push((!plain).then(|| serde_json::to_string(&extra).unwrap_or_default()));
-}
-
-fn taken_finding(taken: db::batches::TakenId) -> Finding {
+pub(super) fn taken_finding(taken: db::batches::TakenId) -> Finding {
     Finding {
         row: Some(taken.sheet_row),
         column: Some("unique_id".to_owned()),
@@ -289,22 +273,35 @@ async fn repeats(state: &AppState, caller: &Caller, operation: Operation, file: 
             file_name,
         });
     }
-    let orders: Vec<String> = file.checked.records.iter().map(|record| record.order_id.clone()).collect();
-    let amounts: Vec<i64> = file.checked.records.iter().map(|record| record.amount_minor).collect();
-    let alike = db::batches::look_alikes(&mut tx, &orders, &amounts, since).await?;
+    found.extend(look_alikes(&mut tx, caller, &zone, &file.checked.records, since).await?);
     tx.commit().await?;
+    Ok(found)
+}
+
+/// Rows with the same order and amount that went out since `since`, the first of them one by one.
+pub(super) async fn look_alikes(
+    tx: &mut Tx,
+    caller: &Caller,
+    zone: &TimeZone,
+    records: &[RefundRecord],
+    since: OffsetDateTime,
+) -> OpResult<Vec<Repeat>> {
+    let mut found = Vec::new();
+    let orders: Vec<String> = records.iter().map(|record| record.order_id.clone()).collect();
+    let amounts: Vec<i64> = records.iter().map(|record| record.amount_minor).collect();
+    let alike = db::batches::look_alikes(tx, &orders, &amounts, since).await?;
     let more = alike.len().saturating_sub(REPEATS_LISTED);
     for look in alike.into_iter().take(REPEATS_LISTED) {
-        let record = usize::try_from(look.place).ok().and_then(|place| file.checked.records.get(place));
+        let record = usize::try_from(look.place).ok().and_then(|place| records.get(place));
         let Some(record) = record else { continue };
-        let amount = crate::domain::money::Money::new(record.amount_minor, caller.organisation.currency);
+        let amount = Money::new(record.amount_minor, caller.organisation.currency);
         found.push(Repeat {
             row: Some(record.row),
             message: format!(
                 "{} of {} went out on {} already.",
                 amount,
                 record.order_id,
-                moment::moment(look.created_at, &zone).text
+                moment::moment(look.created_at, zone).text
             ),
             batch: BatchId(look.batch_id),
             file_name: look.file_name,

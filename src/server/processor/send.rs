@@ -313,10 +313,11 @@ impl Driver {
             }
         }
         turns.drain(permits.len()..).for_each(Turn::give_back);
-        let (Some(first), Some(last)) = (rows.first(), rows.get(permits.len() - 1)) else {
+        let Some(last) = rows.get(permits.len() - 1) else {
             return Ok(Step::Blocked(Duration::ZERO));
         };
-        let run = Run { hold: self.hold, from_row: first.row_no, to_row: last.row_no };
+        // From where the chunk stands: between the rows of a retry lie rows that are not of it.
+        let run = Run { hold: self.hold, from_row: self.chunk.next_row, to_row: last.row_no };
         // From before the commit: its reply may have waited in a process that was paused.
         let begun = Instant::now();
         let intended = match self.intend(run).await {
@@ -334,6 +335,7 @@ impl Driver {
                 return Err(error);
             }
         };
+        self.chunk.next_row = run.to_row + 1;
         let count = permits.len();
         let mut intended: HashMap<i32, IntendedRow> = intended.into_iter().map(|row| (row.row_no, row)).collect();
         for ((row, turn), permit) in rows.iter().zip(turns).zip(permits) {

@@ -4,9 +4,9 @@ use super::moment;
 use crate::{
     domain::{
         batch::BatchStatus,
-        money::{Money, group},
+        money::{Currency, Money, group},
         task::{RecordExtra, TaskState},
-        view::{ActivityRow, Amounts, BatchRow, BatchSnapshot, Counts, DecisionView, TaskRow},
+        view::{ActivityRow, Amounts, BatchRow, BatchSnapshot, Counts, DecisionView, TaskRow, retries::RevisionRow},
     },
     server::{db, ops::uploads::hex},
 };
@@ -69,6 +69,39 @@ fn decision(row: &db::batches::BatchRow) -> Option<DecisionView> {
         at: row.decided_at.map(moment::utc).unwrap_or_default(),
         reason: row.reason.clone().unwrap_or_default(),
     })
+}
+
+/// A submission in the list of a batch's page.
+pub(in crate::server::ops) fn revision(
+    revision: &db::retries::Revision,
+    currency: Currency,
+    zone: &TimeZone,
+) -> RevisionRow {
+    let decision = match (revision.verdict.as_deref(), revision.dropped.as_deref()) {
+        (Some("NOT_REQUIRED"), _) => "No decision was needed".to_owned(),
+        (Some(verdict), _) => super::super::approvals::decided_by(
+            verdict,
+            revision.checker_email.as_deref(),
+            revision.decided_at,
+            revision.reason.as_deref(),
+            zone,
+        ),
+        (None, Some("EXPIRED")) => "Nobody decided in time".to_owned(),
+        (None, Some(_)) => "Taken back before a decision".to_owned(),
+        (None, None) => "Waits for a decision".to_owned(),
+    };
+    let (accepted, failed) =
+        (u64::try_from(revision.accepted).unwrap_or(0), u64::try_from(revision.failed).unwrap_or(0));
+    let records = count(revision.records);
+    RevisionRow {
+        number: u32::try_from(revision.revision).unwrap_or(1),
+        maker: revision.maker_email.clone(),
+        at: moment::moment(revision.created_at, zone),
+        records,
+        amount: Money::new(revision.amount_minor, currency),
+        decision,
+        outcome: (accepted, failed, records.saturating_sub(accepted + failed)),
+    }
 }
 
 /// A batch in a list.
@@ -153,8 +186,19 @@ pub(in crate::server::ops) fn message(task: &db::batches::TaskRow, state: TaskSt
 pub(in crate::server::ops) fn activity(act: &db::audit::AuditRow, zone: &TimeZone) -> ActivityRow {
     let detail: serde_json::Value = serde_json::from_str(&act.detail).unwrap_or_default();
     let number = |name: &str| group(detail.get(name).and_then(serde_json::Value::as_u64).unwrap_or(0), true);
+    let retried = detail.get("revision").and_then(serde_json::Value::as_u64).is_some_and(|revision| revision > 1);
     let (text, tone) = match act.action.as_str() {
         "batch.created" => (format!("Uploaded, {} rows checked, none with an error", number("records")), "neutral"),
+        "batch.approved" if retried => ("Approved that failed rows are sent again".to_owned(), "accepted"),
+        "batch.rejected" if retried => ("Rejected that failed rows are sent again".to_owned(), "failed"),
+        "batch.retried" => (
+            format!(
+                "Asked for {} failed rows to be sent again, {} of them changed",
+                number("records"),
+                number("changed")
+            ),
+            "queued",
+        ),
         "batch.approved" => ("Approved".to_owned(), "accepted"),
         "batch.rejected" => ("Rejected".to_owned(), "failed"),
         "batch.withdrawn" => ("Withdrawn".to_owned(), "neutral"),

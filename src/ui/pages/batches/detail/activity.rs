@@ -82,7 +82,7 @@ pub fn Failures(
                 <div class="bars" data-tone="failed">{bars}</div>
                 <p class="small soft">
                     {format!(
-                        "No money moved for {}. Correct the rows and upload them as a new batch.",
+                        "No money moved for {}.",
                         match tasks {
                             1 => "this one".to_owned(),
                             _ => format!("these {}", things(snapshot.operation, tasks)),

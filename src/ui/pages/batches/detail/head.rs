@@ -146,6 +146,9 @@ fn More(
             <Icon name="more"/>
         </button>
         <Menu id="batch-menu" label="More">
+            {actions.retry.then(|| view! {
+                <a href=below(&snapshot, "retry") rel="external"><Icon name="undo"/>"Send failed rows again"</a>
+            })}
             {move || (shown.with(|shown| shown.counts.failed) > 0).then(|| view! {
                 <a href=failed_rows.clone() download rel="external">
                     <Icon name="download"/>

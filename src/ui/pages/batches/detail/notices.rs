@@ -122,7 +122,14 @@ fn standing(detail: &BatchDetail, shown: &BatchSnapshot) -> Option<AnyView> {
                 1 => "The other one is accepted and is not sent again.".to_owned(),
                 accepted => format!("The other {} are accepted and are not sent again.", count(accepted)),
             };
-            let download = view! {
+            let again = detail.actions.retry.then(|| {
+                view! {
+                    <a class="button" data-size="sm" href=below(shown, "retry") rel="external">"Send failed rows again"</a>
+                }
+            });
+            let next = if again.is_some() { " Correct the failed rows and send them again here." } else { "" };
+            let acts = view! {
+                {again}
                 <LinkButton href=below(shown, "failed_rows.csv") size=Size::Small icon="download" download=true>
                     "Download only failed rows"
                 </LinkButton>
@@ -131,8 +138,8 @@ fn standing(detail: &BatchDetail, shown: &BatchSnapshot) -> Option<AnyView> {
             banner(
                 "waiting",
                 format!("{} failed.", things(operation, counts.failed)),
-                format!("{rest} Download the failed rows, correct them and upload them as a new batch."),
-                Some(download),
+                format!("{rest}{next}"),
+                Some(acts),
             )
         }
         BatchStatus::Invalid => banner(
@@ -147,14 +154,17 @@ fn standing(detail: &BatchDetail, shown: &BatchSnapshot) -> Option<AnyView> {
 
 /// Who decides, and what this person can do about it.
 fn awaiting(detail: &BatchDetail, shown: &BatchSnapshot) -> AnyView {
-    let own = page_context().viewer.is_some_and(|viewer| viewer.person.email == detail.maker);
+    // Of a batch that was sent, failed rows wait: who asked for that may be another than its maker.
+    let again = detail.revisions.first();
+    let maker = again.map_or(&detail.maker, |again| &again.maker);
+    let own = page_context().viewer.is_some_and(|viewer| viewer.person.email == *maker);
     let module = shown.operation.module().code();
     let words = if detail.actions.decide {
         "You can decide.".to_owned()
     } else if own {
         format!("You created this request, so another person with Approve on {module} must decide.")
     } else {
-        format!("A person with Approve on {module} decides; not {}, who asked for it.", detail.maker)
+        format!("A person with Approve on {module} decides; not {maker}, who asked for it.")
     };
     let expires = detail.expires.clone().map(|moment| view! { " It expires on " <TimeView moment/> "." });
     let acts = if detail.actions.decide {
@@ -174,7 +184,11 @@ fn awaiting(detail: &BatchDetail, shown: &BatchSnapshot) -> AnyView {
         None
     };
     let sentence = view! { {words} " Nothing is sent before that." {expires} };
-    banner("waiting", "Waiting for a decision.".to_owned(), sentence, acts)
+    let fact = match again {
+        Some(again) => format!("{} wait for a decision.", things(shown.operation, again.records)),
+        None => "Waiting for a decision.".to_owned(),
+    };
+    banner("waiting", fact, sentence, acts)
 }
 
 /// Tasks whose fate is open, and what happens with them.

@@ -57,7 +57,8 @@ pub fn Tasks(
         move |page| here(&TaskQuery { page, ..query.clone() })
     };
     let (page, size, total) = (tasks.page, tasks.size, tasks.total);
-    let rows = tasks.rows.into_iter().map(row).collect_view();
+    let base = format!("{}/{id}/tasks/", operation.path());
+    let rows = tasks.rows.into_iter().map(|task| row(task, &base)).collect_view();
     view! {
         <section class="sheet" aria-labelledby="tasks">
             <div class="sheet-head">
@@ -181,7 +182,7 @@ fn refund_look(status: &str) -> (Tone, &'static str) {
     }
 }
 
-fn row(task: TaskRow) -> AnyView {
+fn row(task: TaskRow, base: &str) -> AnyView {
     let TaskRow { number, row, status, state, amount, updated, created, .. } = task;
     let note = state.note();
     let refund = (!task.refund_status.is_empty()).then(|| {
@@ -207,7 +208,7 @@ fn row(task: TaskRow) -> AnyView {
         <tr role="row" id=format!("task-{number}")>
             <td role="cell" class="num dim" data-cell="drop" title=format!("Row {row} of the file")>{number}</td>
             <th role="rowheader" scope="row" data-cell="lead">
-                <a class="name id" href=format!("#task-{number}")>{task.order_id}</a>
+                <a class="name id" href=format!("{base}{number}") rel="external">{task.order_id}</a>
                 {small_id(task.txn_id)}
             </th>
             <td role="cell" class="tight" data-cell="mark">
