@@ -115,6 +115,10 @@ pub struct GatewayInput<'a> {
     pub key_window_seconds: Option<f64>,
     /// Whether it moves no real money.
     pub sandbox: bool,
+    /// Whether orders are read before their first refund: of a new connection only, later it is a person's choice.
+    pub preflight: bool,
+    /// Whether what is left of an order is counted: of a new connection only.
+    pub balances: bool,
 }
 
 /// Adds a connection and chooses it for new batches, or replaces address and credentials of the one with this id. It sends again
@@ -122,8 +126,9 @@ pub struct GatewayInput<'a> {
 pub async fn put(tx: &mut Tx, gateway: GatewayId, input: &GatewayInput<'_>, now: OffsetDateTime) -> sqlx::Result<()> {
     let id = tx.organisation();
     sqlx::query(
-        "INSERT INTO gateway (organisation_id, id, connector, base_url, merchant_id, sealed_key, class, key_window, sandbox, created_at, updated_at, chosen_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7::\"char\", make_interval(secs => $8), $9, $10, $10, $10)
+        "INSERT INTO gateway (organisation_id, id, connector, base_url, merchant_id, sealed_key, class, key_window, sandbox, created_at, updated_at,
+                              preflight, balances, chosen_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7::\"char\", make_interval(secs => $8), $9, $10, $10, $11, $12, $10)
          ON CONFLICT (organisation_id, id) DO UPDATE SET base_url = excluded.base_url, merchant_id = excluded.merchant_id,
            sealed_key = excluded.sealed_key, class = excluded.class, key_window = excluded.key_window, sandbox = excluded.sandbox,
            updated_at = excluded.updated_at, sending = gateway.sending OR gateway.paused_by IS NULL,
@@ -140,6 +145,8 @@ pub async fn put(tx: &mut Tx, gateway: GatewayId, input: &GatewayInput<'_>, now:
     .bind(input.key_window_seconds)
     .bind(input.sandbox)
     .bind(now)
+    .bind(input.preflight)
+    .bind(input.balances)
     .execute(tx.conn())
     .await
     .map(|_| ())

@@ -8,7 +8,7 @@ use crate::{
     },
     server::{
         db::tasks::{Answer, Verdict},
-        gateway::{GatewayClass, RefundRequest, Reply, ReplyClass},
+        gateway::{Descriptor, GatewayClass, RefundRequest, Reply, ReplyClass},
     },
 };
 use std::time::Duration;
@@ -123,25 +123,59 @@ fn without_nul(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 
-/// The request of a record. The error is a sentence: the record cannot be sent as it is stored.
+/// Why a record cannot be sent. The text is a sentence.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unsendable {
+    /// What is stored cannot be read: something does not add up.
+    #[error("{0}")]
+    Unreadable(String),
+    /// The gateway cannot be asked for it: nothing that the record names is known there.
+    #[error("{0}")]
+    NotTaken(String),
+}
+
+impl Unsendable {
+    /// What stands in the place of a reply: nothing was sent.
+    pub(super) fn reply(&self) -> Reply {
+        match self {
+            Self::Unreadable(sentence) => not_sent("unreadable_record", sentence),
+            Self::NotTaken(sentence) => Reply { class: ReplyClass::Failed, ..not_sent("not_taken", sentence) },
+        }
+    }
+}
+
+/// The request of a record, as `connector` can send it.
 pub(super) fn request(
+    connector: &Descriptor,
     key: &str,
     order_id: &str,
     txn_id: Option<&str>,
     amount_minor: i64,
     currency: &str,
     extra: Option<&str>,
-) -> Result<RefundRequest, String> {
-    let currency: Currency =
-        currency.trim().parse().map_err(|error: crate::domain::money::UnknownCurrency| error.to_string())?;
+) -> Result<RefundRequest, Unsendable> {
+    let unreadable = |error: crate::domain::money::UnknownCurrency| Unsendable::Unreadable(error.to_string());
+    let currency: Currency = currency.trim().parse().map_err(unreadable)?;
+    let name = connector.label;
+    if !connector.currencies.has(currency) {
+        return Err(Unsendable::NotTaken(format!("{name} does not carry out {currency}. Nothing was sent.")));
+    }
+    if !connector.keys.takes(key) {
+        return Err(Unsendable::NotTaken(format!("{name} does not take the key {key:?}. Nothing was sent.")));
+    }
+    let target = connector.target(order_id, txn_id).ok_or_else(|| {
+        let column = if txn_id.is_some() { "a txn_id" } else { "no txn_id" };
+        Unsendable::NotTaken(format!("{name} cannot refund a row with {column}. Nothing was sent."))
+    })?;
     let extra: RecordExtra = match extra {
-        Some(text) => serde_json::from_str(text).map_err(|error| format!("stored fields cannot be read: {error}"))?,
+        Some(text) => serde_json::from_str(text)
+            .map_err(|error| Unsendable::Unreadable(format!("stored fields cannot be read: {error}")))?,
         None => RecordExtra::default(),
     };
     Ok(RefundRequest {
         key: key.to_owned(),
         order_id: order_id.to_owned(),
-        txn_id: txn_id.map(str::to_owned),
+        target,
         amount: Money::new(amount_minor, currency),
         split: extra.split,
     })

@@ -113,6 +113,7 @@ fn answered(
 /// What to record about a task; nothing when its lease is to lapse.
 async fn look_at(lane: &LaneContext, task: &OpenTask) -> Option<(Source, Resolution)> {
     let request = answer::request(
+        lane.connection.gateway.descriptor(),
         &task.gateway_key,
         &task.order_id,
         task.txn_id.as_deref(),

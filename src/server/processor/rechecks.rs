@@ -58,6 +58,7 @@ async fn take(lane: &LaneContext) -> sqlx::Result<Vec<Recheck>> {
 /// The row's name when it is done with.
 async fn ask(lane: &LaneContext, row: &Recheck) -> Option<RowKey> {
     let request = answer::request(
+        lane.connection.gateway.descriptor(),
         &row.gateway_key,
         &row.order_id,
         row.txn_id.as_deref(),

@@ -1,7 +1,7 @@
 //! Runs of rows: claim, preflight, intent, send. Replies go to the settler.
 
 use super::{
-    answer::{self, Before},
+    answer::{self, Before, Unsendable},
     breaker::Admission,
     lane::{LaneContext, Trouble, trouble},
     pace::Turn,
@@ -395,6 +395,7 @@ impl Driver {
         let (lane, hold, replies, token) = (self.lane.clone(), self.hold, self.replies.clone(), tracker.token());
         self.sends.spawn(async move {
             let request = answer::request(
+                lane.connection.gateway.descriptor(),
                 &row.gateway_key,
                 &row.order_id,
                 row.txn_id.as_deref(),
@@ -414,10 +415,12 @@ impl Driver {
                     drop(turn);
                     reply
                 }
-                Err(sentence) => {
+                Err(why) => {
                     turn.give_back();
-                    lane.violated(&format!("row {} of batch {}: {sentence}", row.row_no, hold.batch)).await;
-                    answer::not_sent("unreadable_record", &sentence)
+                    if let Unsendable::Unreadable(sentence) = &why {
+                        lane.violated(&format!("row {} of batch {}: {sentence}", row.row_no, hold.batch)).await;
+                    }
+                    why.reply()
                 }
             };
             drop(permit);

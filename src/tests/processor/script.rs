@@ -4,7 +4,7 @@ use crate::{
     domain::money::{Currency, Money},
     server::{
         db::gateways::GatewayRow,
-        gateway::{Found, Gateway, OrderSnapshot, OrderState, RefundRequest, Reply, ReplyClass},
+        gateway::{Descriptor, Found, Gateway, OrderSnapshot, OrderState, RefundRequest, Reply, ReplyClass, juspay},
         processor::Connect,
         state::AppState,
     },
@@ -106,6 +106,10 @@ impl Script {
 
 #[async_trait]
 impl Gateway for Script {
+    fn descriptor(&self) -> &Descriptor {
+        &juspay::DESCRIPTOR
+    }
+
     fn same_amount_gap(&self) -> Duration {
         self.gap
     }

@@ -4,7 +4,7 @@ use super::wire::{ErrorBody, OrderBody, RefundBody, minor};
 use crate::{
     domain::money::{Currency, Money},
     server::gateway::{
-        Found, OrderSnapshot, OrderState, RefundRequest, Reply, ReplyClass,
+        Found, OrderSnapshot, OrderState, RefundRequest, Reply, ReplyClass, Target,
         client::{Answer, Exchange},
     },
 };
@@ -120,7 +120,7 @@ fn snapshot(reply: &Reply, answer: &Answer, order_id: &str) -> Result<OrderSnaps
 fn done(reply: Reply, answer: &Answer, request: &RefundRequest) -> Reply {
     let unreadable = "The gateway answered, but not with this refund.";
     let unclear = |reply: Reply| Reply { message: Some(unreadable.to_owned()), ..reply };
-    if let Some(txn_id) = &request.txn_id {
+    if let Target::Transaction(txn_id) = &request.target {
         let ours = |refund: &RefundBody| refund.unique_request_id.as_deref() == Some(request.key.as_str());
         let Some(refund) = parse::<RefundBody>(answer).filter(ours) else { return unclear(reply) };
         let other = |named: &Option<String>, ours: &str| named.as_deref().is_some_and(|named| named != ours);
