@@ -3,6 +3,8 @@
 //! Times arrive formatted in the organisation's zone: the browser has no zone database, and server and browser must
 //! render the same text.
 
+pub mod settings;
+
 use super::{
     access::{Module, Permissions, Right},
     batch::{BatchStatus, Operation},

@@ -14,4 +14,5 @@ pub mod moment;
 pub mod passwords;
 pub mod people;
 pub mod sessions;
+pub mod settings;
 pub mod uploads;
