@@ -1,6 +1,6 @@
 //! What people do with connections to gateways, and what each was seen to promise.
 
-use super::Tx;
+use super::{Tx, gateways::GatewayRow};
 use crate::domain::ids::GatewayId;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -16,29 +16,44 @@ pub struct NewAccount<'a> {
     pub sealed_key: Option<&'a [u8]>,
 }
 
+/// What a new connection is.
+#[derive(Clone, Copy, Debug)]
+pub struct NewConnection<'a> {
+    /// `juspay`.
+    pub connector: &'a str,
+    /// Whether it moves no real money.
+    pub sandbox: bool,
+    /// Whether orders are read before their first refund.
+    pub preflight: bool,
+    /// Whether what is left of an order is counted.
+    pub balances: bool,
+}
+
 /// Adds a connection that no new batch uses yet, unless it is the first. Nothing is known of what it promises.
 pub async fn add(
     tx: &mut Tx,
     gateway: GatewayId,
-    connector: &str,
+    new: NewConnection<'_>,
     account: &NewAccount<'_>,
-    sandbox: bool,
     now: OffsetDateTime,
 ) -> sqlx::Result<()> {
     let id = tx.organisation();
     sqlx::query(
-        "INSERT INTO gateway (organisation_id, id, connector, base_url, merchant_id, sealed_key, sandbox, created_at, updated_at, chosen_at)
-         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $8,
+        "INSERT INTO gateway (organisation_id, id, connector, base_url, merchant_id, sealed_key, sandbox, created_at, updated_at,
+                              preflight, balances, chosen_at)
+         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10,
                 CASE WHEN NOT EXISTS (SELECT FROM gateway g WHERE g.organisation_id = $1 AND g.chosen_at IS NOT NULL) THEN $8 END",
     )
     .bind(id.0)
     .bind(gateway.0)
-    .bind(connector)
+    .bind(new.connector)
     .bind(account.base_url)
     .bind(account.merchant_id)
     .bind(account.sealed_key.unwrap_or_default())
-    .bind(sandbox)
+    .bind(new.sandbox)
     .bind(now)
+    .bind(new.preflight)
+    .bind(new.balances)
     .execute(tx.conn())
     .await
     .map(|_| ())
@@ -109,19 +124,28 @@ pub async fn choose(tx: &mut Tx, gateway: GatewayId) -> sqlx::Result<()> {
     .map(|_| ())
 }
 
-/// Sets what a connection promises.
-pub async fn set_class(tx: &mut Tx, gateway: GatewayId, class: &str, window: Option<f64>) -> sqlx::Result<()> {
+/// Sets what a connection promises. False when its account is not the one in `row` any more.
+pub async fn set_class(tx: &mut Tx, row: &GatewayRow, class: &str, window: Option<f64>) -> sqlx::Result<bool> {
     let id = tx.organisation();
     sqlx::query(
-        "UPDATE gateway SET class = $3::\"char\", key_window = make_interval(secs => $4) WHERE organisation_id = $1 AND id = $2",
+        "UPDATE gateway SET class = $3::\"char\", key_window = make_interval(secs => $4)
+          WHERE organisation_id = $1 AND id = $2 AND base_url = $5 AND merchant_id = $6",
     )
     .bind(id.0)
-    .bind(gateway.0)
+    .bind(row.id)
     .bind(class)
     .bind(window)
+    .bind(&row.base_url)
+    .bind(&row.merchant_id)
     .execute(tx.conn())
     .await
-    .map(|_| ())
+    .map(|done| done.rows_affected() == 1)
+}
+
+/// Wakes the processor.
+pub async fn wake(tx: &mut Tx) -> sqlx::Result<()> {
+    let id = tx.organisation();
+    sqlx::query("SELECT pg_notify('batchdesk_work', $1)").bind(id.to_string()).execute(tx.conn()).await.map(|_| ())
 }
 
 /// Batches of a connection that run, are paused, or wait for a decision.

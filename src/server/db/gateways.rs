@@ -44,6 +44,31 @@ pub struct GatewayRow {
     pub updated_at: OffsetDateTime,
 }
 
+impl GatewayRow {
+    /// A connection that is not stored, to ask a gateway before it is.
+    pub fn unsaved(now: OffsetDateTime) -> Self {
+        Self {
+            id: Uuid::nil(),
+            connector: String::new(),
+            base_url: String::new(),
+            merchant_id: String::new(),
+            sealed_key: Vec::new(),
+            class: "N".to_owned(),
+            key_window_seconds: None,
+            preflight: true,
+            concurrency: None,
+            sandbox: false,
+            sending: true,
+            stopped_at: None,
+            stopped_reason: None,
+            paused_by: None,
+            chosen_at: None,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+}
+
 macro_rules! columns {
     ($rest:literal) => {
         concat!(
