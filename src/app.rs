@@ -3,7 +3,10 @@
 mod document;
 
 #[cfg(feature = "ssr")]
-use crate::ui::pages::settings::SettingsPage;
+use crate::ui::pages::settings::{
+    SettingsPage,
+    connections::{ConnectionsPage, detail::ConnectionDetailPage, form::NewConnectionPage},
+};
 use crate::{
     domain::view::PageContext,
     ui::{
@@ -116,7 +119,15 @@ fn Pages() -> impl IntoView {
 #[cfg(feature = "ssr")]
 #[component(transparent)]
 fn ServerPages() -> impl MatchNestedRoutes + Clone {
-    view! { <Route path=path!("/settings") view=SettingsPage ssr=SsrMode::Async /> }.into_inner()
+    view! {
+        <ParentRoute path=path!("/settings") view=Outlet ssr=SsrMode::Async>
+            <Route path=path!("") view=SettingsPage ssr=SsrMode::Async />
+            <Route path=path!("/connections") view=ConnectionsPage ssr=SsrMode::Async />
+            <Route path=path!("/connections/new") view=NewConnectionPage ssr=SsrMode::Async />
+            <Route path=path!("/connections/:id") view=ConnectionDetailPage ssr=SsrMode::Async />
+        </ParentRoute>
+    }
+    .into_inner()
 }
 
 /// The browser knows none of them; a route that matches nothing stands in their place.

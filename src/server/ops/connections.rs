@@ -4,6 +4,7 @@ pub mod probe;
 mod shown;
 mod trial;
 
+pub(super) use shown::{organisation_sending, sending};
 pub use shown::{list, page};
 pub use trial::Trial;
 

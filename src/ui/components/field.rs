@@ -122,9 +122,12 @@ fn textarea_content(text: &str) -> String {
 /// Several lines of text.
 #[component]
 pub fn TextArea(
-    /// Id and name of the control.
+    /// Name of the control, and its id.
     #[prop(into)]
     name: String,
+    /// Id of the control, where it is not its name: on a page with several forms.
+    #[prop(optional, into)]
+    id: Option<String>,
     /// What it is called.
     #[prop(into)]
     label: String,
@@ -150,7 +153,7 @@ pub fn TextArea(
     #[prop(optional)]
     required: bool,
 ) -> impl IntoView {
-    let id = name.clone();
+    let id = id.unwrap_or_else(|| name.clone());
     let has_hint = hint.is_some();
     let described = {
         let id = id.clone();
