@@ -8,7 +8,7 @@ mod client;
 mod descriptor;
 pub mod juspay;
 
-pub use descriptor::{Currencies, Descriptor, Identifier, KeyGrammar, Promise};
+pub use descriptor::{Currencies, Descriptor, Identifier, KeyGrammar, Promise, concurrency_in_force};
 
 use crate::domain::{
     money::{Currency, Money},

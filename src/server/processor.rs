@@ -11,12 +11,14 @@ mod breaker;
 mod changes;
 mod connections;
 mod lane;
+mod limits;
 mod open;
 mod pace;
 mod preflight;
 mod rechecks;
 mod send;
 mod settler;
+mod throttle;
 
 pub use connections::{Connect, Connectors};
 
@@ -53,10 +55,12 @@ pub async fn run_with(state: AppState, connect: Arc<dyn Connect>, soft: Cancella
     let woken = Arc::new(Notify::new());
     let listener = tokio::spawn(listen(state.clone(), woken.clone(), soft.clone()));
     let changes = Changes::start(state.clone());
+    let worker = Uuid::now_v7();
+    let connections = Arc::new(Connections::new(state.clone(), connect, worker));
     let scheduler = Scheduler {
-        connections: Connections::new(state.clone(), connect),
+        connections: connections.clone(),
         changes: changes.clone(),
-        worker: Uuid::now_v7(),
+        worker,
         state,
         soft,
         running: JoinSet::new(),
@@ -65,7 +69,8 @@ pub async fn run_with(state: AppState, connect: Arc<dyn Connect>, soft: Cancella
     };
     // Dropping the scheduler ends its lanes, and with them every call on the wire.
     tokio::select! {
-        () = scheduler.run(woken) => {}
+        () = scheduler.run(woken) => connections.leave().await,
+        () = connections.keep() => {}
         () = hard.cancelled() => {}
     }
     changes.finish(hard).await;
@@ -74,7 +79,7 @@ pub async fn run_with(state: AppState, connect: Arc<dyn Connect>, soft: Cancella
 
 struct Scheduler {
     state: AppState,
-    connections: Connections,
+    connections: Arc<Connections>,
     changes: Changes,
     /// Names this process in leases and intents.
     worker: Uuid,

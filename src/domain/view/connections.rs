@@ -55,6 +55,8 @@ pub struct ConnectionRow {
     pub concurrency: Option<u32>,
     /// Requests a second; none means no limit.
     pub rate_limit: Option<u32>,
+    /// Requests at once after a rest; none means evenly spaced.
+    pub rate_burst: Option<u32>,
     /// When it was added.
     pub added: Moment,
 }

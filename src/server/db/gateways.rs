@@ -1,5 +1,9 @@
 //! Connections to gateways.
 
+mod use_of;
+
+pub use use_of::{Attendance, Left, Traffic, attend, leave, left, pause, set_limits, traffic};
+
 use super::Tx;
 use crate::domain::ids::GatewayId;
 use time::OffsetDateTime;
@@ -26,6 +30,10 @@ pub struct GatewayRow {
     pub preflight: bool,
     /// Requests on the wire; none means the operator's default.
     pub concurrency: Option<i32>,
+    /// Requests a second; none means no limit.
+    pub rate_limit: Option<i32>,
+    /// Requests at once after a rest; none means evenly spaced.
+    pub rate_burst: Option<i32>,
     /// Whether it moves no real money.
     pub sandbox: bool,
     /// Whether anything is sent to it.
@@ -57,6 +65,8 @@ impl GatewayRow {
             key_window_seconds: None,
             preflight: true,
             concurrency: None,
+            rate_limit: None,
+            rate_burst: None,
             sandbox: false,
             sending: true,
             stopped_at: None,
@@ -73,9 +83,9 @@ macro_rules! columns {
     ($rest:literal) => {
         concat!(
             "SELECT id, connector, base_url, merchant_id, sealed_key, class::text AS class,
-                    extract(epoch FROM key_window)::bigint AS key_window_seconds, preflight, concurrency, sandbox, sending,
-                    stopped_at, stopped_reason, (SELECT email FROM person WHERE person.id = gateway.paused_by) AS paused_by,
-                    chosen_at, created_at, updated_at
+                    extract(epoch FROM key_window)::bigint AS key_window_seconds, preflight, concurrency, rate_limit, rate_burst,
+                    sandbox, sending, stopped_at, stopped_reason,
+                    (SELECT email FROM person WHERE person.id = gateway.paused_by) AS paused_by, chosen_at, created_at, updated_at
                FROM gateway WHERE organisation_id = $1 ",
             $rest
         )

@@ -94,6 +94,17 @@ impl Currencies {
     }
 }
 
+/// Calls on the wire at once where what is in doubt cannot be sent again: as few as a crash may leave to people.
+const IN_DOUBT_AT_MOST: usize = 8;
+
+/// How many calls may be on the wire of a connection of this class that is set to `wanted`.
+pub fn concurrency_in_force(class: GatewayClass, wanted: usize) -> usize {
+    match class {
+        GatewayClass::K => wanted,
+        GatewayClass::Q | GatewayClass::N => wanted.min(IN_DOUBT_AT_MOST),
+    }
+}
+
 impl Descriptor {
     /// What a refund of this record names. A record with a `txn_id` is refunded by it, never by the whole order; without one, a
     /// gateway that knows no orders takes the id in `order_id` for its own. None: the gateway has no id for such a record.
@@ -152,6 +163,15 @@ mod tests {
         assert_eq!(charges.target("ch_1", None), Some(Target::Charge("ch_1".to_owned())));
         let transactions = by(&[Identifier::Transaction]);
         assert_eq!(transactions.target("O1", None), None);
+    }
+
+    #[test]
+    fn doubt_is_kept_small_where_nothing_can_be_sent_again() {
+        for class in [GatewayClass::Q, GatewayClass::N] {
+            assert_eq!(concurrency_in_force(class, 100), 8);
+            assert_eq!(concurrency_in_force(class, 3), 3);
+        }
+        assert_eq!(concurrency_in_force(GatewayClass::K, 100), 100);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::{
         error::OpError,
         ops::{
             access::{Caller, authorise},
-            connections::{self, Entry, Refused, Trial, probe::Questions},
+            connections::{self, Entry, LimitsEntry, Refused, Trial, probe::Questions},
         },
     },
 };
@@ -37,12 +37,13 @@ pub(super) enum Act {
     Pause,
     Resume,
     Choose,
+    Limits,
     Measure,
 }
 
 impl Act {
-    pub(super) const ALL: [Self; 6] =
-        [Self::Change, Self::Test, Self::Pause, Self::Resume, Self::Choose, Self::Measure];
+    pub(super) const ALL: [Self; 7] =
+        [Self::Change, Self::Test, Self::Pause, Self::Resume, Self::Choose, Self::Limits, Self::Measure];
 
     /// The last part of the form's address; its fields have it before their names on the page.
     pub(super) const fn path(self) -> &'static str {
@@ -52,6 +53,7 @@ impl Act {
             Self::Pause => "pause",
             Self::Resume => "resume",
             Self::Choose => "choose",
+            Self::Limits => "limits",
             Self::Measure => "measure",
         }
     }
@@ -88,6 +90,12 @@ impl Act {
                 let caller = proof(web, visit, caller, form).await?;
                 let name = connections::choose(web, &caller, id).await?;
                 Ok(format!("New batches use {name} from now on. Batches that exist keep the connection they began with."))
+            }
+            Self::Limits => {
+                let (concurrency, rate, burst) =
+                    (form.get("concurrency"), form.get("rate_limit"), form.get("rate_burst"));
+                connections::limit(web, &caller, id, LimitsEntry { concurrency, rate, burst }).await?;
+                Ok("The limits were changed. They hold within seconds, for batches that run, too.".to_owned())
             }
             Self::Measure => {
                 let probed = connections::measure(web, &caller, id, questions(&caller, form)?).await?;
@@ -184,7 +192,7 @@ async fn on_page(
     (error, field): Refused,
     form: &Form,
 ) -> Response {
-    const KEPT: [&str; 10] = [
+    const KEPT: [&str; 13] = [
         "connector",
         "base_url",
         "merchant_id",
@@ -195,6 +203,9 @@ async fn on_page(
         "declined_order",
         "failing_order",
         "key_window_hours",
+        "concurrency",
+        "rate_limit",
+        "rate_burst",
     ];
     let id = |field: &str| format!("{name}-{field}");
     let flash = Flash {

@@ -101,9 +101,23 @@ pub(super) fn not_sent(code: &str, message: &str) -> Reply {
     }
 }
 
+/// After a 429 that names no time.
+const TOO_MANY: Duration = Duration::from_secs(2);
+
+/// How long the gateway wants to be left alone, by everything that asks it, and with which status it said so.
+pub(super) fn stay_away(reply: &Reply) -> Option<(Duration, u16)> {
+    match reply.http {
+        Some(429) => Some((reply.wait.unwrap_or(TOO_MANY), 429)),
+        Some(503) => reply.wait.map(|wait| (wait, 503)),
+        _ => None,
+    }
+}
+
 /// Whether the breaker counts it: the gateway could not be reached, failed by itself, or refused our key.
 pub(super) fn is_outage(reply: &Reply) -> bool {
     match reply.class {
+        // It answers, and says itself how long to stay away.
+        ReplyClass::NotSent | ReplyClass::Unknown if reply.http == Some(429) => false,
         ReplyClass::NotSent | ReplyClass::Refused => true,
         ReplyClass::Unknown => reply.http.is_none_or(|http| http >= 500),
         ReplyClass::Succeeded | ReplyClass::Failed | ReplyClass::Pending | ReplyClass::Review => false,

@@ -8,7 +8,7 @@ use super::{
 use crate::server::{
     db::tasks::{
         Answer, Verdict,
-        resolve::{self, OpenTask, Resolution, Source},
+        resolve::{self, OpenTask, Resolution, RowKey, Source},
     },
     gateway::{Found, GatewayClass, RefundRequest, Reply, ReplyClass},
 };
@@ -28,7 +28,7 @@ const FENCE: Duration = Duration::from_secs(5);
 /// Works on due open tasks until there are none, or the slice is over. Answers whether it did anything.
 pub(super) async fn run(lane: &LaneContext) -> bool {
     let (started, mut worked, mut touched) = (Instant::now(), false, BTreeSet::new());
-    while !lane.soft.is_cancelled() && started.elapsed() < SLICE {
+    while !lane.soft.is_cancelled() && started.elapsed() < SLICE && lane.connection.closed_for().is_zero() {
         let tasks = match claim(lane).await {
             Ok(tasks) => tasks,
             Err(error) => {
@@ -44,10 +44,13 @@ pub(super) async fn run(lane: &LaneContext) -> bool {
         let looks: Vec<_> = tasks.iter().map(|task| look_at(lane, task)).collect();
         let done: Vec<_> = stream::iter(looks).buffer_unordered(CLAIM).collect().await;
         let done: Vec<_> = done.into_iter().flatten().collect();
+        let was_open = |key| tasks.iter().any(|task| task.key() == key && task.state != "PENDING");
         for source in [Source::Send, Source::Query] {
             let group: Vec<Resolution> =
                 done.iter().filter(|(from, _)| *from == source).map(|(_, resolution)| resolution.clone()).collect();
-            record(lane, source, &group).await;
+            let became = record(lane, source, &group).await;
+            let ended = became.iter().filter(|(key, verdict)| verdict.is_counted() && was_open(*key)).count();
+            lane.connection.limits.count_finished(ended);
         }
         touched.iter().for_each(|batch| lane.tell(*batch));
     }
@@ -56,32 +59,37 @@ pub(super) async fn run(lane: &LaneContext) -> bool {
 }
 
 async fn claim(lane: &LaneContext) -> sqlx::Result<Vec<OpenTask>> {
-    let limit = i32::try_from(lane.connection.concurrency.min(CLAIM)).unwrap_or(1);
+    let limit = lane.connection.claimable(CLAIM);
     let mut tx = lane.tx().await?;
     let tasks = resolve::claim_open(&mut tx, lane.gateway, limit, lane.worker, lane.state.config.lease).await?;
     tx.commit().await?;
     Ok(tasks)
 }
 
-/// Records answers, retried while the leases last.
-pub(super) async fn record(lane: &LaneContext, source: Source, group: &[Resolution]) {
+/// Records answers, retried while the leases last. Answers what each task became.
+pub(super) async fn record(lane: &LaneContext, source: Source, group: &[Resolution]) -> Vec<(RowKey, Verdict)> {
     if group.is_empty() {
-        return;
+        return Vec::new();
     }
     let give_up = Instant::now() + lane.state.config.lease;
     let mut wait = Duration::from_millis(20);
     loop {
         let recorded = async {
             let mut tx = lane.tx().await?;
-            resolve::resolve(&mut tx, source, group).await?;
-            tx.commit().await
+            let became = resolve::resolve(&mut tx, source, group).await?;
+            tx.commit().await?;
+            Ok(became)
         };
         match recorded.await {
-            Ok(()) => return,
+            Ok(became) => return became,
             Err(error) if trouble(&error) == Trouble::Violation => {
-                return lane.violated(&format!("answers could not be recorded ({error}).")).await;
+                lane.violated(&format!("answers could not be recorded ({error}).")).await;
+                return Vec::new();
             }
-            Err(error) if Instant::now() > give_up => return tracing::error!(%error, "processor.answers_lost"),
+            Err(error) if Instant::now() > give_up => {
+                tracing::error!(%error, "processor.answers_lost");
+                return Vec::new();
+            }
             Err(error) => {
                 tracing::warn!(%error, "processor.resolve_again");
                 tokio::time::sleep(wait).await;
@@ -143,7 +151,11 @@ async fn ask(lane: &LaneContext, task: &OpenTask, request: &RefundRequest) -> Op
     if class == GatewayClass::N {
         return waits(task, Verdict::Review, Duration::ZERO);
     }
-    match find(lane, request).await {
+    let found = match find(lane, request).await {
+        Ok(found) => found,
+        Err(wait) => return waits(task, Verdict::Unknown, wait),
+    };
+    match found {
         Found::Record(reply) => answered(task, Source::Query, answer::to_query(&reply, 0), &[&reply], true),
         Found::NoAnswer(reply) => {
             let wait = no_answer(lane, &reply).await;
@@ -170,7 +182,11 @@ async fn ask(lane: &LaneContext, task: &OpenTask, request: &RefundRequest) -> Op
 
 /// PENDING: asked after until the gateway's last word.
 async fn follow(lane: &LaneContext, task: &OpenTask, request: &RefundRequest) -> Option<(Source, Resolution)> {
-    match find(lane, request).await {
+    let found = match find(lane, request).await {
+        Ok(found) => found,
+        Err(wait) => return waits(task, Verdict::Pending, wait),
+    };
+    match found {
         Found::Record(reply) => {
             answered(task, Source::Query, answer::to_query(&reply, task.queries.saturating_add(1)), &[&reply], true)
         }
@@ -185,11 +201,10 @@ async fn follow(lane: &LaneContext, task: &OpenTask, request: &RefundRequest) ->
     }
 }
 
-pub(super) async fn find(lane: &LaneContext, request: &RefundRequest) -> Found {
-    let Ok(_slot) = lane.connection.slots.acquire().await else {
-        return Found::NoAnswer(answer::not_sent("stopping", "The process is stopping."));
-    };
-    lane.connection.gateway.find(request).await
+/// Asks what became of a refund. Err: it is not our turn; how long to wait.
+pub(super) async fn find(lane: &LaneContext, request: &RefundRequest) -> Result<Found, Duration> {
+    let _slot = lane.connection.turn_to_ask().await?;
+    Ok(lane.connection.gateway.find(request).await)
 }
 
 /// How long to wait after a query that said nothing.
@@ -197,6 +212,7 @@ pub(super) async fn no_answer(lane: &LaneContext, reply: &Reply) -> Duration {
     if reply.class == ReplyClass::Refused {
         lane.refused(reply).await;
     }
+    lane.heed(reply).await;
     reply.wait.unwrap_or_default().max(backoff::NO_ANSWER)
 }
 
@@ -231,6 +247,10 @@ async fn send_again(
         turn.give_back();
         return None;
     };
+    if let Err(wait) = connection.limits.throttle.take(1, Instant::now()) {
+        turn.give_back();
+        return waits(task, stay, wait);
+    }
     // From before the commit: its reply may have waited in a process that was paused.
     let begun = Instant::now();
     match intend(lane, task).await {

@@ -1,6 +1,6 @@
 //! Reads orders before their first refund of a batch.
 
-use super::{answer, lane::LaneContext};
+use super::{answer, lane::LaneContext, throttle::PATIENCE};
 use crate::server::{
     db::tasks::{
         claim::{Chunk, WaitingRow},
@@ -18,6 +18,9 @@ use std::{
 const ROUNDS: usize = 3;
 /// Before an order that could not be read is tried again.
 const UNREADABLE: Duration = Duration::from_secs(5);
+
+/// The code of a question that was not put.
+const NOT_ASKED: &str = "not_asked";
 
 /// How far the rows may be sent.
 #[derive(Debug)]
@@ -77,24 +80,45 @@ pub(super) async fn read(lane: &LaneContext, chunk: &Chunk, rows: &[WaitingRow])
     Ok(Read { rows: known, wait: if wait.is_zero() { UNREADABLE } else { wait } })
 }
 
-/// Reads the first row's order, to see whether a gateway that failed is back.
-pub(super) async fn probe(lane: &LaneContext, rows: &[WaitingRow]) {
+/// Reads the first row's order, to see whether a gateway that failed is back. False: it gives nothing to read.
+pub(super) async fn probe(lane: &LaneContext, rows: &[WaitingRow]) -> bool {
+    if !lane.connection.gateway.descriptor().reads_orders {
+        return false;
+    }
     let answered = match rows.first() {
         None => true,
-        Some(row) => match lane.connection.gateway.order(&row.order_id).await {
+        Some(row) => match read_one(lane, &row.order_id).await {
             OrderState::Known(_) | OrderState::Missing(_) => true,
+            OrderState::NoAnswer(reply) if reply.code.as_deref() == Some(NOT_ASKED) => {
+                lane.connection.breaker.untried();
+                lane.pause(reply.wait.unwrap_or_default().min(PATIENCE)).await;
+                return true;
+            }
             OrderState::NoAnswer(reply) => {
+                lane.heed(&reply).await;
                 if reply.class == ReplyClass::Refused {
                     lane.refused(&reply).await;
                 }
                 if let Some(turned) = lane.connection.breaker.probed(false, Instant::now()) {
                     lane.tell_of_trouble(turned, &reply).await;
                 }
-                return;
+                return true;
             }
         },
     };
     lane.connection.breaker.probed(answered, Instant::now());
+    true
+}
+
+/// Reads an order when it is this lane's turn to ask.
+async fn read_one(lane: &LaneContext, order: &str) -> OrderState {
+    match lane.connection.turn_to_ask().await {
+        Ok(_slot) => lane.connection.gateway.order(order).await,
+        Err(wait) => {
+            let reply = answer::not_sent(NOT_ASKED, "The order was not read: the gateway is left alone for a while.");
+            OrderState::NoAnswer(Reply { wait: Some(wait), ..reply })
+        }
+    }
 }
 
 async fn ask(lane: &LaneContext, order: &OrderToRead) -> Result<OrderRead, Reply> {
@@ -111,10 +135,7 @@ async fn ask(lane: &LaneContext, order: &OrderToRead) -> Result<OrderRead, Reply
         transactions: Vec::new(),
         body: None,
     };
-    let Ok(_slot) = lane.connection.slots.acquire().await else {
-        return Err(answer::not_sent("stopping", "The process is stopping."));
-    };
-    match lane.connection.gateway.order(&order.order_id).await {
+    match read_one(lane, &order.order_id).await {
         OrderState::Known(seen) => Ok(OrderRead {
             known: true,
             charged: seen.charged,
@@ -131,7 +152,9 @@ async fn ask(lane: &LaneContext, order: &OrderToRead) -> Result<OrderRead, Reply
             Ok(OrderRead { body: Some(reply.body.replace('\0', "\u{fffd}")), ..unread(order) })
         }
         OrderState::NoAnswer(reply) => {
-            lane.note(&reply).await;
+            if reply.code.as_deref() != Some(NOT_ASKED) {
+                lane.note(&reply).await;
+            }
             Err(reply)
         }
     }

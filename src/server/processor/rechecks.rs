@@ -20,7 +20,7 @@ const TAKE: usize = 64;
 /// Works on due rows until there are none. Answers whether it did anything.
 pub(super) async fn run(lane: &LaneContext) -> bool {
     let mut touched = BTreeSet::new();
-    while !lane.soft.is_cancelled() {
+    while !lane.soft.is_cancelled() && lane.connection.closed_for().is_zero() {
         let rows = match take(lane).await {
             Ok(rows) if rows.is_empty() => break,
             Ok(rows) => rows,
@@ -48,7 +48,7 @@ pub(super) async fn run(lane: &LaneContext) -> bool {
 }
 
 async fn take(lane: &LaneContext) -> sqlx::Result<Vec<Recheck>> {
-    let limit = i32::try_from(lane.connection.concurrency.min(TAKE)).unwrap_or(1);
+    let limit = lane.connection.claimable(TAKE);
     let mut tx = lane.tx().await?;
     let rows = recheck::take(&mut tx, lane.gateway, limit, lane.state.config.lease).await?;
     tx.commit().await?;
@@ -67,7 +67,9 @@ async fn ask(lane: &LaneContext, row: &Recheck) -> Option<RowKey> {
         row.extra.as_deref(),
     );
     let Ok(request) = request else { return Some(row.key()) };
-    let reply = match open::find(lane, &request).await {
+    // Not our turn: it is asked again when its lease is over.
+    let found = open::find(lane, &request).await.ok()?;
+    let reply = match found {
         Found::Record(reply) => {
             return match record(lane, row, &reply).await {
                 Ok(()) => Some(row.key()),

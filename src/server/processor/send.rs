@@ -7,6 +7,7 @@ use super::{
     pace::Turn,
     preflight,
     settler::{self, Sent},
+    throttle::PATIENCE,
 };
 use crate::{
     domain::money::Currency,
@@ -36,6 +37,11 @@ const FENCE: Duration = Duration::from_secs(5);
 /// How long a group waits for more free slots.
 const COMPANY: Duration = Duration::from_millis(2);
 
+/// A connection that is closed is looked at again after so long, whatever it asked for: that may change.
+const CLOSED: Duration = Duration::from_secs(10);
+/// After that nobody waits for a free slot: this process may have no part in them any more.
+const SLOTLESS: Duration = Duration::from_secs(5);
+
 /// Chunks held by this lane, each with the mark that its lease is lost.
 type Held = Arc<Mutex<HashMap<Hold, CancellationToken>>>;
 
@@ -51,7 +57,7 @@ pub(super) async fn run(lane: &LaneContext, leftovers: bool) -> bool {
     heartbeat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         while more && drivers.len() < CHUNKS {
-            let closed = lane.connection.breaker.closed_for(Instant::now());
+            let closed = lane.connection.breaker.closed_for(Instant::now()).max(lane.connection.closed_for());
             if lane.soft.is_cancelled() || started.elapsed() > SLICE || (!leftovers && !closed.is_zero()) {
                 more = false;
                 break;
@@ -222,11 +228,19 @@ impl Driver {
             if self.lost.is_cancelled() {
                 return Ok(End::Abandon);
             }
+            let closed = lane.connection.closed_for();
+            if !closed.is_zero() {
+                return Ok(End::Release(closed.min(CLOSED)));
+            }
+            let mut by_row = false;
             match lane.connection.breaker.admit(Instant::now()) {
                 Admission::Free => {}
                 Admission::Probe => {
-                    preflight::probe(&lane, rest).await;
-                    continue;
+                    if preflight::probe(&lane, rest).await {
+                        continue;
+                    }
+                    lane.connection.breaker.try_by_row();
+                    by_row = true;
                 }
                 Admission::Wait(wait) => return Ok(End::Release(wait)),
             }
@@ -238,8 +252,14 @@ impl Driver {
                 }
                 seen = next + read.rows;
             }
-            let ready = rest.get(..lane.connection.group().min(seen - next)).unwrap_or(rest);
-            match self.send_some(ready, tracker).await? {
+            let group = if by_row { 1 } else { lane.connection.group() };
+            let ready = rest.get(..group.min(seen - next)).unwrap_or(rest);
+            let step = self.send_some(ready, tracker).await;
+            if by_row {
+                while self.sends.join_next().await.is_some() {}
+                lane.connection.breaker.tried_by_row();
+            }
+            match step? {
                 Step::Went(rows) => next += rows,
                 Step::Blocked(wait) => lane.pause(wait).await,
                 Step::End(end) => return Ok(end),
@@ -285,6 +305,15 @@ impl Driver {
             turns.into_iter().for_each(Turn::give_back);
             return Ok(Step::End(End::Release(Duration::ZERO)));
         };
+        let throttle = &connection.limits.throttle;
+        let mut permits = permits;
+        match throttle.take(permits.len(), Instant::now()) {
+            Ok(count) => permits.truncate(count),
+            Err(wait) => {
+                turns.into_iter().for_each(Turn::give_back);
+                return Ok(Step::Blocked(wait.min(PATIENCE)));
+            }
+        }
         turns.drain(permits.len()..).for_each(Turn::give_back);
         let (Some(first), Some(last)) = (rows.first(), rows.get(permits.len() - 1)) else {
             return Ok(Step::Blocked(Duration::ZERO));
@@ -295,12 +324,14 @@ impl Driver {
         let intended = match self.intend(run).await {
             Ok(Intent::Send(intended)) => intended,
             Ok(Intent::Refused) => {
+                throttle.give_back(permits.len());
                 turns.into_iter().for_each(Turn::give_back);
                 return Ok(Step::End(End::Release(self.lane.state.config.poll)));
             }
             // Whether the intent stands is not known: do not send. What it was is found when the lease lapses.
             Ok(Intent::Lost) => return Ok(Step::End(End::Abandon)),
             Err(error) => {
+                throttle.give_back(permits.len());
                 turns.into_iter().for_each(Turn::give_back);
                 return Err(error);
             }
@@ -322,6 +353,7 @@ impl Driver {
         let slots = &self.lane.connection.slots;
         let first = tokio::select! {
             permit = slots.clone().acquire_owned() => permit.ok()?,
+            () = tokio::time::sleep(SLOTLESS) => return None,
             () = self.lane.soft.cancelled() => return None,
         };
         if wanted > 1 && slots.available_permits() < wanted / 2 {

@@ -82,7 +82,8 @@ fn row_view(row: &GatewayRow, chosen: bool, facts: &[CapabilityRow], zone: &Time
         class_ground: ground(row, facts, zone),
         key_window: row.key_window_seconds.filter(|_| row.class == "K").map(hours).unwrap_or_default(),
         concurrency: row.concurrency.and_then(|n| u32::try_from(n).ok()),
-        rate_limit: None,
+        rate_limit: row.rate_limit.and_then(|n| u32::try_from(n).ok()),
+        rate_burst: row.rate_burst.and_then(|n| u32::try_from(n).ok()),
         added: moment::moment(row.created_at, zone),
     }
 }

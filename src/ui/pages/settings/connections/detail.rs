@@ -14,7 +14,7 @@ use crate::{
         pages::{
             errors::NotFound,
             settings::{
-                fields::{Again, Tried},
+                fields::{Again, Line, Tried},
                 sending::Switch,
             },
         },
@@ -85,6 +85,7 @@ fn Loaded(page: ConnectionPage) -> impl IntoView {
             />
             <Choice row=row.clone() page=page.clone() tried=Tried::of("choose", &flash) />
             <AccountSheet row=row.clone() page=page.clone() tried=Tried::of("change", &flash) />
+            <LimitsSheet row=row.clone() page=page.clone() tried=Tried::of("limits", &flash) />
             <Promise row=row page=page tried=Tried::of("measure", &flash) />
         </div>
     }
@@ -136,7 +137,6 @@ fn Choice(row: ConnectionRow, page: ConnectionPage, tried: Tried) -> impl IntoVi
 #[component]
 fn AccountSheet(row: ConnectionRow, page: ConnectionPage, tried: Tried) -> impl IntoView {
     let open = tried.is_wrong();
-    let (at_once, rate) = limits(&row);
     let held = (page.open_batches > 0).then_some(
         "While batches on it run or wait, only the key can be changed. Add another account as a connection of its own.",
     );
@@ -152,8 +152,6 @@ fn AccountSheet(row: ConnectionRow, page: ConnectionPage, tried: Tried) -> impl 
                     <dd>{row.merchant_id.clone()}</dd>
                     <dt>"API key"</dt>
                     <dd class="dim">"Stored, never shown"</dd>
-                    <dt>"Limits"</dt>
-                    <dd>{at_once} ", " {rate}</dd>
                 </dl>
             </div>
             {page
@@ -178,6 +176,62 @@ fn AccountSheet(row: ConnectionRow, page: ConnectionPage, tried: Tried) -> impl 
                         </details>
                     }
                 })}
+        </Sheet>
+    }
+    .into_any()
+}
+
+/// What the connection may be asked at most.
+#[component]
+fn LimitsSheet(row: ConnectionRow, page: ConnectionPage, tried: Tried) -> impl IntoView {
+    let (at_once, rate) = limits(&row);
+    let stored = |limit: Option<u32>| limit.map(|limit| limit.to_string()).unwrap_or_default();
+    let body = if page.may_change {
+        view! {
+            <form
+                class="sheet-body stack narrow"
+                method="post"
+                action=format!("/settings/connections/{}/limits", row.id)
+                novalidate
+            >
+                <div class="limits">
+                    <Line
+                        tried=tried.clone()
+                        name="concurrency"
+                        label="Calls at once"
+                        stored=stored(row.concurrency)
+                        digits=true
+                        hint=format!("Empty: {}, as the operator set it.", page.default_concurrency)
+                    />
+                    <Line
+                        tried=tried.clone()
+                        name="rate_limit"
+                        label="Requests a second"
+                        stored=stored(row.rate_limit)
+                        digits=true
+                        hint="Empty: no limit."
+                    />
+                    <Line
+                        tried=tried
+                        name="rate_burst"
+                        label="At once after a rest"
+                        stored=stored(row.rate_burst)
+                        digits=true
+                        hint="Empty: evenly spaced."
+                    />
+                </div>
+                <div class="row">
+                    <Button>"Save limits"</Button>
+                </div>
+            </form>
+        }
+        .into_any()
+    } else {
+        view! { <p class="sheet-body">{at_once} ", " {rate}</p> }.into_any()
+    };
+    view! {
+        <Sheet title="Limits" note="Sends and questions together, however many processes there are.">
+            {body}
         </Sheet>
     }
     .into_any()
