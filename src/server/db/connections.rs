@@ -1,7 +1,7 @@
 //! What people do with connections to gateways, and what each was seen to promise.
 
 use super::{Tx, gateways::GatewayRow};
-use crate::domain::ids::GatewayId;
+use crate::domain::ids::{BatchId, GatewayId};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -184,6 +184,20 @@ pub async fn open_batches(tx: &mut Tx, gateway: GatewayId) -> sqlx::Result<i64> 
     )
     .bind(id.0)
     .bind(gateway.0)
+    .fetch_one(tx.conn())
+    .await
+    .map(|(count,)| count)
+}
+
+/// Tasks of a batch that a cancellation would call off: never sent, or proved not carried out and waiting to be sent again.
+pub async fn unsent(tx: &mut Tx, batch: BatchId) -> sqlx::Result<i64> {
+    let id = tx.organisation();
+    sqlx::query_as::<_, (i64,)>(
+        "SELECT coalesce((SELECT sum(c.to_row - c.next_row + 1) FROM chunk c WHERE c.organisation_id = $1 AND c.batch_id = $2 AND c.state <> 'DONE'), 0)
+              + (SELECT count(*) FROM open_task t WHERE t.organisation_id = $1 AND t.batch_id = $2 AND t.state = 'RETRY')",
+    )
+    .bind(id.0)
+    .bind(batch.0)
     .fetch_one(tx.conn())
     .await
     .map(|(count,)| count)

@@ -62,15 +62,19 @@ impl LaneContext {
         };
         let stopped = async {
             let mut tx = self.tx().await?;
+            let mut waiting = Vec::new();
             if db::tasks::stop_gateway(&mut tx, self.gateway, &reason).await? {
+                waiting = db::connections::running_batches(&mut tx, Some(self.gateway)).await?;
                 tracing::error!(organisation = %self.organisation, gateway = %self.gateway, reason, "gateway.stopped");
                 let detail = json!({ "reason": reason });
                 ops::audit::record_own(&self.state, &mut tx, "gateway.stopped", Some(self.gateway.0), detail).await?;
             }
-            Ok::<_, crate::server::error::OpError>(tx.commit().await?)
+            tx.commit().await?;
+            Ok::<_, crate::server::error::OpError>(waiting)
         };
-        if let Err(error) = stopped.await {
-            tracing::error!(%error, gateway = %self.gateway, "processor.cannot_stop_gateway");
+        match stopped.await {
+            Ok(waiting) => waiting.into_iter().for_each(|batch| self.tell(batch)),
+            Err(error) => tracing::error!(%error, gateway = %self.gateway, "processor.cannot_stop_gateway"),
         }
     }
 
@@ -126,15 +130,19 @@ impl LaneContext {
         let reason = format!("Batchdesk stopped sending because something does not add up: {what}");
         let stopped = async {
             let mut tx = self.tx().await?;
+            let mut waiting = Vec::new();
             if db::tasks::stop_organisation(&mut tx, &reason).await? {
+                waiting = db::connections::running_batches(&mut tx, None).await?;
                 let detail = json!({ "reason": reason });
                 ops::audit::record_own(&self.state, &mut tx, "organisation.stopped", Some(self.organisation.0), detail)
                     .await?;
             }
-            Ok::<_, crate::server::error::OpError>(tx.commit().await?)
+            tx.commit().await?;
+            Ok::<_, crate::server::error::OpError>(waiting)
         };
-        if let Err(error) = stopped.await {
-            tracing::error!(%error, "processor.cannot_stop_organisation");
+        match stopped.await {
+            Ok(waiting) => waiting.into_iter().for_each(|batch| self.tell(batch)),
+            Err(error) => tracing::error!(%error, "processor.cannot_stop_organisation"),
         }
     }
 
