@@ -3,9 +3,12 @@
 mod document;
 
 #[cfg(feature = "ssr")]
-use crate::ui::pages::settings::{
-    SettingsPage,
-    connections::{ConnectionsPage, detail::ConnectionDetailPage, form::NewConnectionPage},
+use crate::ui::pages::{
+    search::SearchPage,
+    settings::{
+        SettingsPage,
+        connections::{ConnectionsPage, detail::ConnectionDetailPage, form::NewConnectionPage},
+    },
 };
 use crate::{
     domain::view::PageContext,
@@ -120,11 +123,12 @@ fn Pages() -> impl IntoView {
 #[component(transparent)]
 fn ServerPages() -> impl MatchNestedRoutes + Clone {
     view! {
-        <ParentRoute path=path!("/settings") view=Outlet ssr=SsrMode::Async>
-            <Route path=path!("") view=SettingsPage ssr=SsrMode::Async />
-            <Route path=path!("/connections") view=ConnectionsPage ssr=SsrMode::Async />
-            <Route path=path!("/connections/new") view=NewConnectionPage ssr=SsrMode::Async />
-            <Route path=path!("/connections/:id") view=ConnectionDetailPage ssr=SsrMode::Async />
+        <ParentRoute path=path!("") view=Outlet ssr=SsrMode::Async>
+            <Route path=path!("/search") view=SearchPage ssr=SsrMode::Async />
+            <Route path=path!("/settings") view=SettingsPage ssr=SsrMode::Async />
+            <Route path=path!("/settings/connections") view=ConnectionsPage ssr=SsrMode::Async />
+            <Route path=path!("/settings/connections/new") view=NewConnectionPage ssr=SsrMode::Async />
+            <Route path=path!("/settings/connections/:id") view=ConnectionDetailPage ssr=SsrMode::Async />
         </ParentRoute>
     }
     .into_inner()

@@ -203,15 +203,15 @@ pub async fn unsent(tx: &mut Tx, batch: BatchId) -> sqlx::Result<i64> {
     .map(|(count,)| count)
 }
 
-/// The newest batches that run, so that their pages can be told; of one connection, or of all.
-pub async fn running_batches(tx: &mut Tx, gateway: Option<GatewayId>) -> sqlx::Result<Vec<Uuid>> {
+/// The newest batches of a connection that run, so that their pages can be told.
+pub async fn running_batches(tx: &mut Tx, gateway: GatewayId) -> sqlx::Result<Vec<Uuid>> {
     let id = tx.organisation();
     sqlx::query_as::<_, (Uuid,)>(
-        "SELECT id FROM batch WHERE organisation_id = $1 AND ($2::uuid IS NULL OR gateway_id = $2) AND status = 'processing'
+        "SELECT id FROM batch WHERE organisation_id = $1 AND gateway_id = $2 AND status = 'processing'
           ORDER BY id DESC LIMIT 100",
     )
     .bind(id.0)
-    .bind(gateway.map(|gateway| gateway.0))
+    .bind(gateway.0)
     .fetch_all(tx.conn())
     .await
     .map(|rows| rows.into_iter().map(|(batch,)| batch).collect())

@@ -202,6 +202,7 @@ pub(super) fn page_rule(path: &str) -> Option<pages::Rule> {
     match shape.as_slice() {
         [""] => plain(Need::SignedIn),
         ["login"] => plain(Need::Anyone),
+        ["search"] => on_server(Need::ReadSome),
         ["settings"] | ["settings", "connections"] | ["settings", "connections", "{}"] => {
             on_server(Need::Right(Module::Settings, Right::Read))
         }

@@ -195,7 +195,6 @@ pub async fn sync(state: &AppState, caller: &Caller, operation: Operation, batch
     let row = found(&mut tx, operation, batch).await?;
     let asking = db::batches::sync(&mut tx, batch).await.map_err(|error| refused(error, &row, "synchronised"))?;
     audit::record(state, &mut tx, caller, "batch.synced", Some(batch.0), json!({ "asking": asking })).await?;
-    db::batches::tell(&mut tx, batch).await?;
     tx.commit().await?;
     let records = group(u64::try_from(row.records).unwrap_or(0), true);
     let message = match asking {
@@ -245,7 +244,6 @@ async fn finish(
     detail: serde_json::Value,
 ) -> OpResult<()> {
     audit::record(state, &mut tx, caller, action, Some(batch.0), detail).await?;
-    db::batches::tell(&mut tx, batch).await?;
     Ok(tx.commit().await?)
 }
 

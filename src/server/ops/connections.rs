@@ -18,7 +18,7 @@ use crate::{
     domain::{
         access::{Module, Permissions, Right},
         error::RefusalKind,
-        ids::{BatchId, GatewayId, PersonId},
+        ids::{GatewayId, PersonId},
         money::group,
         view::{PersonRef, connections::Sending},
     },
@@ -271,7 +271,7 @@ pub async fn pause(state: &AppState, caller: &Caller, id: GatewayId, reason: &st
             return Err(OpError::refuse(RefusalKind::Conflict, "Nothing is sent to this connection already."));
         }
         audit::record(state, &mut tx, caller, "gateway.paused", Some(id.0), json!({ "reason": reason })).await?;
-        tell(&mut tx, Some(id)).await?;
+        db::connections::wake(&mut tx).await?;
         Ok(tx.commit().await?)
     };
     done.await.map_err(plain)
@@ -287,7 +287,7 @@ pub async fn resume(state: &AppState, caller: &Caller, id: GatewayId) -> OpResul
     }
     let detail = json!({ "paused_by": row.paused_by, "stopped_reason": row.stopped_reason });
     audit::record(state, &mut tx, caller, "gateway.resumed", Some(id.0), detail).await?;
-    tell(&mut tx, Some(id)).await?;
+    db::connections::wake(&mut tx).await?;
     Ok(tx.commit().await?)
 }
 
@@ -337,7 +337,10 @@ pub async fn limit(state: &AppState, caller: &Caller, id: GatewayId, entry: Limi
         let detail = json!({ "concurrency": limits.concurrency, "rate_limit": limits.rate, "rate_burst": limits.burst,
                              "old": [old.concurrency, old.rate_limit, old.rate_burst] });
         audit::record(state, &mut tx, caller, "gateway.limited", Some(id.0), detail).await?;
-        tell(&mut tx, Some(id)).await?;
+        // Pages show what limits the rate.
+        let running = db::connections::running_batches(&mut tx, id).await?;
+        db::outbox::changed(&mut tx, &running).await?;
+        db::connections::wake(&mut tx).await?;
         Ok::<_, OpError>(tx.commit().await?)
     };
     done.await.map_err(plain)
@@ -364,7 +367,7 @@ pub async fn pause_all(state: &AppState, caller: &Caller, reason: &str) -> Resul
         }
         let object = Some(caller.organisation.id.0);
         audit::record(state, &mut tx, caller, "organisation.paused", object, json!({ "reason": reason })).await?;
-        tell(&mut tx, None).await?;
+        db::connections::wake(&mut tx).await?;
         Ok(tx.commit().await?)
     };
     done.await.map_err(plain)
@@ -380,7 +383,7 @@ pub async fn resume_all(state: &AppState, caller: &Caller) -> OpResult<()> {
     }
     let detail = json!({ "paused_by": row.paused_by, "stopped_reason": row.stopped_reason });
     audit::record(state, &mut tx, caller, "organisation.resumed", Some(caller.organisation.id.0), detail).await?;
-    tell(&mut tx, None).await?;
+    db::connections::wake(&mut tx).await?;
     Ok(tx.commit().await?)
 }
 
@@ -393,14 +396,6 @@ fn why(reason: &str) -> Result<&str, Refused> {
         return Err(about("reason", format!("A reason has at most {REASON_CHARS} characters.")));
     }
     Ok(reason)
-}
-
-/// Wakes the processor and the pages of batches that run.
-async fn tell(tx: &mut Tx, gateway: Option<GatewayId>) -> OpResult<()> {
-    for batch in db::connections::running_batches(tx, gateway).await? {
-        db::batches::tell(tx, BatchId(batch)).await?;
-    }
-    Ok(db::connections::wake(tx).await?)
 }
 
 /// Measures what a sandbox promises, with a few refunds on orders that the person names, and stores the class that follows. Needs
