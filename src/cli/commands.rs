@@ -2,7 +2,7 @@
 
 use super::{Failure, database::Database, run_file::RunFile, serve};
 use crate::{
-    domain::access::Role,
+    domain::{access::Role, money::Currency},
     server::{
         clock::Clock,
         config::{Config, Places},
@@ -10,7 +10,14 @@ use crate::{
         error::OpResult,
         gateway::GatewayClass,
         live::Live,
-        ops::{audit, gateways, people},
+        ops::{
+            audit,
+            connections::{
+                self,
+                probe::{Probed, Questions},
+            },
+            gateways, people,
+        },
         state::AppState,
         telemetry,
     },
@@ -78,6 +85,27 @@ pub(super) enum GatewayCommand {
         #[arg(long)]
         sandbox: bool,
     },
+    /// Measure what a sandbox promises, with a few refunds on orders that you name, and store the class that follows
+    Probe {
+        /// Name of the organisation
+        #[arg(long, value_name = "NAME")]
+        organisation: String,
+        /// The connection to this merchant; without it the one that new batches use
+        #[arg(long)]
+        merchant_id: Option<String>,
+        /// A paid order of the sandbox that can be refunded
+        #[arg(long)]
+        order: String,
+        /// An order whose refund the gateway declines; without it class K cannot be proved
+        #[arg(long, value_name = "ORDER")]
+        declined_order: Option<String>,
+        /// An order whose first refund ends in a server error
+        #[arg(long, value_name = "ORDER")]
+        failing_order: Option<String>,
+        /// How long the gateway keeps keys, from its documentation; without it as the connector knows it
+        #[arg(long, value_name = "HOURS", value_parser = clap::value_parser!(u32).range(1..=8760))]
+        key_window_hours: Option<u32>,
+    },
 }
 
 #[derive(clap::Subcommand, Debug)]
@@ -142,24 +170,69 @@ pub(super) async fn audit(command: AuditCommand) -> Result<(), Failure> {
 
 /// `gateway …`.
 pub(super) async fn gateway(command: GatewayCommand) -> Result<(), Failure> {
-    let api_key = secret("API key")?;
-    let GatewayCommand::Add {
-        organisation,
-        connector,
-        base_url,
-        merchant_id,
-        api_key_stdin: _,
-        class,
-        key_window_hours,
-        sandbox,
-    } = command;
-    let line = format!("Connected {organisation} to {connector} at {base_url}.");
-    let key_window = key_window_hours.map(|hours| Duration::from_secs(u64::from(hours) * 3600));
-    let gateway =
-        gateways::NewGateway { organisation, connector, base_url, merchant_id, api_key, class, key_window, sandbox };
-    with_state(async |state| gateways::add(state, gateway).await).await?;
-    println!("{line}");
+    let window = |hours: Option<u32>| hours.map(|hours| Duration::from_secs(u64::from(hours) * 3600));
+    match command {
+        GatewayCommand::Add {
+            organisation,
+            connector,
+            base_url,
+            merchant_id,
+            api_key_stdin: _,
+            class,
+            key_window_hours,
+            sandbox,
+        } => {
+            let api_key = secret("API key")?;
+            let line = format!("Connected {organisation} to {connector} at {base_url}.");
+            let key_window = window(key_window_hours);
+            let gateway =
+                gateways::NewGateway { organisation, connector, base_url, merchant_id, api_key, class, key_window, sandbox };
+            with_state(async |state| gateways::add(state, gateway).await).await?;
+            println!("{line}");
+        }
+        GatewayCommand::Probe {
+            organisation,
+            merchant_id,
+            order,
+            declined_order,
+            failing_order,
+            key_window_hours,
+        } => {
+            let questions = Questions {
+                order,
+                declined: declined_order,
+                failing: failing_order,
+                key_window: window(key_window_hours),
+                currency: Currency::Inr,
+            };
+            let (name, probed) = with_state(async |state| {
+                connections::measure_own(state, &organisation, merchant_id.as_deref(), questions).await
+            })
+            .await?;
+            print!("{}", table(&name, &probed));
+        }
+    }
     Ok(())
+}
+
+/// What was seen, a line a call, and the class that follows.
+fn table(name: &str, probed: &Probed) -> String {
+    let word = |verdict: &str| match verdict {
+        "proved" => "proved",
+        "disproved" => "NOT SO",
+        "open" => "not proved",
+        _ => "seen",
+    };
+    let mut text = format!("{name}\n\n");
+    for step in &probed.steps {
+        text.push_str(&format!("  {:<10}  {}\n              {}\n", word(&step.verdict), step.call, step.seen));
+    }
+    let class = probed.class.code();
+    text.push_str(&format!("\nClass {class}: the gateway {}.\n", connections::class_words(probed.class)));
+    if let Some(window) = probed.key_window {
+        text.push_str(&format!("Keys are kept for {} hours.\n", window.as_secs() / 3600));
+    }
+    text
 }
 
 /// `healthcheck`.
