@@ -2,7 +2,11 @@
 
 use super::{Failure, database::Database, run_file::RunFile, serve};
 use crate::{
-    domain::{access::Role, money::Currency},
+    domain::{
+        access::Role,
+        connection_limits::{ConnectionLimits, LimitField},
+        money::Currency,
+    },
     server::{
         clock::Clock,
         config::{Config, Places},
@@ -84,6 +88,15 @@ pub(super) enum GatewayCommand {
         /// It moves no real money
         #[arg(long)]
         sandbox: bool,
+        /// Most calls on the wire at once; without it the operator's default
+        #[arg(long, value_name = "CALLS", value_parser = concurrency, allow_negative_numbers = true)]
+        concurrency: Option<u32>,
+        /// Most requests a second, sends and questions together; without it no limit
+        #[arg(long, value_name = "REQUESTS", value_parser = rate, allow_negative_numbers = true)]
+        rate_limit: Option<u32>,
+        /// How many requests may come at once after a rest; without it they come evenly spaced
+        #[arg(long, value_name = "REQUESTS", value_parser = burst, allow_negative_numbers = true, requires = "rate_limit")]
+        rate_burst: Option<u32>,
     },
     /// Measure what a sandbox promises, with a few refunds on orders that you name, and store the class that follows
     Probe {
@@ -120,6 +133,22 @@ fn role(code: &str) -> Result<Role, String> {
 
 fn class(code: &str) -> Result<GatewayClass, String> {
     GatewayClass::from_code(code).ok_or_else(|| "classes are K, Q and N".to_owned())
+}
+
+fn limit(field: LimitField, typed: &str) -> Result<u32, String> {
+    field.read(typed)?.ok_or_else(|| "it is blank".to_owned())
+}
+
+fn concurrency(typed: &str) -> Result<u32, String> {
+    limit(LimitField::Concurrency, typed)
+}
+
+fn rate(typed: &str) -> Result<u32, String> {
+    limit(LimitField::Rate, typed)
+}
+
+fn burst(typed: &str) -> Result<u32, String> {
+    limit(LimitField::Burst, typed)
 }
 
 /// `migrate`.
@@ -181,12 +210,26 @@ pub(super) async fn gateway(command: GatewayCommand) -> Result<(), Failure> {
             class,
             key_window_hours,
             sandbox,
+            concurrency,
+            rate_limit,
+            rate_burst,
         } => {
             let api_key = secret("API key")?;
             let line = format!("Connected {organisation} to {connector} at {base_url}.");
             let key_window = window(key_window_hours);
-            let gateway =
-                gateways::NewGateway { organisation, connector, base_url, merchant_id, api_key, class, key_window, sandbox };
+            let limits = ConnectionLimits { concurrency, rate: rate_limit, burst: rate_burst };
+            let limits = (limits != ConnectionLimits::default()).then_some(limits);
+            let gateway = gateways::NewGateway {
+                organisation,
+                connector,
+                base_url,
+                merchant_id,
+                api_key,
+                class,
+                key_window,
+                sandbox,
+                limits,
+            };
             with_state(async |state| gateways::add(state, gateway).await).await?;
             println!("{line}");
         }

@@ -5,6 +5,7 @@
 
 mod approvals;
 mod batch;
+pub mod connection;
 pub mod connections;
 mod detail;
 mod frame;

@@ -124,33 +124,6 @@ pub async fn choose(tx: &mut Tx, gateway: GatewayId) -> sqlx::Result<()> {
     .map(|_| ())
 }
 
-/// What a connection may be asked at most; none is the operator's default, or no limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Calls on the wire.
-    pub concurrency: Option<i32>,
-    /// Requests a second.
-    pub rate: Option<i32>,
-    /// Requests at once after a rest.
-    pub burst: Option<i32>,
-}
-
-/// Sets what a connection may be asked at most.
-pub async fn limit(tx: &mut Tx, gateway: GatewayId, limits: Limits) -> sqlx::Result<()> {
-    let id = tx.organisation();
-    sqlx::query(
-        "UPDATE gateway SET concurrency = $3, rate_limit = $4, rate_burst = $5 WHERE organisation_id = $1 AND id = $2",
-    )
-    .bind(id.0)
-    .bind(gateway.0)
-    .bind(limits.concurrency)
-    .bind(limits.rate)
-    .bind(limits.burst)
-    .execute(tx.conn())
-    .await
-    .map(|_| ())
-}
-
 /// Sets what a connection promises. False when its account is not the one in `row` any more.
 pub async fn set_class(tx: &mut Tx, row: &GatewayRow, class: &str, window: Option<f64>) -> sqlx::Result<bool> {
     let id = tx.organisation();

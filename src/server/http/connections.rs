@@ -10,6 +10,7 @@ use super::{
 use crate::{
     domain::{
         access::{Module, Right},
+        connection_limits::{ConnectionLimits, LimitField},
         error::RefusalKind,
         ids::GatewayId,
         view::Flash,
@@ -18,7 +19,7 @@ use crate::{
         error::OpError,
         ops::{
             access::{Caller, authorise},
-            connections::{self, Entry, LimitsEntry, Refused, Trial, probe::Questions},
+            connections::{self, Entry, Refused, Trial, probe::Questions},
         },
     },
 };
@@ -92,9 +93,13 @@ impl Act {
                 Ok(format!("New batches use {name} from now on. Batches that exist keep the connection they began with."))
             }
             Self::Limits => {
-                let (concurrency, rate, burst) =
-                    (form.get("concurrency"), form.get("rate_limit"), form.get("rate_burst"));
-                connections::limit(web, &caller, id, LimitsEntry { concurrency, rate, burst }).await?;
+                let field = |name: &str| form.get(name);
+                let limits = ConnectionLimits::read(field("concurrency"), field("rate_limit"), field("rate_burst"));
+                let limits = limits.map_err(|wrong| match wrong.into_iter().next() {
+                    Some((field, sentence)) => (OpError::refuse(RefusalKind::Invalid, sentence), Some(name_of(field))),
+                    None => plain(OpError::internal("limits that are wrong without a reason")),
+                })?;
+                connections::limit(web, &caller, id, limits).await.map_err(plain)?;
                 Ok("The limits were changed. They hold within seconds, for batches that run, too.".to_owned())
             }
             Self::Measure => {
@@ -102,6 +107,15 @@ impl Act {
                 Ok(format!("Measured: class {}. What was seen stands below.", probed.class.code()))
             }
         }
+    }
+}
+
+/// The field of the form that holds a limit.
+const fn name_of(field: LimitField) -> &'static str {
+    match field {
+        LimitField::Concurrency => "concurrency",
+        LimitField::Rate => "rate_limit",
+        LimitField::Burst => "rate_burst",
     }
 }
 

@@ -11,21 +11,21 @@ pub use trial::Trial;
 use super::{
     access::{Caller, authorise},
     approvals::needs_proof,
-    audit,
+    audit, connection_health,
     gateways::in_use,
 };
 use crate::{
     domain::{
         access::{Module, Permissions, Right},
+        connection_limits::ConnectionLimits,
         error::RefusalKind,
         ids::{GatewayId, PersonId},
-        money::group,
         view::{PersonRef, connections::Sending},
     },
     server::{
         db::{
             self, Tx,
-            connections::{CapabilityRow, Limits, NewAccount, NewConnection},
+            connections::{CapabilityRow, NewAccount, NewConnection},
             gateways::GatewayRow,
         },
         error::{OpError, OpResult},
@@ -41,10 +41,6 @@ use uuid::Uuid;
 
 /// Characters of a reason, at most.
 pub const REASON_CHARS: usize = 500;
-/// Requests on the wire that a person may allow, at most.
-pub const MOST_CONCURRENCY: u32 = 1_000;
-/// Requests a second that a person may allow, at most.
-pub const MOST_RATE: u32 = 10_000;
 
 /// A refusal with the field that it is about, if it is about one.
 pub type Refused = (OpError, Option<&'static str>);
@@ -308,52 +304,20 @@ pub async fn choose(state: &AppState, caller: &Caller, id: GatewayId) -> Result<
     done.await.map_err(plain)
 }
 
-/// Limits as a person typed them; empty is the operator's default, or no limit.
-#[derive(Clone, Copy, Debug)]
-pub struct LimitsEntry<'a> {
-    /// Calls on the wire.
-    pub concurrency: &'a str,
-    /// Requests a second.
-    pub rate: &'a str,
-    /// Requests at once after a rest.
-    pub burst: &'a str,
-}
-
 /// Sets what a connection may be asked at most. Needs ReadWrite on settings. Holds within seconds, for batches that run, too.
-pub async fn limit(state: &AppState, caller: &Caller, id: GatewayId, entry: LimitsEntry<'_>) -> Result<(), Refused> {
-    authorise(caller, Module::Settings, Right::ReadWrite).map_err(plain)?;
-    let limits = Limits {
-        concurrency: whole("concurrency", entry.concurrency, MOST_CONCURRENCY)?,
-        rate: whole("rate_limit", entry.rate, MOST_RATE)?,
-        burst: whole("rate_burst", entry.burst, MOST_RATE)?,
-    };
-    if limits.burst.is_some() && limits.rate.is_none() {
-        return Err(about("rate_burst", "Requests at once belong to a limit of requests a second. Give that, too."));
-    }
-    let done = async {
-        let mut tx = begin(state, caller).await?;
-        let old = found(&mut tx, id).await?;
-        db::connections::limit(&mut tx, id, limits).await?;
-        let detail = json!({ "concurrency": limits.concurrency, "rate_limit": limits.rate, "rate_burst": limits.burst,
-                             "old": [old.concurrency, old.rate_limit, old.rate_burst] });
-        audit::record(state, &mut tx, caller, "gateway.limited", Some(id.0), detail).await?;
-        // Pages show what limits the rate.
-        let running = db::connections::running_batches(&mut tx, id).await?;
-        db::outbox::changed(&mut tx, &running).await?;
-        db::connections::wake(&mut tx).await?;
-        Ok::<_, OpError>(tx.commit().await?)
-    };
-    done.await.map_err(plain)
-}
-
-fn whole(field: &'static str, text: &str, most: u32) -> Result<Option<i32>, Refused> {
-    let text = text.trim();
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    match text.parse::<u32>() {
-        _ if text.is_empty() => Ok(None),
-        Ok(number) if digits && (1..=most).contains(&number) => Ok(i32::try_from(number).ok()),
-        _ => Err(about(field, format!("Give a whole number from 1 to {}, or leave it empty.", group(most.into(), true)))),
-    }
+pub async fn limit(state: &AppState, caller: &Caller, id: GatewayId, limits: ConnectionLimits) -> OpResult<()> {
+    authorise(caller, Module::Settings, Right::ReadWrite)?;
+    let mut tx = begin(state, caller).await?;
+    let old = found(&mut tx, id).await?;
+    connection_health::set_limits(&mut tx, id, limits).await?;
+    let detail = json!({ "concurrency": limits.concurrency, "rate_limit": limits.rate, "rate_burst": limits.burst,
+                         "old": [old.concurrency, old.rate_limit, old.rate_burst] });
+    audit::record(state, &mut tx, caller, "gateway.limited", Some(id.0), detail).await?;
+    // Pages show what limits the rate.
+    let running = db::connections::running_batches(&mut tx, id).await?;
+    db::outbox::changed(&mut tx, &running).await?;
+    db::connections::wake(&mut tx).await?;
+    Ok(tx.commit().await?)
 }
 
 /// The person of `caller` pauses everything that the organisation sends. Needs ReadWrite on settings, and a reason.

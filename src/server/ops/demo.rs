@@ -133,6 +133,7 @@ fn connection(demo: &DemoOrganisation, simulator: &Url) -> NewGateway {
         class: GatewayClass::K,
         key_window: Some(Duration::from_secs(24 * 3600)),
         sandbox: true,
+        limits: None,
     }
 }
 

@@ -1,8 +1,8 @@
 //! Connections to gateways.
 
-use super::audit;
+use super::{audit, connection_health};
 use crate::{
-    domain::{error::RefusalKind, ids::GatewayId},
+    domain::{connection_limits::ConnectionLimits, error::RefusalKind, ids::GatewayId},
     server::{
         db::{
             self,
@@ -39,6 +39,8 @@ pub struct NewGateway {
     pub key_window: Option<Duration>,
     /// Whether it moves no real money.
     pub sandbox: bool,
+    /// What it may be asked; none leaves the limits as they are.
+    pub limits: Option<ConnectionLimits>,
 }
 
 /// The database's guard: work on the connection is open.
@@ -114,8 +116,12 @@ pub async fn add(state: &AppState, new: NewGateway) -> OpResult<GatewayId> {
         };
         db::connections::add_capability(&mut tx, id, &fact).await?;
     }
+    if let Some(limits) = new.limits {
+        connection_health::set_limits(&mut tx, id, limits).await?;
+    }
     let detail = json!({ "connector": new.connector, "base_url": base_url.as_str(), "merchant_id": new.merchant_id,
-                         "class": new.class.code() });
+                         "class": new.class.code(), "concurrency": new.limits.and_then(|limits| limits.concurrency),
+                         "rate_limit": new.limits.and_then(|limits| limits.rate), "rate_burst": new.limits.and_then(|limits| limits.burst) });
     let action = if known.is_some() { "gateway.replaced" } else { "gateway.added" };
     audit::record_own(state, &mut tx, action, Some(id.0), detail).await?;
     tx.commit().await?;
