@@ -7,7 +7,10 @@ use crate::ui::pages::{
     batches::{retry::RetryPage, story::StoryPage},
     review::ReviewPage,
     search::SearchPage,
-    settings::SettingsPage,
+    settings::{
+        SettingsPage,
+        connections::{ConnectionsPage, detail::ConnectionDetailPage, form::NewConnectionPage},
+    },
 };
 use crate::{
     domain::view::PageContext,
@@ -128,6 +131,9 @@ fn ServerPages() -> impl MatchNestedRoutes + Clone {
             <Route path=path!("/batch/batch-refunds/:id/tasks/:row") view=StoryPage ssr=SsrMode::Async />
             <Route path=path!("/search") view=SearchPage ssr=SsrMode::Async />
             <Route path=path!("/settings") view=SettingsPage ssr=SsrMode::Async />
+            <Route path=path!("/settings/connections") view=ConnectionsPage ssr=SsrMode::Async />
+            <Route path=path!("/settings/connections/new") view=NewConnectionPage ssr=SsrMode::Async />
+            <Route path=path!("/settings/connections/:id") view=ConnectionDetailPage ssr=SsrMode::Async />
         </ParentRoute>
     }
     .into_inner()

@@ -2,7 +2,9 @@
 
 pub mod access;
 pub mod batch;
+pub mod connection_limits;
 pub mod error;
+pub mod eta;
 pub mod finding;
 pub mod ids;
 pub mod limits;

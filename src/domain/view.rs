@@ -5,6 +5,8 @@
 
 mod approvals;
 mod batch;
+pub mod connection;
+pub mod connections;
 mod detail;
 mod frame;
 mod home;

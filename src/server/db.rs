@@ -4,6 +4,7 @@
 pub mod approvals;
 pub mod audit;
 pub mod batches;
+pub mod connections;
 pub mod drafts;
 pub mod gateways;
 pub mod history;

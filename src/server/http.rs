@@ -6,6 +6,7 @@
 mod answer;
 mod approvals;
 mod batches;
+mod connections;
 mod cookies;
 mod downloads;
 mod events;

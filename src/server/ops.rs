@@ -5,6 +5,8 @@ pub mod api_keys;
 pub mod approvals;
 pub mod audit;
 pub mod batches;
+pub mod connection_health;
+pub mod connections;
 pub mod demo;
 pub mod downloads;
 pub mod gateways;

@@ -148,11 +148,11 @@ impl Book {
         let mut orders = self.lock();
         let fresh = Order::default();
         let order = match orders.by_id.get_mut(&(merchant, order_id.to_owned())) {
-            Some(order) => {
+            Some(order) if !faults::is_hidden(order_id) => {
                 self.count_get(order);
                 &*order
             }
-            None => &fresh,
+            _ => &fresh,
         };
         Answer::Body(200, bodies::order(merchant, order_id, order))
     }

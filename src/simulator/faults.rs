@@ -49,3 +49,8 @@ pub(super) fn is_missing(order_id: &str) -> bool {
 pub(super) fn is_pending(order_id: &str) -> bool {
     order_id.starts_with("ORD_PENDING_")
 }
+
+/// Whether a reading of the order shows nothing of its refunds: a gateway that cannot be asked what became of one.
+pub(super) fn is_hidden(order_id: &str) -> bool {
+    order_id.starts_with("ORD_HIDDEN_")
+}

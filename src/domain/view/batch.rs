@@ -129,4 +129,7 @@ pub struct BatchList {
     pub any: bool,
     /// Whether the person may create one.
     pub can_create: bool,
+    /// Why nothing is sent, in sentences; none while something is.
+    #[serde(default)]
+    pub notice: Option<String>,
 }

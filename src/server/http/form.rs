@@ -33,13 +33,6 @@ impl Form {
     }
 }
 
-impl Form {
-    /// All fields, in the order they came.
-    pub(super) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
-    }
-}
-
 impl<S: Send + Sync> FromRequest<S> for Form {
     type Rejection = Response;
 

@@ -3,6 +3,7 @@
 use super::{
     Web, approvals,
     batches::{self, Act},
+    connections,
     downloads::{self, Which},
     events, health, machine, pages, retries, review, settings, sign_in, site, upload,
 };
@@ -162,6 +163,15 @@ pub(super) fn table() -> (Desk, Vec<Route>) {
             post(move |state, signed_in, form| settings::change(state, signed_in, act, form)),
         );
     }
+    let change_settings = Need::Right(Module::Settings, Right::ReadWrite);
+    table.form("/settings/connections", change_settings, post(connections::add));
+    for act in connections::Act::ALL {
+        table.form(
+            &format!("/settings/connections/{{id}}/{}", act.path()),
+            change_settings,
+            post(move |state, signed_in, path, form| connections::act(state, signed_in, path, act, form)),
+        );
+    }
     table.get("/events", Kind::Stream, Need::ReadSome, get(events::events));
     for (path, sample) in upload::SAMPLES {
         table.get(path, Kind::File, Need::SignedIn, get(move |signed_in| upload::sample(signed_in, path, sample)));
@@ -201,7 +211,10 @@ pub(super) fn page_rule(path: &str) -> Option<pages::Rule> {
         ["login"] => plain(Need::Anyone),
         ["review"] => on_server(Need::ReadSome),
         ["search"] => on_server(Need::ReadSome),
-        ["settings"] => on_server(Need::Right(Module::Settings, Right::Read)),
+        ["settings"] | ["settings", "connections"] | ["settings", "connections", "{}"] => {
+            on_server(Need::Right(Module::Settings, Right::Read))
+        }
+        ["settings", "connections", "new"] => on_server(Need::Right(Module::Settings, Right::ReadWrite)),
         ["approvals"] => plain(Need::ReadSome),
         ["approvals", "{}"] => batch(Need::ReadSome, None),
         ["batch", list, rest @ ..] => {

@@ -4,11 +4,11 @@ pub(super) mod shown;
 
 use super::{
     access::{Caller, authorise},
-    audit, moment,
+    audit, connections, moment,
 };
 use crate::{
     domain::{
-        access::Right,
+        access::{Module, Right},
         batch::{BatchEvent, BatchStatus, Operation},
         error::RefusalKind,
         ids::BatchId,
@@ -35,6 +35,11 @@ pub async fn list(state: &AppState, caller: &Caller, operation: Operation, query
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let rows = db::batches::list(&mut tx, operation, query).await?;
     let by_status = db::batches::count_by_status(&mut tx, operation, query).await?;
+    let organisation = db::organisations::load(&mut tx).await?;
+    let current = db::gateways::current(&mut tx).await?;
+    let notice = organisation
+        .and_then(|organisation| shown::organisation_notice(&organisation, &zone))
+        .or_else(|| current.and_then(|gateway| shown::gateway_notice(&gateway, &zone)));
     let any = !by_status.is_empty() || db::batches::any(&mut tx, operation).await?;
     tx.commit().await?;
     let can_write = caller.permissions.allow(operation.module(), Right::ReadWrite);
@@ -50,6 +55,7 @@ pub async fn list(state: &AppState, caller: &Caller, operation: Operation, query
         by_status,
         any,
         can_create: can_write,
+        notice,
     })
 }
 
@@ -66,6 +72,11 @@ pub async fn detail(
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let row = found(&mut tx, operation, batch).await?;
     let notice = notice(&mut tx, &row, &zone).await?;
+    let paused = match row.status {
+        BatchStatus::Paused => db::audit::last(&mut tx, batch.0, "batch.paused").await?,
+        _ => None,
+    };
+    let unsent = db::connections::unsent(&mut tx, batch).await?;
     let failures = db::batches::failures(&mut tx, batch).await?;
     let row_map =
         if row.records <= ROW_MAP_RECORDS { db::batches::row_map(&mut tx, batch).await? } else { String::new() };
@@ -76,6 +87,7 @@ pub async fn detail(
     let total = db::batches::count_tasks(&mut tx, batch, query).await?;
     let revisions = if row.revision > 1 { db::retries::revisions(&mut tx, batch).await? } else { Vec::new() };
     tx.commit().await?;
+    let actions = actions(caller, &row);
     Ok(BatchDetail {
         snapshot: shown::snapshot(&row, &zone, notice),
         description: row.description.clone(),
@@ -98,7 +110,11 @@ pub async fn detail(
         reconciled,
         differences: u64::try_from(differences).unwrap_or(0),
         activity: acts.iter().map(|act| shown::activity(act, &zone)).collect(),
-        actions: actions(caller, &row),
+        actions: BatchActions {
+            cancel: unsent > 0 && actions.cancel,
+            resume: actions.resume && may_resume(caller, paused.as_ref()),
+            ..actions
+        },
         revisions: revisions.iter().map(|revision| shown::revision(revision, row.currency, &zone)).collect(),
         tasks: Paged {
             rows: tasks.iter().map(|task| shown::task_row(task, &row, &zone)).collect(),
@@ -134,27 +150,50 @@ pub async fn withdraw(state: &AppState, caller: &Caller, operation: Operation, b
         ));
     }
     db::batches::withdraw(&mut tx, batch).await.map_err(|error| refused(error, &row, "withdrawn"))?;
-    finish(state, tx, caller, "batch.withdrawn", batch).await
+    finish(state, tx, caller, "batch.withdrawn", batch, json!({})).await
 }
 
-/// Nothing new is sent for now. Needs ReadWrite or Approve.
-pub async fn pause(state: &AppState, caller: &Caller, operation: Operation, batch: BatchId) -> OpResult<()> {
+/// Nothing new is sent for now. Needs ReadWrite or Approve. The reason may be empty.
+pub async fn pause(
+    state: &AppState,
+    caller: &Caller,
+    operation: Operation,
+    batch: BatchId,
+    reason: &str,
+) -> OpResult<()> {
     if !caller.permissions.allow(operation.module(), Right::Approve) {
         authorise(caller, operation.module(), Right::ReadWrite)?;
     }
-    control(state, caller, operation, batch, Control::Pause).await
+    let reason = reason.trim();
+    if reason.chars().count() > connections::REASON_CHARS {
+        let sentence =
+            format!("A reason has at most {} characters. The batch was not paused.", connections::REASON_CHARS);
+        return Err(OpError::refuse(RefusalKind::Invalid, sentence));
+    }
+    let detail = json!({ "reason": reason, "by_admin": is_admin(caller) });
+    control(state, caller, operation, batch, Control::Pause, detail).await
 }
 
-/// Sending goes on. Needs ReadWrite.
+/// Sending goes on. Needs ReadWrite; what an administrator paused, only an administrator resumes.
 pub async fn resume(state: &AppState, caller: &Caller, operation: Operation, batch: BatchId) -> OpResult<()> {
     authorise(caller, operation.module(), Right::ReadWrite)?;
-    control(state, caller, operation, batch, Control::Resume).await
+    control(state, caller, operation, batch, Control::Resume, json!({})).await
+}
+
+/// Whether somebody looks after the organisation's settings.
+fn is_admin(caller: &Caller) -> bool {
+    caller.permissions.allow(Module::Settings, Right::ReadWrite)
+}
+
+/// Whether `caller` may resume what was paused so.
+fn may_resume(caller: &Caller, paused: Option<&db::audit::AuditRow>) -> bool {
+    is_admin(caller) || !paused.is_some_and(|act| shown::Pause::of(act).by_admin)
 }
 
 /// Calls off what has not been sent. Needs ReadWrite.
 pub async fn cancel(state: &AppState, caller: &Caller, operation: Operation, batch: BatchId) -> OpResult<()> {
     authorise(caller, operation.module(), Right::ReadWrite)?;
-    control(state, caller, operation, batch, Control::Cancel).await
+    control(state, caller, operation, batch, Control::Cancel, json!({})).await
 }
 
 /// "Sync with Gateway": makes everything that is not final due to be asked after now. Needs ReadWrite. Never sends.
@@ -181,6 +220,7 @@ async fn control(
     operation: Operation,
     batch: BatchId,
     control: Control,
+    detail: serde_json::Value,
 ) -> OpResult<()> {
     let (done, action) = match control {
         Control::Pause => ("paused", "batch.paused"),
@@ -190,11 +230,28 @@ async fn control(
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let row = found(&mut tx, operation, batch).await?;
     db::batches::control(&mut tx, batch, control).await.map_err(|error| refused(error, &row, done))?;
-    finish(state, tx, caller, action, batch).await
+    // Asked with the batch locked by the act above: no other pause can come in between.
+    if control == Control::Resume {
+        let paused = db::audit::last(&mut tx, batch.0, "batch.paused").await?;
+        if !may_resume(caller, paused.as_ref()) {
+            return Err(OpError::refuse(
+                RefusalKind::Forbidden,
+                "An administrator paused this batch, so only an administrator can resume it.",
+            ));
+        }
+    }
+    finish(state, tx, caller, action, batch, detail).await
 }
 
-async fn finish(state: &AppState, mut tx: Tx, caller: &Caller, action: &str, batch: BatchId) -> OpResult<()> {
-    audit::record(state, &mut tx, caller, action, Some(batch.0), json!({})).await?;
+async fn finish(
+    state: &AppState,
+    mut tx: Tx,
+    caller: &Caller,
+    action: &str,
+    batch: BatchId,
+    detail: serde_json::Value,
+) -> OpResult<()> {
+    audit::record(state, &mut tx, caller, action, Some(batch.0), detail).await?;
     Ok(tx.commit().await?)
 }
 
@@ -236,14 +293,22 @@ fn actions(caller: &Caller, row: &db::batches::BatchRow) -> BatchActions {
     }
 }
 
-/// Why the work of a batch waits, one sentence.
+/// Why the work of a batch waits, in sentences: the batch's own pause first, then what stops it from above.
 async fn notice(tx: &mut Tx, row: &db::batches::BatchRow, zone: &jiff::tz::TimeZone) -> OpResult<Option<String>> {
-    if row.queued.0 == 0 || !row.status.has_been_sent() {
-        return Ok(None);
-    }
+    let paused = match row.status {
+        BatchStatus::Paused => db::audit::last(tx, row.id.0, "batch.paused").await?,
+        _ => None,
+    };
+    let own = paused.map(|act| shown::pause_notice(&act, zone));
+    let above = if row.queued.0 > 0 && row.status.has_been_sent() { from_above(tx, row, zone).await? } else { None };
+    let both: Vec<String> = [own, above].into_iter().flatten().collect();
+    Ok((!both.is_empty()).then(|| both.join(" ")))
+}
+
+async fn from_above(tx: &mut Tx, row: &db::batches::BatchRow, zone: &jiff::tz::TimeZone) -> OpResult<Option<String>> {
     let organisation = db::organisations::load(tx).await?;
-    if let Some(reason) = organisation.filter(|organisation| !organisation.sending).map(|row| row.stopped_reason) {
-        return Ok(Some(format!("Sending is stopped for the whole organisation: {}", reason.unwrap_or_default())));
+    if let Some(notice) = organisation.and_then(|organisation| shown::organisation_notice(&organisation, zone)) {
+        return Ok(Some(notice));
     }
     let Some(gateway) = db::gateways::load(tx, row.gateway).await? else { return Ok(None) };
     if let Some(notice) = shown::gateway_notice(&gateway, zone) {

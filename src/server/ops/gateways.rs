@@ -1,10 +1,14 @@
 //! Connections to gateways.
 
-use super::audit;
+use super::{audit, connection_health};
 use crate::{
-    domain::{error::RefusalKind, ids::GatewayId},
+    domain::{connection_limits::ConnectionLimits, error::RefusalKind, ids::GatewayId},
     server::{
-        db::{self, gateways::GatewayInput},
+        db::{
+            self,
+            connections::CapabilityRow,
+            gateways::{GatewayInput, GatewayRow},
+        },
         error::{OpError, OpResult},
         gateway::{self, GatewayClass, address},
         state::AppState,
@@ -35,9 +39,23 @@ pub struct NewGateway {
     pub key_window: Option<Duration>,
     /// Whether it moves no real money.
     pub sandbox: bool,
+    /// What it may be asked; none leaves the limits as they are.
+    pub limits: Option<ConnectionLimits>,
 }
 
-/// Adds a connection, or replaces the one of the same connector and lets it send again.
+/// The database's guard: work on the connection is open.
+pub(super) fn in_use(error: sqlx::Error) -> OpError {
+    match db::guard_code(&error).as_deref() {
+        Some("BD409") => OpError::refuse(
+            RefusalKind::Conflict,
+            "Batches on this connection are not finished or wait for a decision, and only the account they began with knows their \
+             refunds. Add the other account as a connection of its own and choose it for new batches.",
+        ),
+        _ => error.into(),
+    }
+}
+
+/// Adds a connection, or replaces address and key of the one to the same account and lets it send again.
 pub async fn add(state: &AppState, new: NewGateway) -> OpResult<GatewayId> {
     let refuse = |sentence: String| Err(OpError::refuse(RefusalKind::Invalid, sentence));
     let Some(connector) = gateway::descriptor(&new.connector) else {
@@ -65,8 +83,9 @@ pub async fn add(state: &AppState, new: NewGateway) -> OpResult<GatewayId> {
         ));
     };
     let mut tx = state.db.web(organisation, None).await?;
-    let known = db::gateways::id_of(&mut tx, &new.connector).await?;
-    let id = known.unwrap_or_else(|| GatewayId(Uuid::now_v7()));
+    let known = db::gateways::of_account(&mut tx, &new.connector, &new.merchant_id, new.sandbox).await?;
+    let id = GatewayId(known.as_ref().map_or_else(Uuid::now_v7, |row| row.id));
+    let window = new.key_window.and_then(|window| i64::try_from(window.as_secs()).ok());
     let sealed_key = state.config.secret_key.seal(id.0.as_bytes(), &new.api_key).map_err(OpError::internal)?;
     let input = GatewayInput {
         connector: &new.connector,
@@ -79,9 +98,30 @@ pub async fn add(state: &AppState, new: NewGateway) -> OpResult<GatewayId> {
         preflight: connector.reads_orders,
         balances: connector.balances_known,
     };
-    db::gateways::put(&mut tx, id, &input, state.clock.now()).await?;
+    db::gateways::put(&mut tx, id, &input, state.clock.now()).await.map_err(in_use)?;
+    let believed = |row: &GatewayRow| {
+        (row.class.as_str(), row.key_window_seconds) == (new.class.code(), window) && row.base_url == base_url.as_str()
+    };
+    if new.class != GatewayClass::N && !known.as_ref().is_some_and(believed) {
+        let fact = CapabilityRow {
+            at: state.clock.now(),
+            actor: "Batchdesk".to_owned(),
+            measured: false,
+            base_url: base_url.as_str().to_owned(),
+            merchant_id: new.merchant_id.clone(),
+            class: new.class.code().to_owned(),
+            key_window_seconds: window,
+            order_id: None,
+            evidence: "[]".to_owned(),
+        };
+        db::connections::add_capability(&mut tx, id, &fact).await?;
+    }
+    if let Some(limits) = new.limits {
+        connection_health::set_limits(&mut tx, id, limits).await?;
+    }
     let detail = json!({ "connector": new.connector, "base_url": base_url.as_str(), "merchant_id": new.merchant_id,
-                         "class": new.class.code() });
+                         "class": new.class.code(), "concurrency": new.limits.and_then(|limits| limits.concurrency),
+                         "rate_limit": new.limits.and_then(|limits| limits.rate), "rate_burst": new.limits.and_then(|limits| limits.burst) });
     let action = if known.is_some() { "gateway.replaced" } else { "gateway.added" };
     audit::record_own(state, &mut tx, action, Some(id.0), detail).await?;
     tx.commit().await?;

@@ -2,7 +2,7 @@
 
 use super::{
     access::{Caller, authorise},
-    audit,
+    audit, connections, moment,
 };
 use crate::{
     domain::{
@@ -31,7 +31,9 @@ pub async fn load(state: &AppState, caller: &Caller) -> OpResult<Settings> {
         approvals.push((operation, db::organisations::approval_needed(&mut tx, operation).await?));
     }
     tx.commit().await?;
+    let sending = connections::organisation_sending(&row, &moment::zone(&row.reference.zone));
     Ok(Settings {
+        sending,
         organisation: row.reference,
         row_limit: row.row_limit,
         most_rows: most_rows(state),

@@ -349,7 +349,7 @@ async fn a_pause_or_cancel_between_claim_and_intent_stops_the_send() {
     tx.commit().await.unwrap();
     let caller = bench.world.caller("owner@globex.test").await;
     let refund = crate::domain::batch::Operation::Refund;
-    crate::server::ops::batches::pause(&bench.world.state, &caller, refund, batch).await.unwrap();
+    crate::server::ops::batches::pause(&bench.world.state, &caller, refund, batch, "").await.unwrap();
     let hold = Hold { batch: batch.0, chunk: chunk.chunk_no, epoch: chunk.epoch };
     let mut tx = bench.world.state.db.worker(bench.organisation).await.unwrap();
     let run = Run { hold, from_row: 1, to_row: 2 };

@@ -30,6 +30,18 @@ fn trail(path: &str) -> Vec<(String, Option<String>)> {
             id => way((format!("…{}", tail(id)), None)),
         };
     }
+    // No page below it is in the browser's part.
+    #[cfg(feature = "ssr")]
+    if let Some(rest) = path.strip_prefix("/settings") {
+        let settings = link("Settings", "/settings");
+        let connections = link("Connections", "/settings/connections");
+        return match rest.trim_matches('/') {
+            "" => vec![last("Settings")],
+            "connections" => vec![settings, last("Connections")],
+            "connections/new" => vec![settings, connections, last("Add connection")],
+            id => vec![settings, connections, (format!("…{}", tail(id)), None)],
+        };
+    }
     match path.strip_prefix("/approvals").map(|rest| rest.trim_matches('/')) {
         Some("") => vec![last("Approvals")],
         Some(id) => vec![link("Approvals", "/approvals"), (format!("…{}", tail(id)), None)],

@@ -6,9 +6,15 @@ use crate::{
         batch::BatchStatus,
         money::{Currency, Money, group},
         task::{RecordExtra, TaskState},
-        view::{ActivityRow, Amounts, BatchRow, BatchSnapshot, Counts, DecisionView, TaskRow, retries::RevisionRow},
+        view::{
+            ActivityRow, Amounts, BatchRow, BatchSnapshot, Counts, DecisionView, TaskRow, connections::Sending,
+            retries::RevisionRow,
+        },
     },
-    server::{db, ops::uploads::hex},
+    server::{
+        db,
+        ops::{connections, uploads::hex},
+    },
 };
 use jiff::tz::TimeZone;
 
@@ -247,12 +253,71 @@ pub(in crate::server::ops) fn gateway_name(gateway: &db::gateways::GatewayRow) -
     format!("{name} ({})", gateway.merchant_id)
 }
 
-/// Why nothing is sent to a connection, one sentence; none while it is sent to.
-pub(in crate::server::ops) fn gateway_notice(gateway: &db::gateways::GatewayRow, zone: &TimeZone) -> Option<String> {
-    if gateway.sending {
-        return None;
+/// Why nothing is sent for the whole organisation, in sentences; none while something is.
+pub(in crate::server::ops) fn organisation_notice(
+    organisation: &db::organisations::OrganisationRow,
+    zone: &TimeZone,
+) -> Option<String> {
+    let name = &organisation.reference.name;
+    match connections::organisation_sending(organisation, zone) {
+        Sending::On => None,
+        Sending::Paused { by, since, reason } => Some(format!(
+            "{by} paused all sending of {name} since {}: “{reason}” An administrator resumes it in Settings.",
+            since.text
+        )),
+        Sending::Stopped { since, reason } => Some(format!(
+            "Batchdesk itself stopped all sending of {name} since {}. {reason} An administrator looks into it and resumes in Settings.",
+            since.text
+        )),
     }
-    let since = gateway.stopped_at.map(|at| moment::moment(at, zone).text).unwrap_or_default();
-    let reason = gateway.stopped_reason.clone().unwrap_or_else(|| "Sending is switched off.".to_owned());
-    Some(format!("Nothing is sent to {} since {since}. {reason}", gateway_name(gateway)))
+}
+
+/// Why nothing is sent to a connection, in sentences; none while something is.
+pub(in crate::server::ops) fn gateway_notice(gateway: &db::gateways::GatewayRow, zone: &TimeZone) -> Option<String> {
+    let name = gateway_name(gateway);
+    match connections::sending(gateway, zone) {
+        Sending::On => None,
+        Sending::Paused { by, since, reason } => Some(format!(
+            "{by} paused the connection {name} since {}: “{reason}” An administrator resumes it in Settings.",
+            since.text
+        )),
+        Sending::Stopped { since, reason } => {
+            let since = since.text;
+            let what = match reason.trim_end_matches('.').split_once(" (") {
+                Some((what, detail)) => format!("{what} since {since} ({detail}."),
+                None => format!("{} since {since}.", reason.trim_end_matches('.')),
+            };
+            Some(format!(
+                "{what} Nothing is sent to {name}. An administrator corrects the connection in Settings and resumes it."
+            ))
+        }
+    }
+}
+
+/// Who paused a batch, since when and why.
+pub(in crate::server::ops) fn pause_notice(act: &db::audit::AuditRow, zone: &TimeZone) -> String {
+    let pause = Pause::of(act);
+    let why = if pause.reason.is_empty() { ".".to_owned() } else { format!(": “{}”", pause.reason) };
+    let whose = if pause.by_admin { " Only an administrator can resume it." } else { "" };
+    format!("Paused by {} since {}{why}{whose}", act.actor, moment::moment(act.at, zone).text)
+}
+
+/// What a pause of a batch was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::server::ops) struct Pause {
+    /// Whether the person was an administrator then.
+    pub by_admin: bool,
+    /// What they wrote.
+    pub reason: String,
+}
+
+impl Pause {
+    /// From the audit trail, which nobody can change afterwards.
+    pub(in crate::server::ops) fn of(act: &db::audit::AuditRow) -> Self {
+        let detail: serde_json::Value = serde_json::from_str(&act.detail).unwrap_or_default();
+        Self {
+            by_admin: detail.get("by_admin").and_then(serde_json::Value::as_bool).unwrap_or(false),
+            reason: detail.get("reason").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned(),
+        }
+    }
 }

@@ -7,7 +7,7 @@ use crate::{
         batch::Operation,
         view::{BatchDetail, BatchSnapshot, SyncReport},
     },
-    ui::components::{Banner, BatchStamp, Icon, Menu},
+    ui::components::{Banner, BatchStamp, Icon, Menu, TextArea},
 };
 use leptos::prelude::*;
 
@@ -125,7 +125,7 @@ fn More(
         }
     };
     let withdraw = actions.withdraw.then(|| post("withdraw", "undo", "Withdraw"));
-    let pause = actions.pause.then(|| post("pause", "pause", "Pause"));
+    let pause_to = below(&snapshot, "pause");
     let resume = actions.resume.then(|| post("resume", "play", "Resume"));
     let changes = actions.withdraw || actions.pause || actions.resume || actions.cancel;
     let called_off = move || {
@@ -161,12 +161,36 @@ fn More(
             </a>
             {changes.then(|| view! { <hr/> })}
             {withdraw}
-            {pause}
+            {actions.pause.then(|| view! {
+                <button type="button" popovertarget="pause-batch"><Icon name="pause"/>"Pause…"</button>
+            })}
             {resume}
             {actions.cancel.then(|| view! {
                 <button type="button" popovertarget="cancel-batch"><Icon name="x"/>"Cancel…"</button>
             })}
         </Menu>
+        {actions.pause.then(|| view! {
+            <div class="dialog" id="pause-batch" popover="auto" role="dialog" aria-labelledby="pause-title">
+                <header><h2 id="pause-title">"Pause this batch?"</h2></header>
+                <form class="stack" id="pause-form" method="post" action=pause_to>
+                    <p>"Nothing new is sent until somebody resumes. What is on its way finishes."</p>
+                    <TextArea
+                        name="reason"
+                        id="pause-reason"
+                        label="Reason (optional)"
+                        hint="Everybody who can open the batch reads it."
+                        rows=2
+                        most=500
+                    />
+                </form>
+                <footer>
+                    <button class="button" type="button" popovertarget="pause-batch" popovertargetaction="hide">
+                        "Keep it running"
+                    </button>
+                    <button class="button" data-kind="primary" type="submit" form="pause-form">"Pause"</button>
+                </footer>
+            </div>
+        })}
         {actions.cancel.then(|| view! {
             <div class="dialog" id="cancel-batch" popover="auto" role="dialog" aria-labelledby="cancel-title">
                 <header><h2 id="cancel-title">"Cancel what was not sent?"</h2></header>

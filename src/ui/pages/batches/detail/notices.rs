@@ -39,7 +39,10 @@ pub fn Notices(
     let detail = StoredValue::new(detail);
     // Only what the banners depend on: they must not be drawn again with every counter.
     let standing_of = Memo::new(move |_| {
-        shown.with(|shown| (shown.status, shown.decision.clone(), shown.counts.failed, shown.counts.accepted))
+        shown.with(|shown| {
+            let paused = if shown.status == BatchStatus::Paused { shown.notice.clone() } else { None };
+            (shown.status, shown.decision.clone(), shown.counts.failed, shown.counts.accepted, paused)
+        })
     });
     let open = Memo::new(move |_| shown.with(|shown| (shown.counts.checking, shown.counts.review)));
     let notice = Memo::new(move |_| shown.with(|shown| shown.notice.clone()));
@@ -49,7 +52,14 @@ pub fn Notices(
                 let again = view! { <a class="button" data-size="sm" href="" rel="external">"Try again"</a> }.into_any();
                 banner("waiting", "The rows below may be old.".to_owned(), refusal.message, Some(again))
             })}
-        {move || notice.get().map(|notice| banner("waiting", "Work on this batch waits.".to_owned(), notice, None))}
+        {move || {
+            // What is paused says so below, with its way on.
+            let paused = shown.with_untracked(|shown| shown.status == BatchStatus::Paused);
+            notice
+                .get()
+                .filter(|_| !paused)
+                .map(|notice| banner("waiting", "Work on this batch waits.".to_owned(), notice, None))
+        }}
         {move || {
             standing_of.track();
             shown.with_untracked(|shown| detail.with_value(|detail| standing(detail, shown)))
@@ -104,8 +114,9 @@ fn standing(detail: &BatchDetail, shown: &BatchSnapshot) -> Option<AnyView> {
                 .into_any()
             });
             let wait = things(operation, counts.queued);
+            let paused = shown.notice.clone().unwrap_or_else(|| "Paused.".to_owned());
             let sentence = format!("Nothing new is sent; what was on its way finishes. {wait} still queued.");
-            banner("waiting", "Paused.".to_owned(), sentence, resume)
+            banner("waiting", paused, sentence, resume)
         }
         BatchStatus::Cancelled => banner(
             "neutral",
