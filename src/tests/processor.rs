@@ -3,6 +3,7 @@
 mod guards;
 mod protocol;
 mod script;
+mod told;
 
 use super::support::{World, refunds};
 use crate::{

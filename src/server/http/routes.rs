@@ -4,7 +4,7 @@ use super::{
     Web, approvals,
     batches::{self, Act},
     downloads::{self, Which},
-    events, health, machine, pages, settings, sign_in, site, upload,
+    events, health, machine, notices, pages, settings, sign_in, site, upload,
 };
 use crate::{
     app::App,
@@ -156,6 +156,7 @@ pub(super) fn table() -> (Desk, Vec<Route>) {
             post(move |state, signed_in, form| settings::change(state, signed_in, act, form)),
         );
     }
+    table.form("/notices/read", Need::SignedIn, post(notices::mark_read));
     table.get("/events", Kind::Stream, Need::ReadSome, get(events::events));
     for (path, sample) in upload::SAMPLES {
         table.get(path, Kind::File, Need::SignedIn, get(move |signed_in| upload::sample(signed_in, path, sample)));
@@ -192,6 +193,7 @@ pub(super) fn page_rule(path: &str) -> Option<pages::Rule> {
     match shape.as_slice() {
         [""] => plain(Need::SignedIn),
         ["login"] => plain(Need::Anyone),
+        ["notices"] => on_server(Need::SignedIn),
         ["settings"] => on_server(Need::Right(Module::Settings, Right::Read)),
         ["approvals"] => plain(Need::ReadSome),
         ["approvals", "{}"] => batch(Need::ReadSome, None),
