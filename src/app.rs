@@ -5,6 +5,7 @@ mod document;
 #[cfg(feature = "ssr")]
 use crate::ui::pages::{
     batches::{retry::RetryPage, story::StoryPage},
+    notices::NoticesPage,
     review::ReviewPage,
     search::SearchPage,
     settings::{
@@ -126,6 +127,7 @@ fn Pages() -> impl IntoView {
 fn ServerPages() -> impl MatchNestedRoutes + Clone {
     view! {
         <ParentRoute path=path!("") view=Outlet ssr=SsrMode::Async>
+            <Route path=path!("/notices") view=NoticesPage ssr=SsrMode::Async />
             <Route path=path!("/review") view=ReviewPage ssr=SsrMode::Async />
             <Route path=path!("/batch/batch-refunds/:id/retry") view=RetryPage ssr=SsrMode::Async />
             <Route path=path!("/batch/batch-refunds/:id/tasks/:row") view=StoryPage ssr=SsrMode::Async />

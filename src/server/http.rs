@@ -13,6 +13,7 @@ mod events;
 mod form;
 mod health;
 mod machine;
+mod notices;
 mod pages;
 mod redirects;
 mod retries;

@@ -7,6 +7,7 @@ mod reconciled;
 mod retries;
 mod reviewed;
 mod script;
+mod told;
 
 use super::support::{World, refunds};
 use crate::{

@@ -5,7 +5,7 @@ use super::{
     batches::{self, Act},
     connections,
     downloads::{self, Which},
-    events, health, machine, pages, retries, review, settings, sign_in, site, upload,
+    events, health, machine, notices, pages, retries, review, settings, sign_in, site, upload,
 };
 use crate::{
     app::App,
@@ -172,6 +172,7 @@ pub(super) fn table() -> (Desk, Vec<Route>) {
             post(move |state, signed_in, path, form| connections::act(state, signed_in, path, act, form)),
         );
     }
+    table.form("/notices/read", Need::SignedIn, post(notices::mark_read));
     table.get("/events", Kind::Stream, Need::ReadSome, get(events::events));
     for (path, sample) in upload::SAMPLES {
         table.get(path, Kind::File, Need::SignedIn, get(move |signed_in| upload::sample(signed_in, path, sample)));
@@ -209,6 +210,7 @@ pub(super) fn page_rule(path: &str) -> Option<pages::Rule> {
     match shape.as_slice() {
         [""] => plain(Need::SignedIn),
         ["login"] => plain(Need::Anyone),
+        ["notices"] => on_server(Need::SignedIn),
         ["review"] => on_server(Need::ReadSome),
         ["search"] => on_server(Need::ReadSome),
         ["settings"] | ["settings", "connections"] | ["settings", "connections", "{}"] => {

@@ -59,6 +59,8 @@ fn table(batch: &str) -> Vec<Row> {
             Form(&[("operation", "refund"), ("needed", "perhaps")]),
             [303, 403, 403, 403, 422, 422],
         ),
+        row("GET", "/notices", "/notices", Get, [303, 200, 200, 200, 200, 200]),
+        row("POST", "/notices/read", "/notices/read", Form(&[("until", "yesterday")]), [303, 422, 422, 422, 422, 422]),
         row("GET", LIST, LIST, Get, [303, 200, 200, 200, 403, 200]),
         row("GET", "/batch/batch-refunds/new", "/batch/batch-refunds/new", Get, [303, 403, 200, 403, 403, 200]),
         row(
