@@ -198,7 +198,8 @@ impl World {
     /// Runs SQL as the role of the web part, signed in as this person: for what that role may not do.
     pub(super) async fn as_web(&self, organisation: OrganisationId, person: PersonId, sql: &str) -> sqlx::Result<u64> {
         let mut web = self.options.clone().options([("search_path", "desk")]).connect().await?;
-        let session = format!("SET ROLE batchdesk_web; SET app.organisation = '{organisation}'; SET app.person = '{person}'");
+        let session =
+            format!("SET ROLE batchdesk_web; SET app.organisation = '{organisation}'; SET app.person = '{person}'");
         web.execute(sqlx::AssertSqlSafe(session)).await?;
         web.execute(sqlx::AssertSqlSafe(sql.to_owned())).await.map(|done| done.rows_affected())
     }

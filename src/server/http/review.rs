@@ -113,7 +113,8 @@ async fn perform(
             let caller = approvals::prove(web, visit, caller, form.get("password"))
                 .await
                 .map_err(|error| (error, Some("password")))?;
-            let field = (answer == Answer::Reject && form.get("note").trim().is_empty() && !proposals.is_empty()).then_some("note");
+            let field = (answer == Answer::Reject && form.get("note").trim().is_empty() && !proposals.is_empty())
+                .then_some("note");
             let n = review::close(web, &caller, batch, answer, &proposals, form.get("note"))
                 .await
                 .map_err(|error| (on_field(&error, field), error))

@@ -148,7 +148,11 @@ fn saying(row: &NoticeRow, by: &str, order: &str) -> Saying {
                 ..=1 => "1 difference".to_owned(),
                 tasks => format!("{} differences", group(u64::try_from(tasks).unwrap_or(0), true)),
             };
-            batch("failed", "The comparison with the gateway of batch ".to_owned(), &format!(" found {found} about money."))
+            batch(
+                "failed",
+                "The comparison with the gateway of batch ".to_owned(),
+                &format!(" found {found} about money."),
+            )
         }
         Some(NewsKind::Approved) => batch("accepted", format!("{somebody} approved your batch "), "."),
         Some(NewsKind::Rejected) => batch("rejected", format!("{somebody} rejected your batch "), "."),

@@ -113,7 +113,11 @@ async fn two_people_settle_what_the_gateway_cannot_tell() {
         assert!(task.message.unwrap().contains("not carried out: seen in the gateway's desk"));
     }
     assert_eq!(bench.number("SELECT count(*) FROM task WHERE gw_ref = 'GW_REF_7'").await, 1);
-    assert_eq!(bench.number("SELECT sum(committed_minor)::bigint FROM order_balance").await, 2_000, "what was not done is free again");
+    assert_eq!(
+        bench.number("SELECT sum(committed_minor)::bigint FROM order_balance").await,
+        2_000,
+        "what was not done is free again"
+    );
     assert_eq!(bench.status(batch).await, "completed_with_failures");
     assert_eq!(bench.script.sends(), sends);
     for (action, n) in [("review.proposed", 2), ("review.confirmed", 1)] {
@@ -302,7 +306,9 @@ async fn a_confirmation_needs_a_fresh_proof_of_the_password_and_the_right_to_app
         people::create(&bench.world.state, "Globex", email, role, &SecretString::from(PASSWORD)).await.unwrap();
         assert_eq!(close(&bench, email, batch, Answer::Confirm, &keys).await, Err(RefusalKind::Forbidden), "{email}");
     }
-    people::create(&bench.world.state, "Globex", "judge@globex.test", Role::Checker, &SecretString::from(PASSWORD)).await.unwrap();
+    people::create(&bench.world.state, "Globex", "judge@globex.test", Role::Checker, &SecretString::from(PASSWORD))
+        .await
+        .unwrap();
     let judge = bench.world.caller("judge@globex.test").await;
     let refused = review::propose(&bench.world.state, &judge, batch, Finding::Done, &[], "x").await.unwrap_err();
     assert_eq!(refused.refusal.kind, RefusalKind::Forbidden);
@@ -327,7 +333,7 @@ async fn what_the_gateway_took_and_cannot_finish_is_ended_by_people_too() {
     assert_eq!(close(&bench, OTHER, batch, Answer::Confirm, &proposed(&bench, batch).await).await, Ok(2));
     assert_eq!(bench.task(batch, "LATER_1").await.state, "SUCCEEDED");
     assert_eq!(bench.task(batch, "LATER_2").await.state, "FAILED");
-    assert_eq!(bench.number("SELECT pending FROM batch_progress").await, 0);
+    assert_eq!(bench.number("SELECT pending::bigint FROM batch_progress").await, 0);
     assert_eq!(bench.status(batch).await, "completed_with_failures");
     bench.sound(batch).await;
 }
@@ -347,11 +353,13 @@ async fn a_contradiction_is_an_entry_that_is_acknowledged_once() {
     let shown = page(&bench, ONE, batch).await;
     let entry = &shown.batches[0].entries[0];
     assert!(
-        entry.sentence.starts_with("The gateway shows this refund as done") && entry.sentence.contains("We had it as failed since "),
+        entry.sentence.starts_with("The gateway shows this refund as done")
+            && entry.sentence.contains("We had it as failed since "),
         "{}",
         entry.sentence
     );
-    let detail = batches::detail(&bench.world.state, &one, Operation::Refund, batch, &Default::default()).await.unwrap();
+    let detail =
+        batches::detail(&bench.world.state, &one, Operation::Refund, batch, &Default::default()).await.unwrap();
     assert_eq!(detail.differences, 1);
     let state = &bench.world.state;
     let id = entry.id.parse().ok();

@@ -12,7 +12,7 @@ use crate::{
         view::review::{Reconciled, Review, ReviewBatch},
     },
     ui::{
-        components::{BatchStamp, Banner, Chip, Chips, EmptyState, LinkButton, LoadFailed, Size, count},
+        components::{Banner, BatchStamp, Chip, Chips, EmptyState, LinkButton, LoadFailed, Size, count},
         hooks::{
             page::flash,
             url::{here, query_value},
@@ -64,7 +64,8 @@ fn Loaded(review: Review) -> impl IntoView {
     let flash = flash();
     let shown = batches.len();
     let behind = filter.len().saturating_sub(shown);
-    let nothing = batches.iter().all(|batch| batch.open.is_empty() && batch.proposed.is_empty() && batch.entries.is_empty());
+    let nothing =
+        batches.iter().all(|batch| batch.open.is_empty() && batch.proposed.is_empty() && batch.entries.is_empty());
     let empty = nothing.then(|| match only {
         None => view! {
             <section class="sheet" aria-label="Review">
@@ -118,7 +119,12 @@ fn chips(filter: &[(BatchId, String, u64)], only: Option<BatchId>) -> AnyView {
 
 /// Everything of one batch.
 #[component]
-fn Section(batch: ReviewBatch, flash: crate::domain::view::Flash, needs_password: bool, reader: String) -> impl IntoView {
+fn Section(
+    batch: ReviewBatch,
+    flash: crate::domain::view::Flash,
+    needs_password: bool,
+    reader: String,
+) -> impl IntoView {
     let href = format!("{}/{}", batch.operation.path(), batch.id);
     let heading = format!("batch-{}", batch.id);
     let more = (batch.more > 0).then(|| {

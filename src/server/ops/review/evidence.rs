@@ -16,7 +16,17 @@ use std::collections::HashMap;
 const BODY: usize = 4_000;
 /// Fields whose values nobody needs to see to decide. Compared in lower case, anywhere in the name.
 const SECRET: [&str; 11] = [
-    "authorization", "password", "secret", "token", "api_key", "apikey", "card_number", "cvv", "email", "phone", "mobile",
+    "authorization",
+    "password",
+    "secret",
+    "token",
+    "api_key",
+    "apikey",
+    "card_number",
+    "cvv",
+    "email",
+    "phone",
+    "mobile",
 ];
 
 /// Replies about rows, newest first, by S.No and revision.
@@ -115,7 +125,9 @@ mod tests {
 
     #[test]
     fn secrets_and_customers_are_left_out_and_the_rest_can_be_read() {
-        let shown = readable(r#"{"order_id":"O1","customer_email":"a@b.test","card":{"card_number":"4111","cvv":1},"refunds":[{"auth_token":"x","ref":"R1"}]}"#);
+        let shown = readable(
+            r#"{"order_id":"O1","customer_email":"a@b.test","card":{"card_number":"4111","cvv":1},"refunds":[{"auth_token":"x","ref":"R1"}]}"#,
+        );
         for secret in ["a@b.test", "4111", "\"x\""] {
             assert!(!shown.contains(secret), "{shown}");
         }

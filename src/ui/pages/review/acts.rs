@@ -21,7 +21,11 @@ pub fn ProposeActs(batch: ReviewBatch, flash: Flash) -> impl IntoView {
     let chosen = flash.value("finding");
     let choices = [
         ("done", "Done", "The gateway carried it out. Write its reference beside each refund."),
-        ("not_done", "Not done", "It was not carried out and never will be under its key. It counts as failed and can be sent again."),
+        (
+            "not_done",
+            "Not done",
+            "It was not carried out and never will be under its key. It counts as failed and can be sent again.",
+        ),
         ("ask_again", "Ask the gateway again", "Only a question; the answer comes back here if it tells nothing."),
     ];
     let can_ask = batch.can_ask;

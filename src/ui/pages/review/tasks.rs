@@ -185,7 +185,8 @@ fn item(task: &ReviewTask, tick: Option<AnyView>, reference: Option<AnyView>) ->
         })
         .collect_view();
     let evidence = match task.evidence.len() {
-        0 => view! { <p class="small soft">"No reply was kept: Batchdesk stopped while it was being sent."</p> }.into_any(),
+        0 => view! { <p class="small soft">"No reply was kept: Batchdesk stopped while it was being sent."</p> }
+            .into_any(),
         n => view! {
             <details class="evidence">
                 <summary>

@@ -233,7 +233,9 @@ fn reconciled(detail: &BatchDetail) -> Option<AnyView> {
     let lines = last
         .differences
         .into_iter()
-        .map(|difference| view! { <br/>{format!("{}: {} {}", difference.place, difference.fact, difference.next_step)} })
+        .map(
+            |difference| view! { <br/>{format!("{}: {} {}", difference.place, difference.fact, difference.next_step)} },
+        )
         .collect_view();
     let fact = if open > 0 { format!("{} to acknowledge.", things_differ(open)) } else { String::new() };
     Some(banner(tone, fact, view! { {last.sentence} {lines} }, more))
