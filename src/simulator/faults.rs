@@ -54,3 +54,8 @@ pub(super) fn is_pending(order_id: &str) -> bool {
 pub(super) fn is_hidden(order_id: &str) -> bool {
     order_id.starts_with("ORD_HIDDEN_")
 }
+
+/// Whether the gateway cannot tell how refunds of the order ended: MANUAL_REVIEW, whenever it is asked.
+pub(super) fn is_unsure(order_id: &str) -> bool {
+    order_id.starts_with("ORD_REVIEW_")
+}

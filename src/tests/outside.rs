@@ -19,6 +19,8 @@ mod headers;
 mod live;
 #[path = "outside/machine.rs"]
 mod machine;
+#[path = "outside/review.rs"]
+mod review;
 #[path = "outside/sessions.rs"]
 mod sessions;
 #[path = "outside/settings.rs"]

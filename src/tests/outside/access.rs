@@ -171,6 +171,12 @@ fn table(batch: &str) -> Vec<Row> {
         row("GET", "/events", "/events?batch={}", Get, [401, 200, 200, 200, 403, 404]),
         row("GET", "/events", "/events?operation=refund", Get, [401, 200, 200, 200, 403, 200]),
         row("GET", "/events", "/events?operation=order_sync", Get, [401, 200, 200, 200, 403, 200]),
+        row("GET", "/review", "/review", Get, [303, 200, 200, 200, 403, 200]),
+        row("GET", "/review", "/review?batch={}", Get, [303, 200, 200, 200, 403, 404]),
+        row("POST", "/review/{id}/propose", "/review/{}/propose", Form(&[]), [303, 403, 422, 403, 403, 404]),
+        row("POST", "/review/{id}/answer", "/review/{}/answer", Form(&[]), [303, 403, 403, 422, 403, 404]),
+        row("POST", "/review/{id}/withdraw", "/review/{}/withdraw", Form(&[]), [303, 403, 422, 403, 403, 404]),
+        row("POST", "/review/{id}/acknowledge", "/review/{}/acknowledge", Form(&[]), [303, 403, 422, 422, 403, 404]),
         // A session does not open the machine interface.
         row("GET", "/api/v1/batches/{id}", "/api/v1/batches/{}", Get, [401; 6]),
         row("GET", "/healthz", "/healthz", Get, OPEN),

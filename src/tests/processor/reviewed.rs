@@ -333,7 +333,7 @@ async fn what_the_gateway_took_and_cannot_finish_is_ended_by_people_too() {
     assert_eq!(close(&bench, OTHER, batch, Answer::Confirm, &proposed(&bench, batch).await).await, Ok(2));
     assert_eq!(bench.task(batch, "LATER_1").await.state, "SUCCEEDED");
     assert_eq!(bench.task(batch, "LATER_2").await.state, "FAILED");
-    assert_eq!(bench.number("SELECT pending FROM batch_progress").await, 0);
+    assert_eq!(bench.number("SELECT pending::bigint FROM batch_progress").await, 0);
     assert_eq!(bench.status(batch).await, "completed_with_failures");
     bench.sound(batch).await;
 }
