@@ -233,14 +233,7 @@ pub(super) async fn gateway(command: GatewayCommand) -> Result<(), Failure> {
             with_state(async |state| gateways::add(state, gateway).await).await?;
             println!("{line}");
         }
-        GatewayCommand::Probe {
-            organisation,
-            merchant_id,
-            order,
-            declined_order,
-            failing_order,
-            key_window_hours,
-        } => {
+        GatewayCommand::Probe { organisation, merchant_id, order, declined_order, failing_order, key_window_hours } => {
             let questions = Questions {
                 order,
                 declined: declined_order,

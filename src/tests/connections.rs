@@ -5,9 +5,7 @@ use crate::{
     domain::{connection_limits::ConnectionLimits, ids::GatewayId, money::Currency},
     server::{
         db,
-        gateway::{
-            Connection, Descriptor, Found, Gateway, GatewayClass, OrderState, RefundRequest, Reply,
-        },
+        gateway::{Connection, Descriptor, Found, Gateway, GatewayClass, OrderState, RefundRequest, Reply},
         ops::{
             access::Caller,
             connections::{
@@ -240,7 +238,10 @@ async fn an_account_is_asked_before_it_is_stored_and_each_mistake_names_its_fiel
     .await
     .unwrap();
     assert_eq!(count(&world, "SELECT count(*) FROM gateway WHERE class <> 'N' AND merchant_id = 'globex' AND organisation_id = (SELECT organisation_id FROM organisation_name WHERE name = 'Acme Stores')").await, 0);
-    assert_eq!(count(&world, "SELECT count(*) FROM audit WHERE action = 'gateway.added' AND detail LIKE '%sim_%'").await, 0);
+    assert_eq!(
+        count(&world, "SELECT count(*) FROM audit WHERE action = 'gateway.added' AND detail LIKE '%sim_%'").await,
+        0
+    );
 }
 
 #[tokio::test]
@@ -260,10 +261,14 @@ async fn another_account_needs_the_key_again_and_no_open_work() {
     assert!(said.contains("wait for a decision"), "{said}");
     assert_eq!(current(&world, &admin).await.base_url, row.base_url);
 
-    world.as_superuser("UPDATE batch SET status = 'withdrawn'; UPDATE batch_progress SET queued = 0").await.unwrap();
+    world.as_superuser("UPDATE batch SET status = 'withdrawn'").await.unwrap();
     connections::change(state, &admin, id, moved("sim_acme")).await.unwrap();
     let now = current(&world, &admin).await;
-    assert_eq!((now.base_url.as_str(), now.class.as_str()), (simulator.url.as_str(), "N"), "what was promised there is not promised here");
+    assert_eq!(
+        (now.base_url.as_str(), now.class.as_str()),
+        (simulator.url.as_str(), "N"),
+        "what was promised there is not promised here"
+    );
     let trial = connections::test(state, &admin, id).await.unwrap();
     assert!(matches!(trial, Trial::Works(_)), "{trial:?}");
 }
@@ -305,7 +310,10 @@ async fn only_a_sandbox_is_measured_and_the_class_that_follows_is_kept_with_its_
     assert_eq!(row.class, "Q");
     assert!(row.class_ground.starts_with("measured on"), "{}", row.class_ground);
     let fact = page.capabilities.first().unwrap();
-    assert_eq!((fact.order_id.as_str(), fact.actor.as_str(), fact.steps.len()), ("ORD_1", "admin@acme.test", found.steps.len()));
+    assert_eq!(
+        (fact.order_id.as_str(), fact.actor.as_str(), fact.steps.len()),
+        ("ORD_1", "admin@acme.test", found.steps.len())
+    );
     assert_eq!(count(&world, "SELECT count(*) FROM audit WHERE action = 'gateway.measured'").await, 1);
     let denied = world.as_superuser("SET ROLE batchdesk_web; UPDATE gateway_capability SET class = 'K'").await;
     assert!(denied.is_err(), "facts are appended, never changed");
@@ -318,7 +326,8 @@ async fn limits_are_stored_and_none_of_them_is_zero() {
     let state = &world.state;
     let id = GatewayId(current(&world, &admin).await.id);
     let of = |concurrency, rate, burst| ConnectionLimits { concurrency, rate, burst };
-    for bad in [of(Some(0), None, None), of(None, Some(0), None), of(None, None, Some(5)), of(Some(1_001), None, None)] {
+    for bad in [of(Some(0), None, None), of(None, Some(0), None), of(None, None, Some(5)), of(Some(1_001), None, None)]
+    {
         assert!(connections::limit(state, &admin, id, bad).await.is_err(), "{bad:?}");
     }
     connections::limit(state, &admin, id, of(Some(7), Some(40), Some(80))).await.unwrap();
@@ -346,5 +355,8 @@ async fn a_persons_pause_outlasts_a_new_key_and_a_chosen_connection_outlasts_a_s
     assert_eq!(current(&world, &admin).await.id, other.0);
     let mut tx = state.db.web(admin.organisation.id, Some(admin.person.id)).await.unwrap();
     let row = db::gateways::load(&mut tx, GatewayId(first.id)).await.unwrap().unwrap();
-    assert_eq!((row.sending, row.paused_by.as_deref(), row.stopped_reason.as_deref()), (false, Some("admin@acme.test"), Some("audit")));
+    assert_eq!(
+        (row.sending, row.paused_by.as_deref(), row.stopped_reason.as_deref()),
+        (false, Some("admin@acme.test"), Some("audit"))
+    );
 }

@@ -60,7 +60,12 @@ pub async fn add(
 }
 
 /// Changes the account. Another address or merchant promises nothing until it is measured. `BD409` while work is open there.
-pub async fn change(tx: &mut Tx, gateway: GatewayId, account: &NewAccount<'_>, now: OffsetDateTime) -> sqlx::Result<()> {
+pub async fn change(
+    tx: &mut Tx,
+    gateway: GatewayId,
+    account: &NewAccount<'_>,
+    now: OffsetDateTime,
+) -> sqlx::Result<()> {
     let id = tx.organisation();
     sqlx::query(
         "UPDATE gateway SET base_url = $3, merchant_id = $4, sealed_key = coalesce($5, sealed_key), updated_at = $6,

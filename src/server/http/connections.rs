@@ -90,7 +90,9 @@ impl Act {
             Self::Choose => {
                 let caller = proof(web, visit, caller, form).await?;
                 let name = connections::choose(web, &caller, id).await?;
-                Ok(format!("New batches use {name} from now on. Batches that exist keep the connection they began with."))
+                Ok(format!(
+                    "New batches use {name} from now on. Batches that exist keep the connection they began with."
+                ))
             }
             Self::Limits => {
                 let field = |name: &str| form.get(name);
@@ -158,11 +160,7 @@ async fn proof(web: &Web, visit: &Visit, caller: Caller, form: &Form) -> Result<
 }
 
 /// `POST /settings/connections`.
-pub(super) async fn add(
-    State(web): State<Web>,
-    SignedIn { visit, caller }: SignedIn,
-    form: Form,
-) -> Response {
+pub(super) async fn add(State(web): State<Web>, SignedIn { visit, caller }: SignedIn, form: Form) -> Response {
     let person = caller.person.id;
     let added = async {
         authorise(&caller, Module::Settings, Right::ReadWrite).map_err(|error| (error, None))?;

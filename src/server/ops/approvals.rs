@@ -140,7 +140,7 @@ pub async fn detail(state: &AppState, caller: &Caller, batch: BatchId) -> OpResu
     let why_not = why_not(caller, &row);
     let waiting = row.status == BatchStatus::AwaitingApproval;
     Ok(ApprovalDetail {
-        snapshot: shown::snapshot(&row, &zone, None),
+        snapshot: shown::snapshot(&row, &zone, None, String::new()),
         description: row.description.clone(),
         maker: row.maker_email.clone(),
         submitted: moment::moment(row.created_at, &zone),

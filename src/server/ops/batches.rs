@@ -4,7 +4,7 @@ pub(super) mod shown;
 
 use super::{
     access::{Caller, authorise},
-    audit, connections, moment,
+    audit, connection_health, connections, moment,
 };
 use crate::{
     domain::{
@@ -72,6 +72,7 @@ pub async fn detail(
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let row = found(&mut tx, operation, batch).await?;
     let notice = notice(&mut tx, &row, &zone).await?;
+    let pace = pace(state, &mut tx, &row, &zone).await?;
     let paused = match row.status {
         BatchStatus::Paused => db::audit::last(&mut tx, batch.0, "batch.paused").await?,
         _ => None,
@@ -86,7 +87,7 @@ pub async fn detail(
     tx.commit().await?;
     let actions = actions(caller, &row);
     Ok(BatchDetail {
-        snapshot: shown::snapshot(&row, &zone, notice),
+        snapshot: shown::snapshot(&row, &zone, notice, pace),
         description: row.description.clone(),
         maker: row.maker_email.clone(),
         created: moment::moment(row.created_at, &zone),
@@ -127,8 +128,9 @@ pub async fn snapshot(state: &AppState, caller: &Caller, batch: BatchId) -> OpRe
     authorise(caller, row.operation.module(), Right::Read)?;
     let zone = moment::zone(&caller.organisation.zone);
     let notice = notice(&mut tx, &row, &zone).await?;
+    let pace = pace(state, &mut tx, &row, &zone).await?;
     tx.commit().await?;
-    Ok(shown::snapshot(&row, &zone, notice))
+    Ok(shown::snapshot(&row, &zone, notice, pace))
 }
 
 /// The maker takes a batch back before a decision. Needs ReadWrite, and to be its maker.
@@ -159,7 +161,8 @@ pub async fn pause(
     }
     let reason = reason.trim();
     if reason.chars().count() > connections::REASON_CHARS {
-        let sentence = format!("A reason has at most {} characters. The batch was not paused.", connections::REASON_CHARS);
+        let sentence =
+            format!("A reason has at most {} characters. The batch was not paused.", connections::REASON_CHARS);
         return Err(OpError::refuse(RefusalKind::Invalid, sentence));
     }
     let detail = json!({ "reason": reason, "by_admin": is_admin(caller) });
@@ -282,6 +285,20 @@ fn actions(caller: &Caller, row: &db::batches::BatchRow) -> BatchActions {
         cancel: write && matches!(row.status, BatchStatus::Processing | BatchStatus::Paused) && row.queued.0 > 0,
         decide: may(Right::Approve) && !mine && waiting,
     }
+}
+
+/// How fast a batch goes and how long it will take; empty when it does not run.
+async fn pace(
+    state: &AppState,
+    tx: &mut Tx,
+    row: &db::batches::BatchRow,
+    zone: &jiff::tz::TimeZone,
+) -> OpResult<String> {
+    if row.queued.0 == 0 || row.status != BatchStatus::Processing {
+        return Ok(String::new());
+    }
+    let health = connection_health::read(state, tx, row, zone).await?;
+    Ok(health.map(|health| shown::pace(&health)).unwrap_or_default())
 }
 
 /// Why the work of a batch waits, in sentences: the batch's own pause first, then what stops it from above.

@@ -4,8 +4,8 @@ pub mod probe;
 mod shown;
 mod trial;
 
-pub(super) use shown::{organisation_sending, sending};
 pub use shown::{list, page};
+pub(super) use shown::{organisation_sending, sending};
 pub use trial::Trial;
 
 use super::{
@@ -123,10 +123,11 @@ fn checked(state: &AppState, entry: &Entry, key_needed: bool) -> Result<String, 
     if entry.base_url.len() > 500 {
         return Err(about("base_url", "The address is too long. Write it as https://host."));
     }
-    let base_url = address::check(&entry.base_url, &state.config.allowed_hosts)
-        .map_err(|sentence| about("base_url", sentence))?;
+    let base_url =
+        address::check(&entry.base_url, &state.config.allowed_hosts).map_err(|sentence| about("base_url", sentence))?;
     if !visible(&entry.merchant_id) {
-        let sentence = "The merchant id is empty, too long, or has blanks or special characters. Copy it from the gateway.";
+        let sentence =
+            "The merchant id is empty, too long, or has blanks or special characters. Copy it from the gateway.";
         return Err(about("merchant_id", sentence));
     }
     let key = entry.api_key.expose_secret();
@@ -178,7 +179,8 @@ pub async fn add(state: &AppState, caller: &Caller, entry: Entry) -> Result<Stor
         ..GatewayRow::unsaved(now)
     };
     let said = tried(state, caller, &row, Some(&entry.api_key), entry.untested).await?;
-    let sealed = state.config.secret_key.seal(id.0.as_bytes(), &entry.api_key).map_err(OpError::internal).map_err(plain)?;
+    let sealed =
+        state.config.secret_key.seal(id.0.as_bytes(), &entry.api_key).map_err(OpError::internal).map_err(plain)?;
     let account =
         NewAccount { base_url: &row.base_url, merchant_id: &row.merchant_id, sealed_key: Some(sealed.as_slice()) };
     let mut tx = begin(state, caller).await.map_err(plain)?;
@@ -213,11 +215,12 @@ pub async fn change(state: &AppState, caller: &Caller, id: GatewayId, entry: Ent
     }
     let said = tried(state, caller, &row, key, entry.untested).await?;
     let sealed = match key {
-        Some(key) => Some(state.config.secret_key.seal(id.0.as_bytes(), key).map_err(OpError::internal).map_err(plain)?),
+        Some(key) => {
+            Some(state.config.secret_key.seal(id.0.as_bytes(), key).map_err(OpError::internal).map_err(plain)?)
+        }
         None => None,
     };
-    let account =
-        NewAccount { base_url: &row.base_url, merchant_id: &row.merchant_id, sealed_key: sealed.as_deref() };
+    let account = NewAccount { base_url: &row.base_url, merchant_id: &row.merchant_id, sealed_key: sealed.as_deref() };
     let mut tx = begin(state, caller).await.map_err(plain)?;
     db::connections::change(&mut tx, id, &account, state.clock.now()).await.map_err(taken)?;
     let detail = json!({ "base_url": row.base_url, "merchant_id": row.merchant_id, "old_base_url": old.base_url,
@@ -396,9 +399,8 @@ pub async fn measure_own(
     let mut global = state.db.global().await?;
     let id = db::people::organisation_by_name(&mut global, organisation).await?;
     global.commit().await?;
-    let missing = || {
-        OpError::refuse(RefusalKind::NotFound, format!("There is no organisation named {organisation:?}."))
-    };
+    let missing =
+        || OpError::refuse(RefusalKind::NotFound, format!("There is no organisation named {organisation:?}."));
     let mut tx = state.db.web(id.ok_or_else(missing)?, None).await?;
     let organisation = db::organisations::load(&mut tx).await?.ok_or_else(missing)?;
     let row = match merchant_id {
@@ -442,7 +444,11 @@ fn measurable(row: &GatewayRow, organisation_sends: bool, questions: &Questions)
         let sentence = "Sending is paused, and a measurement sends refunds. Resume first.";
         return Err((OpError::refuse(RefusalKind::Conflict, sentence), None));
     }
-    let orders = [("order", Some(&questions.order)), ("declined_order", questions.declined.as_ref()), ("failing_order", questions.failing.as_ref())];
+    let orders = [
+        ("order", Some(&questions.order)),
+        ("declined_order", questions.declined.as_ref()),
+        ("failing_order", questions.failing.as_ref()),
+    ];
     for (field, order) in orders {
         let fits = |order: &String| visible(order) && order.len() <= 128;
         if !order.is_none_or(fits) {
@@ -475,7 +481,9 @@ async fn keep(
         evidence: serde_json::to_string(&probed.steps).map_err(OpError::internal)?,
     };
     db::connections::add_capability(tx, id, &fact).await?;
-    if !db::connections::set_class(tx, row, probed.class.code(), probed.key_window.map(|window| window.as_secs_f64())).await? {
+    if !db::connections::set_class(tx, row, probed.class.code(), probed.key_window.map(|window| window.as_secs_f64()))
+        .await?
+    {
         return Err(OpError::refuse(
             RefusalKind::Conflict,
             "The connection was changed while it was measured. Nothing was stored; measure it again.",
@@ -487,8 +495,12 @@ async fn keep(
 /// The class in words: what it means for a refund whose fate is not known.
 pub fn class_words(class: GatewayClass) -> &'static str {
     match class {
-        GatewayClass::K => "keeps every outcome under our key: what got no clear reply is asked after and may be sent again",
-        GatewayClass::Q => "can be asked what became of a refund: what got no clear reply is asked after, never sent again",
+        GatewayClass::K => {
+            "keeps every outcome under our key: what got no clear reply is asked after and may be sent again"
+        }
+        GatewayClass::Q => {
+            "can be asked what became of a refund: what got no clear reply is asked after, never sent again"
+        }
         GatewayClass::N => "promises nothing: what got no clear reply goes to people",
     }
 }

@@ -107,7 +107,12 @@ pub async fn seed(state: &AppState, simulator: &Url) -> OpResult<()> {
 
 /// Connects an organisation to the simulator. At a later start only the simulator's address may be another: what people have
 /// measured or set since stays.
-async fn connect(state: &AppState, organisation: OrganisationId, demo: &DemoOrganisation, simulator: &Url) -> OpResult<()> {
+async fn connect(
+    state: &AppState,
+    organisation: OrganisationId,
+    demo: &DemoOrganisation,
+    simulator: &Url,
+) -> OpResult<()> {
     let new = connection(demo, simulator);
     let mut tx = state.db.web(organisation, None).await?;
     let known = db::gateways::of_account(&mut tx, &new.connector, &new.merchant_id, new.sandbox).await?;

@@ -63,7 +63,8 @@ fn failed(reply: &Reply, row: &GatewayRow, label: &str) -> Trial {
 /// Whether an error speaks of the merchant rather than of the key.
 fn names_merchant(body: &str) -> bool {
     let body = body.to_ascii_lowercase();
-    body.contains("merchant") && ["not found", "unknown", "invalid", "does not exist"].iter().any(|word| body.contains(word))
+    body.contains("merchant")
+        && ["not found", "unknown", "invalid", "does not exist"].iter().any(|word| body.contains(word))
 }
 
 #[cfg(test)]
@@ -96,11 +97,41 @@ mod tests {
         let denied = r#"{"error_code":"access_denied","error_message":"Authentication failed."}"#;
         let unknown = r#"{"error_code":"invalid_merchant","error_message":"Merchant not found"}"#;
         for (class, http, body, expected) in [
-            (ReplyClass::Refused, Some(401), denied, Trial::KeyRefused("X refused this key for the merchant acme (status 401).".to_owned())),
-            (ReplyClass::Refused, Some(403), unknown, Trial::UnknownMerchant("X does not know the merchant acme (status 403).".to_owned())),
-            (ReplyClass::NotSent, None, "", Trial::Away("https://api.example.test/ is not reachable. The gateway could not be reached; nothing was sent.".to_owned())),
-            (ReplyClass::Unknown, Some(502), "", Trial::Away("https://api.example.test/ answers with an error of its own (status 502).".to_owned())),
-            (ReplyClass::Unknown, Some(200), "<html>", Trial::Away("Something answers at https://api.example.test/, but not as X does (status 200).".to_owned())),
+            (
+                ReplyClass::Refused,
+                Some(401),
+                denied,
+                Trial::KeyRefused("X refused this key for the merchant acme (status 401).".to_owned()),
+            ),
+            (
+                ReplyClass::Refused,
+                Some(403),
+                unknown,
+                Trial::UnknownMerchant("X does not know the merchant acme (status 403).".to_owned()),
+            ),
+            (
+                ReplyClass::NotSent,
+                None,
+                "",
+                Trial::Away(
+                    "https://api.example.test/ is not reachable. The gateway could not be reached; nothing was sent."
+                        .to_owned(),
+                ),
+            ),
+            (
+                ReplyClass::Unknown,
+                Some(502),
+                "",
+                Trial::Away("https://api.example.test/ answers with an error of its own (status 502).".to_owned()),
+            ),
+            (
+                ReplyClass::Unknown,
+                Some(200),
+                "<html>",
+                Trial::Away(
+                    "Something answers at https://api.example.test/, but not as X does (status 200).".to_owned(),
+                ),
+            ),
         ] {
             assert_eq!(failed(&reply(class, http, body), &row, "X"), expected);
         }

@@ -84,8 +84,7 @@ fn New(page: ConnectionPage) -> impl IntoView {
 #[component]
 pub fn Account(page: ConnectionPage, tried: Tried) -> impl IntoView {
     let is_new = page.row.is_none();
-    let (base_url, merchant) =
-        page.row.map(|row| (row.base_url, row.merchant_id)).unwrap_or_default();
+    let (base_url, merchant) = page.row.map(|row| (row.base_url, row.merchant_id)).unwrap_or_default();
     let hint = match is_new {
         true => "It is sealed when it is stored, and never shown again.",
         false => "Leave empty to keep the stored one. It is never shown. Another address needs it again.",
