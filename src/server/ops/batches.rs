@@ -159,12 +159,8 @@ pub async fn pause(
     if !caller.permissions.allow(operation.module(), Right::Approve) {
         authorise(caller, operation.module(), Right::ReadWrite)?;
     }
-    let reason = reason.trim();
-    if reason.chars().count() > connections::REASON_CHARS {
-        let sentence =
-            format!("A reason has at most {} characters. The batch was not paused.", connections::REASON_CHARS);
-        return Err(OpError::refuse(RefusalKind::Invalid, sentence));
-    }
+    let reason =
+        connections::reason_text(reason).map_err(|sentence| OpError::refuse(RefusalKind::Invalid, sentence))?;
     let detail = json!({ "reason": reason, "by_admin": is_admin(caller) });
     control(state, caller, operation, batch, Control::Pause, detail).await
 }

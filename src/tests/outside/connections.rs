@@ -73,6 +73,9 @@ async fn a_connection_is_added_tested_paused_resumed_and_chosen_by_plain_forms()
     let silent = admin.form(&format!("{page}/pause"), &[("reason", " ")]).await;
     assert_eq!(silent.status, 422);
     assert!(silent.text.contains("Say why"), "{}", silent.text);
+    for hostile in ["a\u{0}b", "\u{1b}[2J", "\u{202e}".repeat(501).as_str()] {
+        assert_eq!(admin.form(&format!("{page}/pause"), &[("reason", hostile)]).await.status, 422, "{hostile:?}");
+    }
     assert_eq!(admin.form(&format!("{page}/pause"), &[("reason", "Audit <b>today</b>")]).await.status, 303);
     let paused = admin.get(&page).await.text;
     assert!(
