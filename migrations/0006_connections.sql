@@ -27,7 +27,8 @@ BEGIN
   IF EXISTS (SELECT FROM batch b WHERE b.organisation_id = OLD.organisation_id AND b.gateway_id = OLD.id
                 AND b.status IN ('validating', 'awaiting_approval', 'processing', 'paused'))
      OR EXISTS (SELECT FROM batch b JOIN batch_progress p ON p.organisation_id = b.organisation_id AND p.batch_id = b.id
-                 WHERE b.organisation_id = OLD.organisation_id AND b.gateway_id = OLD.id AND (p.queued > 0 OR p.pending > 0))
+                 WHERE b.organisation_id = OLD.organisation_id AND b.gateway_id = OLD.id
+                  AND b.status IN ('completed', 'completed_with_failures', 'cancelled') AND (p.queued > 0 OR p.pending > 0))
      OR EXISTS (SELECT FROM recheck k WHERE k.organisation_id = OLD.organisation_id AND k.gateway_id = OLD.id) THEN
     RAISE EXCEPTION 'work on this connection is open' USING ERRCODE = 'BD409';
   END IF;

@@ -261,7 +261,7 @@ async fn another_account_needs_the_key_again_and_no_open_work() {
     assert!(said.contains("wait for a decision"), "{said}");
     assert_eq!(current(&world, &admin).await.base_url, row.base_url);
 
-    world.as_superuser("UPDATE batch SET status = 'withdrawn'; UPDATE batch_progress SET queued = 0").await.unwrap();
+    world.as_superuser("UPDATE batch SET status = 'withdrawn'").await.unwrap();
     connections::change(state, &admin, id, moved("sim_acme")).await.unwrap();
     let now = current(&world, &admin).await;
     assert_eq!(

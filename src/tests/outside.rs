@@ -11,6 +11,8 @@
 mod access;
 #[path = "outside/approvals.rs"]
 mod approvals;
+#[path = "outside/connections.rs"]
+mod connections;
 #[path = "outside/csrf.rs"]
 mod csrf;
 #[path = "outside/headers.rs"]

@@ -166,7 +166,7 @@ pub async fn detail(state: &AppState, caller: &Caller, batch: BatchId) -> OpResu
     let why_not = why_not(caller, &row);
     let waiting = row.status == BatchStatus::AwaitingApproval;
     Ok(ApprovalDetail {
-        snapshot: asked_for(&row, shown::snapshot(&row, &zone, None)),
+        snapshot: asked_for(&row, shown::snapshot(&row, &zone, None, String::new())),
         // Of a retry it is not its maker's word.
         description: if revision == 1 { row.description.clone() } else { String::new() },
         maker: row.asked_by_email.clone(),

@@ -4,7 +4,7 @@ pub(super) mod shown;
 
 use super::{
     access::{Caller, authorise},
-    audit, connections, moment,
+    audit, connection_health, connections, moment,
 };
 use crate::{
     domain::{
@@ -72,6 +72,7 @@ pub async fn detail(
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let row = found(&mut tx, operation, batch).await?;
     let notice = notice(&mut tx, &row, &zone).await?;
+    let pace = pace(state, &mut tx, &row, &zone).await?;
     let paused = match row.status {
         BatchStatus::Paused => db::audit::last(&mut tx, batch.0, "batch.paused").await?,
         _ => None,
@@ -89,7 +90,7 @@ pub async fn detail(
     tx.commit().await?;
     let actions = actions(caller, &row);
     Ok(BatchDetail {
-        snapshot: shown::snapshot(&row, &zone, notice),
+        snapshot: shown::snapshot(&row, &zone, notice, pace),
         description: row.description.clone(),
         maker: row.maker_email.clone(),
         created: moment::moment(row.created_at, &zone),
@@ -133,8 +134,9 @@ pub async fn snapshot(state: &AppState, caller: &Caller, batch: BatchId) -> OpRe
     authorise(caller, row.operation.module(), Right::Read)?;
     let zone = moment::zone(&caller.organisation.zone);
     let notice = notice(&mut tx, &row, &zone).await?;
+    let pace = pace(state, &mut tx, &row, &zone).await?;
     tx.commit().await?;
-    Ok(shown::snapshot(&row, &zone, notice))
+    Ok(shown::snapshot(&row, &zone, notice, pace))
 }
 
 /// The maker of what waits takes it back before a decision: a batch, or failed rows that were to be sent again. Needs ReadWrite, and
@@ -164,12 +166,8 @@ pub async fn pause(
     if !caller.permissions.allow(operation.module(), Right::Approve) {
         authorise(caller, operation.module(), Right::ReadWrite)?;
     }
-    let reason = reason.trim();
-    if reason.chars().count() > connections::REASON_CHARS {
-        let sentence =
-            format!("A reason has at most {} characters. The batch was not paused.", connections::REASON_CHARS);
-        return Err(OpError::refuse(RefusalKind::Invalid, sentence));
-    }
+    let reason =
+        connections::reason_text(reason).map_err(|sentence| OpError::refuse(RefusalKind::Invalid, sentence))?;
     let detail = json!({ "reason": reason, "by_admin": is_admin(caller) });
     control(state, caller, operation, batch, Control::Pause, detail).await
 }
@@ -291,6 +289,20 @@ fn actions(caller: &Caller, row: &db::batches::BatchRow) -> BatchActions {
         decide: may(Right::Approve) && !row.is_of(caller.person.id.0) && waiting,
         retry: write && row.status.next(BatchEvent::Retry { needs_decision: true }).is_ok(),
     }
+}
+
+/// How fast a batch goes and how long it will take; empty when it does not run.
+async fn pace(
+    state: &AppState,
+    tx: &mut Tx,
+    row: &db::batches::BatchRow,
+    zone: &jiff::tz::TimeZone,
+) -> OpResult<String> {
+    if row.queued.0 == 0 || row.status != BatchStatus::Processing {
+        return Ok(String::new());
+    }
+    let health = connection_health::read(state, tx, row, zone).await?;
+    Ok(health.map(|health| shown::pace(&health)).unwrap_or_default())
 }
 
 /// Why the work of a batch waits, in sentences: the batch's own pause first, then what stops it from above.

@@ -355,14 +355,23 @@ pub async fn resume_all(state: &AppState, caller: &Caller) -> OpResult<()> {
 }
 
 fn why(reason: &str) -> Result<&str, Refused> {
-    let reason = reason.trim();
+    let reason = reason_text(reason).map_err(|sentence| about("reason", sentence))?;
     if reason.is_empty() {
         return Err(about("reason", "Say why: everybody whose batches wait reads it."));
     }
-    if reason.chars().count() > REASON_CHARS {
-        return Err(about("reason", format!("A reason has at most {REASON_CHARS} characters.")));
-    }
     Ok(reason)
+}
+
+/// A reason as it is stored; it may be empty. The error is a sentence.
+pub(super) fn reason_text(typed: &str) -> Result<&str, String> {
+    let reason = typed.trim();
+    if reason.chars().count() > REASON_CHARS {
+        return Err(format!("A reason has at most {REASON_CHARS} characters."));
+    }
+    match reason.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+        true => Err("The reason holds characters that cannot be stored. Type it again.".to_owned()),
+        false => Ok(reason),
+    }
 }
 
 /// Measures what a sandbox promises, with a few refunds on orders that the person names, and stores the class that follows. Needs

@@ -35,6 +35,8 @@ fn table(batch: &str) -> Vec<Row> {
     use Sent::{Form, Get, Json, Multipart};
     const LIST: &str = "/batch/batch-refunds";
     const OPEN: [u16; 6] = [200; 6];
+    const SETTINGS: [u16; 6] = [303, 403, 403, 403, 200, 200];
+    const NO_CONNECTION: [u16; 6] = [303, 403, 403, 403, 404, 404];
     const WORK: [u16; 6] = [303, 403, 409, 403, 403, 404];
     let query = json!({ "search": "", "case_sensitive": true, "status": null, "sort": "created", "descending": true, "page": 1 });
     let tasks = json!({ "status": null, "order": "", "page": 1 });
@@ -61,6 +63,26 @@ fn table(batch: &str) -> Vec<Row> {
         ),
         row("GET", "/notices", "/notices", Get, [303, 200, 200, 200, 200, 200]),
         row("POST", "/notices/read", "/notices/read", Form(&[("until", "yesterday")]), [303, 422, 422, 422, 422, 422]),
+        row("POST", "/settings/pause", "/settings/pause", Form(&[]), [303, 403, 403, 403, 422, 422]),
+        row("POST", "/settings/resume", "/settings/resume", Form(&[]), [303, 403, 403, 403, 409, 409]),
+        row("GET", "/settings/connections", "/settings/connections", Get, SETTINGS),
+        row("GET", "/settings/connections/new", "/settings/connections/new", Get, SETTINGS),
+        row("POST", "/settings/connections", "/settings/connections", Form(&[]), [303, 403, 403, 403, 422, 422]),
+        // No batch is a connection.
+        row("GET", "/settings/connections/{id}", "/settings/connections/{}", Get, NO_CONNECTION),
+        row("POST", "/settings/connections/{id}/change", "/settings/connections/{}/change", Form(&[]), NO_CONNECTION),
+        row("POST", "/settings/connections/{id}/test", "/settings/connections/{}/test", Form(&[]), NO_CONNECTION),
+        row(
+            "POST",
+            "/settings/connections/{id}/pause",
+            "/settings/connections/{}/pause",
+            Form(&[("reason", "x")]),
+            NO_CONNECTION,
+        ),
+        row("POST", "/settings/connections/{id}/resume", "/settings/connections/{}/resume", Form(&[]), NO_CONNECTION),
+        row("POST", "/settings/connections/{id}/choose", "/settings/connections/{}/choose", Form(&[]), NO_CONNECTION),
+        row("POST", "/settings/connections/{id}/limits", "/settings/connections/{}/limits", Form(&[]), NO_CONNECTION),
+        row("POST", "/settings/connections/{id}/measure", "/settings/connections/{}/measure", Form(&[]), NO_CONNECTION),
         row("GET", LIST, LIST, Get, [303, 200, 200, 200, 403, 200]),
         row("GET", "/batch/batch-refunds/new", "/batch/batch-refunds/new", Get, [303, 403, 200, 403, 403, 200]),
         row(

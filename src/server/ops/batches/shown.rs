@@ -7,7 +7,9 @@ use crate::{
         money::{Currency, Money, group},
         task::{RecordExtra, TaskState},
         view::{
-            ActivityRow, Amounts, BatchRow, BatchSnapshot, Counts, DecisionView, TaskRow, connections::Sending,
+            ActivityRow, Amounts, BatchRow, BatchSnapshot, Counts, DecisionView, TaskRow,
+            connection::{ConnectionHealth, ConnectionState},
+            connections::Sending,
             retries::RevisionRow,
         },
     },
@@ -38,6 +40,7 @@ pub(in crate::server::ops) fn snapshot(
     row: &db::batches::BatchRow,
     zone: &TimeZone,
     notice: Option<String>,
+    pace: String,
 ) -> BatchSnapshot {
     BatchSnapshot {
         id: row.id,
@@ -60,7 +63,24 @@ pub(in crate::server::ops) fn snapshot(
         decision: decision(row),
         updated_text: moment::moment(row.modified_at, zone).text,
         notice,
+        pace,
     }
+}
+
+/// How fast a batch goes, what limits it, and how long it will take.
+pub(in crate::server::ops) fn pace(health: &ConnectionHealth) -> String {
+    let left = match health.eta.as_str() {
+        "" => None,
+        why if why.ends_with('.') => Some(why.to_owned()),
+        about if health.rate.is_empty() => Some(format!("{about} left.")),
+        about => Some(format!("{about} left at {}.", health.rate)),
+    };
+    let away = match &health.state {
+        ConnectionState::Paused { reason, .. } => Some(reason.clone()),
+        _ => None,
+    };
+    let limit = left.is_some().then(|| format!("Limit: {}.", health.limit));
+    [left, away, limit].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 fn decision(row: &db::batches::BatchRow) -> Option<DecisionView> {
@@ -319,5 +339,30 @@ impl Pause {
             by_admin: detail.get("by_admin").and_then(serde_json::Value::as_bool).unwrap_or(false),
             reason: detail.get("reason").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_estimated_is_not_dressed_as_a_figure() {
+        let health = |eta: &str, rate: &str| ConnectionHealth {
+            name: "Juspay (acme)".to_owned(),
+            state: ConnectionState::Working,
+            finished_in_a_minute: 0,
+            rate: rate.to_owned(),
+            limit: "5 requests a second, 8 calls at once".to_owned(),
+            workers: 1,
+            eta: eta.to_owned(),
+        };
+        assert_eq!(
+            pace(&health("About 3 minutes", "5.6 a second")),
+            "About 3 minutes left at 5.6 a second. Limit: 5 requests a second, 8 calls at once."
+        );
+        let none = "No estimate: the gateway does not answer now.";
+        assert_eq!(pace(&health(none, "5.6 a second")), format!("{none} Limit: 5 requests a second, 8 calls at once."));
+        assert_eq!(pace(&health("", "5.6 a second")), "");
     }
 }

@@ -65,6 +65,9 @@ pub fn Progress(
                 </p>
             </div>
             <div class="stack" data-gap="4"><Strip counts size=StripSize::Large/>{ticks}</div>
+            {move || shown.with(|shown| {
+                (!shown.pace.is_empty()).then(|| view! { <p class="small soft" data-pace="">{shown.pace.clone()}</p> })
+            })}
         </div>
     }
     .into_any()

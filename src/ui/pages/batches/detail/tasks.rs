@@ -1,13 +1,13 @@
 //! The table of tasks: filtered by status, searched by order id, paged; all of it in the address.
 
-use super::words::things;
+use super::words::{next_step, things};
 use crate::{
     domain::{
-        batch::Operation,
+        batch::{BatchStatus, Operation},
         ids::BatchId,
         money::Money,
         page::{Paged, TaskQuery},
-        task::{TaskState, TaskStatus},
+        task::TaskStatus,
         view::{BatchSnapshot, Split, TaskRow},
     },
     ui::components::{Chip, Chips, Glyph, Icon, MoneyView, Pagination, TaskStamp, Tone},
@@ -58,7 +58,8 @@ pub fn Tasks(
     };
     let (page, size, total) = (tasks.page, tasks.size, tasks.total);
     let base = format!("{}/{id}/tasks/", operation.path());
-    let rows = tasks.rows.into_iter().map(|task| row(task, &base)).collect_view();
+    let (batch, stopped) = shown.with_untracked(|shown| (shown.status, shown.notice.is_some()));
+    let rows = tasks.rows.into_iter().map(|task| row(task, &base, batch, stopped)).collect_view();
     view! {
         <section class="sheet" aria-labelledby="tasks">
             <div class="sheet-head">
@@ -182,7 +183,7 @@ fn refund_look(status: &str) -> (Tone, &'static str) {
     }
 }
 
-fn row(task: TaskRow, base: &str) -> AnyView {
+fn row(task: TaskRow, base: &str, batch: BatchStatus, stopped: bool) -> AnyView {
     let TaskRow { number, row, status, state, amount, updated, created, .. } = task;
     let note = state.note();
     let refund = (!task.refund_status.is_empty()).then(|| {
@@ -194,12 +195,7 @@ fn row(task: TaskRow, base: &str) -> AnyView {
         let class = if status == TaskStatus::Failed { "bad" } else { "dim" };
         view! { <span class=class>{task.message}</span> }
     });
-    let next = match state {
-        TaskState::Unknown => Some("Perhaps carried out: not sent again, the gateway is asked."),
-        TaskState::Review => Some("Look it up with the gateway, then Sync with Gateway."),
-        _ => None,
-    }
-    .filter(|_| message.is_none());
+    let next = next_step(state, batch, stopped);
     // The key differs from the unique id when that did not fit the gateway.
     let key = (task.gateway_key != task.unique_id && !task.gateway_key.is_empty())
         .then(|| view! { <small class="id">"key "{task.gateway_key}</small> });
@@ -228,7 +224,7 @@ fn row(task: TaskRow, base: &str) -> AnyView {
                 {key}
                 {small_id(task.gateway_reference)}
             </td>
-            <td role="cell" class="msg">{message}{next.map(|next| view! { <span class="dim">{next}</span> })}</td>
+            <td role="cell" class="msg">{message}" "{next.map(|next| view! { <span class="dim">{next}</span> })}</td>
             <td role="cell" class="tight" data-cell="drop">
                 <time datetime=updated.utc title=times>{updated.time}<small>{updated.date}</small></time>
             </td>
