@@ -1,6 +1,8 @@
 //! The money protocol on a real PostgreSQL, against a scripted gateway that knows what really happened.
 
 mod guards;
+mod limits;
+mod matrix;
 mod protocol;
 mod script;
 

@@ -5,7 +5,7 @@ use super::{
     breaker::Admission,
     lane::{LaneContext, Trouble, trouble},
     pace::Turn,
-    preflight,
+    preflight::{self, Probe},
     settler::{self, Sent},
     throttle::PATIENCE,
 };
@@ -236,7 +236,7 @@ impl Driver {
             match lane.connection.breaker.admit(Instant::now()) {
                 Admission::Free => {}
                 Admission::Probe => {
-                    if preflight::probe(&lane, rest).await {
+                    if preflight::probe(&lane, &self.chunk, rest).await? == Probe::Asked {
                         continue;
                     }
                     lane.connection.breaker.try_by_row();
