@@ -3,7 +3,7 @@
 mod document;
 
 #[cfg(feature = "ssr")]
-use crate::ui::pages::settings::SettingsPage;
+use crate::ui::pages::{search::SearchPage, settings::SettingsPage};
 use crate::{
     domain::view::PageContext,
     ui::{
@@ -116,7 +116,13 @@ fn Pages() -> impl IntoView {
 #[cfg(feature = "ssr")]
 #[component(transparent)]
 fn ServerPages() -> impl MatchNestedRoutes + Clone {
-    view! { <Route path=path!("/settings") view=SettingsPage ssr=SsrMode::Async /> }.into_inner()
+    view! {
+        <ParentRoute path=path!("") view=Outlet ssr=SsrMode::Async>
+            <Route path=path!("/search") view=SearchPage ssr=SsrMode::Async />
+            <Route path=path!("/settings") view=SettingsPage ssr=SsrMode::Async />
+        </ParentRoute>
+    }
+    .into_inner()
 }
 
 /// The browser knows none of them; a route that matches nothing stands in their place.

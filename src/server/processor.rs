@@ -8,7 +8,6 @@
 mod answer;
 mod backoff;
 mod breaker;
-mod changes;
 mod connections;
 mod lane;
 mod limits;
@@ -27,7 +26,6 @@ use super::{
     state::AppState,
 };
 use crate::domain::ids::GatewayId;
-use changes::Changes;
 use connections::Connections;
 use lane::LaneContext;
 use std::{
@@ -54,12 +52,10 @@ pub async fn run(state: AppState, soft: CancellationToken, hard: CancellationTok
 pub async fn run_with(state: AppState, connect: Arc<dyn Connect>, soft: CancellationToken, hard: CancellationToken) {
     let woken = Arc::new(Notify::new());
     let listener = tokio::spawn(listen(state.clone(), woken.clone(), soft.clone()));
-    let changes = Changes::start(state.clone());
     let worker = Uuid::now_v7();
     let connections = Arc::new(Connections::new(state.clone(), connect, worker));
     let scheduler = Scheduler {
         connections: connections.clone(),
-        changes: changes.clone(),
         worker,
         state,
         soft,
@@ -76,14 +72,12 @@ pub async fn run_with(state: AppState, connect: Arc<dyn Connect>, soft: Cancella
         () = connections.keep() => {}
         () = hard.cancelled() => {}
     }
-    changes.finish(hard).await;
     listener.abort();
 }
 
 struct Scheduler {
     state: AppState,
     connections: Arc<Connections>,
-    changes: Changes,
     /// Names this process in leases and intents.
     worker: Uuid,
     soft: CancellationToken,
@@ -144,7 +138,6 @@ impl Scheduler {
             tx.commit().await?;
             for batch in batches {
                 tracing::info!(%organisation, %batch, "batch.expired");
-                self.changes.tell(organisation, batch);
             }
         }
         lanes.retain(|lane| !self.busy.iter().any(|(_, busy)| busy == lane));
@@ -173,7 +166,6 @@ impl Scheduler {
             organisation: key.organisation,
             gateway: GatewayId(key.gateway.0),
             connection,
-            changes: self.changes.clone(),
             soft: self.soft.clone(),
         };
         self.last_run.insert(key, Instant::now());

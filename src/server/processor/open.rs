@@ -52,7 +52,6 @@ pub(super) async fn run(lane: &LaneContext) -> bool {
             let ended = became.iter().filter(|(key, verdict)| verdict.is_counted() && was_open(*key)).count();
             lane.connection.limits.count_finished(ended);
         }
-        touched.iter().for_each(|batch| lane.tell(*batch));
     }
     lane.check_ended(&touched).await;
     worked

@@ -93,9 +93,6 @@ async fn record(lane: &LaneContext, group: &[Sent]) {
             }
         }
     }
-    for batch in runs.iter().map(|run| run.hold.batch).collect::<BTreeSet<_>>() {
-        lane.tell(batch);
-    }
 }
 
 /// Which runs were not fenced.

@@ -43,6 +43,7 @@ fn table(batch: &str) -> Vec<Row> {
         row("GET", "/login", "/login", Get, [200, 303, 303, 303, 303, 303]),
         row("GET", "/approvals", "/approvals", Get, [303, 200, 200, 200, 403, 200]),
         row("GET", "/approvals/{id}", "/approvals/{}", Get, [303, 200, 200, 200, 403, 404]),
+        row("GET", "/search", "/search?q=ORD_", Get, [303, 200, 200, 200, 403, 200]),
         row("GET", "/settings", "/settings", Get, [303, 403, 403, 403, 200, 200]),
         row(
             "POST",
