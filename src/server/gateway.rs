@@ -4,7 +4,7 @@
 //! decides what happens next, and it never sends a request twice by itself.
 
 pub mod address;
-mod client;
+pub(crate) mod client;
 mod descriptor;
 pub mod juspay;
 

@@ -67,7 +67,10 @@ pub async fn run_with(state: AppState, connect: Arc<dyn Connect>, soft: Cancella
     };
     // Dropping the scheduler ends its lanes, and with them every call on the wire.
     tokio::select! {
-        () = scheduler.run(woken) => connections.leave().await,
+        () = scheduler.run(woken) => tokio::select! {
+            () = connections.leave() => {}
+            () = hard.cancelled() => {}
+        },
         () = connections.keep() => {}
         () = hard.cancelled() => {}
     }

@@ -2,6 +2,8 @@
 
 mod agreement;
 mod guards;
+mod limits;
+mod matrix;
 mod protocol;
 mod reconciled;
 mod retries;

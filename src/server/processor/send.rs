@@ -5,7 +5,7 @@ use super::{
     breaker::Admission,
     lane::{LaneContext, Trouble, trouble},
     pace::Turn,
-    preflight,
+    preflight::{self, Probe},
     settler::{self, Sent},
     throttle::PATIENCE,
 };
@@ -235,7 +235,7 @@ impl Driver {
             match lane.connection.breaker.admit(Instant::now()) {
                 Admission::Free => {}
                 Admission::Probe => {
-                    if preflight::probe(&lane, rest).await {
+                    if preflight::probe(&lane, &self.chunk, rest).await? == Probe::Asked {
                         continue;
                     }
                     lane.connection.breaker.try_by_row();
@@ -400,6 +400,7 @@ impl Driver {
                         tracing::warn!(%error, "processor.intent_lost");
                         return Ok(Intent::Lost);
                     }
+                    self.lane.connection.limits.count_finished(refused);
                     return Ok(Intent::Send(rows));
                 }
                 Err(error) if last || trouble(&error) == Trouble::Violation => return Err(error),
