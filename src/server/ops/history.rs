@@ -76,7 +76,7 @@ pub async fn task(
         && state.status() == TaskStatus::Failed
         && row.status.next(BatchEvent::Retry { needs_decision: true }).is_ok();
     Ok(TaskStory {
-        snapshot: shown::snapshot(&row, &zone, None),
+        snapshot: shown::snapshot(&row, &zone, None, String::new()),
         number: (number, u64::try_from(row.records).unwrap_or(0)),
         row: u32::try_from(task.sheet_row).unwrap_or(0),
         order_id: task.order_id.clone(),

@@ -92,7 +92,7 @@ pub async fn page(
     let page = page.clamp(1, pages);
     let (taken, before) = lines.taken();
     Ok(RetryView {
-        snapshot: shown::snapshot(&row, &zone, None),
+        snapshot: shown::snapshot(&row, &zone, None, String::new()),
         base: u32::try_from(row.revision).unwrap_or(1),
         why_not,
         maker_checker,

@@ -65,8 +65,12 @@ pub(super) async fn read(lane: &LaneContext, chunk: &Chunk, rows: &[WaitingRow])
             // The order of locks: one statement takes the balances by order id.
             reads.sort_by(|a, b| a.order_id.cmp(&b.order_id));
             let mut tx = lane.tx().await?;
-            orders::see(&mut tx, chunk.batch_id, &reads).await?;
+            let seen = orders::see(&mut tx, chunk.batch_id, &reads).await?;
             tx.commit().await?;
+            if usize::try_from(seen).is_ok_and(|seen| seen == missing.len()) {
+                missing.clear();
+                break;
+            }
         }
         if !wait.is_zero() {
             let mut tx = lane.tx().await?;
