@@ -268,7 +268,10 @@ mod tests {
             (S::Processing, "- - - - - - - paused - cancelled completed completed_with_failures - - -"),
             (S::Paused, "- - - - - - - - processing cancelled completed completed_with_failures - - -"),
             (S::Completed, "- - - - - - - - - - completed completed_with_failures - - -"),
-            (S::CompletedWithFailures, "- - - - - - - - - - completed completed_with_failures awaiting_approval processing -"),
+            (
+                S::CompletedWithFailures,
+                "- - - - - - - - - - completed completed_with_failures awaiting_approval processing -",
+            ),
             (S::Cancelled, "- - - - - - - - - - - - - - -"),
         ];
         assert_eq!(table.map(|(status, _)| status), S::ALL);

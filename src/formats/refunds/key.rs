@@ -67,7 +67,11 @@ mod tests {
         assert!(again.starts_with("BD") && again.len() == 20 && again != first);
         let third = retry_key(Some("REF1"), &seed, 1, 3, [first.as_str(), again.as_str()].into_iter());
         assert!(third != again && third.starts_with("BD"));
-        assert_eq!(retry_key(Some("REF2"), &seed, 1, 2, [first.as_str()].into_iter()), "REF2", "an id that is new is taken");
+        assert_eq!(
+            retry_key(Some("REF2"), &seed, 1, 2, [first.as_str()].into_iter()),
+            "REF2",
+            "an id that is new is taken"
+        );
         assert_ne!(retry_key(Some("REF1"), &seed, 1, 2, ["X", "REF1"].into_iter()), "REF1");
         assert!(retry_key(Some("does-not-fit"), &seed, 1, 2, std::iter::empty()).starts_with("BD"));
     }

@@ -60,14 +60,12 @@ pub async fn keep_drafts(
 /// Forgets what the transaction's person typed over this batch.
 pub async fn forget_drafts(tx: &mut Tx, batch: BatchId) -> sqlx::Result<()> {
     let organisation = tx.organisation();
-    sqlx::query(
-        "DELETE FROM retry_draft WHERE organisation_id = $1 AND batch_id = $2 AND person_id = current_person()",
-    )
-    .bind(organisation.0)
-    .bind(batch.0)
-    .execute(tx.conn())
-    .await
-    .map(|_| ())
+    sqlx::query("DELETE FROM retry_draft WHERE organisation_id = $1 AND batch_id = $2 AND person_id = current_person()")
+        .bind(organisation.0)
+        .bind(batch.0)
+        .execute(tx.conn())
+        .await
+        .map(|_| ())
 }
 
 /// Forgets what everybody left lying since before `before`.

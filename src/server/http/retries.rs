@@ -152,12 +152,17 @@ async fn perform(
                         true => format!("{rows} wait for a decision. Nothing is sent before it."),
                         false => format!("{rows} are sent again, each under a new key."),
                     };
-                    let notice = if records == 1 { notice.replace(" wait ", " waits ").replace(" are ", " is ").replace(", each under", ", under") } else { notice };
+                    let notice = if records == 1 {
+                        notice.replace(" wait ", " waits ").replace(" are ", " is ").replace(", each under", ", under")
+                    } else {
+                        notice
+                    };
                     Next::To(format!("{}/{batch}", operation.path()), Some(notice))
                 }
-                Sent::Findings { errors: 0, .. } => {
-                    Next::Stay("Some of these refunds went out before. Nothing was sent now: look at them, then confirm.".to_owned())
-                }
+                Sent::Findings { errors: 0, .. } => Next::Stay(
+                    "Some of these refunds went out before. Nothing was sent now: look at them, then confirm."
+                        .to_owned(),
+                ),
                 Sent::Findings { errors: 1, .. } => Next::Stay("1 error in the rows. Nothing was sent.".to_owned()),
                 Sent::Findings { errors, .. } => {
                     Next::Stay(format!("{} errors in the rows. Nothing was sent.", group(errors, true)))

@@ -94,13 +94,9 @@ pub async fn inbox(state: &AppState, caller: &Caller) -> OpResult<ApprovalInbox>
 
 fn approval_row(operation: Operation, request: &Request, zone: &TimeZone) -> ApprovalRow {
     let decision = match (request.verdict.as_deref(), request.status, request.dropped.as_deref()) {
-        (Some(verdict), ..) => decided_by(
-            verdict,
-            request.checker_email.as_deref(),
-            request.decided_at,
-            request.reason.as_deref(),
-            zone,
-        ),
+        (Some(verdict), ..) => {
+            decided_by(verdict, request.checker_email.as_deref(), request.decided_at, request.reason.as_deref(), zone)
+        }
         (_, BatchStatus::Withdrawn, _) | (.., Some("WITHDRAWN")) => "Withdrawn by its maker".to_owned(),
         (_, BatchStatus::Expired, _) | (.., Some("EXPIRED")) => "Nobody decided in time".to_owned(),
         _ => String::new(),
@@ -390,8 +386,7 @@ async fn where_it_stands(state: &AppState, caller: &Caller, batch: BatchId) -> S
         Ok(Some(row)) => {
             let zone = moment::zone(&caller.organisation.zone);
             let verdict = row.verdict.as_deref().unwrap_or_default();
-            let told =
-                decided_by(verdict, row.checker_email.as_deref(), row.decided_at, row.reason.as_deref(), &zone);
+            let told = decided_by(verdict, row.checker_email.as_deref(), row.decided_at, row.reason.as_deref(), &zone);
             if told.is_empty() {
                 format!("This batch is {} and cannot be decided.", row.status.text())
             } else {

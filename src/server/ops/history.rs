@@ -189,7 +189,8 @@ impl Teller<'_> {
             facts.extend(revision.refund_status.as_ref().map(|text| fact("Refund Status", text)));
             facts.extend(revision.code.as_ref().map(|text| fact("Code", text)));
             let remark = revision.message.clone().unwrap_or_default();
-            let step = StoryStep { kind: "outcome", tone, title: title.to_owned(), remark, facts, ..StoryStep::default() };
+            let step =
+                StoryStep { kind: "outcome", tone, title: title.to_owned(), remark, facts, ..StoryStep::default() };
             told.push(Told { at: told_at(at), ..self.told(at, 5, step) });
         }
         if let (Some(at), Some(succeeded)) = (revision.reversed_at, revision.reversed) {
@@ -235,7 +236,14 @@ impl Teller<'_> {
             _ => "Intent to send it again under the same key was written down",
         };
         let actor = "Batchdesk".to_owned();
-        let step = StoryStep { kind: "attempt", tone: "queued", title: title.to_owned(), actor, facts, ..StoryStep::default() };
+        let step = StoryStep {
+            kind: "attempt",
+            tone: "queued",
+            title: title.to_owned(),
+            actor,
+            facts,
+            ..StoryStep::default()
+        };
         self.told(attempt.at, 3, step)
     }
 

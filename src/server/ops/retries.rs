@@ -238,12 +238,7 @@ async fn new_records(tx: &mut Tx, row: &BatchRow, checked: &Checked) -> OpResult
 }
 
 /// What a guard of the database said about a revision, in words.
-async fn refused(
-    state: &AppState,
-    caller: &Caller,
-    row: &BatchRow,
-    error: sqlx::Error,
-) -> OpResult<Sent> {
+async fn refused(state: &AppState, caller: &Caller, row: &BatchRow, error: sqlx::Error) -> OpResult<Sent> {
     if let Some(taken) = db::batches::taken_ids(&error) {
         let findings: Vec<Finding> = taken.into_iter().map(uploads::taken_finding).collect();
         let named: Vec<String> = findings.iter().take(5).map(row_sentence).collect();

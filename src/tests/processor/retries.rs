@@ -66,7 +66,11 @@ impl Bench {
             .await;
         assert_eq!(off, 0, "a row or a minor unit is lost");
         assert!(self.script.most_effects() <= 1, "money moved twice for one key");
-        assert_eq!(self.number("SELECT count(*) FROM organisation WHERE NOT sending").await, 0, "an assertion was violated");
+        assert_eq!(
+            self.number("SELECT count(*) FROM organisation WHERE NOT sending").await,
+            0,
+            "an assertion was violated"
+        );
     }
 
     async fn try_retry(&self, email: &str, batch: BatchId, rows: &[Typed]) -> crate::server::error::OpResult<Sent> {
@@ -132,7 +136,11 @@ async fn failed_rows_are_corrected_approved_and_refunded_and_nothing_is_lost_on_
     let rows = [typed(2, &[("order_id", "PLAIN_2")]), typed(3, &[("order_id", "PLAIN_3"), ("amount", "25.00")])];
     assert!(bench.retry("maker2@acme.test", batch, &rows).await);
     assert_eq!(bench.status(batch).await, "awaiting_approval");
-    assert_eq!(bench.counters(batch).await, [(2, 4_500), (1, 1_000), (0, 0)], "from failed to queued, with the new amount");
+    assert_eq!(
+        bench.counters(batch).await,
+        [(2, 4_500), (1, 1_000), (0, 0)],
+        "from failed to queued, with the new amount"
+    );
     bench.conserved(batch).await;
 
     // Nothing is sent while nobody has decided.
@@ -155,7 +163,10 @@ async fn failed_rows_are_corrected_approved_and_refunded_and_nothing_is_lost_on_
 
     let data = bench.file("viewer@acme.test", batch, false).await;
     let lines: Vec<&str> = data.lines().collect();
-    assert!(lines[2].starts_with("2,PLAIN_2,20.00,SUCCESS") && lines[3].starts_with("3,PLAIN_3,25.00,SUCCESS"), "{data}");
+    assert!(
+        lines[2].starts_with("2,PLAIN_2,20.00,SUCCESS") && lines[3].starts_with("3,PLAIN_3,25.00,SUCCESS"),
+        "{data}"
+    );
 
     // Every earlier outcome stays in the task's story, in order.
     let viewer = bench.world.caller("viewer@acme.test").await;
@@ -163,7 +174,10 @@ async fn failed_rows_are_corrected_approved_and_refunded_and_nothing_is_lost_on_
     let kinds: Vec<&str> = story.steps.iter().map(|step| step.kind).collect();
     assert_eq!(
         kinds,
-        ["file", "decision", "order", "attempt", "reply", "outcome", "retry", "decision", "order", "attempt", "reply", "outcome"],
+        [
+            "file", "decision", "order", "attempt", "reply", "outcome", "retry", "decision", "order", "attempt",
+            "reply", "outcome"
+        ],
         "{:#?}",
         story.steps
     );
@@ -218,8 +232,9 @@ async fn without_maker_checker_a_retry_goes_at_once_and_what_fails_again_can_be_
     // The submissions of the batch, newest first, each with what it came to.
     let caller = bench.world.caller(owner).await;
     let query = crate::domain::page::TaskQuery::default();
-    let detail =
-        crate::server::ops::batches::detail(&bench.world.state, &caller, Operation::Refund, batch, &query).await.unwrap();
+    let detail = crate::server::ops::batches::detail(&bench.world.state, &caller, Operation::Refund, batch, &query)
+        .await
+        .unwrap();
     let listed: Vec<_> = detail.revisions.iter().map(|row| (row.number, row.records, row.outcome)).collect();
     assert_eq!(listed, [(3, 2, (1, 1, 0)), (2, 1, (0, 1, 0)), (1, 3, (1, 2, 0))]);
 }
@@ -266,4 +281,33 @@ async fn an_order_that_the_gateway_has_by_now_is_read_anew() {
     bench.carry_out(batch).await;
     assert_eq!(bench.number(&seen).await, 1);
     assert_eq!(bench.status(batch).await, "completed_with_failures");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whole_file_of_failed_rows_goes_again_page_by_page() {
+    let bench = Bench::new(GatewayClass::K, Script::keyed()).await;
+    let orders: Vec<String> = (1..=1_000).map(|n| format!("MISSING_{n}")).collect();
+    let rows: Vec<(&str, &str)> = orders.iter().map(|order| (order.as_str(), "5.00")).collect();
+    let batch = bench.batch(&rows).await;
+    bench.carry_out(batch).await;
+    let owner = bench.world.caller("owner@globex.test").await;
+    let state = &bench.world.state;
+    let shown = retries::page(state, &owner, Operation::Refund, batch, 20).await.unwrap();
+    assert_eq!((shown.page, shown.rows.len(), shown.rows[49].number), ((20, 20), 50, 1_000));
+    assert_eq!(shown.fails_again, 1_000);
+    // Typed on the first page and on the last, half of the rest left out.
+    retries::take_all(state, &owner, Operation::Refund, batch, 1, false).await.unwrap();
+    for from in [1, 951] {
+        let typed: Vec<Typed> =
+            (from..from + 50).map(|n| typed(n, &[("order_id", format!("PLAIN_{n}").as_str())])).collect();
+        retries::keep(state, &owner, Operation::Refund, batch, 1, &typed).await.unwrap();
+    }
+    let shown = retries::page(state, &owner, Operation::Refund, batch, 1).await.unwrap();
+    assert_eq!((shown.taken.0, shown.changed, shown.fails_again), (100, 100, 0));
+    retries::take_all(state, &owner, Operation::Refund, batch, 1, true).await.unwrap();
+    let sent = retries::send(state, &owner, Operation::Refund, batch, 1, false).await.unwrap();
+    assert!(matches!(sent, Sent::Revision { records: 1_000, waits: false }), "{sent:?}");
+    bench.carry_out(batch).await;
+    assert_eq!(bench.counters(batch).await, [(0, 0), (100, 50_000), (900, 450_000)]);
+    assert_eq!(bench.script.effects(), 100);
 }

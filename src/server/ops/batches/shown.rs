@@ -6,9 +6,7 @@ use crate::{
         batch::BatchStatus,
         money::{Currency, Money, group},
         task::{RecordExtra, TaskState},
-        view::{
-            ActivityRow, Amounts, BatchRow, BatchSnapshot, Counts, DecisionView, TaskRow, retries::RevisionRow,
-        },
+        view::{ActivityRow, Amounts, BatchRow, BatchSnapshot, Counts, DecisionView, TaskRow, retries::RevisionRow},
     },
     server::{db, ops::uploads::hex},
 };
@@ -194,7 +192,11 @@ pub(in crate::server::ops) fn activity(act: &db::audit::AuditRow, zone: &TimeZon
         "batch.approved" if retried => ("Approved that failed rows are sent again".to_owned(), "accepted"),
         "batch.rejected" if retried => ("Rejected that failed rows are sent again".to_owned(), "failed"),
         "batch.retried" => (
-            format!("Asked for {} failed rows to be sent again, {} of them changed", number("records"), number("changed")),
+            format!(
+                "Asked for {} failed rows to be sent again, {} of them changed",
+                number("records"),
+                number("changed")
+            ),
             "queued",
         ),
         "batch.approved" => ("Approved".to_owned(), "accepted"),

@@ -8,8 +8,23 @@ const SHOWN: usize = 6_000;
 const HIDDEN: &str = "•••";
 /// Parts of names whose values are hidden: what signs in or signs, and what belongs to the buyer.
 const SECRET: [&str; 17] = [
-    "token", "secret", "password", "authorization", "signature", "api_key", "apikey", "client_auth", "card", "cvv", "pan_", "vpa", "email",
-    "phone", "mobile", "address", "payload",
+    "token",
+    "secret",
+    "password",
+    "authorization",
+    "signature",
+    "api_key",
+    "apikey",
+    "client_auth",
+    "card",
+    "cvv",
+    "pan_",
+    "vpa",
+    "email",
+    "phone",
+    "mobile",
+    "address",
+    "payload",
 ];
 
 /// The reply with secrets taken out, indented where it is JSON, and cut to what a page can show.

@@ -136,11 +136,8 @@ impl Lines {
         let row_no = i32::try_from(typed.number).ok()?;
         let line = self.lines.iter().find(|line| line.number == row_no)?;
         let columns = self.template?.columns();
-        let cells: Vec<&String> = columns
-            .iter()
-            .zip(&line.now)
-            .map(|(column, now)| typed.cells.get(*column).unwrap_or(now))
-            .collect();
+        let cells: Vec<&String> =
+            columns.iter().zip(&line.now).map(|(column, now)| typed.cells.get(*column).unwrap_or(now)).collect();
         let cells = (cells.iter().zip(&line.was).any(|(cell, was)| *cell != was))
             .then(|| serde_json::to_string(&cells).unwrap_or_default());
         Some(Draft { row_no, take: typed.take, cells })

@@ -1,7 +1,10 @@
 //! Failed rows that are to be sent again: what they were, what they are to be, and why they failed.
 
 use crate::{
-    domain::{money::Money, view::retries::{RetryAsked, RetryAskedRow}},
+    domain::{
+        money::Money,
+        view::retries::{RetryAsked, RetryAskedRow},
+    },
     ui::components::{Glyph, MoneyView, count},
 };
 use leptos::prelude::*;
@@ -20,7 +23,8 @@ pub fn Asked(
         view! { <p class="sheet-body flag" data-tone="waiting"><Glyph name="partial"/>{words}</p> }
     });
     let cut = asked.rows.len() == RetryAsked::SHOWN;
-    let cut = cut.then(|| view! { <p class="sheet-foot">"Only the first rows are shown, those that were changed first."</p> });
+    let cut = cut
+        .then(|| view! { <p class="sheet-foot">"Only the first rows are shown, those that were changed first."</p> });
     let rows = asked.rows.into_iter().map(row).collect_view();
     view! {
         <section class="sheet" aria-labelledby="retry" data-retry="">

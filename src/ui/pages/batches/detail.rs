@@ -138,7 +138,11 @@ pub fn Detail(
     // would be asked once more in between, by an event, and be gone.
     let following = Memo::new(move |_| live.connection.get() == Connection::Live && !live.paused.get());
     // Before anything was sent there is nothing to see where.
-    let row_map = if detail.snapshot.status.has_been_sent() || !detail.revisions.is_empty() { detail.row_map.clone() } else { String::new() };
+    let row_map = if detail.snapshot.status.has_been_sent() || !detail.revisions.is_empty() {
+        detail.row_map.clone()
+    } else {
+        String::new()
+    };
     let first_title = title(&detail.snapshot);
     view! {
         // The server asks for the title when everything is rendered; by then this run may have given way to another.

@@ -13,7 +13,7 @@ use crate::{
         view::{Repeat, retries::RetryView},
     },
     ui::{
-        components::{BatchStamp, Banner, Glyph, LoadFailed, count},
+        components::{Banner, BatchStamp, Glyph, LoadFailed, count},
         hooks::url::{here, query_value},
     },
 };
@@ -106,8 +106,12 @@ fn Retry(retry: RetryView) -> impl IntoView {
                     {(pages > 1).then(|| other_pages(page, pages))}
                 </section>
             </div>
-            <side::Side retry/>
+            <side::Side retry=retry.clone()/>
         </form>
+        <div class="dock only-menu no-print">
+            <p><b>{retry.taken.1.to_string()}</b><small>{side::rows(retry.taken.0)}" ticked"</small></p>
+            <a class="button" href="#send">"Go to the sum"</a>
+        </div>
     }
     .into_any()
 }
@@ -146,13 +150,8 @@ fn findings(retry: &RetryView) -> Option<AnyView> {
     let more = (more != 0).then(|| {
         view! { <p>{format!("and {} more, each at its cell", count(more as u64))}</p> }
     });
-    let lines = retry
-        .findings
-        .iter()
-        .take(LISTED)
-        .cloned()
-        .map(|(page, finding)| line(page, here, finding))
-        .collect_view();
+    let lines =
+        retry.findings.iter().take(LISTED).cloned().map(|(page, finding)| line(page, here, finding)).collect_view();
     let (tone, glyph) = if errors > 0 { ("failed", "failed") } else { ("waiting", "partial") };
     let role = (errors > 0).then_some("alert");
     Some(

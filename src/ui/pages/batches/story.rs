@@ -75,7 +75,7 @@ fn Story(story: TaskStory) -> impl IntoView {
         <Title text=format!("{} – task {number}", story.order_id)/>
         <div class="head">
             <div class="head-title">
-                <h1 class="id">{story.order_id.clone()}</h1>
+                <h1>{story.order_id.clone()}</h1>
                 <TaskStamp status=story.status/>
             </div>
             <div class="meta">
@@ -117,8 +117,11 @@ fn step(step: StoryStep) -> impl IntoView {
         view! { <dl class="facts">{lines.collect_view()}</dl> }
     });
     let facts = (!step.facts.is_empty()).then(|| {
-        let lines =
-            step.facts.into_iter().map(|(name, value)| view! { <dt>{name}</dt><dd class="id">{value}</dd> }).collect_view();
+        let lines = step
+            .facts
+            .into_iter()
+            .map(|(name, value)| view! { <dt>{name}</dt><dd class="id">{value}</dd> })
+            .collect_view();
         view! { <dl class="facts">{lines}</dl> }
     });
     let raw = (!step.raw.is_empty() && step.raw != "{}").then(|| {

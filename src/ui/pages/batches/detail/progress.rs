@@ -28,7 +28,9 @@ pub fn Progress(
             let (number, words) = match shown.status {
                 status if status.has_been_sent() => (count(answered), format!("of {all} tasks have an answer")),
                 // Failed rows wait to be sent again; the others have their answer.
-                BatchStatus::AwaitingApproval if answered > 0 => (count(answered), format!("of {all} tasks have an answer")),
+                BatchStatus::AwaitingApproval if answered > 0 => {
+                    (count(answered), format!("of {all} tasks have an answer"))
+                }
                 BatchStatus::AwaitingApproval => (all, "tasks, not started".to_owned()),
                 _ => (all, "tasks, none was sent".to_owned()),
             };

@@ -6,7 +6,8 @@ use crate::{
 };
 use leptos::prelude::*;
 
-fn rows(number: u64) -> String {
+/// `1 row`, `12 rows`.
+pub(super) fn rows(number: u64) -> String {
     match number {
         1 => "1 row".to_owned(),
         number => format!("{} rows", count(number)),
@@ -28,7 +29,9 @@ pub fn Side(retry: RetryView) -> impl IntoView {
     };
     let decides = match (retry.maker_checker, retry.approvers.as_slice()) {
         (false, _) => "No decision is needed: they are sent at once.".to_owned(),
-        (true, []) => "Another person must decide, also when nothing was changed; nobody else here has Approve yet.".to_owned(),
+        (true, []) => {
+            "Another person must decide, also when nothing was changed; nobody else here has Approve yet.".to_owned()
+        }
         (true, approvers) => {
             format!("Another person decides, also when nothing was changed: {}.", approvers.join(", "))
         }
