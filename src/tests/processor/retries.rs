@@ -282,3 +282,32 @@ async fn an_order_that_the_gateway_has_by_now_is_read_anew() {
     assert_eq!(bench.number(&seen).await, 1);
     assert_eq!(bench.status(batch).await, "completed_with_failures");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whole_file_of_failed_rows_goes_again_page_by_page() {
+    let bench = Bench::new(GatewayClass::K, Script::keyed()).await;
+    let orders: Vec<String> = (1..=1_000).map(|n| format!("MISSING_{n}")).collect();
+    let rows: Vec<(&str, &str)> = orders.iter().map(|order| (order.as_str(), "5.00")).collect();
+    let batch = bench.batch(&rows).await;
+    bench.carry_out(batch).await;
+    let owner = bench.world.caller("owner@globex.test").await;
+    let state = &bench.world.state;
+    let shown = retries::page(state, &owner, Operation::Refund, batch, 20).await.unwrap();
+    assert_eq!((shown.page, shown.rows.len(), shown.rows[49].number), ((20, 20), 50, 1_000));
+    assert_eq!(shown.fails_again, 1_000);
+    // Typed on the first page and on the last, half of the rest left out.
+    retries::take_all(state, &owner, Operation::Refund, batch, 1, false).await.unwrap();
+    for from in [1, 951] {
+        let typed: Vec<Typed> =
+            (from..from + 50).map(|n| typed(n, &[("order_id", format!("PLAIN_{n}").as_str())])).collect();
+        retries::keep(state, &owner, Operation::Refund, batch, 1, &typed).await.unwrap();
+    }
+    let shown = retries::page(state, &owner, Operation::Refund, batch, 1).await.unwrap();
+    assert_eq!((shown.taken.0, shown.changed, shown.fails_again), (100, 100, 0));
+    retries::take_all(state, &owner, Operation::Refund, batch, 1, true).await.unwrap();
+    let sent = retries::send(state, &owner, Operation::Refund, batch, 1, false).await.unwrap();
+    assert!(matches!(sent, Sent::Revision { records: 1_000, waits: false }), "{sent:?}");
+    bench.carry_out(batch).await;
+    assert_eq!(bench.counters(batch).await, [(0, 0), (100, 50_000), (900, 450_000)]);
+    assert_eq!(bench.script.effects(), 100);
+}

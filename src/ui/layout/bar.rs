@@ -27,7 +27,17 @@ fn trail(path: &str) -> Vec<(String, Option<String>)> {
         return match rest.trim_matches('/') {
             "" => area().into_iter().chain([last(name)]).collect(),
             "new" | "new/description" => way(last("New batch")),
-            id => way((format!("…{}", tail(id)), None)),
+            rest => match rest.split_once('/') {
+                None => way((format!("…{}", tail(rest)), None)),
+                Some((id, below)) => {
+                    let end = match below.strip_prefix("tasks/") {
+                        Some(number) => format!("Task {number}"),
+                        None => "Failed rows".to_owned(),
+                    };
+                    let batch = (format!("…{}", tail(id)), Some(format!("{root}/{id}")));
+                    area().into_iter().chain([link(name, root), batch, (end, None)]).collect()
+                }
+            },
         };
     }
     // No page below it is in the browser's part.

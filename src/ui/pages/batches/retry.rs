@@ -106,8 +106,12 @@ fn Retry(retry: RetryView) -> impl IntoView {
                     {(pages > 1).then(|| other_pages(page, pages))}
                 </section>
             </div>
-            <side::Side retry/>
+            <side::Side retry=retry.clone()/>
         </form>
+        <div class="dock only-menu no-print">
+            <p><b>{retry.taken.1.to_string()}</b><small>{side::rows(retry.taken.0)}" ticked"</small></p>
+            <a class="button" href="#send">"Go to the sum"</a>
+        </div>
     }
     .into_any()
 }

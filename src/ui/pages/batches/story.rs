@@ -75,7 +75,7 @@ fn Story(story: TaskStory) -> impl IntoView {
         <Title text=format!("{} – task {number}", story.order_id)/>
         <div class="head">
             <div class="head-title">
-                <h1 class="id">{story.order_id.clone()}</h1>
+                <h1>{story.order_id.clone()}</h1>
                 <TaskStamp status=story.status/>
             </div>
             <div class="meta">

@@ -6,7 +6,8 @@ use crate::{
 };
 use leptos::prelude::*;
 
-fn rows(number: u64) -> String {
+/// `1 row`, `12 rows`.
+pub(super) fn rows(number: u64) -> String {
     match number {
         1 => "1 row".to_owned(),
         number => format!("{} rows", count(number)),
