@@ -11,6 +11,8 @@ pub mod organisations;
 pub mod people;
 pub mod sessions;
 pub mod tasks;
+#[cfg(feature = "torture")]
+pub mod torture;
 
 use crate::domain::ids::{OrganisationId, PersonId};
 use sqlx::{
@@ -92,6 +94,15 @@ impl Tx {
     /// Makes it so.
     pub async fn commit(self) -> sqlx::Result<()> {
         self.inner.commit().await
+    }
+
+    /// Makes it so, at a moment of the money protocol that has a name. After an error of the second fault it is so, and the
+    /// caller does not know: a COMMIT whose reply was lost.
+    pub async fn commit_at(self, moment: &'static str) -> sqlx::Result<()> {
+        fault!(? moment, "before_commit");
+        self.inner.commit().await?;
+        fault!(? moment, "after_commit");
+        Ok(())
     }
 }
 

@@ -282,7 +282,7 @@ pub async fn decide(state: &AppState, caller: &Caller, batch: BatchId, decision:
     let detail = json!({ "content_sha256": decision.content_hash, "reason": reason });
     audit::record(state, &mut tx, caller, action, Some(batch.0), detail).await?;
     db::batches::tell(&mut tx, batch).await?;
-    Ok(tx.commit().await?)
+    Ok(tx.commit_at("decide").await?)
 }
 
 async fn decision_refused(state: &AppState, caller: &Caller, batch: BatchId, error: sqlx::Error) -> OpError {

@@ -241,7 +241,7 @@ async fn create(
                          "sha256": hex(&file.sha256) });
     audit::record(state, &mut tx, caller, "batch.created", Some(id.0), detail).await?;
     db::batches::tell(&mut tx, id).await?;
-    tx.commit().await?;
+    tx.commit_at("submit").await?;
     Ok(Ok(id))
 }
 

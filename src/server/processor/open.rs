@@ -59,7 +59,7 @@ async fn claim(lane: &LaneContext) -> sqlx::Result<Vec<OpenTask>> {
     let limit = i32::try_from(lane.connection.concurrency.min(CLAIM)).unwrap_or(1);
     let mut tx = lane.tx().await?;
     let tasks = resolve::claim_open(&mut tx, lane.gateway, limit, lane.worker, lane.state.config.lease).await?;
-    tx.commit().await?;
+    tx.commit_at("claim_open").await?;
     Ok(tasks)
 }
 
@@ -74,7 +74,7 @@ pub(super) async fn record(lane: &LaneContext, source: Source, group: &[Resoluti
         let recorded = async {
             let mut tx = lane.tx().await?;
             resolve::resolve(&mut tx, source, group).await?;
-            tx.commit().await
+            tx.commit_at("resolve").await
         };
         match recorded.await {
             Ok(()) => return,
@@ -121,6 +121,7 @@ async fn look_at(lane: &LaneContext, task: &OpenTask) -> Option<(Source, Resolut
         task.extra.as_deref(),
     );
     let request = match request {
+        Ok(request) if mutant!("fresh_key") => RefundRequest { key: format!("{:.16}F{}", request.key, task.attempts), ..request },
         Ok(request) => request,
         Err(sentence) => {
             lane.violated(&format!("row {} of batch {}: {sentence}", task.row_no, task.batch_id)).await;
@@ -147,6 +148,9 @@ async fn ask(lane: &LaneContext, task: &OpenTask, request: &RefundRequest) -> Op
         Found::NoAnswer(reply) => {
             let wait = no_answer(lane, &reply).await;
             answered(task, Source::Query, answer::read(&reply, Verdict::Unknown, wait), &[&reply], false)
+        }
+        Found::NotFound(reply) if mutant!("not_found_is_failed") => {
+            answered(task, Source::Query, answer::read(&reply, Verdict::Failed, Duration::ZERO), &[&reply], true)
         }
         // Never means that it failed: it may still arrive. Sent again only where the key makes a second one harmless.
         Found::NotFound(reply) if class == GatewayClass::K && task.in_window && task.batch_status != "cancelled" => {
@@ -188,7 +192,10 @@ pub(super) async fn find(lane: &LaneContext, request: &RefundRequest) -> Found {
     let Ok(_slot) = lane.connection.slots.acquire().await else {
         return Found::NoAnswer(answer::not_sent("stopping", "The process is stopping."));
     };
-    lane.connection.gateway.find(request).await
+    fault!("query", "before");
+    let found = lane.connection.gateway.find(request).await;
+    fault!("query", "after");
+    found
 }
 
 /// How long to wait after a query that said nothing.
@@ -244,11 +251,13 @@ async fn send_again(
             return None;
         }
     }
-    let reply = if begun.elapsed() > FENCE {
+    let reply = if begun.elapsed() > FENCE && !mutant!("no_self_fence") {
         turn.give_back();
         answer::not_sent("not_sent_in_time", "It was not sent in time, so it was not sent.")
     } else {
+        fault!("resend", "before");
         let reply = connection.gateway.refund(request).await;
+        fault!("resend", "after");
         lane.note(&reply).await;
         drop(turn);
         reply
@@ -269,6 +278,6 @@ async fn send_again(
 async fn intend(lane: &LaneContext, task: &OpenTask) -> sqlx::Result<bool> {
     let mut tx = lane.tx().await?;
     let allowed = resolve::intend_again(&mut tx, lane.worker, &[task]).await?;
-    tx.commit().await?;
+    tx.commit_at("intent_again").await?;
     Ok(allowed.contains(&task.key()))
 }

@@ -63,7 +63,7 @@ pub(super) async fn read(lane: &LaneContext, chunk: &Chunk, rows: &[WaitingRow])
             reads.sort_by(|a, b| a.order_id.cmp(&b.order_id));
             let mut tx = lane.tx().await?;
             orders::see(&mut tx, chunk.batch_id, &reads).await?;
-            tx.commit().await?;
+            tx.commit_at("orders").await?;
         }
         if !wait.is_zero() {
             let mut tx = lane.tx().await?;

@@ -98,7 +98,7 @@ async fn record(lane: &LaneContext, group: &[Sent]) {
 async fn settle_once(lane: &LaneContext, runs: &[Settled]) -> sqlx::Result<usize> {
     let mut tx = lane.tx().await?;
     let unfenced = settle::settle(&mut tx, runs).await?.len();
-    tx.commit().await?;
+    tx.commit_at("settle").await?;
     Ok(runs.len() - unfenced)
 }
 

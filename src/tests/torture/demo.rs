@@ -187,19 +187,32 @@ impl Drop for Demo {
 }
 
 impl Running {
-    fn start(mut command: Command, log: PathBuf, ready: &str) -> Self {
+    pub(super) fn start(command: Command, log: PathBuf, ready: &str) -> Self {
+        let mut running = Self::try_start(command, log, ready);
+        match running.ended() {
+            None => running,
+            Some(status) => panic!("it did not become ready ({status}):\n{}", running.last_words()),
+        }
+    }
+
+    /// The same for a process that may end before it is ready.
+    pub(super) fn try_start(mut command: Command, log: PathBuf, ready: &str) -> Self {
         let file = File::options().create(true).append(true).open(&log).unwrap();
         let mut child = command.stdout(Stdio::piped()).stderr(file).spawn().unwrap();
         let (sender, lines) = mpsc::channel();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         // Read to its end, so that the process never waits for us.
         thread::spawn(move || stdout.lines().map_while(Result::ok).for_each(|line| drop(sender.send(line))));
-        let running = Self { child, log };
+        let mut running = Self { child, log };
         let give_up = Instant::now() + READY;
         loop {
             match lines.recv_timeout(give_up.saturating_duration_since(Instant::now())) {
                 Ok(line) if line.starts_with(ready) => return running,
                 Ok(_) => {}
+                Err(mpsc::RecvTimeoutError::Disconnected) => {
+                    let _ = running.child.wait();
+                    return running;
+                }
                 Err(why) => panic!("it did not become ready ({why}):\n{}", running.last_words()),
             }
         }
@@ -207,6 +220,11 @@ impl Running {
 
     pub(super) fn pid(&self) -> Pid {
         Pid::from_raw(i32::try_from(self.child.id()).unwrap())
+    }
+
+    /// How it ended, if it has.
+    pub(super) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
     }
 
     /// SIGKILL.
@@ -228,7 +246,7 @@ impl Running {
         panic!("it did not end within {} s after SIGTERM:\n{}", patience.as_secs(), self.last_words());
     }
 
-    fn last_words(&self) -> String {
+    pub(super) fn last_words(&self) -> String {
         let mut text = String::new();
         let _ = File::open(&self.log).and_then(|mut log| log.read_to_string(&mut text));
         let lines: Vec<&str> = text.lines().collect();
@@ -245,7 +263,7 @@ impl Drop for Running {
 }
 
 /// A free port below those that the kernel gives to outgoing connections: it stays free between two starts.
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     let mut random = Random::new(RandomState::new().build_hasher().finish());
     loop {
         let port = u16::try_from(random.within(15_000..=32_000)).unwrap();
