@@ -99,9 +99,9 @@ impl Tx {
     /// Makes it so, at a moment of the money protocol that has a name. After an error of the second fault it is so, and the
     /// caller does not know: a COMMIT whose reply was lost.
     pub async fn commit_at(self, moment: &'static str) -> sqlx::Result<()> {
-        fault!(? moment, "before_commit");
+        fault!(?moment, "before_commit");
         self.inner.commit().await?;
-        fault!(? moment, "after_commit");
+        fault!(?moment, "after_commit");
         Ok(())
     }
 }

@@ -104,7 +104,9 @@ fn poisoned(answer: Answer, order_id: &str) -> Answer {
     let (Some(poison), Answer::Body(200, body)) = (faults::poison(order_id), &answer) else { return answer };
     let body = body.clone();
     match poison {
-        Poison::Key | Poison::Amount | Poison::Currency | Poison::Row => Answer::Body(200, bodies::spoilt(&body, poison)),
+        Poison::Key | Poison::Amount | Poison::Currency | Poison::Row => {
+            Answer::Body(200, bodies::spoilt(&body, poison))
+        }
         Poison::Redirect => Answer::Redirect(format!("/orders/{order_id}?again")),
         Poison::Big => Answer::Padded { body, packed: false },
         Poison::Gzip => Answer::Padded { body, packed: true },

@@ -31,8 +31,12 @@ pub(super) fn to_send(reply: &Reply, class: GatewayClass, before: Before, resolv
         ReplyClass::Pending => (Verdict::Pending, backoff::pending(0)),
         ReplyClass::Review => (Verdict::Review, Duration::ZERO),
         ReplyClass::Unknown if mutant!("doubtful_is_sent_again") => (Verdict::Retry, backoff::NOT_SENT),
-        ReplyClass::Unknown if mutant!("timeout_is_failed") && reply.http.is_none() => (Verdict::Failed, Duration::ZERO),
-        ReplyClass::Unknown if mutant!("error_500_is_failed") && reply.http >= Some(500) => (Verdict::Failed, Duration::ZERO),
+        ReplyClass::Unknown if mutant!("timeout_is_failed") && reply.http.is_none() => {
+            (Verdict::Failed, Duration::ZERO)
+        }
+        ReplyClass::Unknown if mutant!("error_500_is_failed") && reply.http >= Some(500) => {
+            (Verdict::Failed, Duration::ZERO)
+        }
         ReplyClass::Unknown => (unknown, resolve_after),
         // This request did not happen; that says nothing about an earlier one.
         ReplyClass::NotSent | ReplyClass::Refused if before == Before::Uncertain => (unknown, resolve_after),

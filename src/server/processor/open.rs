@@ -121,7 +121,9 @@ async fn look_at(lane: &LaneContext, task: &OpenTask) -> Option<(Source, Resolut
         task.extra.as_deref(),
     );
     let request = match request {
-        Ok(request) if mutant!("fresh_key") => RefundRequest { key: format!("{:.16}F{}", request.key, task.attempts), ..request },
+        Ok(request) if mutant!("fresh_key") => {
+            RefundRequest { key: format!("{:.16}F{}", request.key, task.attempts), ..request }
+        }
         Ok(request) => request,
         Err(sentence) => {
             lane.violated(&format!("row {} of batch {}: {sentence}", task.row_no, task.batch_id)).await;

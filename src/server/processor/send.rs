@@ -368,12 +368,16 @@ impl Driver {
                         return Ok(Intent::Refused);
                     }
                     if mutant!("sent_before_commit") {
-                        tokio::spawn(async move { (tokio::time::sleep(Duration::from_secs(1)).await, tx.commit().await) });
+                        tokio::spawn(
+                            async move { (tokio::time::sleep(Duration::from_secs(1)).await, tx.commit().await) },
+                        );
                         return Ok(Intent::Send(rows));
                     }
                     if let Err(error) = tx.commit_at("intent").await {
                         tracing::warn!(%error, "processor.intent_lost");
-                        if mutant!("lost_intent_is_sent") { return Ok(Intent::Send(rows)) }
+                        if mutant!("lost_intent_is_sent") {
+                            return Ok(Intent::Send(rows));
+                        }
                         return Ok(Intent::Lost);
                     }
                     if refused > 0 {

@@ -131,6 +131,7 @@ fn template() -> PathBuf {
             .env("DATABASE_URL", url(port));
         let (ended, _) = Running::start(demo, folder.join("demo.log"), "Batchdesk is ready at ").stop(UP);
         assert!(ended.success(), "the demo ended with {ended}");
+        empty(port);
         kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGINT).unwrap();
         child.wait().unwrap();
         say(&format!("torture: a database with the demo's people, {} s", begun.elapsed().as_secs()));
@@ -153,6 +154,19 @@ fn answers(port: u16) -> bool {
             Err(_) => false,
         }
     })
+}
+
+/// People, organisations and connections stay; the demo's own batches go, and everything that hangs on them.
+fn empty(port: u16) {
+    use sqlx::Connection;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut connection = sqlx::PgConnection::connect(&url(port)).await.unwrap();
+        let statement = "DO $$ BEGIN EXECUTE (SELECT 'TRUNCATE ' || string_agg(c.oid::regclass::text, ', ') || ' CASCADE' FROM pg_class c
+            WHERE c.relnamespace = 'desk'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+              AND (c.relname IN ('batch', 'order_balance') OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'batch_id'))); END $$";
+        sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
+    });
 }
 
 fn copy(from: &Path, to: &Path) {

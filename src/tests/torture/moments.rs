@@ -94,7 +94,8 @@ pub(super) fn deaths(out: Out, scenario: &'static str, moments: &[&str], hits: &
     }
     world.serve(&[], &[]);
     let more = if left > 0 { format!(", {left} left for want of time") } else { String::new() };
-    world.finish(format!("{died} deaths, {missed} later hits not reached{more}"), settled)
+    let missed = if missed > 0 { format!(", {missed} later hits not reached") } else { String::new() };
+    world.finish(format!("{died} deaths{missed}{more}"), settled)
 }
 
 #[test]
@@ -131,5 +132,5 @@ pub(super) fn undisturbed(out: Out) -> Report {
     world.serve(&[], &[]);
     let file = world.file(&KINDS);
     world.submit(&ACME, file);
-    world.finish("9 faults of the gateway".to_owned(), settled)
+    world.finish("one batch with 9 faults in 20 rows".to_owned(), settled)
 }

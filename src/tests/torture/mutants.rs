@@ -56,7 +56,7 @@ mutants! {
     #[ignore = "make torture-mutants"]
     no_self_fence, Out::Code("no_self_fence"), replicas::asleep_before_the_send, ["refunded 2 times"];
     #[ignore = "make torture-mutants"]
-    no_fence_in_settle, Out::Code("no_fence_in_settle"), replicas::asleep_with_a_reply, ["no stale write was refused", "does not add up"];
+    no_fence_in_settle, Out::Code("no_fence_in_settle"), replicas::asleep_with_a_reply, ["sending was stopped", "no stale write was refused"];
     #[ignore = "make torture-mutants"]
     no_fence_in_resolve, Out::Code("no_fence_in_resolve"), replicas::asleep_with_an_answer, ["no stale write was refused"];
     #[ignore = "make torture-mutants"]

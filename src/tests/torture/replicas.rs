@@ -117,7 +117,7 @@ pub(super) fn asleep_with_a_reply(out: Out) -> Report {
 
 pub(super) fn asleep_with_an_answer(out: Out) -> Report {
     // The gateway never says anything that can be believed, so the task is still open when the sleeper wakes.
-    let kinds = [("ORD_P_ROW_", End::Open, 1), ("ORD_", End::Accepted, 5)];
+    let kinds = [("ORD_P_302_", End::Open, 1), ("ORD_", End::Accepted, 5)];
     frozen(out, "G4 asleep with an answer in hand", "query.after", &KEYED, &kinds)
 }
 

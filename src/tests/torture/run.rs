@@ -11,7 +11,6 @@ use super::{
 };
 use serde_json::Value;
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -40,7 +39,7 @@ pub(super) struct Batch {
     accepted: i64,
 }
 
-/// A scenario under way. One at a time: each has a demo with a database of its own.
+/// A scenario under way, on a demo with a database of its own.
 pub(super) struct Run {
     scenario: &'static str,
     seed: u64,
@@ -49,19 +48,16 @@ pub(super) struct Run {
     pub(super) client: Client,
     pub(super) batches: Vec<Batch>,
     begun: Instant,
-    _alone: MutexGuard<'static, ()>,
 }
 
 impl Run {
     pub(super) fn begin(scenario: &'static str, knobs: &[&str], settings: &[(&'static str, &str)]) -> Self {
-        static ALONE: Mutex<()> = Mutex::new(());
-        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let seed = random::seed();
         let demo = Demo::start(knobs, settings);
         let client = Client::new(demo.base());
         let (random, batches, begun) = (Random::new(seed), Vec::new(), Instant::now());
         say(&format!("torture: {scenario} begins, BATCHDESK_SEED={seed}"));
-        Self { scenario, seed, random, demo, client, batches, begun, _alone: alone }
+        Self { scenario, seed, random, demo, client, batches, begun }
     }
 
     /// Submits a new file with `each` rows of every fault among `plain` ones; its number.

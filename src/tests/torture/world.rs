@@ -266,8 +266,8 @@ impl World {
     /// Waits until the API says `enough` of a batch; the last that it said. A server that stopped sending by itself, and a time
     /// that is over, are breaches.
     pub(super) fn wait(&mut self, batch: usize, enough: impl Fn(&Value) -> bool) -> Value {
-        let patience = if matches!(self.out, Out::Nothing) { size(150, 300) } else { 45 };
-        let give_up = Instant::now() + Duration::from_secs(patience);
+        let mutated = !matches!(self.out, Out::Nothing);
+        let give_up = Instant::now() + Duration::from_secs(if mutated { 25 } else { size(150, 300) });
         let mut last = Value::Null;
         while Instant::now() < give_up {
             if let Some(snapshot) = self.look(batch) {
@@ -279,6 +279,10 @@ impl World {
                     return snapshot;
                 }
                 last = snapshot;
+            }
+            // With a guard out this may never end, and need not.
+            if mutated && !checker::refunded_twice(&self.ledger()).is_empty() {
+                return last;
             }
             thread::sleep(Duration::from_millis(50));
         }
@@ -339,6 +343,8 @@ impl World {
 
     /// The end without the comparison of rows.
     pub(super) fn report(mut self, injected: String, mut verdict: Verdict) -> Report {
+        let stopped = self.text("SELECT coalesce(stopped_reason, 'no reason') FROM desk.organisation WHERE NOT sending");
+        verdict.breaches.extend(stopped.into_iter().map(|reason| format!("sending was stopped: {reason}")));
         verdict.breaches.append(&mut self.breaches);
         self.failed = !verdict.breaches.is_empty();
         Report {

@@ -147,11 +147,9 @@ enum Named<'a> {
 }
 
 fn named<'a>(order: &'a OrderBody, request: &RefundRequest) -> Named<'a> {
-    let mut ours = order
-        .refunds
-        .iter()
-        .flatten()
-        .filter(|refund| refund.unique_request_id.as_deref() == Some(request.key.as_str()) || mutant!("key_not_matched"));
+    let mut ours = order.refunds.iter().flatten().filter(|refund| {
+        refund.unique_request_id.as_deref() == Some(request.key.as_str()) || mutant!("key_not_matched")
+    });
     match (ours.next(), ours.next()) {
         (None, _) => Named::None,
         (Some(one), None) => Named::One(one),
