@@ -2,6 +2,8 @@
 
 mod document;
 
+#[cfg(feature = "ssr")]
+use crate::ui::pages::{search::SearchPage, settings::SettingsPage};
 use crate::{
     domain::view::PageContext,
     ui::{
@@ -102,10 +104,32 @@ fn Pages() -> impl IntoView {
                 <Route path=path!("/batch/batch-refunds/:id") view=BatchDetailPage ssr=SsrMode::Async />
                 <Route path=path!("/approvals") view=ApprovalsPage ssr=SsrMode::Async />
                 <Route path=path!("/approvals/:id") view=ApprovalPage ssr=SsrMode::Async />
+                <ServerPages />
             </ParentRoute>
         </Routes>
     }
     .into_any()
+}
+
+/// Pages that are rendered on the server only: nothing on them moves by itself, so the browser's part does not hold them.
+/// Every link to one is `rel="external"`.
+#[cfg(feature = "ssr")]
+#[component(transparent)]
+fn ServerPages() -> impl MatchNestedRoutes + Clone {
+    view! {
+        <ParentRoute path=path!("") view=Outlet ssr=SsrMode::Async>
+            <Route path=path!("/search") view=SearchPage ssr=SsrMode::Async />
+            <Route path=path!("/settings") view=SettingsPage ssr=SsrMode::Async />
+        </ParentRoute>
+    }
+    .into_inner()
+}
+
+/// The browser knows none of them; a route that matches nothing stands in their place.
+#[cfg(not(feature = "ssr"))]
+#[component(transparent)]
+fn ServerPages() -> impl MatchNestedRoutes + Clone {
+    view! { <Route path=path!("/server-page") view=NotFound /> }.into_inner()
 }
 
 /// The pages inside the frame; it stays while they change.

@@ -38,6 +38,14 @@ impl Operation {
         }
     }
 
+    /// What people call it.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Refund => "Batch Refunds",
+            Self::OrderSync => "Batch Sync",
+        }
+    }
+
     /// The address of its list page.
     pub const fn path(self) -> &'static str {
         match self {

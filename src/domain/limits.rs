@@ -4,6 +4,10 @@ use serde::{Deserialize, Serialize};
 
 /// Bytes of one cell, at most.
 pub const MAX_CELL_BYTES: usize = 8 * 1024;
+/// Data rows of a file that an administrator may allow, at most.
+pub const MOST_ROWS: u32 = 100_000;
+/// Days that a batch may wait for a decision, at most.
+pub const MOST_APPROVAL_DAYS: u32 = 90;
 /// Characters of an id field, at most.
 pub const MAX_ID_CHARS: usize = 128;
 /// Data rows of a refunds or sync file (Batch Refunds, "Maximum 1000 rows per file").

@@ -17,6 +17,7 @@ mod redirects;
 mod routes;
 mod security;
 mod session;
+mod settings;
 mod sign_in;
 pub mod site;
 mod upload;

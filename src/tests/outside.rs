@@ -21,6 +21,8 @@ mod live;
 mod machine;
 #[path = "outside/sessions.rs"]
 mod sessions;
+#[path = "outside/settings.rs"]
+mod settings;
 #[path = "outside/support.rs"]
 mod support;
 #[path = "outside/uploads.rs"]

@@ -4,4 +4,8 @@ pub mod approvals;
 pub mod batches;
 pub mod errors;
 pub mod home;
+#[cfg(feature = "ssr")]
+pub mod search;
+#[cfg(feature = "ssr")]
+pub mod settings;
 pub mod sign_in;

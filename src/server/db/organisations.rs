@@ -236,6 +236,18 @@ pub async fn set_approval_needed(tx: &mut Tx, operation: Operation, needed: bool
     .map(|_| ())
 }
 
+/// Sets the row limit and the days that a batch waits for a decision.
+pub async fn set_limits(tx: &mut Tx, row_limit: u32, approval_days: u32) -> sqlx::Result<()> {
+    let id = tx.organisation();
+    sqlx::query("UPDATE organisation SET row_limit = $2, approval_days = $3 WHERE id = $1")
+        .bind(id.0)
+        .bind(i32::try_from(row_limit).unwrap_or(i32::MAX))
+        .bind(i32::try_from(approval_days).unwrap_or(i32::MAX))
+        .execute(tx.conn())
+        .await
+        .map(|_| ())
+}
+
 /// An id for a new organisation.
 pub fn new_id() -> OrganisationId {
     OrganisationId(Uuid::now_v7())

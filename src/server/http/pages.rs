@@ -38,6 +38,9 @@ pub(super) struct Rule {
     pub need: Need,
     /// Whether the address names a batch, and of which operation; it must be there.
     pub batch: Option<Option<Operation>>,
+    /// Whether the browser takes the page over. A server page has no part in the browser: it is plain HTML and forms, and
+    /// every link to it is `rel="external"`.
+    pub hydrate: bool,
 }
 
 /// `GET` of a page.
@@ -52,7 +55,7 @@ pub(super) async fn show(
     let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
     let Some(caller) = &visit.caller else {
         return match rule.need {
-            Need::Anyone => shown(&web, &visit, target).await,
+            Need::Anyone => shown(&web, &visit, target, rule).await,
             _ => visit::signed_out(&parts),
         };
     };
@@ -62,11 +65,13 @@ pub(super) async fn show(
     if let Err(error) = admit(&web, caller, rule, &params).await {
         return answer::failure(&web, &visit, &error).await;
     }
-    shown(&web, &visit, target).await
+    shown(&web, &visit, target, rule).await
 }
 
-async fn shown(web: &Web, visit: &Visit, target: &str) -> Response {
-    let mut response = Page::new(target).render(web, visit).await;
+async fn shown(web: &Web, visit: &Visit, target: &str, rule: Rule) -> Response {
+    let page = Page::new(target);
+    let page = if rule.hydrate { page } else { page.without_hydration() };
+    let mut response = page.render(web, visit).await;
     if let Some(cookie) = cookies::clear_flash(web, &visit.headers) {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }

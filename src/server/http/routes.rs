@@ -4,7 +4,7 @@ use super::{
     Web, approvals,
     batches::{self, Act},
     downloads::{self, Which},
-    events, health, machine, pages, sign_in, site, upload,
+    events, health, machine, pages, settings, sign_in, site, upload,
 };
 use crate::{
     app::App,
@@ -149,6 +149,13 @@ pub(super) fn table() -> (Desk, Vec<Route>) {
     table.form("/logout", Need::Anyone, post(sign_in::sign_out));
     table.form("/theme", Need::Anyone, post(sign_in::set_theme));
     table.form("/approvals/{id}", Need::ReadSome, post(approvals::decide));
+    for act in settings::Act::ALL {
+        table.form(
+            act.path(),
+            Need::Right(Module::Settings, Right::ReadWrite),
+            post(move |state, signed_in, form| settings::change(state, signed_in, act, form)),
+        );
+    }
     table.get("/events", Kind::Stream, Need::ReadSome, get(events::events));
     for (path, sample) in upload::SAMPLES {
         table.get(path, Kind::File, Need::SignedIn, get(move |signed_in| upload::sample(signed_in, path, sample)));
@@ -177,13 +184,16 @@ fn pages(table: &mut Table) {
 
 /// What the page at `path` needs. A page that is not named here is not served.
 pub(super) fn page_rule(path: &str) -> Option<pages::Rule> {
-    let plain = |need| Some(pages::Rule { need, batch: None });
-    let batch = |need, operation| Some(pages::Rule { need, batch: Some(operation) });
+    let plain = |need| Some(pages::Rule { need, batch: None, hydrate: true });
+    let batch = |need, operation| Some(pages::Rule { need, batch: Some(operation), hydrate: true });
+    let on_server = |need| Some(pages::Rule { need, batch: None, hydrate: false });
     let shape: Vec<&str> =
         path.split('/').skip(1).map(|part| if part.starts_with('{') { "{}" } else { part }).collect();
     match shape.as_slice() {
         [""] => plain(Need::SignedIn),
         ["login"] => plain(Need::Anyone),
+        ["search"] => on_server(Need::ReadSome),
+        ["settings"] => on_server(Need::Right(Module::Settings, Right::Read)),
         ["approvals"] => plain(Need::ReadSome),
         ["approvals", "{}"] => batch(Need::ReadSome, None),
         ["batch", list, rest @ ..] => {

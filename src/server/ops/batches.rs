@@ -157,7 +157,6 @@ pub async fn sync(state: &AppState, caller: &Caller, operation: Operation, batch
     let row = found(&mut tx, operation, batch).await?;
     let asking = db::batches::sync(&mut tx, batch).await.map_err(|error| refused(error, &row, "synchronised"))?;
     audit::record(state, &mut tx, caller, "batch.synced", Some(batch.0), json!({ "asking": asking })).await?;
-    db::batches::tell(&mut tx, batch).await?;
     tx.commit().await?;
     let records = group(u64::try_from(row.records).unwrap_or(0), true);
     let message = match asking {
@@ -189,7 +188,6 @@ async fn control(
 
 async fn finish(state: &AppState, mut tx: Tx, caller: &Caller, action: &str, batch: BatchId) -> OpResult<()> {
     audit::record(state, &mut tx, caller, action, Some(batch.0), json!({})).await?;
-    db::batches::tell(&mut tx, batch).await?;
     Ok(tx.commit().await?)
 }
 

@@ -121,7 +121,6 @@ async fn claim_one(lane: &LaneContext, leftovers: bool) -> sqlx::Result<Option<C
     tx.commit_at("claim").await?;
     if recovered > 0 {
         tracing::warn!(organisation = %lane.organisation, batch = %chunk.batch_id, rows = recovered, "processor.abandoned_sends_found");
-        lane.tell(chunk.batch_id);
     }
     Ok(Some(chunk))
 }
@@ -254,7 +253,6 @@ impl Driver {
         let mut tx = self.lane.tx().await?;
         claim::cancel_rows(&mut tx, self.hold).await?;
         tx.commit().await?;
-        self.lane.tell(self.hold.batch);
         self.lane.check_ended(&[self.hold.batch].into()).await;
         Ok(End::Through)
     }
@@ -379,9 +377,6 @@ impl Driver {
                             return Ok(Intent::Send(rows));
                         }
                         return Ok(Intent::Lost);
-                    }
-                    if refused > 0 {
-                        self.lane.tell(run.hold.batch);
                     }
                     return Ok(Intent::Send(rows));
                 }

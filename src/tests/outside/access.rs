@@ -43,6 +43,22 @@ fn table(batch: &str) -> Vec<Row> {
         row("GET", "/login", "/login", Get, [200, 303, 303, 303, 303, 303]),
         row("GET", "/approvals", "/approvals", Get, [303, 200, 200, 200, 403, 200]),
         row("GET", "/approvals/{id}", "/approvals/{}", Get, [303, 200, 200, 200, 403, 404]),
+        row("GET", "/search", "/search?q=ORD_", Get, [303, 200, 200, 200, 403, 200]),
+        row("GET", "/settings", "/settings", Get, [303, 403, 403, 403, 200, 200]),
+        row(
+            "POST",
+            "/settings/limits",
+            "/settings/limits",
+            Form(&[("row_limit", "0"), ("approval_days", "7")]),
+            [303, 403, 403, 403, 422, 422],
+        ),
+        row(
+            "POST",
+            "/settings/approval",
+            "/settings/approval",
+            Form(&[("operation", "refund"), ("needed", "perhaps")]),
+            [303, 403, 403, 403, 422, 422],
+        ),
         row("GET", LIST, LIST, Get, [303, 200, 200, 200, 403, 200]),
         row("GET", "/batch/batch-refunds/new", "/batch/batch-refunds/new", Get, [303, 403, 200, 403, 403, 200]),
         row(

@@ -22,6 +22,9 @@ fn Entry(
     /// How many things wait there.
     #[prop(default = 0)]
     waiting: u32,
+    /// A page that the browser has no part of: it is loaded, not routed to.
+    #[prop(optional)]
+    on_server: bool,
 ) -> impl IntoView {
     let path = use_location().pathname;
     // `/batch` covers all bulk operations; home is only home.
@@ -32,7 +35,7 @@ fn Entry(
     };
     view! {
         <li>
-            <a href=href aria-current=move || current().then_some("page")>
+            <a href=href rel=on_server.then_some("external") aria-current=move || current().then_some("page")>
                 <Icon name=icon />
                 {text}
                 {(waiting > 0)
@@ -68,6 +71,7 @@ pub fn Nav(
 ) -> impl IntoView {
     let refunds = viewer.may(Module::Refunds, Right::Read);
     let approvals = refunds || viewer.may(Module::Orders, Right::Read);
+    let settings = viewer.may(Module::Settings, Right::Read);
     let waiting = viewer.waiting;
     let organisation = viewer.organisation;
     let email = viewer.person.email;
@@ -103,6 +107,17 @@ pub fn Nav(
                                 <h2 id="nav-payments">"Payments"</h2>
                                 <ul aria-labelledby="nav-payments">
                                     <Entry href="/batch/batch-refunds" icon="stack" text="Bulk Operations" />
+                                </ul>
+                            </div>
+                        }
+                    })}
+                {settings
+                    .then(|| {
+                        view! {
+                            <div>
+                                <h2 id="nav-organisation">"Organisation"</h2>
+                                <ul aria-labelledby="nav-organisation">
+                                    <Entry href="/settings" icon="sliders" text="Settings" on_server=true />
                                 </ul>
                             </div>
                         }

@@ -1,0 +1,84 @@
+//! Changes of the organisation's settings, as plain forms.
+
+use super::{
+    Web,
+    batches::{done, refused_on_page},
+    form::Form,
+    visit::SignedIn,
+};
+use crate::{
+    domain::{batch::Operation, error::RefusalKind, view::Flash},
+    server::{
+        error::OpError,
+        ops::{access::Caller, settings},
+    },
+};
+use axum::{extract::State, response::Response};
+
+/// What a form changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Act {
+    Limits,
+    Approval,
+}
+
+impl Act {
+    pub(super) const ALL: [Self; 2] = [Self::Limits, Self::Approval];
+
+    /// The address of the form.
+    pub(super) const fn path(self) -> &'static str {
+        match self {
+            Self::Limits => "/settings/limits",
+            Self::Approval => "/settings/approval",
+        }
+    }
+
+    async fn perform(self, web: &Web, caller: &Caller, form: &Form) -> Result<String, (OpError, Option<&'static str>)> {
+        match self {
+            Self::Limits => {
+                settings::set_limits(web, caller, form.get("row_limit"), form.get("approval_days")).await?;
+                Ok("The limits were changed. Batches that exist keep theirs.".to_owned())
+            }
+            Self::Approval => {
+                let code = form.get("operation");
+                let operation = Operation::ALL.into_iter().find(|operation| operation.code() == code);
+                let needed = match form.get("needed") {
+                    "yes" => Some(true),
+                    "no" => Some(false),
+                    _ => None,
+                };
+                let (Some(operation), Some(needed)) = (operation, needed) else {
+                    let error = OpError::refuse(RefusalKind::Invalid, "Choose an operation, and yes or no.");
+                    return Err((error, None));
+                };
+                settings::set_approval(web, caller, operation, needed).await.map_err(|error| (error, None))?;
+                Ok(match needed {
+                    true => "From now on a second person must approve each new batch.".to_owned(),
+                    false => "From now on new batches are carried out without a second person.".to_owned(),
+                })
+            }
+        }
+    }
+}
+
+/// `POST /settings/…`.
+pub(super) async fn change(
+    State(web): State<Web>,
+    SignedIn { visit, caller }: SignedIn,
+    act: Act,
+    form: Form,
+) -> Response {
+    match act.perform(&web, &caller, &form).await {
+        Ok(notice) => done(&web, caller.person.id, "/settings", &notice),
+        Err((error, field)) => {
+            let typed = |name: &str| (name.to_owned(), form.get(name).to_owned());
+            let flash = Flash {
+                error: None,
+                notice: None,
+                field: field.map(str::to_owned),
+                values: vec![typed("row_limit"), typed("approval_days")],
+            };
+            refused_on_page(&web, &visit, "/settings", error, flash).await
+        }
+    }
+}

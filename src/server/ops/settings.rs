@@ -1,0 +1,104 @@
+//! The organisation's own settings: limits, and where a second person decides.
+
+use super::{
+    access::{Caller, authorise},
+    audit,
+};
+use crate::{
+    domain::{
+        access::{Module, Right},
+        batch::Operation,
+        error::RefusalKind,
+        limits::{MOST_APPROVAL_DAYS, MOST_ROWS},
+        money::group,
+        view::settings::Settings,
+    },
+    server::{
+        db,
+        error::{OpError, OpResult},
+        state::AppState,
+    },
+};
+use serde_json::json;
+
+/// The settings as they are. Needs Read on settings.
+pub async fn load(state: &AppState, caller: &Caller) -> OpResult<Settings> {
+    authorise(caller, Module::Settings, Right::Read)?;
+    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+    let row = db::organisations::load(&mut tx).await?.ok_or_else(|| OpError::not_found("organisation"))?;
+    let mut approvals = Vec::new();
+    for operation in Operation::ALL {
+        approvals.push((operation, db::organisations::approval_needed(&mut tx, operation).await?));
+    }
+    tx.commit().await?;
+    Ok(Settings {
+        organisation: row.reference,
+        row_limit: row.row_limit,
+        most_rows: most_rows(state),
+        approval_days: row.approval_days,
+        approvals,
+        may_change: caller.permissions.allow(Module::Settings, Right::ReadWrite),
+    })
+}
+
+fn most_rows(state: &AppState) -> u32 {
+    state.config.max_rows.min(MOST_ROWS)
+}
+
+/// Sets how many data rows a file may have and how many days a batch waits for a decision. Running and waiting batches
+/// keep what they were accepted under. The refusal names the field.
+pub async fn set_limits(
+    state: &AppState,
+    caller: &Caller,
+    row_limit: &str,
+    approval_days: &str,
+) -> Result<(), (OpError, Option<&'static str>)> {
+    let plain = |error: OpError| (error, None);
+    authorise(caller, Module::Settings, Right::ReadWrite).map_err(plain)?;
+    let most = most_rows(state);
+    let rows = whole(row_limit, most).ok_or_else(|| {
+        let sentence = format!("Give a whole number of rows from 1 to {}.", group(most.into(), true));
+        (OpError::refuse(RefusalKind::Invalid, sentence), Some("row_limit"))
+    })?;
+    let days = whole(approval_days, MOST_APPROVAL_DAYS).ok_or_else(|| {
+        let sentence = format!("Give a whole number of days from 1 to {MOST_APPROVAL_DAYS}.");
+        (OpError::refuse(RefusalKind::Invalid, sentence), Some("approval_days"))
+    })?;
+    let change = async {
+        let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+        db::organisations::set_limits(&mut tx, rows, days).await?;
+        let detail = json!({ "row_limit": rows, "approval_days": days });
+        audit::record(state, &mut tx, caller, "settings.limits", None, detail).await?;
+        Ok::<_, OpError>(tx.commit().await?)
+    };
+    change.await.map_err(plain)
+}
+
+/// Turns the decision by a second person on or off for an operation. Batches that wait for a decision go on waiting.
+pub async fn set_approval(state: &AppState, caller: &Caller, operation: Operation, needed: bool) -> OpResult<()> {
+    authorise(caller, Module::Settings, Right::ReadWrite)?;
+    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+    db::organisations::set_approval_needed(&mut tx, operation, needed).await?;
+    let detail = json!({ "operation": operation.code(), "needed": needed });
+    audit::record(state, &mut tx, caller, "settings.approval", None, detail).await?;
+    Ok(tx.commit().await?)
+}
+
+fn whole(text: &str, most: u32) -> Option<u32> {
+    let text = text.trim();
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|number| digits && (1..=most).contains(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::whole;
+
+    #[test]
+    fn a_limit_is_a_whole_number_within_its_bounds() {
+        assert_eq!(whole(" 1000 ", 100_000), Some(1_000));
+        for bad in ["", "0", "-1", "+5", "1e3", "1,000", "100001", "99999999999", "１０"] {
+            assert_eq!(whole(bad, 100_000), None, "{bad:?}");
+        }
+    }
+}

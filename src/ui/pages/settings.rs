@@ -1,0 +1,158 @@
+//! `/settings`: the organisation's own rules. Rendered on the server only; nothing on it moves by itself.
+
+use crate::{
+    api::settings::load_settings,
+    domain::{batch::Operation, limits::MOST_APPROVAL_DAYS, money::group, view::settings::Settings},
+    ui::{
+        components::{Button, Field, Glyph, LoadFailed, Sheet},
+        hooks::page::flash,
+    },
+};
+use leptos::prelude::*;
+use leptos_meta::Title;
+
+/// The page.
+#[component]
+pub fn SettingsPage() -> impl IntoView {
+    view! {
+        <Title text="Settings" />
+        <div class="head">
+            <h1>"Settings"</h1>
+        </div>
+        <Suspense fallback=|| {
+            ()
+        }>
+            {Suspend::new(async {
+                match load_settings().await {
+                    Ok(settings) => view! { <Loaded settings=settings /> }.into_any(),
+                    Err(error) => {
+                        view! { <LoadFailed what="This page" refusal=error.refusal address="/settings" /> }.into_any()
+                    }
+                }
+            })}
+        </Suspense>
+    }
+    .into_any()
+}
+
+#[component]
+fn Loaded(settings: Settings) -> impl IntoView {
+    let may_change = settings.may_change;
+    let organisation = settings.organisation.clone();
+    let approvals = settings.approvals.clone();
+    view! {
+        <div class="stack" data-gap="24">
+            <Sheet title="Organisation">
+                <div class="sheet-body">
+                    <dl class="facts">
+                        <dt>"Name"</dt>
+                        <dd>{organisation.name}</dd>
+                        <dt>"Currency"</dt>
+                        <dd>{organisation.currency.code()}</dd>
+                        <dt>"Time zone"</dt>
+                        <dd>{organisation.zone}</dd>
+                    </dl>
+                </div>
+            </Sheet>
+            <Sheet title="Approvals" note="A second person decides before anything is carried out.">
+                <ul class="rules">
+                    {approvals
+                        .into_iter()
+                        .map(|(operation, needed)| {
+                            view! { <Approval operation=operation needed=needed may_change=may_change /> }
+                        })
+                        .collect_view()}
+                </ul>
+            </Sheet>
+            <Limits settings=settings />
+        </div>
+    }
+    .into_any()
+}
+
+/// Whether an operation needs a second person, and the form that changes it.
+#[component]
+fn Approval(operation: Operation, needed: bool, may_change: bool) -> impl IntoView {
+    let (glyph, tone, text) = match needed {
+        true => ("accepted", "accepted", "A second person approves"),
+        false => ("waiting", "waiting", "Carried out at once, without a second person"),
+    };
+    let (value, act) = if needed { ("no", "Turn off") } else { ("yes", "Turn on") };
+    view! {
+        <li>
+            <span class="rule-name">{operation.title()}</span>
+            <span data-tone=tone class="rule-state">
+                <Glyph name=glyph />
+                {text}
+            </span>
+            {may_change
+                .then(|| {
+                    view! {
+                        <form method="post" action="/settings/approval">
+                            <input type="hidden" name="operation" value=operation.code() />
+                            <input type="hidden" name="needed" value=value />
+                            <Button>
+                                {act} <span class="vh">" approvals of " {operation.title()}</span>
+                            </Button>
+                        </form>
+                    }
+                })}
+        </li>
+    }
+    .into_any()
+}
+
+/// Limits of files and of waiting.
+#[component]
+fn Limits(settings: Settings) -> impl IntoView {
+    let rows = group(settings.row_limit.into(), true);
+    let days = settings.approval_days;
+    let most = group(settings.most_rows.into(), true);
+    if !settings.may_change {
+        return view! {
+            <Sheet title="Limits">
+                <div class="sheet-body">
+                    <dl class="facts">
+                        <dt>"Rows of a file"</dt>
+                        <dd>{rows}</dd>
+                        <dt>"Days to decide"</dt>
+                        <dd>{days}</dd>
+                    </dl>
+                </div>
+            </Sheet>
+        }
+        .into_any();
+    }
+    let flash = flash();
+    let typed = |name: &str, stored: u32| {
+        let typed = flash.value(name);
+        if typed.is_empty() { stored.to_string() } else { typed }
+    };
+    let error = |name: &str| flash.error.clone().filter(|_| flash.field.as_deref() == Some(name));
+    let (row_limit, row_error) = (typed("row_limit", settings.row_limit), error("row_limit"));
+    let (approval_days, days_error) = (typed("approval_days", days), error("approval_days"));
+    view! {
+        <Sheet title="Limits" note="Batches that exist keep what they were accepted under.">
+            <form class="sheet-body stack narrow" method="post" action="/settings/limits" novalidate>
+                <Field
+                    name="row_limit"
+                    label="Rows of a file"
+                    hint=format!("1 to {most}. The header and blank lines are not counted.")
+                    value=row_limit
+                    error=Signal::stored(row_error)
+                />
+                <Field
+                    name="approval_days"
+                    label="Days to decide"
+                    hint=format!("1 to {MOST_APPROVAL_DAYS}. A batch that nobody decides on in that time expires; nothing of it is sent.")
+                    value=approval_days
+                    error=Signal::stored(days_error)
+                />
+                <div class="row">
+                    <Button>"Save limits"</Button>
+                </div>
+            </form>
+        </Sheet>
+    }
+    .into_any()
+}
