@@ -24,6 +24,8 @@ const SLICE: Duration = Duration::from_secs(10);
 /// Most tasks claimed at a time: all of them are on the wire at once, so that no lease is used up by waiting.
 const CLAIM: usize = 64;
 const FENCE: Duration = Duration::from_secs(5);
+/// Sends of one task that left it in doubt, each after an answer that it is not there: then people must look.
+const DOUBTS: i16 = 8;
 
 /// Works on due open tasks until there are none, or the slice is over. Answers whether it did anything.
 pub(super) async fn run(lane: &LaneContext) -> bool {
@@ -270,6 +272,14 @@ async fn send_again(
     if answer.verdict == Verdict::Retry && reply.wait.is_none() {
         let step = u32::from(task.attempts.unsigned_abs()).min(6);
         answer.wait = answer.wait.saturating_mul(1 << step);
+    }
+    if answer.verdict == Verdict::Unknown {
+        let step = u32::from(task.attempts.unsigned_abs()).saturating_sub(1).min(8);
+        answer.wait = answer.wait.saturating_mul(1 << step);
+        // Neither found nor taken again: the gateway contradicts itself, and one more question will not change that.
+        if reply.class == ReplyClass::Unknown && task.attempts >= DOUBTS {
+            answer = answer::read(&reply, Verdict::Review, Duration::ZERO);
+        }
     }
     let replies: Vec<&Reply> = asked.iter().chain([&reply]).collect();
     answered(task, Source::Send, answer, &replies, false)

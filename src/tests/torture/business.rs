@@ -33,9 +33,7 @@ fn g11_the_same_file_needs_an_explicit_word() {
             world.breaches.push(format!("the same file was taken again: {status} {text}"));
         }
     }
-    if world.number("SELECT count(*) FROM desk.batch")
-        != 1
-    {
+    if world.number("SELECT count(*) FROM desk.batch") != 1 {
         world.breaches.push("there is more than one batch".to_owned());
     }
     world.finish(format!("{again} uploads of the same file"), settled).expect_clean();

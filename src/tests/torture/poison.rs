@@ -38,6 +38,11 @@ pub(super) fn poisoned(out: Out) -> Report {
     if world.number(unasked) > 0 {
         world.breaches.push(format!("{} rows were never asked after", world.number(unasked)));
     }
+    // The gateway has no such refund and will not take it again: asked ever more seldom.
+    let most = world.number("SELECT coalesce(max(attempts), 0)::bigint FROM desk.open_task");
+    if most > 8 {
+        world.breaches.push(format!("one row was sent {most} times"));
+    }
     let review = world.number("SELECT count(*) FROM desk.open_task WHERE state = 'REVIEW'");
     let status = fs::read_to_string(format!("/proc/{}/status", world.servers[server].pid())).unwrap();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();

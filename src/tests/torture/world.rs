@@ -343,7 +343,8 @@ impl World {
 
     /// The end without the comparison of rows.
     pub(super) fn report(mut self, injected: String, mut verdict: Verdict) -> Report {
-        let stopped = self.text("SELECT coalesce(stopped_reason, 'no reason') FROM desk.organisation WHERE NOT sending");
+        let stopped =
+            self.text("SELECT coalesce(stopped_reason, 'no reason') FROM desk.organisation WHERE NOT sending");
         verdict.breaches.extend(stopped.into_iter().map(|reason| format!("sending was stopped: {reason}")));
         verdict.breaches.append(&mut self.breaches);
         self.failed = !verdict.breaches.is_empty();
