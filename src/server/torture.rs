@@ -155,8 +155,9 @@ mod on {
         Ok(())
     }
 
+    /// To this very thread: a signal to the process may be taken by another one, and this one would go on for a moment.
     fn end(signal: nix::sys::signal::Signal) {
-        let _ = nix::sys::signal::kill(nix::unistd::Pid::this(), signal);
+        let _ = nix::sys::signal::raise(signal);
     }
 
     /// Whether the guard of this name is out.

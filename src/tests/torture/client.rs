@@ -140,25 +140,6 @@ impl Client {
         answer.text
     }
 
-    /// Seconds since midnight by the server's clock.
-    pub(super) fn clock(&self) -> i64 {
-        let date = self.runtime.block_on(async {
-            let response = self.request(Method::GET, "/healthz").send().await.unwrap();
-            response.headers()[header::DATE].to_str().unwrap().to_owned()
-        });
-        let time = date.split(' ').nth(4).unwrap();
-        time.split(':').fold(0, |sum, part| sum * 60 + part.parse::<i64>().unwrap())
-    }
-
-    /// The number that a query of the database finds.
-    pub(super) fn count(&self, database_url: &str, query: &'static str) -> i64 {
-        self.runtime.block_on(async {
-            use sqlx::Connection;
-            let mut connection = sqlx::PgConnection::connect(database_url).await.unwrap();
-            sqlx::query_scalar(query).fetch_one(&mut connection).await.unwrap()
-        })
-    }
-
     /// Where the server answers.
     pub(super) fn base(&self) -> &str {
         &self.base

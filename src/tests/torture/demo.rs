@@ -68,17 +68,6 @@ impl Demo {
         self.running = Some(Running::start(command, self.log("demo"), "Batchdesk is ready at "));
     }
 
-    /// Starts a second process that carries out tasks on the demo's database, with a data folder of its own.
-    pub(super) fn start_worker(&self) -> Running {
-        let key = fs::read_to_string(self.data.join("secret.key")).unwrap();
-        let mut command = self.command(&["serve", "--no-web"]);
-        command
-            .env("BATCHDESK_DATA_DIR", self.folder().join("worker"))
-            .env("DATABASE_URL", self.run_file()["database_url"].as_str().unwrap())
-            .env("BATCHDESK_SECRET_KEY", key.trim());
-        Running::start(command, self.log("worker"), "Batchdesk is ready: ")
-    }
-
     /// Runs a command beside the demo, with `input` on its standard input.
     pub(super) fn run(&self, arguments: &[&str], input: &str) -> Output {
         let mut child = self

@@ -32,10 +32,17 @@ fn asleep(scenario: &'static str, workers: usize) {
     }
     let file = world.file(&kinds);
     let mut batch = world.submit(&GLOBEX, file);
-    let (begun, time, mut slept) = (Instant::now(), budget(40, 150), 0);
+    let (begun, time, mut slept, mut killed) = (Instant::now(), budget(40, 150), 0, 0);
     while slept < sleeps && begun.elapsed() < time {
         batch = world.in_the_middle(batch, &kinds, time);
         world.pass_time(600);
+        if world.random.within(0..=2) == 0 {
+            let dead = 1 + usize::try_from(world.random.within(0..=workers as u64 - 1)).unwrap();
+            world.servers.remove(dead).kill();
+            world.serve(&["--no-web"], &[]);
+            killed += 1;
+            continue;
+        }
         let awake = 1 + usize::try_from(world.random.within(0..=workers as u64 - 1)).unwrap();
         let sleepers: Vec<usize> = (1..=workers).filter(|worker| *worker != awake).collect();
         sleepers.iter().for_each(|worker| world.signal(*worker, Signal::SIGSTOP));
@@ -53,7 +60,10 @@ fn asleep(scenario: &'static str, workers: usize) {
         world.breaches.push("no stale write was refused: the fence was never hit".to_owned());
     }
     world
-        .finish(format!("{slept} sleeps of 2 leases, {owners} senders, {fenced} stale writes refused"), settled)
+        .finish(
+            format!("{slept} sleeps of 2 leases, {killed} kills, {owners} senders, {fenced} stale writes refused"),
+            settled,
+        )
         .expect_clean();
 }
 

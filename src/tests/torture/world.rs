@@ -89,6 +89,7 @@ pub(super) struct World {
     listen: u16,
     begun: Instant,
     failed: bool,
+    started: usize,
     folder: Option<tempfile::TempDir>,
 }
 
@@ -124,6 +125,7 @@ impl World {
             listen,
             begun: Instant::now(),
             failed: false,
+            started: 0,
             folder: Some(folder),
         };
         world.sql(&format!("UPDATE desk.gateway SET base_url = 'http://127.0.0.1:{gateway}', updated_at = now()"));
@@ -136,7 +138,8 @@ impl World {
 
     /// Starts a server. None: it ended before it was ready, as it was told to.
     pub(super) fn try_serve(&mut self, arguments: &[&str], settings: &[(&str, &str)]) -> Option<usize> {
-        let number = self.servers.len();
+        self.started += 1;
+        let number = self.started;
         let folder = self.folder().to_owned();
         let mut command = Command::new(env!("CARGO_BIN_EXE_batchdesk"));
         command.arg("serve").args(arguments).env_clear().current_dir("/").stdin(Stdio::null());
@@ -161,7 +164,7 @@ impl World {
             return None;
         }
         self.servers.push(running);
-        Some(number)
+        Some(self.servers.len() - 1)
     }
 
     /// Starts a server that must become ready; its number.
@@ -422,6 +425,26 @@ impl World {
 
     fn folder(&self) -> &Path {
         self.folder.as_ref().unwrap().path()
+    }
+
+    /// Seconds since midnight by the server's clock: its log has the time of each answer.
+    pub(super) fn clock(&mut self, batch: usize) -> i64 {
+        let lines = |text: &str| text.lines().filter(|line| line.contains("http.answered")).count();
+        let read = || fs::read_to_string(self.folder().join("server.log")).unwrap_or_default();
+        let before = lines(&read());
+        let (organisation, id) = (self.batches[batch].organisation, self.batches[batch].id.clone());
+        let _ = self.client.snapshot(organisation, &id);
+        let give_up = Instant::now() + Duration::from_secs(20);
+        let text = loop {
+            let text = read();
+            if lines(&text) > before || Instant::now() > give_up {
+                break text;
+            }
+            thread::sleep(Duration::from_millis(10));
+        };
+        let last = text.lines().rfind(|line| line.contains("http.answered")).unwrap_or_default();
+        let time = last.split_once('T').and_then(|(_, rest)| rest.get(..8)).unwrap_or_default();
+        time.split(':').fold(0, |sum, part| sum * 60 + part.parse::<i64>().unwrap_or(0))
     }
 
     fn log(&self) -> String {
