@@ -165,20 +165,4 @@ mod on {
         static OUT: OnceLock<Option<String>> = OnceLock::new();
         OUT.get_or_init(|| std::env::var("BATCHDESK_MUTANT").ok()).as_deref() == Some(name)
     }
-
-    #[cfg(test)]
-    mod tests {
-        use super::*;
-
-        #[test]
-        fn plans_are_read_and_nonsense_is_refused() {
-            let plan = read("trace,a.b@2=kill, c.d@*=delay:30").unwrap();
-            assert!(plan.trace);
-            assert_eq!(plan.faults[0].hit, Some(2));
-            assert_eq!((plan.faults[1].hit, plan.faults[1].act), (None, Act::Delay(Duration::from_millis(30))));
-            for bad in ["a.b", "a.b@x=kill", "a.b@1=die", "a.b@1=delay:x", "a.b=kill"] {
-                assert!(read(bad).is_none(), "{bad}");
-            }
-        }
-    }
 }

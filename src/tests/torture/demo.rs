@@ -5,7 +5,6 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use serde_json::Value;
 use std::{
     fs::{self, File, Permissions},
     hash::{BuildHasher, Hasher, RandomState},
@@ -106,11 +105,6 @@ impl Demo {
         let mut text = fs::read_to_string(self.data.join("simulator-ledger.jsonl")).unwrap();
         text.truncate(text.rfind('\n').map_or(0, |end| end + 1));
         text
-    }
-
-    /// run.json.
-    pub(super) fn run_file(&self) -> Value {
-        serde_json::from_slice(&fs::read(self.data.join("run.json")).unwrap()).unwrap()
     }
 
     /// The process of PostgreSQL that lives now.
