@@ -19,6 +19,8 @@ pub mod review;
 pub mod search;
 pub mod sessions;
 pub mod tasks;
+#[cfg(feature = "torture")]
+pub mod torture;
 
 use crate::domain::ids::{OrganisationId, PersonId};
 use sqlx::{
@@ -110,6 +112,15 @@ impl Tx {
     /// Makes it so, of what the dispatcher itself did.
     pub async fn commit_quietly(self) -> sqlx::Result<()> {
         self.inner.commit().await
+    }
+
+    /// Makes it so, at a moment of the money protocol that has a name. After an error of the second fault it is so, and the
+    /// caller does not know: a COMMIT whose reply was lost.
+    pub async fn commit_at(self, moment: &'static str) -> sqlx::Result<()> {
+        fault!(?moment, "before_commit");
+        self.inner.commit().await?;
+        fault!(?moment, "after_commit");
+        Ok(())
     }
 }
 

@@ -360,7 +360,7 @@ pub async fn decide(state: &AppState, caller: &Caller, batch: BatchId, decision:
     let action = if approve { "batch.approved" } else { "batch.rejected" };
     let detail = json!({ "content_sha256": decision.content_hash, "reason": reason, "revision": row.revision });
     audit::record(state, &mut tx, caller, action, Some(batch.0), detail).await?;
-    Ok(tx.commit().await?)
+    Ok(tx.commit_at("decide").await?)
 }
 
 async fn decision_refused(state: &AppState, caller: &Caller, batch: BatchId, error: sqlx::Error) -> OpError {

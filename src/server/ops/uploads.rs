@@ -242,7 +242,7 @@ async fn create(
     let detail = json!({ "file": file.name, "records": file.checked.rows, "amount_minor": file.checked.total_minor,
                          "sha256": hex(&file.sha256) });
     audit::record(state, &mut tx, caller, "batch.created", Some(id.0), detail).await?;
-    tx.commit().await?;
+    tx.commit_at("submit").await?;
     Ok(Ok(id))
 }
 

@@ -29,6 +29,8 @@ const SLICE: Duration = Duration::from_secs(10);
 /// Most tasks claimed at a time: all of them are on the wire at once, so that no lease is used up by waiting.
 const CLAIM: usize = 64;
 const FENCE: Duration = Duration::from_secs(5);
+/// Sends of one task that left it in doubt, each after an answer that it is not there: then people must look.
+const DOUBTS: i16 = 8;
 
 /// Works on due open tasks until there are none, or the slice is over. Answers whether it did anything.
 pub(super) async fn run(lane: &LaneContext) -> bool {
@@ -66,7 +68,7 @@ async fn claim(lane: &LaneContext) -> sqlx::Result<Vec<OpenTask>> {
     let limit = lane.connection.claimable(CLAIM);
     let mut tx = lane.tx().await?;
     let tasks = resolve::claim_open(&mut tx, lane.gateway, limit, lane.worker, lane.state.config.lease).await?;
-    tx.commit().await?;
+    tx.commit_at("claim_open").await?;
     Ok(tasks)
 }
 
@@ -81,7 +83,7 @@ pub(super) async fn record(lane: &LaneContext, source: Source, group: &[Resoluti
         let recorded = async {
             let mut tx = lane.tx().await?;
             let became = resolve::resolve(&mut tx, source, group).await?;
-            tx.commit().await?;
+            tx.commit_at("resolve").await?;
             Ok(became)
         };
         match recorded.await {
@@ -134,6 +136,9 @@ async fn look_at(lane: &LaneContext, task: &OpenTask) -> Option<(Source, Resolut
         task.extra.as_deref(),
     );
     let request = match request {
+        Ok(request) if mutant!("fresh_key") => {
+            RefundRequest { key: format!("{:.16}F{}", request.key, task.attempts), ..request }
+        }
         Ok(request) => request,
         Err(sentence) => {
             lane.violated(&format!("row {} of batch {}: {sentence}", task.row_no, task.batch_id)).await;
@@ -186,6 +191,9 @@ async fn ask(lane: &LaneContext, task: &OpenTask, request: &RefundRequest) -> Lo
             let verdict = answer::verdict(state.next(Event::NoAnswer, now)?);
             answered(task, Source::Query, answer::read(&reply, verdict, wait), &[&reply], false)
         }
+        Found::NotFound(reply) if mutant!("not_found_is_failed") => {
+            answered(task, Source::Query, answer::read(&reply, Verdict::Failed, Duration::ZERO), &[&reply], true)
+        }
         Found::NotFound(reply) => {
             // What people had asked once more goes back to them, and is never sent again by itself.
             let wait = backoff::not_found(task.queries).filter(|_| !task.reviewed);
@@ -236,7 +244,10 @@ async fn follow(lane: &LaneContext, task: &OpenTask, request: &RefundRequest) ->
 /// Asks what became of a refund. Err: it is not our turn; how long to wait.
 pub(super) async fn find(lane: &LaneContext, request: &RefundRequest) -> Result<Found, Duration> {
     let _slot = lane.connection.turn_to_ask().await?;
-    Ok(lane.connection.gateway.find(request).await)
+    fault!("query", "before");
+    let found = lane.connection.gateway.find(request).await;
+    fault!("query", "after");
+    Ok(found)
 }
 
 /// How long to wait after a query that said nothing.
@@ -301,11 +312,13 @@ async fn send_again(
             return Ok(None);
         }
     }
-    let reply = if begun.elapsed() > FENCE {
+    let reply = if begun.elapsed() > FENCE && !mutant!("no_self_fence") {
         turn.give_back();
         answer::not_sent("not_sent_in_time", "It was not sent in time, so it was not sent.")
     } else {
+        fault!("resend", "before");
         let reply = connection.gateway.refund(request).await;
+        fault!("resend", "after");
         lane.note(&reply).await;
         drop(turn);
         reply
@@ -319,6 +332,14 @@ async fn send_again(
         let step = u32::from(task.attempts.unsigned_abs()).min(6);
         answer.wait = answer.wait.saturating_mul(1 << step);
     }
+    if answer.verdict == Verdict::Unknown {
+        let step = u32::from(task.attempts.unsigned_abs()).saturating_sub(1).min(8);
+        answer.wait = answer.wait.saturating_mul(1 << step);
+        // Neither found nor taken again: the gateway contradicts itself, and one more question will not change that.
+        if reply.class == ReplyClass::Unknown && task.attempts >= DOUBTS {
+            answer = answer::read(&reply, Verdict::Review, Duration::ZERO);
+        }
+    }
     let replies: Vec<&Reply> = asked.iter().chain([&reply]).collect();
     Ok(answered(task, Source::Send, answer, &replies, false))
 }
@@ -327,6 +348,6 @@ async fn send_again(
 async fn intend(lane: &LaneContext, task: &OpenTask) -> sqlx::Result<bool> {
     let mut tx = lane.tx().await?;
     let allowed = resolve::intend_again(&mut tx, lane.worker, &[task]).await?;
-    tx.commit().await?;
+    tx.commit_at("intent_again").await?;
     Ok(allowed.contains(&task.key()))
 }

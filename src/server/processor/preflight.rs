@@ -66,7 +66,7 @@ pub(super) async fn read(lane: &LaneContext, chunk: &Chunk, rows: &[WaitingRow])
             reads.sort_by(|a, b| a.order_id.cmp(&b.order_id));
             let mut tx = lane.tx().await?;
             let seen = orders::see(&mut tx, chunk.batch_id, &reads).await?;
-            tx.commit().await?;
+            tx.commit_at("orders").await?;
             if usize::try_from(seen).is_ok_and(|seen| seen == missing.len()) {
                 missing.clear();
                 break;

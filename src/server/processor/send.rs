@@ -122,7 +122,9 @@ async fn claim_one(lane: &LaneContext, leftovers: bool) -> sqlx::Result<Option<C
         let found = claim::recover(&mut tx, &[hold], config.resolve_after).await?;
         recovered = found.iter().map(|(_, _, rows)| *rows).sum();
     }
-    tx.commit().await?;
+    #[cfg(feature = "torture")]
+    crate::server::db::torture::abandoned_becomes_ready(&mut tx).await?;
+    tx.commit_at("claim").await?;
     if recovered > 0 {
         tracing::warn!(organisation = %lane.organisation, batch = %chunk.batch_id, rows = recovered, "processor.abandoned_sends_found");
     }
@@ -374,6 +376,7 @@ impl Driver {
             let written = async {
                 let mut tx = self.lane.tx().await?;
                 let mut rows = intend::intend(&mut tx, self.lane.worker, run).await?;
+                rows.iter_mut().for_each(|row| row.reserved |= mutant!("balance_not_reserved"));
                 let mut refused: HashSet<i32> = rows.iter().filter(|row| !row.reserved).map(|row| row.row_no).collect();
                 if !refused.is_empty() {
                     let decimals = rows
@@ -396,8 +399,17 @@ impl Driver {
                     if rows.is_empty() && refused == 0 {
                         return Ok(Intent::Refused);
                     }
-                    if let Err(error) = tx.commit().await {
+                    if mutant!("sent_before_commit") {
+                        tokio::spawn(
+                            async move { (tokio::time::sleep(Duration::from_secs(1)).await, tx.commit().await) },
+                        );
+                        return Ok(Intent::Send(rows));
+                    }
+                    if let Err(error) = tx.commit_at("intent").await {
                         tracing::warn!(%error, "processor.intent_lost");
+                        if mutant!("lost_intent_is_sent") {
+                            return Ok(Intent::Send(rows));
+                        }
                         return Ok(Intent::Lost);
                     }
                     self.lane.connection.limits.count_finished(refused);
@@ -435,12 +447,14 @@ impl Driver {
             );
             let connection = &lane.connection;
             let reply = match request {
-                _ if begun.elapsed() > FENCE => {
+                _ if begun.elapsed() > FENCE && !mutant!("no_self_fence") => {
                     turn.give_back();
                     answer::not_sent("not_sent_in_time", "It was not sent in time, so it was not sent.")
                 }
                 Ok(request) => {
+                    fault!("send", "before");
                     let reply = connection.gateway.refund(&request).await;
+                    fault!("send", "after");
                     lane.note(&reply).await;
                     drop(turn);
                     reply

@@ -2,7 +2,8 @@
 
 use super::{
     client::{ACME, GLOBEX},
-    run::{FAST, FORGETFUL, Run, size},
+    run::{FAST, FORGETFUL, Run},
+    world::size,
 };
 
 #[test]

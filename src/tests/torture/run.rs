@@ -6,11 +6,11 @@ use super::{
     demo::Demo,
     file::RefundFile,
     random::{self, Random},
+    report::{Report, say},
+    world::size,
 };
 use serde_json::Value;
 use std::{
-    io::Write,
-    sync::{Mutex, MutexGuard, Once, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -30,16 +30,6 @@ pub(super) const FORGETFUL: [&str; 3] = ["--forget-keys", "--hang-ms", "300"];
 /// The same, and answers that take their time.
 pub(super) const FORGETFUL_AND_SLOW: [&str; 5] = ["--forget-keys", "--hang-ms", "300", "--latency-ms", "10..60"];
 
-/// Whether the full sizes are asked for.
-pub(super) fn full() -> bool {
-    std::env::var("BATCHDESK_PROOF").is_ok_and(|size| size == "full")
-}
-
-/// Small or full.
-pub(super) fn size<T>(small: T, large: T) -> T {
-    if full() { large } else { small }
-}
-
 /// A batch under observation.
 pub(super) struct Batch {
     organisation: &'static Organisation,
@@ -49,7 +39,7 @@ pub(super) struct Batch {
     accepted: i64,
 }
 
-/// A scenario under way. One at a time: each has a demo with a database of its own.
+/// A scenario under way, on a demo with a database of its own.
 pub(super) struct Run {
     scenario: &'static str,
     seed: u64,
@@ -58,19 +48,16 @@ pub(super) struct Run {
     pub(super) client: Client,
     pub(super) batches: Vec<Batch>,
     begun: Instant,
-    _alone: MutexGuard<'static, ()>,
 }
 
 impl Run {
     pub(super) fn begin(scenario: &'static str, knobs: &[&str], settings: &[(&'static str, &str)]) -> Self {
-        static ALONE: Mutex<()> = Mutex::new(());
-        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let seed = random::seed();
         let demo = Demo::start(knobs, settings);
         let client = Client::new(demo.base());
         let (random, batches, begun) = (Random::new(seed), Vec::new(), Instant::now());
-        say(&format!("proof: {scenario} begins, BATCHDESK_SEED={seed}"));
-        Self { scenario, seed, random, demo, client, batches, begun, _alone: alone }
+        say(&format!("torture: {scenario} begins, BATCHDESK_SEED={seed}"));
+        Self { scenario, seed, random, demo, client, batches, begun }
     }
 
     /// Submits a new file with `each` rows of every fault among `plain` ones; its number.
@@ -163,40 +150,19 @@ impl Run {
             verdict.add(checker::check(batch.organisation.merchant, &batch.file, &ledger, &results, snapshot));
         }
         verdict.breaches.extend(checker::refunded_twice(&ledger));
-        self.print(&verdict, disturbed);
-        assert!(
-            verdict.breaches.is_empty(),
-            "{}, seed {}:\n{}",
-            self.scenario,
-            self.seed,
-            checker::told(&verdict.breaches)
-        );
+        let rows = self.batches.iter().map(|batch| batch.file.rows.len()).sum();
+        let faults: usize = self.batches.iter().map(|batch| batch.file.faulty()).sum();
+        let report = Report {
+            scenario: self.scenario,
+            injected: format!("{disturbed}, {faults} faults of the gateway"),
+            rows,
+            verdict,
+            took: self.begun.elapsed(),
+            seed: self.seed,
+        };
+        report.expect_clean();
         let (status, _) = self.demo.stop(Duration::from_secs(35));
         assert!(status.success(), "{} stopped with {status}", self.scenario);
-    }
-
-    fn print(&self, verdict: &Verdict, disturbed: &str) {
-        static HEADER: Once = Once::new();
-        HEADER.call_once(|| {
-            say("proof | scenario | rows | faults | disturbed | effects | lost | doubled | wrong amount | failed with effect | \
-                 accepted | failed | queued | seconds | seed");
-        });
-        let rows: usize = self.batches.iter().map(|batch| batch.file.rows.len()).sum();
-        let faults: usize = self.batches.iter().map(|batch| batch.file.faulty()).sum();
-        say(&format!(
-            "proof | {} | {rows} | {faults} | {disturbed} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {}",
-            self.scenario,
-            verdict.effects,
-            verdict.lost,
-            verdict.doubled,
-            verdict.wrong,
-            verdict.failed_with_effect,
-            verdict.accepted,
-            verdict.failed,
-            verdict.queued,
-            self.begun.elapsed().as_secs(),
-            self.seed,
-        ));
     }
 }
 
@@ -204,9 +170,4 @@ impl Run {
 pub(super) fn settled(snapshot: &Value) -> bool {
     let ended = matches!(snapshot["status"].as_str(), Some("completed" | "completed_with_failures"));
     ended && snapshot["counts"]["queued"] == 0 && snapshot["counts"]["pending_at_gateway"] == 0
-}
-
-/// Past the capture of the test runner: the figures are for people.
-fn say(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
 }

@@ -20,11 +20,17 @@ pub(super) const FAULTS: [(&str, End); 10] = [
     ("ORD_GARBLED_", End::Accepted),
 ];
 
+/// What the simulator says of orders with these prefixes cannot be believed: nothing about them may be called done or failed.
+pub(super) const POISONS: [&str; 7] =
+    ["ORD_P_KEY_", "ORD_P_AMOUNT_", "ORD_P_CURRENCY_", "ORD_P_ROW_", "ORD_P_302_", "ORD_P_BIG_", "ORD_P_GZIP_"];
+
 /// How a row must end on a connection that keeps keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
     Accepted,
     Failed,
+    /// In doubt: asked after, or before people.
+    Open,
 }
 
 /// A row as it is uploaded.
@@ -51,19 +57,44 @@ impl RefundFile {
     /// `each` rows of every fault among `plain` ones, in an order that the seed decides. `tag` makes order ids and keys unique:
     /// letters and digits, short.
     pub(super) fn new(tag: &str, random: &mut Random, each: usize, plain: usize) -> Self {
-        let faults = FAULTS.iter().flat_map(|(prefix, end)| std::iter::repeat_n((*prefix, *end), each));
-        let mut kinds: Vec<(&str, End)> = faults.chain(std::iter::repeat_n(("ORD_", End::Accepted), plain)).collect();
+        let faults = FAULTS.iter().map(|(prefix, end)| (*prefix, *end, each));
+        Self::of(tag, random, faults.chain([("ORD_", End::Accepted, plain)]))
+    }
+
+    /// So many rows of each prefix, that must end so.
+    pub(super) fn of(
+        tag: &str,
+        random: &mut Random,
+        kinds: impl IntoIterator<Item = (&'static str, End, usize)>,
+    ) -> Self {
+        let kinds = kinds.into_iter().flat_map(|(prefix, end, count)| std::iter::repeat_n((prefix, end), count));
+        let mut kinds: Vec<(&str, End)> = kinds.collect();
         random.shuffle(&mut kinds);
         let rows = kinds.into_iter().enumerate().map(|(at, (prefix, end))| Row {
             order: format!("{prefix}{tag}x{at}"),
             amount: i64::try_from(random.within(100..=999_999)).unwrap(),
-            txn: (at % 7 == 3).then(|| format!("txn-{tag}-{at}")),
+            // A refund by transaction is answered without a currency.
+            txn: (at % 7 == 3 && prefix != "ORD_P_CURRENCY_").then(|| format!("txn-{tag}-{at}")),
             unique_id: (at % 3 == 1).then(|| format!("U{tag}R{at}")),
             end,
             faulty: prefix != "ORD_",
             split: at % 11 == 5,
         });
         Self { name: format!("proof_{tag}.csv"), rows: rows.collect() }
+    }
+
+    /// Plain rows: order, minor units, unique id.
+    pub(super) fn plain(tag: &str, rows: impl IntoIterator<Item = (String, i64, Option<String>)>) -> Self {
+        let row = |(order, amount, unique_id)| Row {
+            order,
+            amount,
+            txn: None,
+            unique_id,
+            end: End::Accepted,
+            faulty: false,
+            split: false,
+        };
+        Self { name: format!("proof_{tag}.csv"), rows: rows.into_iter().map(row).collect() }
     }
 
     /// The file's bytes.

@@ -5,7 +5,6 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use serde_json::Value;
 use std::{
     fs::{self, File, Permissions},
     hash::{BuildHasher, Hasher, RandomState},
@@ -68,17 +67,6 @@ impl Demo {
         self.running = Some(Running::start(command, self.log("demo"), "Batchdesk is ready at "));
     }
 
-    /// Starts a second process that carries out tasks on the demo's database, with a data folder of its own.
-    pub(super) fn start_worker(&self) -> Running {
-        let key = fs::read_to_string(self.data.join("secret.key")).unwrap();
-        let mut command = self.command(&["serve", "--no-web"]);
-        command
-            .env("BATCHDESK_DATA_DIR", self.folder().join("worker"))
-            .env("DATABASE_URL", self.run_file()["database_url"].as_str().unwrap())
-            .env("BATCHDESK_SECRET_KEY", key.trim());
-        Running::start(command, self.log("worker"), "Batchdesk is ready: ")
-    }
-
     /// Runs a command beside the demo, with `input` on its standard input.
     pub(super) fn run(&self, arguments: &[&str], input: &str) -> Output {
         let mut child = self
@@ -117,11 +105,6 @@ impl Demo {
         let mut text = fs::read_to_string(self.data.join("simulator-ledger.jsonl")).unwrap();
         text.truncate(text.rfind('\n').map_or(0, |end| end + 1));
         text
-    }
-
-    /// run.json.
-    pub(super) fn run_file(&self) -> Value {
-        serde_json::from_slice(&fs::read(self.data.join("run.json")).unwrap()).unwrap()
     }
 
     /// The process of PostgreSQL that lives now.
@@ -187,19 +170,32 @@ impl Drop for Demo {
 }
 
 impl Running {
-    fn start(mut command: Command, log: PathBuf, ready: &str) -> Self {
+    pub(super) fn start(command: Command, log: PathBuf, ready: &str) -> Self {
+        let mut running = Self::try_start(command, log, ready);
+        match running.ended() {
+            None => running,
+            Some(status) => panic!("it did not become ready ({status}):\n{}", running.last_words()),
+        }
+    }
+
+    /// The same for a process that may end before it is ready.
+    pub(super) fn try_start(mut command: Command, log: PathBuf, ready: &str) -> Self {
         let file = File::options().create(true).append(true).open(&log).unwrap();
         let mut child = command.stdout(Stdio::piped()).stderr(file).spawn().unwrap();
         let (sender, lines) = mpsc::channel();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         // Read to its end, so that the process never waits for us.
         thread::spawn(move || stdout.lines().map_while(Result::ok).for_each(|line| drop(sender.send(line))));
-        let running = Self { child, log };
+        let mut running = Self { child, log };
         let give_up = Instant::now() + READY;
         loop {
             match lines.recv_timeout(give_up.saturating_duration_since(Instant::now())) {
                 Ok(line) if line.starts_with(ready) => return running,
                 Ok(_) => {}
+                Err(mpsc::RecvTimeoutError::Disconnected) => {
+                    let _ = running.child.wait();
+                    return running;
+                }
                 Err(why) => panic!("it did not become ready ({why}):\n{}", running.last_words()),
             }
         }
@@ -207,6 +203,11 @@ impl Running {
 
     pub(super) fn pid(&self) -> Pid {
         Pid::from_raw(i32::try_from(self.child.id()).unwrap())
+    }
+
+    /// How it ended, if it has.
+    pub(super) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
     }
 
     /// SIGKILL.
@@ -228,7 +229,7 @@ impl Running {
         panic!("it did not end within {} s after SIGTERM:\n{}", patience.as_secs(), self.last_words());
     }
 
-    fn last_words(&self) -> String {
+    pub(super) fn last_words(&self) -> String {
         let mut text = String::new();
         let _ = File::open(&self.log).and_then(|mut log| log.read_to_string(&mut text));
         let lines: Vec<&str> = text.lines().collect();
@@ -245,7 +246,7 @@ impl Drop for Running {
 }
 
 /// A free port below those that the kernel gives to outgoing connections: it stays free between two starts.
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     let mut random = Random::new(RandomState::new().build_hasher().finish());
     loop {
         let port = u16::try_from(random.within(15_000..=32_000)).unwrap();

@@ -141,7 +141,9 @@ pub(super) fn check(merchant: &str, file: &RefundFile, ledger: &[Line], results:
             }
             ("QUEUED", count) => {
                 verdict.queued += 1;
-                breach(format!("QUEUED in the end, refunded {count} times"));
+                if row.end != End::Open {
+                    breach(format!("QUEUED in the end, refunded {count} times"));
+                }
                 "queued"
             }
             (other, _) => {
@@ -149,7 +151,11 @@ pub(super) fn check(merchant: &str, file: &RefundFile, ledger: &[Line], results:
                 continue;
             }
         };
-        let expected = if row.end == End::Accepted { "accepted" } else { "failed" };
+        let expected = match row.end {
+            End::Accepted => "accepted",
+            End::Failed => "failed",
+            End::Open => "queued",
+        };
         if word != expected {
             breach(format!("is {word}, not {expected}"));
         }
@@ -201,7 +207,8 @@ fn counters(file: &RefundFile, sums: &BTreeMap<&str, (u64, i64)>, snapshot: &Val
     }
 }
 
-fn read(text: &str, breaches: &mut Vec<String>) -> Vec<[String; 7]> {
+/// The compared columns of a result file.
+pub(super) fn read(text: &str, breaches: &mut Vec<String>) -> Vec<[String; 7]> {
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let header = reader.headers().cloned().unwrap_or_default();
     let columns = COLUMNS.map(|name| header.iter().position(|cell| cell == name));
@@ -259,7 +266,7 @@ mod sees {
                 };
                 let (refund, reference, status) = match row.end {
                     End::Accepted => ("SUCCESS", format!("SIM{at}"), "ACCEPTED"),
-                    End::Failed => ("", String::new(), "FAILED"),
+                    End::Failed | End::Open => ("", String::new(), "FAILED"),
                 };
                 results.push([
                     (at + 1).to_string(),
