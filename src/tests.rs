@@ -3,5 +3,6 @@
 mod approvals;
 mod processor;
 mod support;
+mod sync;
 mod tidy;
 mod uploads;

@@ -4,6 +4,7 @@
 //! render the same text.
 
 pub mod settings;
+pub mod sync;
 
 use super::{
     access::{Module, Permissions, Right},
@@ -288,6 +289,8 @@ pub struct TaskRow {
     pub updated: Moment,
     /// Parts, when it is a split refund.
     pub split: Option<Split>,
+    /// What became of it, when it is a sync.
+    pub sync: Option<sync::SyncTask>,
 }
 
 /// One line of what happened to a batch.
@@ -339,6 +342,8 @@ pub struct BatchDetail {
     pub decided: Option<Moment>,
     /// When it expires, while it waits for a decision.
     pub expires: Option<Moment>,
+    /// Order sync: "Sync With Gateway" as it was uploaded.
+    pub sync_with_gateway: Option<bool>,
     /// `Standard, 19 columns` or `Split settlement, 9 columns`.
     pub template: String,
     /// Bytes of the file.
@@ -462,6 +467,8 @@ pub struct ApprovalDetail {
     pub decided: Option<Moment>,
     /// Name of the gateway connection.
     pub gateway: String,
+    /// Order sync: "Sync With Gateway" as it was uploaded.
+    pub sync_with_gateway: Option<bool>,
     /// Five largest rows.
     pub largest: Vec<LargeRow>,
     /// Orders with several rows, at most 50.
@@ -514,6 +521,8 @@ pub struct DraftView {
     pub findings: Vec<Finding>,
     /// Repeats that need an explicit decision.
     pub repeats: Vec<Repeat>,
+    /// Order sync: how "Sync With Gateway" was set.
+    pub sync_with_gateway: Option<bool>,
 }
 
 /// Everything on the page that takes a file.
@@ -531,6 +540,8 @@ pub struct NewBatch {
     pub currency: Currency,
     /// Name of the gateway connection; none when there is none yet.
     pub gateway: Option<String>,
+    /// Order sync: host of the external system; none when orders are kept here.
+    pub external: Option<String>,
     /// What was kept from before.
     pub draft: Option<DraftView>,
 }

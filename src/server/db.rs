@@ -7,9 +7,11 @@ pub mod batches;
 pub mod drafts;
 pub mod gateways;
 pub mod migrate;
+pub mod orders;
 pub mod organisations;
 pub mod people;
 pub mod sessions;
+pub mod sync;
 pub mod tasks;
 
 use crate::domain::ids::{OrganisationId, PersonId};

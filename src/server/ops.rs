@@ -7,6 +7,7 @@ pub mod audit;
 pub mod batches;
 pub mod demo;
 pub mod downloads;
+pub mod external;
 pub mod gateways;
 pub mod home;
 pub mod housekeeping;

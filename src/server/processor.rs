@@ -17,6 +17,7 @@ mod preflight;
 mod rechecks;
 mod send;
 mod settler;
+mod sync;
 
 pub use connections::{Connect, Connectors};
 
@@ -175,6 +176,7 @@ impl Scheduler {
                 Work::Leftovers => send::run(&lane, true).await,
                 Work::OpenTasks => open::run(&lane).await,
                 Work::Rechecks => rechecks::run(&lane).await,
+                Work::Orders => sync::run(&lane).await,
             }
         });
         self.busy.push((task.id(), key));

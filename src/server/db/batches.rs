@@ -52,6 +52,8 @@ pub struct BatchRow {
     pub description: String,
     /// Name of the template.
     pub template: String,
+    /// What else is approved with it, canonical text.
+    pub options: String,
     /// Hash of the file.
     pub file_sha256: Vec<u8>,
     /// Bytes of the file.
@@ -77,7 +79,7 @@ pub struct BatchRow {
 const SELECT: &str = "
 SELECT b.id, b.operation, b.file_name, b.status, b.amount_minor, b.currency, b.created_at, greatest(b.updated_at, p.updated_at) AS modified_at,
        b.records, p.queued, p.queued_minor, p.accepted, p.accepted_minor, p.failed, p.failed_minor, p.pending,
-       o.checking, o.review, b.maker, coalesce(m.email, 'API key') AS maker_email, b.description, b.template, b.file_sha256, b.file_bytes,
+       o.checking, o.review, b.maker, coalesce(m.email, 'API key') AS maker_email, b.description, b.template, b.options, b.file_sha256, b.file_bytes,
        v.content_sha256, b.gateway_id, b.expires_at, b.last_synced_at, d.verdict, c.email AS checker_email, d.at AS decided_at, d.reason
   FROM batch b
   JOIN batch_progress p ON p.organisation_id = b.organisation_id AND p.batch_id = b.id
@@ -117,6 +119,7 @@ fn batch(row: &PgRow) -> sqlx::Result<BatchRow> {
         maker_email: row.try_get("maker_email")?,
         description: row.try_get("description")?,
         template: row.try_get("template")?,
+        options: row.try_get("options")?,
         file_sha256: row.try_get("file_sha256")?,
         file_bytes: row.try_get("file_bytes")?,
         content_sha256: row.try_get("content_sha256")?,
@@ -156,6 +159,8 @@ const fn order(sort: BatchSort, descending: bool) -> &'static str {
         (BatchSort::Amount, true) => " ORDER BY b.amount_minor DESC, b.id DESC",
         (BatchSort::Created, false) => " ORDER BY b.id",
         (BatchSort::Created, true) => " ORDER BY b.id DESC",
+        (BatchSort::Records, false) => " ORDER BY b.records, b.id",
+        (BatchSort::Records, true) => " ORDER BY b.records DESC, b.id DESC",
         (BatchSort::Tasks, false) => " ORDER BY b.records, b.id",
         (BatchSort::Tasks, true) => " ORDER BY b.records DESC, b.id DESC",
     }
@@ -264,17 +269,40 @@ pub struct TaskRow {
     pub extra: Option<String>,
     /// When it changed last; none while nothing happened to it.
     pub updated_at: Option<OffsetDateTime>,
+    /// Order sync: what became of asking the gateway.
+    pub gateway_status: Option<String>,
+    /// Order sync: what the external system answered.
+    pub response: Option<String>,
 }
 
-const TASKS: &str = "SELECT row_no, sheet_row, order_id, txn_id, amount_minor, state, refund_status, refund_type, unique_id, gateway_key, gw_ref,
-                            code, message, extra, updated_at
-                       FROM task WHERE organisation_id = $1 AND batch_id = $2 ";
+/// Where the tasks of an operation stand.
+const fn view(operation: Operation) -> &'static str {
+    match operation {
+        Operation::Refund => "task",
+        Operation::OrderSync => "sync_task",
+    }
+}
+
+fn select(operation: Operation) -> String {
+    let own = match operation {
+        Operation::Refund => "NULL::text AS gateway_status, NULL::text AS response",
+        Operation::OrderSync => "gateway_status, response",
+    };
+    format!(
+        "SELECT row_no, sheet_row, order_id, txn_id, amount_minor, state, refund_status, refund_type, unique_id, gateway_key, gw_ref,
+                code, message, extra, updated_at, {own}
+           FROM {} WHERE organisation_id = $1 AND batch_id = $2 ",
+        view(operation)
+    )
+}
 
 /// A page of a batch's tasks.
-pub async fn tasks(tx: &mut Tx, id: BatchId, query: &TaskQuery) -> sqlx::Result<Vec<TaskRow>> {
+pub async fn tasks(tx: &mut Tx, operation: Operation, id: BatchId, query: &TaskQuery) -> sqlx::Result<Vec<TaskRow>> {
     let organisation = tx.organisation();
-    let sql =
-        format!("{TASKS} AND ($3::text IS NULL OR status = $3) AND order_id ^@ $4 ORDER BY row_no LIMIT $5 OFFSET $6");
+    let sql = format!(
+        "{} AND ($3::text IS NULL OR status = $3) AND order_id ^@ $4 ORDER BY row_no LIMIT $5 OFFSET $6",
+        select(operation)
+    );
     sqlx::query_as(AssertSqlSafe(sql))
         .bind(organisation.0)
         .bind(id.0)
@@ -287,11 +315,12 @@ pub async fn tasks(tx: &mut Tx, id: BatchId, query: &TaskQuery) -> sqlx::Result<
 }
 
 /// How many tasks of a batch match.
-pub async fn count_tasks(tx: &mut Tx, id: BatchId, query: &TaskQuery) -> sqlx::Result<u64> {
+pub async fn count_tasks(tx: &mut Tx, operation: Operation, id: BatchId, query: &TaskQuery) -> sqlx::Result<u64> {
     let organisation = tx.organisation();
-    sqlx::query_as::<_, (i64,)>(
-        "SELECT count(*) FROM task WHERE organisation_id = $1 AND batch_id = $2 AND ($3::text IS NULL OR status = $3) AND order_id ^@ $4",
-    )
+    sqlx::query_as::<_, (i64,)>(AssertSqlSafe(format!(
+        "SELECT count(*) FROM {} WHERE organisation_id = $1 AND batch_id = $2 AND ($3::text IS NULL OR status = $3) AND order_id ^@ $4",
+        view(operation)
+    )))
     .bind(organisation.0)
     .bind(id.0)
     .bind(query.status.map(|status| status.code()))
@@ -304,13 +333,15 @@ pub async fn count_tasks(tx: &mut Tx, id: BatchId, query: &TaskQuery) -> sqlx::R
 /// The next tasks in file order after `after` (an S.No), for exports.
 pub async fn tasks_after(
     tx: &mut Tx,
+    operation: Operation,
     id: BatchId,
     after: i32,
     limit: i64,
     failed_only: bool,
 ) -> sqlx::Result<Vec<TaskRow>> {
     let organisation = tx.organisation();
-    let sql = format!("{TASKS} AND row_no > $3 AND (NOT $5 OR status = 'FAILED') ORDER BY row_no LIMIT $4");
+    let sql =
+        format!("{} AND row_no > $3 AND (NOT $5 OR status = 'FAILED') ORDER BY row_no LIMIT $4", select(operation));
     sqlx::query_as(AssertSqlSafe(sql))
         .bind(organisation.0)
         .bind(id.0)
@@ -322,11 +353,12 @@ pub async fn tasks_after(
 }
 
 /// One letter a record in file order: `A`, `F`, `Q`.
-pub async fn row_map(tx: &mut Tx, id: BatchId) -> sqlx::Result<String> {
+pub async fn row_map(tx: &mut Tx, operation: Operation, id: BatchId) -> sqlx::Result<String> {
     let organisation = tx.organisation();
-    sqlx::query_as::<_, (Option<String>,)>(
-        "SELECT string_agg(left(status, 1), '' ORDER BY row_no) FROM task WHERE organisation_id = $1 AND batch_id = $2",
-    )
+    sqlx::query_as::<_, (Option<String>,)>(AssertSqlSafe(format!(
+        "SELECT string_agg(left(status, 1), '' ORDER BY row_no) FROM {} WHERE organisation_id = $1 AND batch_id = $2",
+        view(operation)
+    )))
     .bind(organisation.0)
     .bind(id.0)
     .fetch_one(tx.conn())
@@ -335,12 +367,17 @@ pub async fn row_map(tx: &mut Tx, id: BatchId) -> sqlx::Result<String> {
 }
 
 /// Why tasks failed: code, sentence, tasks, minor units; largest first, at most ten.
-pub async fn failures(tx: &mut Tx, id: BatchId) -> sqlx::Result<Vec<(Option<String>, Option<String>, i64, i64)>> {
+pub async fn failures(
+    tx: &mut Tx,
+    operation: Operation,
+    id: BatchId,
+) -> sqlx::Result<Vec<(Option<String>, Option<String>, i64, i64)>> {
     let organisation = tx.organisation();
-    sqlx::query_as(
-        "SELECT code, message, count(*), sum(amount_minor)::bigint FROM task
+    sqlx::query_as(AssertSqlSafe(format!(
+        "SELECT code, message, count(*), sum(amount_minor)::bigint FROM {}
           WHERE organisation_id = $1 AND batch_id = $2 AND status = 'FAILED' GROUP BY 1, 2 ORDER BY 3 DESC, 1 LIMIT 10",
-    )
+        view(operation)
+    )))
     .bind(organisation.0)
     .bind(id.0)
     .fetch_all(tx.conn())

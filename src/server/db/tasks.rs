@@ -88,6 +88,8 @@ pub enum Work {
     OpenTasks,
     /// Final or reviewed rows that a person asked about again.
     Rechecks,
+    /// Orders to be brought up to date.
+    Orders,
 }
 
 /// An organisation's connection to a gateway with something due.
@@ -111,6 +113,7 @@ pub async fn runnable_lanes(tx: &mut GlobalTx) -> sqlx::Result<Vec<Lane>> {
             "leftovers" => Work::Leftovers,
             "open tasks" => Work::OpenTasks,
             "rechecks" => Work::Rechecks,
+            "orders" => Work::Orders,
             _ => return None,
         };
         Some(Lane { organisation: OrganisationId(organisation), gateway: GatewayId(gateway), work })

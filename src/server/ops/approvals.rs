@@ -13,6 +13,7 @@ use crate::{
         error::RefusalKind,
         ids::BatchId,
         money::Money,
+        operation::toggle,
         page::TaskQuery,
         task::RecordExtra,
         view::{ApprovalDetail, ApprovalInbox, ApprovalRow, EarlierRefund, LargeRow, RepeatedOrder},
@@ -126,13 +127,20 @@ pub async fn detail(state: &AppState, caller: &Caller, batch: BatchId) -> OpResu
     if row.verdict.as_deref() == Some("NOT_REQUIRED") {
         return Err(OpError::refuse(RefusalKind::NotFound, "This batch needed no approval."));
     }
-    let largest = db::approvals::largest(&mut tx, batch).await?;
-    let repeated = db::approvals::repeated(&mut tx, batch).await?;
-    let earlier = db::approvals::earlier(&mut tx, batch, row.created_at - EARLIER).await?;
-    let bounds: Vec<i64> = CLASSES.iter().map(|bound| bound * row.currency.scale()).collect();
-    let classes = db::approvals::classes(&mut tx, batch, &bounds).await?;
-    let extras = db::approvals::extras(&mut tx, batch).await?;
-    let preview = db::batches::tasks(&mut tx, batch, &TaskQuery { page: 1, ..TaskQuery::default() }).await?;
+    // What only money has: largest rows, look-alikes, classes of amounts, parts.
+    let amounts = row.operation.words().amounts;
+    let (mut largest, mut repeated, mut earlier) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut classes, mut extras) = (Vec::new(), Vec::new());
+    if amounts {
+        largest = db::approvals::largest(&mut tx, batch).await?;
+        repeated = db::approvals::repeated(&mut tx, batch).await?;
+        earlier = db::approvals::earlier(&mut tx, batch, row.created_at - EARLIER).await?;
+        let bounds: Vec<i64> = CLASSES.iter().map(|bound| bound * row.currency.scale()).collect();
+        classes = db::approvals::classes(&mut tx, batch, &bounds).await?;
+        extras = db::approvals::extras(&mut tx, batch).await?;
+    }
+    let preview =
+        db::batches::tasks(&mut tx, row.operation, batch, &TaskQuery { page: 1, ..TaskQuery::default() }).await?;
     let gateway = db::gateways::load(&mut tx, row.gateway).await?;
     tx.commit().await?;
     let money = |minor| Money::new(minor, row.currency);
@@ -147,6 +155,7 @@ pub async fn detail(state: &AppState, caller: &Caller, batch: BatchId) -> OpResu
         expires: row.expires_at.map(|at| moment::moment(at, &zone)),
         decided: row.decided_at.map(|at| moment::moment(at, &zone)),
         gateway: gateway.map(|gateway| shown::gateway_name(&gateway)).unwrap_or_default(),
+        sync_with_gateway: toggle::read(&row.options),
         largest: largest
             .into_iter()
             .map(|large| LargeRow {

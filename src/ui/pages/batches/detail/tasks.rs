@@ -1,6 +1,6 @@
 //! The table of tasks: filtered by status, searched by order id, paged; all of it in the address.
 
-use super::words::things;
+use super::{orders, words::things};
 use crate::{
     domain::{
         batch::Operation,
@@ -57,7 +57,10 @@ pub fn Tasks(
         move |page| here(&TaskQuery { page, ..query.clone() })
     };
     let (page, size, total) = (tasks.page, tasks.size, tasks.total);
-    let rows = tasks.rows.into_iter().map(row).collect_view();
+    let (heads, rows) = match operation {
+        Operation::Refund => (heads(), tasks.rows.into_iter().map(row).collect_view()),
+        Operation::OrderSync => (orders::heads(), tasks.rows.into_iter().map(orders::row).collect_view()),
+    };
     view! {
         <section class="sheet" aria-labelledby="tasks">
             <div class="sheet-head">
@@ -72,16 +75,7 @@ pub fn Tasks(
                         <table role="table" class="table tasks" data-slips="" data-density="compact">
                             <caption class="vh">"Tasks of this batch"</caption>
                             <thead role="rowgroup">
-                                <tr role="row">
-                                    <th role="columnheader" scope="col" class="num">"S.No"</th>
-                                    <th role="columnheader" scope="col">"Order/"<wbr/>"Transaction Id"</th>
-                                    <th role="columnheader" scope="col">"Task Status"</th>
-                                    <th role="columnheader" scope="col" class="cash">"Amount"</th>
-                                    <th role="columnheader" scope="col" class="tight">"Refund Status"<br/>"Refund Type"</th>
-                                    <th role="columnheader" scope="col" class="tight">"Unique Id"<br/>"GW Transaction Id"</th>
-                                    <th role="columnheader" scope="col">"Error Message"</th>
-                                    <th role="columnheader" scope="col">"Updated At"</th>
-                                </tr>
+                                {heads}
                             </thead>
                             <tbody role="rowgroup">{rows}</tbody>
                         </table>
@@ -179,6 +173,22 @@ fn refund_look(status: &str) -> (Tone, &'static str) {
         "MANUAL_REVIEW" => ("waiting", "partial"),
         _ => ("neutral", "info"),
     }
+}
+
+fn heads() -> AnyView {
+    view! {
+        <tr role="row">
+            <th role="columnheader" scope="col" class="num">"S.No"</th>
+            <th role="columnheader" scope="col">"Order/"<wbr/>"Transaction Id"</th>
+            <th role="columnheader" scope="col">"Task Status"</th>
+            <th role="columnheader" scope="col" class="cash">"Amount"</th>
+            <th role="columnheader" scope="col" class="tight">"Refund Status"<br/>"Refund Type"</th>
+            <th role="columnheader" scope="col" class="tight">"Unique Id"<br/>"GW Transaction Id"</th>
+            <th role="columnheader" scope="col">"Error Message"</th>
+            <th role="columnheader" scope="col">"Updated At"</th>
+        </tr>
+    }
+    .into_any()
 }
 
 fn row(task: TaskRow) -> AnyView {

@@ -4,11 +4,7 @@ use crate::{domain::batch::Operation, ui::components::count};
 
 /// `1 refund`, `1,000 refunds`.
 pub(crate) fn things(operation: Operation, number: u64) -> String {
-    let (one, many) = match operation {
-        Operation::Refund => ("refund", "refunds"),
-        Operation::OrderSync => ("order", "orders"),
-    };
-    format!("{} {}", count(number), if number == 1 { one } else { many })
+    format!("{} {}", count(number), operation.thing(number))
 }
 
 /// `72.8 %`: the share of `part` in `whole` with one decimal, rounded down so that only all is 100 %.
