@@ -163,6 +163,16 @@ BEGIN
   RETURN n;
 END $$;
 
+-- Tasks that changed without moving a counter (they wait, or the external system answered otherwise): pages are told.
+CREATE FUNCTION tell_orders() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO desk.outbox (organisation_id, batch_id, kind)
+  SELECT DISTINCT n.organisation_id, n.batch_id, 'batch_changed' FROM written n JOIN was w USING (organisation_id, batch_id, row_no)
+   WHERE (n.status, n.gateway_status, n.response, n.message) IS DISTINCT FROM (w.status, w.gateway_status, w.response, w.message);
+  RETURN NULL;
+END $$;
+CREATE TRIGGER tell_orders AFTER UPDATE ON order_task REFERENCING OLD TABLE AS was NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION tell_orders();
+
 ---------------------------------------------------------------------------------------------------- which lanes have work due
 CREATE OR REPLACE FUNCTION runnable_lanes() RETURNS TABLE (organisation_id uuid, gateway_id uuid, kind text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
@@ -193,9 +203,11 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp
   UNION ALL
   SELECT k.organisation_id, k.gateway_id, 'rechecks' FROM recheck k WHERE k.run_at <= now() GROUP BY 1, 2
   UNION ALL
-  (SELECT c.organisation_id, c.gateway_id, 'orders' FROM c WHERE c.run_at <= now() AND c.operation = 'order_sync'
-   UNION
-   SELECT s.organisation_id, s.gateway_id, 'orders' FROM s WHERE s.run_at <= now()) $$;
+  SELECT w.organisation_id, w.gateway_id, 'orders'
+    FROM (SELECT c.organisation_id, c.gateway_id FROM c WHERE c.run_at <= now() AND c.operation = 'order_sync'
+          UNION
+          SELECT s.organisation_id, s.gateway_id FROM s WHERE s.run_at <= now()) w
+    JOIN organisation o ON o.id = w.organisation_id WHERE o.sending $$;
 
 ---------------------------------------------------------------------------------------------------- one way to read a sync task's state
 -- The columns of the view `task`, and what only a sync has.
@@ -216,7 +228,7 @@ DO $$ DECLARE t text; f regprocedure; BEGIN
         USING (organisation_id = (SELECT current_organisation())) WITH CHECK (organisation_id = (SELECT current_organisation()))', t, t, t);
   END LOOP;
   FOR f IN SELECT p.oid FROM pg_proc p WHERE p.pronamespace = 'desk'::regnamespace AND p.prokind = 'f'
-              AND p.proname IN ('revision_guard', 'chunk_operation', 'open_order_tasks', 'order_batch_cancelled', 'sync_orders') LOOP
+              AND p.proname IN ('revision_guard', 'chunk_operation', 'open_order_tasks', 'order_batch_cancelled', 'sync_orders', 'tell_orders') LOOP
     EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f);
   END LOOP;
 END $$;

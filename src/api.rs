@@ -5,6 +5,8 @@ pub mod approvals;
 pub mod batches;
 pub mod home;
 #[cfg(feature = "ssr")]
+pub mod search;
+#[cfg(feature = "ssr")]
 pub mod settings;
 
 use crate::domain::error::{Refusal, RefusalKind};

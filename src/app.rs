@@ -3,7 +3,7 @@
 mod document;
 
 #[cfg(feature = "ssr")]
-use crate::ui::pages::settings::SettingsPage;
+use crate::ui::pages::{search::SearchPage, settings::SettingsPage};
 use crate::{
     domain::{batch::Operation, view::PageContext},
     ui::{
@@ -133,7 +133,13 @@ fn BatchPages(operation: Operation) -> impl MatchNestedRoutes + Clone {
 #[cfg(feature = "ssr")]
 #[component(transparent)]
 fn ServerPages() -> impl MatchNestedRoutes + Clone {
-    view! { <Route path=path!("/settings") view=SettingsPage ssr=SsrMode::Async /> }.into_inner()
+    view! {
+        <ParentRoute path=path!("") view=Outlet ssr=SsrMode::Async>
+            <Route path=path!("/search") view=SearchPage ssr=SsrMode::Async />
+            <Route path=path!("/settings") view=SettingsPage ssr=SsrMode::Async />
+        </ParentRoute>
+    }
+    .into_inner()
 }
 
 /// The browser knows none of them; a route that matches nothing stands in their place.

@@ -7,6 +7,7 @@ pub mod finding;
 pub mod ids;
 pub mod limits;
 pub mod money;
+pub mod notice;
 pub mod operation;
 pub mod page;
 pub mod task;

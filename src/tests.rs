@@ -2,6 +2,7 @@
 
 mod approvals;
 mod processor;
+mod search;
 mod support;
 mod sync;
 mod tidy;

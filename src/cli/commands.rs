@@ -10,12 +10,12 @@ use crate::{
         error::OpResult,
         gateway::GatewayClass,
         live::Live,
-        ops::{audit, gateways, people},
+        ops::{audit, external, gateways, people},
         state::AppState,
         telemetry,
     },
 };
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use std::{io::Read, time::Duration};
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -77,6 +77,25 @@ pub(super) enum GatewayCommand {
         /// It moves no real money
         #[arg(long)]
         sandbox: bool,
+    },
+}
+
+#[derive(clap::Subcommand, Debug)]
+pub(super) enum ExternalCommand {
+    /// Tell an organisation's synchronised orders to its own endpoint, signed as Standard Webhooks say
+    Set {
+        /// Name of the organisation
+        #[arg(long, value_name = "NAME")]
+        organisation: String,
+        /// Where orders are told, https
+        #[arg(long)]
+        url: Url,
+        /// Read the signing secret (whsec_…) from standard input; without it a new one is made and printed, or the old one kept
+        #[arg(long)]
+        secret_stdin: bool,
+        /// Tell nothing for now
+        #[arg(long)]
+        off: bool,
     },
 }
 
@@ -159,6 +178,21 @@ pub(super) async fn gateway(command: GatewayCommand) -> Result<(), Failure> {
         gateways::NewGateway { organisation, connector, base_url, merchant_id, api_key, class, key_window, sandbox };
     with_state(async |state| gateways::add(state, gateway).await).await?;
     println!("{line}");
+    Ok(())
+}
+
+/// `external …`.
+pub(super) async fn external(command: ExternalCommand) -> Result<(), Failure> {
+    let ExternalCommand::Set { organisation, url, secret_stdin, off } = command;
+    let secret = if secret_stdin { Some(secret("signing secret")?) } else { None };
+    let line =
+        format!("Synchronised orders of {organisation} are told to {url}{}.", if off { ", but not now" } else { "" });
+    let new = external::NewExternal { url: url.to_string(), secret, enabled: !off };
+    let made = with_state(async |state| external::set_for(state, &organisation, new).await).await?;
+    println!("{line}");
+    if let Some(secret) = made {
+        println!("Its signing secret, shown this once: {}", secret.expose_secret());
+    }
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use crate::{
         http,
         lifecycle::{Ending, Lifecycle, accept},
         live::{self, Live},
-        ops::{audit, demo, housekeeping},
+        ops::{audit, demo, housekeeping, outbox},
         processor,
         state::AppState,
         telemetry::{self, Metrics},
@@ -170,6 +170,7 @@ async fn start(options: &Options, life: &Lifecycle, opened: &mut Opened) -> Resu
         demo::seed(&state, &simulator.url).await?;
     }
 
+    life.spawn("dispatcher", outbox::run(state.clone(), life.soft.clone()));
     if let Some(listener) = listener {
         life.spawn("live listener", live::listen(state.clone(), life.soft.clone()));
         life.spawn("web part", accept::serve(listener, http::router(state.clone()), life.soft.clone()));

@@ -7,9 +7,12 @@ pub mod batches;
 pub mod drafts;
 pub mod gateways;
 pub mod migrate;
+pub mod notices;
 pub mod orders;
 pub mod organisations;
+pub mod outbox;
 pub mod people;
+pub mod search;
 pub mod sessions;
 pub mod sync;
 pub mod tasks;
@@ -19,7 +22,8 @@ use sqlx::{
     PgConnection, PgPool, Postgres, Transaction,
     postgres::{PgConnectOptions, PgListener, PgPoolOptions},
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
+use tokio::sync::Notify;
 
 /// What the database refuses: one line for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +54,7 @@ pub enum StartError {
 pub struct Db {
     web: PgPool,
     worker: PgPool,
+    committed: Arc<Notify>,
 }
 
 /// How many connections each part may have.
@@ -72,6 +77,7 @@ impl Default for PoolSizes {
 pub struct Tx {
     inner: Transaction<'static, Postgres>,
     organisation: OrganisationId,
+    committed: Arc<Notify>,
 }
 
 /// A transaction on global and look-up tables: no organisation is set, organisation tables look empty.
@@ -91,8 +97,15 @@ impl Tx {
         self.organisation
     }
 
-    /// Makes it so.
+    /// Makes it so, and wakes this process's dispatcher: there may be something to hand on.
     pub async fn commit(self) -> sqlx::Result<()> {
+        self.inner.commit().await?;
+        self.committed.notify_one();
+        Ok(())
+    }
+
+    /// Makes it so, of what the dispatcher itself did.
+    pub async fn commit_quietly(self) -> sqlx::Result<()> {
         self.inner.commit().await
     }
 }
@@ -116,17 +129,17 @@ impl Db {
         let worker_options = options.clone().options([("plan_cache_mode", "force_generic_plan"), ("jit", "off")]);
         let web = pool(options, "batchdesk_web", "SET ROLE batchdesk_web", sizes.web).await?;
         let worker = pool(worker_options, "batchdesk_worker", "SET ROLE batchdesk_worker", sizes.worker).await?;
-        Ok(Self { web, worker })
+        Ok(Self { web, worker, committed: Arc::default() })
     }
 
     /// A transaction of the web part. `person` is who signed in; maker and checker are taken from it.
     pub async fn web(&self, organisation: OrganisationId, person: Option<PersonId>) -> sqlx::Result<Tx> {
-        begin(&self.web, organisation, person).await
+        begin(&self.web, organisation, person, &self.committed).await
     }
 
     /// A transaction of the processor.
     pub async fn worker(&self, organisation: OrganisationId) -> sqlx::Result<Tx> {
-        begin(&self.worker, organisation, None).await
+        begin(&self.worker, organisation, None, &self.committed).await
     }
 
     /// A transaction on global and look-up tables, web part.
@@ -137,6 +150,11 @@ impl Db {
     /// The same for the processor (which lanes have work, which organisations have audit rows to chain).
     pub async fn worker_global(&self) -> sqlx::Result<GlobalTx> {
         Ok(GlobalTx { inner: self.worker.begin().await? })
+    }
+
+    /// Waits until a transaction of an organisation was committed by this process since the last call.
+    pub async fn committed(&self) {
+        self.committed.notified().await;
     }
 
     /// A connection that listens for changes.
@@ -183,14 +201,19 @@ async fn pool(
     }
 }
 
-async fn begin(pool: &PgPool, organisation: OrganisationId, person: Option<PersonId>) -> sqlx::Result<Tx> {
+async fn begin(
+    pool: &PgPool,
+    organisation: OrganisationId,
+    person: Option<PersonId>,
+    committed: &Arc<Notify>,
+) -> sqlx::Result<Tx> {
     let mut inner = pool.begin().await?;
     sqlx::query("SELECT set_config('app.organisation', $1, true), set_config('app.person', $2, true)")
         .bind(organisation.to_string())
         .bind(person.map(|person| person.to_string()).unwrap_or_default())
         .execute(&mut *inner)
         .await?;
-    Ok(Tx { inner, organisation })
+    Ok(Tx { inner, organisation, committed: committed.clone() })
 }
 
 /// The code that a guard of the database raised (`BD409`), if it was one.

@@ -8,7 +8,6 @@
 mod answer;
 mod backoff;
 mod breaker;
-mod changes;
 mod connections;
 mod lane;
 mod open;
@@ -26,7 +25,6 @@ use super::{
     state::AppState,
 };
 use crate::domain::ids::GatewayId;
-use changes::Changes;
 use connections::Connections;
 use lane::LaneContext;
 use std::{
@@ -53,10 +51,8 @@ pub async fn run(state: AppState, soft: CancellationToken, hard: CancellationTok
 pub async fn run_with(state: AppState, connect: Arc<dyn Connect>, soft: CancellationToken, hard: CancellationToken) {
     let woken = Arc::new(Notify::new());
     let listener = tokio::spawn(listen(state.clone(), woken.clone(), soft.clone()));
-    let changes = Changes::start(state.clone());
     let scheduler = Scheduler {
         connections: Connections::new(state.clone(), connect),
-        changes: changes.clone(),
         worker: Uuid::now_v7(),
         state,
         soft,
@@ -69,14 +65,12 @@ pub async fn run_with(state: AppState, connect: Arc<dyn Connect>, soft: Cancella
         () = scheduler.run(woken) => {}
         () = hard.cancelled() => {}
     }
-    changes.finish(hard).await;
     listener.abort();
 }
 
 struct Scheduler {
     state: AppState,
     connections: Connections,
-    changes: Changes,
     /// Names this process in leases and intents.
     worker: Uuid,
     soft: CancellationToken,
@@ -137,7 +131,6 @@ impl Scheduler {
             tx.commit().await?;
             for batch in batches {
                 tracing::info!(%organisation, %batch, "batch.expired");
-                self.changes.tell(organisation, batch);
             }
         }
         lanes.retain(|lane| !self.busy.iter().any(|(_, busy)| busy == lane));
@@ -166,7 +159,6 @@ impl Scheduler {
             organisation: key.organisation,
             gateway: GatewayId(key.gateway.0),
             connection,
-            changes: self.changes.clone(),
             soft: self.soft.clone(),
         };
         self.last_run.insert(key, Instant::now());

@@ -5,5 +5,7 @@ pub mod batches;
 pub mod errors;
 pub mod home;
 #[cfg(feature = "ssr")]
+pub mod search;
+#[cfg(feature = "ssr")]
 pub mod settings;
 pub mod sign_in;

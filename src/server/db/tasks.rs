@@ -142,14 +142,3 @@ pub async fn stop_gateway(tx: &mut Tx, gateway: GatewayId, reason: &str) -> sqlx
 pub async fn stop_organisation(tx: &mut Tx, reason: &str) -> sqlx::Result<bool> {
     sqlx::query_scalar("SELECT stop_organisation($1)").bind(reason).fetch_one(tx.conn()).await
 }
-
-/// Tells every process that these batches changed. In a transaction of its own: NOTIFY takes a lock of the whole database at
-/// COMMIT, which must never be waited for with rows of the protocol locked.
-pub async fn tell_changed(tx: &mut GlobalTx, changed: &[(OrganisationId, BatchId)]) -> sqlx::Result<()> {
-    let payloads: Vec<String> = changed.iter().map(|(organisation, batch)| format!("{organisation}:{batch}")).collect();
-    sqlx::query("SELECT pg_notify('batchdesk_changed', p) FROM unnest($1::text[]) AS p")
-        .bind(payloads)
-        .execute(tx.conn())
-        .await
-        .map(|_| ())
-}

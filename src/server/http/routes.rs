@@ -189,6 +189,7 @@ pub(super) fn page_rule(path: &str) -> Option<pages::Rule> {
     match shape.as_slice() {
         [""] => plain(Need::SignedIn),
         ["login"] => plain(Need::Anyone),
+        ["search"] => on_server(Need::ReadSome),
         ["settings"] => on_server(Need::Right(Module::Settings, Right::Read)),
         ["approvals"] => plain(Need::ReadSome),
         ["approvals", "{}"] => batch(Need::ReadSome, None),

@@ -290,7 +290,6 @@ pub async fn decide(state: &AppState, caller: &Caller, batch: BatchId, decision:
     let action = if approve { "batch.approved" } else { "batch.rejected" };
     let detail = json!({ "content_sha256": decision.content_hash, "reason": reason });
     audit::record(state, &mut tx, caller, action, Some(batch.0), detail).await?;
-    db::batches::tell(&mut tx, batch).await?;
     Ok(tx.commit().await?)
 }
 

@@ -167,7 +167,6 @@ pub async fn sync(state: &AppState, caller: &Caller, operation: Operation, batch
     };
     let asking = asking.map_err(|error| refused(error, &row, "synchronised"))?;
     audit::record(state, &mut tx, caller, "batch.synced", Some(batch.0), json!({ "asking": asking })).await?;
-    db::batches::tell(&mut tx, batch).await?;
     tx.commit().await?;
     let records = group(u64::try_from(row.records).unwrap_or(0), true);
     let things = operation.thing(0);
@@ -200,7 +199,6 @@ async fn control(
 
 async fn finish(state: &AppState, mut tx: Tx, caller: &Caller, action: &str, batch: BatchId) -> OpResult<()> {
     audit::record(state, &mut tx, caller, action, Some(batch.0), json!({})).await?;
-    db::batches::tell(&mut tx, batch).await?;
     Ok(tx.commit().await?)
 }
 

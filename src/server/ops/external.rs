@@ -21,15 +21,6 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use url::Url;
 
-/// Where orders are told, as it is set.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shown {
-    /// Its address.
-    pub url: String,
-    /// Whether anything is sent there.
-    pub enabled: bool,
-}
-
 /// How the external system is to be set.
 #[derive(Debug)]
 pub struct NewExternal {
@@ -46,13 +37,15 @@ pub(super) fn host(url: &str) -> String {
     Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
 }
 
-/// The external system. Needs Read on settings.
-pub async fn shown(state: &AppState, caller: &Caller) -> OpResult<Option<Shown>> {
-    authorise(caller, Module::Settings, Right::Read)?;
-    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
-    let system = db::orders::external_system(&mut tx).await?;
-    tx.commit().await?;
-    Ok(system.map(|system| Shown { url: system.url, enabled: system.enabled }))
+/// A signing secret as it was typed; none when nothing was.
+pub fn typed_secret(text: &str) -> OpResult<Option<SecretString>> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let secret = SecretString::from(text);
+    Secret::read(&secret).map_err(|sentence| OpError::refuse(RefusalKind::Invalid, sentence))?;
+    Ok(Some(secret))
 }
 
 /// Sets it. Needs ReadWrite on settings. Answers the signing secret where one was made: it is shown this once.

@@ -1,4 +1,4 @@
-//! What has expired and nobody needs: sessions, and drafts with their 24 hours over.
+//! What has expired and nobody needs: sessions, drafts with their 24 hours over, what was told long ago.
 
 use crate::server::{db, error::OpResult, state::AppState};
 use std::time::Duration;
@@ -17,6 +17,7 @@ pub async fn tidy_up(state: &AppState) -> OpResult<()> {
     for organisation in organisations {
         let mut tx = state.db.worker(organisation).await?;
         db::drafts::delete_expired(&mut tx, now).await?;
+        db::outbox::tidy(&mut tx).await?;
         tx.commit().await?;
     }
     Ok(())

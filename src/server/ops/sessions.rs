@@ -119,12 +119,14 @@ pub async fn viewer(state: &AppState, caller: &Caller) -> OpResult<Viewer> {
             waiting += db::approvals::count_waiting(&mut tx, operation).await?;
         }
     }
+    let unread = db::notices::count_unread(&mut tx).await?;
     tx.commit().await?;
     Ok(Viewer {
         person: caller.person.clone(),
         organisation: caller.organisation.clone(),
         permissions: caller.permissions.clone(),
         waiting: u32::try_from(waiting).unwrap_or(u32::MAX),
+        unread: u32::try_from(unread).unwrap_or(u32::MAX),
         test_data,
     })
 }

@@ -255,7 +255,6 @@ async fn create(
         detail.remove("amount_minor");
     }
     audit::record(state, &mut tx, caller, "batch.created", Some(id.0), detail).await?;
-    db::batches::tell(&mut tx, id).await?;
     tx.commit().await?;
     Ok(Ok(id))
 }

@@ -1,8 +1,8 @@
 //! What every kind of lane works with.
 
-use super::{answer, breaker::Turned, changes::Changes, connections::Connection};
+use super::{answer, breaker::Turned, connections::Connection};
 use crate::{
-    domain::ids::{BatchId, GatewayId, OrganisationId},
+    domain::ids::{GatewayId, OrganisationId},
     server::{
         db::{self, Tx},
         gateway::Reply,
@@ -31,7 +31,6 @@ pub(super) struct LaneContext {
     pub(super) organisation: OrganisationId,
     pub(super) gateway: GatewayId,
     pub(super) connection: Arc<Connection>,
-    pub(super) changes: Changes,
     pub(super) soft: CancellationToken,
 }
 
@@ -39,11 +38,6 @@ impl LaneContext {
     /// A transaction of this lane's organisation.
     pub(super) async fn tx(&self) -> sqlx::Result<Tx> {
         self.state.db.worker(self.organisation).await
-    }
-
-    /// A batch changed; its transaction is committed.
-    pub(super) fn tell(&self, batch: Uuid) {
-        self.changes.tell(self.organisation, BatchId(batch));
     }
 
     /// Sleeps, unless the process is to stop.
@@ -93,12 +87,11 @@ impl LaneContext {
                 }
                 Turned::Closed => db::gateways::end_trouble(&mut tx, self.gateway).await?,
             };
-            tx.commit().await?;
-            Ok::<_, sqlx::Error>(waiting)
+            db::outbox::changed(&mut tx, &waiting).await?;
+            tx.commit().await
         };
-        match told.await {
-            Ok(waiting) => waiting.into_iter().for_each(|batch| self.tell(batch)),
-            Err(error) => tracing::warn!(%error, "processor.cannot_tell_of_trouble"),
+        if let Err(error) = told.await {
+            tracing::warn!(%error, "processor.cannot_tell_of_trouble");
         }
     }
 

@@ -49,7 +49,6 @@ pub(super) async fn run(lane: &LaneContext) -> bool {
                 done.iter().filter(|(from, _)| *from == source).map(|(_, resolution)| resolution.clone()).collect();
             record(lane, source, &group).await;
         }
-        touched.iter().for_each(|batch| lane.tell(*batch));
     }
     lane.check_ended(&touched).await;
     worked

@@ -42,7 +42,6 @@ pub(super) async fn run(lane: &LaneContext) -> bool {
             tracing::warn!(%error, "processor.rechecks_stay");
         }
     }
-    touched.iter().for_each(|batch| lane.tell(*batch));
     lane.check_ended(&touched).await;
     !touched.is_empty()
 }

@@ -119,7 +119,6 @@ async fn claim_one(lane: &LaneContext, leftovers: bool) -> sqlx::Result<Option<C
     tx.commit().await?;
     if recovered > 0 {
         tracing::warn!(organisation = %lane.organisation, batch = %chunk.batch_id, rows = recovered, "processor.abandoned_sends_found");
-        lane.tell(chunk.batch_id);
     }
     Ok(Some(chunk))
 }
@@ -252,7 +251,6 @@ impl Driver {
         let mut tx = self.lane.tx().await?;
         claim::cancel_rows(&mut tx, self.hold).await?;
         tx.commit().await?;
-        self.lane.tell(self.hold.batch);
         self.lane.check_ended(&[self.hold.batch].into()).await;
         Ok(End::Through)
     }
@@ -367,9 +365,6 @@ impl Driver {
                     if let Err(error) = tx.commit().await {
                         tracing::warn!(%error, "processor.intent_lost");
                         return Ok(Intent::Lost);
-                    }
-                    if refused > 0 {
-                        self.lane.tell(run.hold.batch);
                     }
                     return Ok(Intent::Send(rows));
                 }

@@ -90,9 +90,6 @@ async fn record(lane: &LaneContext, group: &[Sent]) {
             }
         }
     }
-    for batch in runs.iter().map(|run| run.hold.batch).collect::<BTreeSet<_>>() {
-        lane.tell(batch);
-    }
 }
 
 async fn settle_once(lane: &LaneContext, runs: &[Settled]) -> sqlx::Result<usize> {

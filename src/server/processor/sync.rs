@@ -65,9 +65,7 @@ pub(super) async fn run(lane: &LaneContext) -> bool {
         }
         touched.extend(tasks.iter().map(|task| task.batch_id));
         work(lane, &teller, &tasks).await;
-        touched.iter().for_each(|batch| lane.tell(*batch));
     }
-    touched.iter().for_each(|batch| lane.tell(*batch));
     check(lane, &touched).await;
     !touched.is_empty()
 }

@@ -126,7 +126,7 @@ impl Desk {
         execute(&mut admin, format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE}")).await;
         admin.close().await.unwrap();
         let options = cluster.options.clone().database(&name);
-        let db = Db::connect(options.clone(), PoolSizes { web: 6, worker: 1 }).await.unwrap();
+        let db = Db::connect(options.clone(), PoolSizes { web: 6, worker: 2 }).await.unwrap();
         let mut config = config();
         change(&mut config);
         let stop = CancellationToken::new();
@@ -134,6 +134,7 @@ impl Desk {
         let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(live::listen(state.clone(), stop.clone()));
+        tokio::spawn(ops::outbox::run(state.clone(), stop.clone()));
         tokio::spawn(accept::serve(listener, http::router(state.clone()), stop));
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         Self { state, address, client, options }
@@ -177,6 +178,7 @@ impl Desk {
 /// Files of the seeded batches.
 pub(crate) const MAKERS_FILE: &str = "diwali_returns.csv";
 pub(crate) const MAKER2S_FILE: &str = "courier_lost_nov.csv";
+pub(crate) const MAKER2S_ORDERS: &str = "orders_of_the_week.csv";
 pub(crate) const STRANGERS_FILE: &str = "price_match_nov.csv";
 
 /// A person's browser: keeps cookies, follows nothing, says that its requests come from our own pages.

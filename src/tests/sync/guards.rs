@@ -179,3 +179,40 @@ async fn pause_and_cancel_stop_what_nobody_works_on() {
     assert_eq!(bench.book.asked("ONE"), 0);
     assert_eq!(bench.task(batch, "ONE").await.status, "FAILED");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_lost_a_lease_writes_nothing_down() {
+    let bench = Bench::new().await;
+    bench.batch(&["A,,"], true).await;
+    assert_eq!(begun(&bench, bench.organisation).await, 1);
+    let lease = std::time::Duration::from_secs(20);
+    let (slow, quick) = (uuid::Uuid::now_v7(), uuid::Uuid::now_v7());
+    let mut tx = bench.world.state.db.worker(bench.organisation).await.unwrap();
+    let first = db::sync::take(&mut tx, bench.gateway, slow, 9, lease, true).await.unwrap().remove(0);
+    assert!(db::sync::take(&mut tx, bench.gateway, quick, 9, lease, true).await.unwrap().is_empty(), "it is leased");
+    tx.commit().await.unwrap();
+    bench.sql("UPDATE order_task SET run_at = now() - interval '1 second'").await;
+    let mut tx = bench.world.state.db.worker(bench.organisation).await.unwrap();
+    let second = db::sync::take(&mut tx, bench.gateway, quick, 9, lease, true).await.unwrap().remove(0);
+    let settled = |task: &db::sync::Taken, status| db::sync::Settled {
+        batch_id: task.batch_id,
+        row_no: task.row_no,
+        epoch: task.epoch,
+        status,
+        gateway_status: Some("SYNCED"),
+        response: None,
+        code: None,
+        message: None,
+        delivered: None,
+        wait_seconds: None,
+        unchanged: false,
+    };
+    assert_eq!(db::sync::settle(&mut tx, slow, &[settled(&first, "FAILED")]).await.unwrap(), 0, "another one holds it");
+    let stale = db::sync::Settled { epoch: first.epoch, ..settled(&second, "FAILED") };
+    assert_eq!(db::sync::settle(&mut tx, quick, &[stale]).await.unwrap(), 0, "an earlier turn of the same process");
+    assert_eq!(db::sync::settle(&mut tx, quick, &[settled(&second, "ACCEPTED")]).await.unwrap(), 1);
+    assert_eq!(db::sync::settle(&mut tx, quick, &[settled(&second, "ACCEPTED")]).await.unwrap(), 0, "once");
+    tx.commit().await.unwrap();
+    let counted = "SELECT (queued * 100 + accepted * 10 + failed)::bigint FROM batch_progress";
+    assert_eq!(bench.number(counted).await, 10);
+}

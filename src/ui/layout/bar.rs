@@ -2,6 +2,7 @@
 
 use crate::{
     domain::{
+        access::Right,
         batch::Operation,
         view::{PageContext, Theme},
     },
@@ -33,6 +34,8 @@ fn trail(path: &str) -> Vec<(String, Option<String>)> {
         Some("") => vec![last("Approvals")],
         Some(id) => vec![link("Approvals", "/approvals"), (format!("…{}", tail(id)), None)],
         None if path == "/" => vec![last("Home")],
+        None if path == "/search" => vec![last("Search")],
+        None if path == "/settings" => vec![last("Organisation"), last("Settings")],
         None => Vec::new(),
     }
 }
@@ -47,6 +50,10 @@ pub fn Bar(
 ) -> impl IntoView {
     let path = use_location().pathname;
     let signed_in = context.viewer.is_some();
+    let searches = context
+        .viewer
+        .as_ref()
+        .is_some_and(|viewer| Operation::ALL.iter().any(|operation| viewer.may(operation.module(), Right::Read)));
     let test_data = context.viewer.as_ref().is_some_and(|viewer| viewer.test_data);
     let crumbs = move || {
         let trail = trail(&path.get());
@@ -87,6 +94,7 @@ pub fn Bar(
                 <ol class="crumbs">{crumbs}</ol>
             </nav>
             <div class="bar-end">
+                {searches.then(|| view! { <Search /> })}
                 {test_data
                     .then(|| {
                         view! {
@@ -102,6 +110,30 @@ pub fn Bar(
                     })} {move || extra.get().map(|view| view.run())} <ThemeSwitch theme=context.theme />
             </div>
         </header>
+    }
+    .into_any()
+}
+
+/// Search over all batches: a field where there is room, else a link to the page that has one. The page is a server page.
+#[component]
+fn Search() -> impl IntoView {
+    view! {
+        <form class="bar-search" role="search" aria-label="All batches" method="get" action="/search">
+            <Icon name="search" />
+            <input
+                class="input"
+                type="search"
+                name="q"
+                maxlength="128"
+                autocomplete="off"
+                spellcheck="false"
+                aria-label="Search orders and batches"
+                placeholder="Search orders, batches…"
+            />
+        </form>
+        <a class="button bar-search-link" data-kind="quiet" data-only="icon" data-size="sm" href="/search" rel="external" aria-label="Search orders and batches">
+            <Icon name="search" />
+        </a>
     }
     .into_any()
 }

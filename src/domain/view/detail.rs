@@ -1,0 +1,135 @@
+//! The page of one batch.
+
+use crate::domain::{
+    money::Money,
+    page::Paged,
+    task::{TaskState, TaskStatus},
+    view::{BatchSnapshot, Moment, sync::SyncTask},
+};
+use serde::{Deserialize, Serialize};
+
+/// Parts of a split settlement.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Split {
+    /// Minor units for the marketplace; none when the cell was blank.
+    pub marketplace: Option<i64>,
+    /// Vendors with minor units each; one or two.
+    pub vendors: Vec<(String, i64)>,
+}
+
+/// One task in the table of a batch's page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskRow {
+    /// S.No: the record's number from 1.
+    pub number: u32,
+    /// Row of the spreadsheet (header is 1).
+    pub row: u32,
+    /// Order id as uploaded.
+    pub order_id: String,
+    /// Transaction id as uploaded; may be empty.
+    pub txn_id: String,
+    /// Amount.
+    pub amount: Money,
+    /// ACCEPTED, FAILED or QUEUED.
+    pub status: TaskStatus,
+    /// The state below it.
+    pub state: TaskState,
+    /// PENDING, SUCCESS, FAILURE, MANUAL_REVIEW, or empty.
+    pub refund_status: String,
+    /// As uploaded, else the derived key.
+    pub unique_id: String,
+    /// The key the gateway knows it by.
+    pub gateway_key: String,
+    /// Reference given by the gateway; may be empty.
+    pub gateway_reference: String,
+    /// STANDARD, INSTANT, or empty.
+    pub refund_type: String,
+    /// Why it failed or waits; may be empty.
+    pub message: String,
+    /// Created At.
+    pub created: Moment,
+    /// Updated At.
+    pub updated: Moment,
+    /// Parts, when it is a split refund.
+    pub split: Option<Split>,
+    /// What became of it, when it is a sync.
+    pub sync: Option<SyncTask>,
+}
+
+/// One line of what happened to a batch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActivityRow {
+    /// When.
+    pub at: Moment,
+    /// E-mail, or `Batchdesk`.
+    pub actor: String,
+    /// A sentence without its actor: `Approved`, `Uploaded 1,000 rows`.
+    pub text: String,
+    /// What the person wrote; may be empty.
+    pub remark: String,
+    /// Tone of its glyph: `accepted`, `failed`, `queued`, `waiting`, `neutral`.
+    pub tone: String,
+}
+
+/// What the person may do with a batch now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchActions {
+    /// Ask the gateway about what is not final.
+    pub sync: bool,
+    /// Take it back before a decision.
+    pub withdraw: bool,
+    /// Send nothing new for now.
+    pub pause: bool,
+    /// Go on.
+    pub resume: bool,
+    /// Call off what was not sent.
+    pub cancel: bool,
+    /// Approve or reject.
+    pub decide: bool,
+}
+
+/// Everything on a batch's page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchDetail {
+    /// Numbers.
+    pub snapshot: BatchSnapshot,
+    /// Description given at the request; may be empty.
+    pub description: String,
+    /// E-mail of the maker.
+    pub maker: String,
+    /// Date Created.
+    pub created: Moment,
+    /// Date Updated.
+    pub updated: Moment,
+    /// When it was decided, if it was.
+    pub decided: Option<Moment>,
+    /// When it expires, while it waits for a decision.
+    pub expires: Option<Moment>,
+    /// Order sync: "Sync With Gateway" as it was uploaded.
+    pub sync_with_gateway: Option<bool>,
+    /// `Standard, 19 columns` or `Split settlement, 9 columns`.
+    pub template: String,
+    /// Bytes of the file.
+    pub file_bytes: u64,
+    /// SHA-256 of the file, hex.
+    pub file_sha256: String,
+    /// Why tasks failed: sentence, tasks, minor units; largest first.
+    pub failures: Vec<(String, u64, i64)>,
+    /// One letter a record in file order: `A`, `F`, `Q`; empty for batches of more than 2,000 records.
+    pub row_map: String,
+    /// Newest first.
+    pub activity: Vec<ActivityRow>,
+    /// What the person may do.
+    pub actions: BatchActions,
+    /// Tasks that match the query.
+    pub tasks: Paged<TaskRow>,
+}
+
+/// What "Sync with Gateway" found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncReport {
+    /// `Nothing to ask: all 1,000 refunds are final.` or `Asking the gateway about 40 refunds.`
+    pub message: String,
+    /// Tasks that are being asked about.
+    pub asking: u64,
+}

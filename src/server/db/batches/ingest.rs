@@ -1,0 +1,212 @@
+//! How a checked file becomes a batch, and what earlier batches it repeats.
+
+use super::Tx;
+use crate::domain::{
+    batch::Operation,
+    ids::{BatchId, GatewayId},
+    money::Currency,
+};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// Batches with the same bytes of the last 30 days that were not rejected, withdrawn or expired.
+pub async fn same_file(
+    tx: &mut Tx,
+    operation: Operation,
+    sha256: &[u8],
+    since: OffsetDateTime,
+) -> sqlx::Result<Vec<(Uuid, String, OffsetDateTime)>> {
+    let organisation = tx.organisation();
+    sqlx::query_as(
+        "SELECT id, file_name, created_at FROM batch WHERE organisation_id = $1 AND operation = $2 AND file_sha256 = $3 AND created_at >= $4
+            AND status NOT IN ('rejected', 'withdrawn', 'expired') ORDER BY id DESC LIMIT 5",
+    )
+    .bind(organisation.0)
+    .bind(operation.code())
+    .bind(sha256)
+    .bind(since)
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// A row of an earlier batch with the same order and amount.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct LookAlike {
+    /// Place in the arrays that were asked about, from 0.
+    pub place: i64,
+    /// The earlier batch.
+    pub batch_id: Uuid,
+    /// Its file.
+    pub file_name: String,
+    /// When it was made.
+    pub created_at: OffsetDateTime,
+}
+
+/// Which of these (order, amount) pairs went out in another batch since `since`, newest match each. A refund that failed did
+/// not go out.
+pub async fn look_alikes(
+    tx: &mut Tx,
+    orders: &[String],
+    amounts: &[i64],
+    since: OffsetDateTime,
+) -> sqlx::Result<Vec<LookAlike>> {
+    let organisation = tx.organisation();
+    sqlx::query_as(
+        "SELECT DISTINCT ON (u.place) u.place - 1 AS place, b.id AS batch_id, b.file_name, b.created_at
+           FROM unnest($2::text[], $3::bigint[]) WITH ORDINALITY AS u(order_id, amount_minor, place)
+           JOIN record r ON r.organisation_id = $1 AND r.order_id = u.order_id COLLATE \"C\" AND r.amount_minor = u.amount_minor
+           JOIN batch b ON b.organisation_id = $1 AND b.id = r.batch_id
+          WHERE b.created_at >= $4 AND b.status NOT IN ('rejected', 'withdrawn', 'expired', 'validating')
+            AND NOT EXISTS (SELECT FROM task t WHERE t.organisation_id = $1 AND t.batch_id = r.batch_id AND t.row_no = r.row_no AND t.status = 'FAILED')
+          ORDER BY u.place, b.id DESC",
+    )
+    .bind(organisation.0)
+    .bind(orders)
+    .bind(amounts)
+    .bind(since)
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// What a new batch is made of.
+#[derive(Debug)]
+pub struct NewBatch<'a> {
+    /// Which.
+    pub id: BatchId,
+    /// The connection it will be sent to.
+    pub gateway: GatewayId,
+    /// What it does.
+    pub operation: Operation,
+    /// Name of the file.
+    pub file_name: &'a str,
+    /// Currency of all amounts.
+    pub currency: Currency,
+    /// What the maker wrote.
+    pub description: &'a str,
+    /// Name of the template.
+    pub template: &'a str,
+    /// Hash of the file.
+    pub file_sha256: &'a [u8],
+    /// Bytes of the file.
+    pub file_bytes: i64,
+    /// The row limit it was accepted under.
+    pub row_limit: i32,
+    /// What else is approved with it, canonical text.
+    pub options: &'a str,
+}
+
+/// Records of a new batch, column by column.
+#[derive(Debug, Default)]
+pub struct NewRecords {
+    /// S.No.
+    pub numbers: Vec<i32>,
+    /// Row of the spreadsheet.
+    pub sheet_rows: Vec<i32>,
+    /// Order.
+    pub orders: Vec<String>,
+    /// Minor units.
+    pub amounts: Vec<i64>,
+    /// Key at the gateway.
+    pub keys: Vec<String>,
+    /// As uploaded.
+    pub unique_ids: Vec<Option<String>>,
+    /// Transaction.
+    pub txn_ids: Vec<Option<String>>,
+    /// Hash of the canonical request.
+    pub hashes: Vec<Vec<u8>>,
+    /// JSON with split and udf.
+    pub extras: Vec<Option<String>>,
+}
+
+/// Makes a batch that is being read in.
+pub async fn insert(tx: &mut Tx, batch: &NewBatch<'_>) -> sqlx::Result<()> {
+    let organisation = tx.organisation();
+    sqlx::query(
+        "INSERT INTO batch (organisation_id, id, gateway_id, operation, options, file_name, description, template, file_sha256, file_bytes, row_limit, currency)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+    )
+    .bind(organisation.0)
+    .bind(batch.id.0)
+    .bind(batch.gateway.0)
+    .bind(batch.operation.code())
+    .bind(batch.options)
+    .bind(batch.file_name)
+    .bind(batch.description)
+    .bind(batch.template)
+    .bind(batch.file_sha256)
+    .bind(batch.file_bytes)
+    .bind(batch.row_limit)
+    .bind(batch.currency.code())
+    .execute(tx.conn())
+    .await?;
+    sqlx::query("SELECT set_config('app.batch', $1, true)")
+        .bind(batch.id.to_string())
+        .execute(tx.conn())
+        .await
+        .map(|_| ())
+}
+
+/// Adds records to the batch that this transaction is reading in.
+pub async fn insert_records(tx: &mut Tx, id: BatchId, records: &NewRecords) -> sqlx::Result<()> {
+    let organisation = tx.organisation();
+    sqlx::query(
+        "INSERT INTO record (organisation_id, batch_id, row_no, sheet_row, order_id, amount_minor, gateway_key, unique_id, txn_id, request_sha256, extra)
+         SELECT $1, $2, u.* FROM unnest($3::int[], $4::int[], $5::text[], $6::bigint[], $7::text[], $8::text[], $9::text[], $10::bytea[], $11::text[]) AS u",
+    )
+    .bind(organisation.0)
+    .bind(id.0)
+    .bind(&records.numbers)
+    .bind(&records.sheet_rows)
+    .bind(&records.orders)
+    .bind(&records.amounts)
+    .bind(&records.keys)
+    .bind(&records.unique_ids)
+    .bind(&records.txn_ids)
+    .bind(&records.hashes)
+    .bind(&records.extras)
+    .execute(tx.conn())
+    .await
+    .map(|_| ())
+}
+
+/// Seals the batch that was read in. Guards refuse another content (`BD412`) and unique ids that are taken (`BD423`).
+pub async fn submit(tx: &mut Tx, id: BatchId, content_sha256: &[u8], approval_days: u32) -> sqlx::Result<()> {
+    sqlx::query("SELECT submit($1, $2, 500, make_interval(days => $3))")
+        .bind(id.0)
+        .bind(content_sha256)
+        .bind(i32::try_from(approval_days).unwrap_or(7))
+        .execute(tx.conn())
+        .await
+        .map(|_| ())
+}
+
+/// A unique_id that an earlier batch took.
+#[derive(Clone, Debug, serde::Deserialize)]
+pub struct TakenId {
+    /// Row of the spreadsheet.
+    pub sheet_row: u32,
+    /// The id.
+    pub unique_id: String,
+    /// Which batch has it.
+    pub batch_id: Uuid,
+}
+
+/// The rows named by a guard that found unique ids taken; none for any other error.
+pub fn taken_ids(error: &sqlx::Error) -> Option<Vec<TakenId>> {
+    if crate::server::db::guard_code(error)? != "BD423" {
+        return None;
+    }
+    let detail = error.as_database_error()?.try_downcast_ref::<sqlx::postgres::PgDatabaseError>()?.detail()?;
+    serde_json::from_str(detail).ok()
+}
+
+/// The unique ids that the batch still holds.
+pub async fn unique_ids(tx: &mut Tx, id: BatchId) -> sqlx::Result<std::collections::HashSet<String>> {
+    let organisation = tx.organisation();
+    sqlx::query_as::<_, (String,)>("SELECT unique_id FROM unique_id_taken WHERE organisation_id = $1 AND batch_id = $2")
+        .bind(organisation.0)
+        .bind(id.0)
+        .fetch_all(tx.conn())
+        .await
+        .map(|rows| rows.into_iter().map(|(unique_id,)| unique_id).collect())
+}

@@ -1,0 +1,155 @@
+//! Notices: what a person is told of, in sentences.
+
+use super::{access::Caller, moment};
+use crate::{
+    domain::{
+        batch::Operation,
+        error::RefusalKind,
+        money::{Money, group},
+        notice::NewsKind,
+        page::encode,
+        view::notices::{NoticePart, NoticeView, Notices},
+    },
+    server::{
+        db::{self, notices::NoticeRow},
+        error::{OpError, OpResult},
+        state::AppState,
+    },
+};
+use jiff::tz::TimeZone;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+/// Notices on the page.
+const SHOWN: i64 = 100;
+
+/// The caller's own notices. Everybody who is signed in has some.
+pub async fn list(state: &AppState, caller: &Caller) -> OpResult<Notices> {
+    let zone = moment::zone(&caller.organisation.zone);
+    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+    let rows = db::notices::newest(&mut tx, SHOWN).await?;
+    tx.commit().await?;
+    let until = rows.iter().map(|row| row.at).max().and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_default();
+    Ok(Notices {
+        unread: rows.iter().filter(|row| row.read_at.is_none()).count(),
+        notices: rows.iter().map(|row| shown(row, &zone)).collect(),
+        until,
+    })
+}
+
+/// Marks what the page had shown as read: `until` is what [`list`] gave.
+pub async fn mark_read(state: &AppState, caller: &Caller, until: &str) -> OpResult<u64> {
+    let until = OffsetDateTime::parse(until, &Rfc3339).map_err(|_| {
+        OpError::refuse(RefusalKind::Invalid, "Which notices were read cannot be told. Load the page again.")
+    })?;
+    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+    let read = db::notices::mark_read(&mut tx, until).await?;
+    tx.commit().await?;
+    Ok(read)
+}
+
+/// What a notice says.
+struct Saying {
+    tone: &'static str,
+    parts: Vec<NoticePart>,
+    /// What to look at in the batch: the query of its page, and the words of the link.
+    look: (String, &'static str),
+}
+
+fn words(text: impl Into<String>) -> NoticePart {
+    NoticePart::Words(text.into())
+}
+
+fn strong(text: impl Into<String>) -> NoticePart {
+    NoticePart::Strong(text.into())
+}
+
+fn shown(row: &NoticeRow, zone: &TimeZone) -> NoticeView {
+    let said = |name: &str| row.payload.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+    let Saying { tone, parts, look } = saying(row, &said("by"), &said("order_id"));
+    let link = match (NewsKind::from_code(&row.kind), row.batch_id, operation(row)) {
+        (Some(NewsKind::GatewayStopped | NewsKind::OrganisationStopped), _, _) => {
+            Some(("/settings".to_owned(), "Open the settings"))
+        }
+        (_, Some(batch), Some(operation)) => Some((format!("{}/{batch}{}", operation.path(), look.0), look.1)),
+        _ => None,
+    };
+    NoticeView {
+        at: moment::moment(row.at, zone),
+        read: row.read_at.is_some(),
+        tone,
+        parts,
+        remark: said("message"),
+        link,
+    }
+}
+
+fn operation(row: &NoticeRow) -> Option<Operation> {
+    row.operation.as_deref().and_then(Operation::from_code)
+}
+
+/// `A refund of ₹1,200.00 ` or `3 refunds, ₹3,600.00 together, `.
+fn subject(row: &NoticeRow) -> (Vec<NoticePart>, bool) {
+    let currency = row.currency.as_deref().and_then(|code| code.trim().parse().ok());
+    let amount = currency.map(|currency| Money::new(row.amount_minor, currency).to_string()).unwrap_or_default();
+    match (row.tasks, operation(row)) {
+        (..=1, Some(Operation::Refund) | None) => (vec![words("A refund of "), strong(amount)], true),
+        (tasks, Some(Operation::Refund) | None) => {
+            let tasks = group(u64::try_from(tasks).unwrap_or(0), true);
+            (vec![words(format!("{tasks} refunds, ")), strong(amount), words(" together,")], false)
+        }
+        (..=1, Some(_)) => (vec![words("A task")], true),
+        (tasks, Some(_)) => (vec![words(format!("{} tasks", group(u64::try_from(tasks).unwrap_or(0), true)))], false),
+    }
+}
+
+fn saying(row: &NoticeRow, by: &str, order: &str) -> Saying {
+    let file = row.file_name.clone().unwrap_or_default();
+    let somebody = if by.is_empty() { "Somebody" } else { by };
+    // Of one task the page shows that task, of several those of the status they have now.
+    let tasks = |tone, status: &str, one: &str, several: &str| {
+        let (mut parts, single) = subject(row);
+        parts.extend([words(" in batch "), strong(file.clone()), words(if single { one } else { several })]);
+        let look = match (single, status) {
+            (true, _) if !order.is_empty() => (format!("?q={}", encode(order)), "Show the task"),
+            (_, "") => (String::new(), "Open the batch"),
+            _ => (format!("?status={status}"), "Show the tasks"),
+        };
+        Saying { tone, parts, look }
+    };
+    let batch = |tone, before: String, after: &str| Saying {
+        tone,
+        parts: vec![words(before), strong(file.clone()), words(after)],
+        look: (String::new(), "Open the batch"),
+    };
+    let plain = |tone, text: &str| Saying { tone, parts: vec![words(text)], look: (String::new(), "Open the batch") };
+    match NewsKind::from_code(&row.kind) {
+        Some(NewsKind::FailedLate) => {
+            let after = " failed at the gateway after it had been accepted.";
+            tasks("failed", "FAILED", after, " failed at the gateway after they had been accepted.")
+        }
+        Some(NewsKind::TakenBack) => {
+            let after = " failed: the gateway had reported it as done and now takes that back.";
+            tasks("failed", "FAILED", after, " failed: the gateway had reported them as done and now takes that back.")
+        }
+        Some(NewsKind::CarriedOutAfterAll) => {
+            let after = " was carried out after all: the gateway had refused it before. Do not send it again.";
+            let several = " were carried out after all: the gateway had refused them before. Do not send them again.";
+            tasks("waiting", "ACCEPTED", after, several)
+        }
+        Some(NewsKind::ReviewNeeded) => {
+            let after = " needs a review: what became of it at the gateway is not known.";
+            tasks("waiting", "QUEUED", after, " need a review: what became of them at the gateway is not known.")
+        }
+        Some(NewsKind::Approved) => batch("accepted", format!("{somebody} approved your batch "), "."),
+        Some(NewsKind::Rejected) => batch("rejected", format!("{somebody} rejected your batch "), "."),
+        Some(NewsKind::Expired) => batch(
+            "expired",
+            "Nobody decided on your batch ".to_owned(),
+            " in time, so it has expired. Nothing was sent. Upload it again to ask once more.",
+        ),
+        Some(NewsKind::GatewayStopped) => plain("failed", "Sending through the gateway connection has stopped."),
+        Some(NewsKind::OrganisationStopped) => plain("failed", "Sending has stopped for the whole organisation."),
+        // Of a newer version than this process, which runs beside it during an update.
+        Some(NewsKind::BatchChanged) | None => plain("info", "Something happened that this page cannot tell yet."),
+    }
+}
