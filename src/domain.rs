@@ -10,6 +10,7 @@ pub mod ids;
 pub mod limits;
 pub mod money;
 pub mod notice;
+pub mod operation;
 pub mod page;
 pub mod protocol;
 pub mod retry;

@@ -6,5 +6,6 @@ mod pool;
 mod processor;
 mod search;
 mod support;
+mod sync;
 mod tidy;
 mod uploads;

@@ -40,10 +40,7 @@ impl Operation {
 
     /// What people call it.
     pub const fn title(self) -> &'static str {
-        match self {
-            Self::Refund => "Batch Refunds",
-            Self::OrderSync => "Batch Sync",
-        }
+        self.words().title
     }
 
     /// The address of its list page.

@@ -15,6 +15,7 @@ pub mod retries;
 pub mod review;
 pub mod search;
 pub mod settings;
+pub mod sync;
 mod upload;
 
 pub use approvals::{ApprovalDetail, ApprovalInbox, ApprovalRow, EarlierRefund, LargeRow, RepeatedOrder};

@@ -10,6 +10,7 @@ pub mod gateways;
 pub mod history;
 pub mod migrate;
 pub mod notices;
+pub mod orders;
 pub mod organisations;
 pub mod outbox;
 pub mod people;
@@ -18,6 +19,7 @@ pub mod retries;
 pub mod review;
 pub mod search;
 pub mod sessions;
+pub mod sync;
 pub mod tasks;
 #[cfg(feature = "torture")]
 pub mod torture;

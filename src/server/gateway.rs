@@ -7,6 +7,7 @@ pub mod address;
 pub(crate) mod client;
 mod descriptor;
 pub mod juspay;
+pub mod webhook;
 
 pub use crate::domain::protocol::{GatewayClass, ReplyClass};
 pub use descriptor::{Currencies, Descriptor, Identifier, KeyGrammar, Promise, concurrency_in_force};
@@ -109,6 +110,8 @@ pub struct OrderSnapshot {
     pub refunded_minor: i64,
     /// Transactions of the order.
     pub transactions: Vec<String>,
+    /// Refunds of the order, ours and others'.
+    pub refunds: Vec<SeenRefund>,
     /// The reply as it came, without secrets, cut at 64 KiB.
     pub body: String,
 }
@@ -137,6 +140,21 @@ pub struct ListedRefund {
     pub class: ReplyClass,
     /// Minor units; none when it names no amount that can be read, or another currency.
     pub amount_minor: Option<i64>,
+}
+
+/// A refund as the order names it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SeenRefund {
+    /// The key that it was made under.
+    pub key: String,
+    /// The gateway's reference; may be empty.
+    pub reference: String,
+    /// Minor units; none when the amount cannot be read.
+    pub amount_minor: Option<i64>,
+    /// The gateway's word.
+    pub status: String,
+    /// STANDARD, INSTANT, or empty.
+    pub kind: String,
 }
 
 /// A connection to one gateway with one organisation's credentials.

@@ -9,6 +9,7 @@ pub mod connection_health;
 pub mod connections;
 pub mod demo;
 pub mod downloads;
+pub mod external;
 pub mod gateways;
 pub mod history;
 pub mod home;

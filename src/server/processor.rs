@@ -18,6 +18,7 @@ mod rechecks;
 mod reconcile;
 mod send;
 mod settler;
+mod sync;
 mod throttle;
 
 pub use connections::{Connect, Connectors};
@@ -181,6 +182,7 @@ impl Scheduler {
                 Work::OpenTasks => open::run(&lane).await,
                 Work::Rechecks => rechecks::run(&lane).await,
                 Work::Reconciliations => reconcile::run(&lane).await,
+                Work::Orders => sync::run(&lane).await,
             }
         });
         self.busy.push((task.id(), key));

@@ -29,5 +29,7 @@ mod sessions;
 mod settings;
 #[path = "outside/support.rs"]
 mod support;
+#[path = "outside/sync.rs"]
+mod sync;
 #[path = "outside/uploads.rs"]
 mod uploads;

@@ -107,6 +107,8 @@ pub struct ApprovalDetail {
     pub decided: Option<Moment>,
     /// Name of the gateway connection.
     pub gateway: String,
+    /// Order sync: "Sync With Gateway" as it was uploaded.
+    pub sync_with_gateway: Option<bool>,
     /// Five largest rows.
     pub largest: Vec<LargeRow>,
     /// Orders with several rows, at most 50.

@@ -4,7 +4,7 @@ use crate::domain::{
     money::Money,
     page::Paged,
     task::{TaskState, TaskStatus},
-    view::{BatchSnapshot, Moment, retries::RevisionRow, review::Reconciled},
+    view::{BatchSnapshot, Moment, retries::RevisionRow, review::Reconciled, sync::SyncTask},
 };
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +52,8 @@ pub struct TaskRow {
     pub updated: Moment,
     /// Parts, when it is a split refund.
     pub split: Option<Split>,
+    /// What became of it, when it is a sync.
+    pub sync: Option<SyncTask>,
 }
 
 /// One line of what happened to a batch.
@@ -106,6 +108,8 @@ pub struct BatchDetail {
     pub decided: Option<Moment>,
     /// When it expires, while it waits for a decision.
     pub expires: Option<Moment>,
+    /// Order sync: "Sync With Gateway" as it was uploaded.
+    pub sync_with_gateway: Option<bool>,
     /// `Standard, 19 columns` or `Split settlement, 9 columns`.
     pub template: String,
     /// Bytes of the file.

@@ -62,6 +62,8 @@ pub struct BatchRow {
     pub description: String,
     /// Name of the template.
     pub template: String,
+    /// What else is approved with it, canonical text.
+    pub options: String,
     /// Hash of the file.
     pub file_sha256: Vec<u8>,
     /// Bytes of the file.
@@ -104,7 +106,7 @@ impl BatchRow {
 const SELECT: &str = "
 SELECT b.id, b.operation, b.file_name, b.status, b.amount_minor, b.currency, b.created_at, greatest(b.updated_at, p.updated_at) AS modified_at,
        b.records, p.queued, p.queued_minor, p.accepted, p.accepted_minor, p.failed, p.failed_minor, p.pending,
-       o.checking, o.review, b.maker, coalesce(m.email, 'API key') AS maker_email, b.description, b.template, b.file_sha256, b.file_bytes,
+       o.checking, o.review, b.maker, coalesce(m.email, 'API key') AS maker_email, b.description, b.template, b.options, b.file_sha256, b.file_bytes,
        v.content_sha256, b.gateway_id, b.expires_at, b.last_synced_at, d.verdict, c.email AS checker_email, d.at AS decided_at, d.reason,
        b.revision, v.maker AS asked_by, coalesce(a.email, 'API key') AS asked_by_email, v.created_at AS asked_at, v.records AS asked_records, v.amount_minor AS asked_minor
   FROM batch b
@@ -146,6 +148,7 @@ fn batch(row: &PgRow) -> sqlx::Result<BatchRow> {
         maker_email: row.try_get("maker_email")?,
         description: row.try_get("description")?,
         template: row.try_get("template")?,
+        options: row.try_get("options")?,
         file_sha256: row.try_get("file_sha256")?,
         file_bytes: row.try_get("file_bytes")?,
         content_sha256: row.try_get("content_sha256")?,

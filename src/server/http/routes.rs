@@ -135,16 +135,13 @@ impl Table {
 /// meanwhile.
 pub(super) static PAGES: LazyLock<Vec<AxumRouteListing>> = LazyLock::new(|| leptos_axum::generate_route_list(App));
 
-/// Operations that have pages and forms.
-const OPERATIONS: [Operation; 1] = [Operation::Refund];
-
 /// All routes.
 pub(super) fn table() -> (Desk, Vec<Route>) {
     let desk = Desk { inside: Router::new(), outside: site::routes() };
     let mut table = Table { desk, list: Vec::new() };
     pages(&mut table);
     functions(&mut table);
-    for operation in OPERATIONS {
+    for operation in Operation::ALL {
         work(&mut table, operation);
     }
     table.form("/login", Need::Anyone, post(sign_in::sign_in));
@@ -220,7 +217,8 @@ pub(super) fn page_rule(path: &str) -> Option<pages::Rule> {
         ["approvals"] => plain(Need::ReadSome),
         ["approvals", "{}"] => batch(Need::ReadSome, None),
         ["batch", list, rest @ ..] => {
-            let operation = OPERATIONS.into_iter().find(|operation| operation.path() == format!("/batch/{list}"))?;
+            let operation =
+                Operation::ALL.into_iter().find(|operation| operation.path() == format!("/batch/{list}"))?;
             let read = Need::Right(operation.module(), Right::Read);
             let write = Need::Right(operation.module(), Right::ReadWrite);
             match rest {
@@ -286,15 +284,14 @@ fn work(table: &mut Table, operation: Operation) {
             post(move |state, signed_in, path, form| batches::act(state, signed_in, path, operation, act, form)),
         );
     }
-    table.form(
-        &format!("{list}/{{id}}/retry"),
-        write,
-        post(move |state, signed_in, path, form| retries::act(state, signed_in, path, operation, form)),
-    );
-    let data = match operation {
-        Operation::Refund => "batch_refund.csv",
-        Operation::OrderSync => "batch_sync.csv",
-    };
+    if operation == Operation::Refund {
+        table.form(
+            &format!("{list}/{{id}}/retry"),
+            write,
+            post(move |state, signed_in, path, form| retries::act(state, signed_in, path, operation, form)),
+        );
+    }
+    let data = operation.words().download;
     for (name, which) in [(data, Which::Data), ("original", Which::Original), ("failed_rows.csv", Which::FailedRows)] {
         table.get(
             &format!("{list}/{{id}}/{name}"),

@@ -13,6 +13,7 @@ use crate::{
         error::RefusalKind,
         ids::BatchId,
         money::Money,
+        operation::toggle,
         page::TaskQuery,
         retry::fails_again,
         task::RecordExtra,
@@ -148,15 +149,24 @@ pub async fn detail(state: &AppState, caller: &Caller, batch: BatchId) -> OpResu
         return Err(OpError::refuse(RefusalKind::NotFound, "This batch needed no approval."));
     }
     let revision = row.revision;
-    let largest = db::approvals::largest(&mut tx, batch, revision).await?;
-    let repeated = db::approvals::repeated(&mut tx, batch, revision).await?;
-    let earlier = db::approvals::earlier(&mut tx, batch, revision, row.asked_at - EARLIER).await?;
-    let bounds: Vec<i64> = CLASSES.iter().map(|bound| bound * row.currency.scale()).collect();
-    let classes = db::approvals::classes(&mut tx, batch, revision, &bounds).await?;
-    let extras = db::approvals::extras(&mut tx, batch, revision).await?;
+    // What only money has: largest rows, look-alikes, classes of amounts, parts.
+    let amounts = row.operation.words().amounts;
+    let (mut largest, mut repeated, mut earlier) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut classes, mut extras) = (Vec::new(), Vec::new());
+    if amounts {
+        largest = db::approvals::largest(&mut tx, batch, revision).await?;
+        repeated = db::approvals::repeated(&mut tx, batch, revision).await?;
+        earlier = db::approvals::earlier(&mut tx, batch, revision, row.asked_at - EARLIER).await?;
+        let bounds: Vec<i64> = CLASSES.iter().map(|bound| bound * row.currency.scale()).collect();
+        classes = db::approvals::classes(&mut tx, batch, revision, &bounds).await?;
+        extras = db::approvals::extras(&mut tx, batch, revision).await?;
+    }
     // Of a retry every row is shown beside what it was before.
     let (preview, retry) = match revision {
-        1 => (db::batches::tasks(&mut tx, batch, &TaskQuery { page: 1, ..TaskQuery::default() }).await?, None),
+        1 => {
+            let first = TaskQuery { page: 1, ..TaskQuery::default() };
+            (db::batches::tasks(&mut tx, row.operation, batch, &first).await?, None)
+        }
         _ => (Vec::new(), Some(asked_again(&row, &db::retries::changes(&mut tx, batch, revision).await?))),
     };
     let gateway = db::gateways::load(&mut tx, row.gateway).await?;
@@ -174,6 +184,7 @@ pub async fn detail(state: &AppState, caller: &Caller, batch: BatchId) -> OpResu
         expires: row.expires_at.map(|at| moment::moment(at, &zone)),
         decided: row.decided_at.map(|at| moment::moment(at, &zone)),
         gateway: gateway.map(|gateway| shown::gateway_name(&gateway)).unwrap_or_default(),
+        sync_with_gateway: toggle::read(&row.options),
         largest: largest
             .into_iter()
             .map(|large| LargeRow {

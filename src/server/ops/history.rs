@@ -46,7 +46,7 @@ pub async fn task(
     let missing = || OpError::not_found("task");
     let row_no = i32::try_from(number).map_err(|_| missing())?;
     let revisions = db::history::revisions(&mut tx, batch, row_no).await?;
-    let task = db::batches::tasks_after(&mut tx, batch, row_no - 1, 1, false).await?;
+    let task = db::batches::tasks_after(&mut tx, row.operation, batch, row_no - 1, 1, false).await?;
     let task = task.into_iter().find(|task| task.row_no == row_no).ok_or_else(missing)?;
     let attempts = db::history::attempts(&mut tx, batch, row_no).await?;
     let replies = db::history::replies(&mut tx, batch, row_no).await?;

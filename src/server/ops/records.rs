@@ -32,7 +32,7 @@ pub(super) fn refund_of(
     unique_id: &Option<String>,
     extra: Option<&str>,
 ) -> RefundRecord {
-    let RecordExtra { split, udf } = extra.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let RecordExtra { split, udf, .. } = extra.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     RefundRecord {
         number,
         row: u32::try_from(sheet_row).unwrap_or(0),
@@ -89,6 +89,7 @@ pub(super) fn push(records: &mut NewRecords, record: &RefundRecord, key: String,
     let extra = RecordExtra {
         split: record.split.clone(),
         udf: record.udf.get(..filled).map(<[String]>::to_vec).unwrap_or_default(),
+        ..RecordExtra::default()
     };
     let plain = extra == RecordExtra::default();
     records.numbers.push(i32::try_from(record.number).unwrap_or(i32::MAX));

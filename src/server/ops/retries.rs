@@ -294,14 +294,16 @@ async fn open(tx: &mut Tx, operation: Operation, batch: BatchId, base: u32) -> O
 
 /// The failed rows with what the caller typed over them.
 async fn lines(tx: &mut Tx, row: &BatchRow) -> OpResult<Lines> {
-    let failed = db::batches::tasks_after(tx, row.id, 0, i64::from(row.records), true).await?;
+    let failed = db::batches::tasks_after(tx, row.operation, row.id, 0, i64::from(row.records), true).await?;
     let drafts = db::retries::drafts(tx, row.id, row.revision).await?;
     Ok(Lines::new(records::template(row), row.currency, failed, drafts))
 }
 
 async fn repeats(state: &AppState, tx: &mut Tx, caller: &Caller, checked: &Checked) -> OpResult<Vec<Repeat>> {
     let zone = moment::zone(&caller.organisation.zone);
-    uploads::look_alikes(tx, caller, &zone, &checked.records, state.clock.now() - uploads::REPEAT_WINDOW).await
+    let rows: Vec<uploads::Sent> =
+        checked.records.iter().map(|record| (record.row, record.order_id.clone(), record.amount_minor)).collect();
+    uploads::look_alikes(tx, caller, &zone, &rows, state.clock.now() - uploads::REPEAT_WINDOW).await
 }
 
 /// Errors only.

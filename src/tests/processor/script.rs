@@ -166,6 +166,7 @@ impl Gateway for Script {
             refundable_minor: Some(10_000 - refunded),
             refunded_minor: refunded,
             transactions: vec![format!("{order_id}-1")],
+            refunds: Vec::new(),
             body: "{}".to_owned(),
         })
     }

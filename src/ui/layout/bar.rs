@@ -1,6 +1,5 @@
 //! The top bar: where this page stands, whether money is real, and what holds for every page.
 
-use super::AREAS;
 use crate::{
     domain::{
         access::Right,
@@ -20,8 +19,9 @@ fn trail(path: &str) -> Vec<(String, Option<String>)> {
     let link = |text: &str, href: &str| (text.to_owned(), Some(href.to_owned()));
     let last = |text: &str| (text.to_owned(), None);
     let tail = |id: &str| id.get(id.len().saturating_sub(8)..).unwrap_or(id).to_owned();
-    for (root, name) in AREAS {
-        let Some(rest) = path.strip_prefix(root) else { continue };
+    if let Some(operation) = Operation::at(path) {
+        let (root, name) = (operation.path(), operation.words().tab);
+        let rest = path.strip_prefix(root).unwrap_or_default();
         let area = || [last("Payments"), last("Bulk Operations")];
         let way = |end| area().into_iter().chain([link(name, root), end]).collect();
         return match rest.trim_matches('/') {

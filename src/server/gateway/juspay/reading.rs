@@ -4,7 +4,7 @@ use super::wire::{ErrorBody, OrderBody, RefundBody, minor};
 use crate::{
     domain::money::{Currency, Money},
     server::gateway::{
-        Found, ListedRefund, Listing, OrderSnapshot, OrderState, RefundRequest, Reply, ReplyClass, Target,
+        Found, ListedRefund, Listing, OrderSnapshot, OrderState, RefundRequest, Reply, ReplyClass, SeenRefund, Target,
         client::{Answer, Exchange},
     },
 };
@@ -153,8 +153,20 @@ fn snapshot(reply: &Reply, answer: &Answer, order_id: &str) -> Result<OrderSnaps
         refunded_minor: optional(&order.amount_refunded)?.unwrap_or(0),
         status: order.status,
         transactions,
+        refunds: order.refunds.iter().flatten().map(|refund| seen_refund(refund, currency)).collect(),
         body: reply.body.clone(),
     })
+}
+
+fn seen_refund(refund: &RefundBody, currency: Currency) -> SeenRefund {
+    let text = |text: &Option<String>| filled(text.clone()).unwrap_or_default();
+    SeenRefund {
+        key: text(&refund.unique_request_id),
+        reference: text(&refund.reference),
+        amount_minor: refund.amount.as_deref().and_then(|raw| minor(raw, currency)),
+        status: text(&refund.status),
+        kind: text(&refund.refund_type),
+    }
 }
 
 /// A 2xx: it counts only when it names our key and our amount.

@@ -3,14 +3,15 @@
 use super::moment;
 use crate::{
     domain::{
-        batch::BatchStatus,
+        batch::{BatchStatus, Operation},
         money::{Currency, Money, group},
-        task::{RecordExtra, TaskState},
+        task::{RecordExtra, TaskState, TaskStatus},
         view::{
             ActivityRow, Amounts, BatchRow, BatchSnapshot, Counts, DecisionView, TaskRow,
             connection::{ConnectionHealth, ConnectionState},
             connections::Sending,
             retries::RevisionRow,
+            sync::SyncTask,
         },
     },
     server::{
@@ -182,12 +183,27 @@ pub(in crate::server::ops) fn task_row(
         created: moment::moment(batch.created_at, zone),
         updated: moment::moment(task.updated_at.unwrap_or(batch.created_at), zone),
         split: extra.split,
+        sync: (batch.operation == Operation::OrderSync).then(|| SyncTask {
+            unique_request_id: extra.unique_request_id.unwrap_or_default(),
+            sync_status: sync_status(state).to_owned(),
+            external_response: task.response.clone().unwrap_or_default(),
+            gateway_status: task.gateway_status.clone().unwrap_or_default(),
+        }),
     }
 }
 
 /// What a record has beside its columns.
 pub(in crate::server::ops) fn extra(task: &db::batches::TaskRow) -> RecordExtra {
     task.extra.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+}
+
+/// SYNCED when the external system took the order, blank while that is open.
+pub(in crate::server::ops) const fn sync_status(state: TaskState) -> &'static str {
+    match state.status() {
+        TaskStatus::Accepted => "SYNCED",
+        TaskStatus::Failed => "NOT SYNCED",
+        TaskStatus::Queued => "",
+    }
 }
 
 /// The gateway's word for a refund; blank while it has said none.
@@ -214,7 +230,14 @@ pub(in crate::server::ops) fn activity(act: &db::audit::AuditRow, zone: &TimeZon
     let number = |name: &str| group(detail.get(name).and_then(serde_json::Value::as_u64).unwrap_or(0), true);
     let retried = detail.get("revision").and_then(serde_json::Value::as_u64).is_some_and(|revision| revision > 1);
     let (text, tone) = match act.action.as_str() {
-        "batch.created" => (format!("Uploaded, {} rows checked, none with an error", number("records")), "neutral"),
+        "batch.created" => {
+            let toggle = match detail.get("sync_with_gateway").and_then(serde_json::Value::as_bool) {
+                Some(true) => "; Sync With Gateway on",
+                Some(false) => "; Sync With Gateway off",
+                None => "",
+            };
+            (format!("Uploaded, {} rows checked, none with an error{toggle}", number("records")), "neutral")
+        }
         "batch.approved" if retried => ("Approved that failed rows are sent again".to_owned(), "accepted"),
         "batch.rejected" if retried => ("Rejected that failed rows are sent again".to_owned(), "failed"),
         "batch.retried" => (

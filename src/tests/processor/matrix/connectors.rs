@@ -219,6 +219,7 @@ impl Gateway for Connector {
                 refundable_minor: Some(order.captured - order.refunded),
                 refunded_minor: order.refunded,
                 transactions: Vec::new(),
+                refunds: Vec::new(),
                 body: reply.body,
             }),
         }

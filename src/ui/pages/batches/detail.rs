@@ -8,6 +8,7 @@ pub mod card;
 pub mod fresh;
 pub mod head;
 pub mod notices;
+pub mod orders;
 pub mod progress;
 pub mod revisions;
 pub mod row_map;
@@ -35,10 +36,12 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 
-/// The page of one batch of refunds.
+/// The page of one batch.
 #[component]
-pub fn BatchDetailPage() -> impl IntoView {
-    let operation = Operation::Refund;
+pub fn BatchDetailPage(
+    /// What it does.
+    operation: Operation,
+) -> impl IntoView {
     let params = use_params_map();
     let id = Memo::new(move |_| params.read().get("id").and_then(|id| id.parse::<BatchId>().ok()));
     let query = task_query();
@@ -176,10 +179,7 @@ pub fn Detail(
 
 /// `(42%) r.csv – Batch Refunds` while it runs.
 fn title(shown: &BatchSnapshot) -> String {
-    let section = match shown.operation {
-        Operation::Refund => "Batch Refunds",
-        Operation::OrderSync => "Batch Sync",
-    };
+    let section = shown.operation.words().title;
     let running = match shown.status {
         BatchStatus::Processing => format!("({}%) ", percent(&shown.counts)),
         _ => String::new(),

@@ -127,6 +127,16 @@ fn standing(detail: &BatchDetail, shown: &BatchSnapshot) -> Option<AnyView> {
             ),
             None,
         ),
+        BatchStatus::CompletedWithFailures if operation == Operation::OrderSync => {
+            let rest = match counts.accepted {
+                0 => "None is in sync.".to_owned(),
+                1 => "The other one is in sync.".to_owned(),
+                accepted => format!("The other {} are in sync.", count(accepted)),
+            };
+            let sentence = format!("{rest} The table says why; Sync with Gateway asks about every row again.");
+            let show = link("?status=FAILED#tasks".to_owned(), "Show failed tasks");
+            banner("waiting", format!("{} failed.", things(operation, counts.failed)), sentence, Some(show))
+        }
         BatchStatus::CompletedWithFailures => {
             let rest = match counts.accepted {
                 0 => "None was accepted.".to_owned(),
