@@ -45,7 +45,9 @@ impl Arena {
         let world = World::new().await;
         let declared = connectors::descriptor(kind);
         let sql = format!(
-            "UPDATE gateway SET connector = '{}', class = '{}', key_window = '24 hours', preflight = {}, balances = {}, concurrency = 24;
+            "-- What a connection is does not change; these tests make theirs another.
+             SET session_replication_role = replica;
+             UPDATE gateway SET connector = '{}', class = '{}', key_window = '24 hours', preflight = {}, balances = {}, concurrency = 24;
              UPDATE organisation SET row_limit = 100000",
             declared.name,
             class.code(),
