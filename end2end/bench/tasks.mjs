@@ -4,7 +4,8 @@
 // BENCH_TASKS     tasks of one arm               (full: 100000)
 // BENCH_ROUNDS    rounds, arms taking turns      (full: 5)
 // BENCH_BACKLOG   waiting tasks of the long queue (full: 1000000)
-// BENCH_ONLY      peers,latency,backlog,replicas: some parts only
+// BENCH_SQL       a statement to be run on our tables first, to try a setting
+// BENCH_ONLY      ours,peers,latency,backlog,replicas: some parts only
 import { execFileSync, spawn } from "node:child_process";
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -103,6 +104,7 @@ async function setUp(gateway) {
   desk = await open("desk");
   await desk.query("SET search_path = desk");
   await desk.query("SET session_replication_role = replica");
+  if (process.env.BENCH_SQL) await desk.query(process.env.BENCH_SQL);
 }
 
 /** Approved batches as the upload leaves them, held back until the clock starts. */
@@ -236,6 +238,14 @@ async function comparePeers(gateway) {
   }
 }
 
+async function alone(gateway) {
+  for (const concurrency of [20, 200]) for (const preflight of [false, true]) {
+    const runs = [];
+    for (let turn = 0; turn < rounds; turn++) runs.push(await ours({ concurrency, gateway, preflight }));
+    row(`ours, preflight ${preflight ? "on" : "off"}, concurrency ${concurrency}`, runs, false);
+  }
+}
+
 async function latency(gateway) {
   const runs = [], expected = 200 / 0.05;
   for (let turn = 0; turn < rounds; turn++) runs.push(await ours({ concurrency: 200, gateway }));
@@ -281,6 +291,7 @@ try {
   const [at, at50] = [`http://127.0.0.1:${fast}`, `http://127.0.0.1:${slow}`];
   await setUp(at);
   await ours({ jobs: Math.min(tasks, 2000), concurrency: 20, gateway: at });
+  if (only.includes("ours")) await alone(at);
   if (only.includes("latency")) await latency(at50);
   if (only.includes("replicas")) await replicas(at);
   if (only.includes("peers")) {
