@@ -2,8 +2,10 @@
 
 mod approvals;
 mod connections;
+mod pool;
 mod processor;
 mod search;
 mod support;
+mod sync;
 mod tidy;
 mod uploads;

@@ -20,13 +20,13 @@ use crate::{
                 self,
                 probe::{Probed, Questions},
             },
-            gateways, people,
+            external, gateways, people,
         },
         state::AppState,
         telemetry,
     },
 };
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use std::{io::Read, time::Duration};
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -118,6 +118,25 @@ pub(super) enum GatewayCommand {
         /// How long the gateway keeps keys, from its documentation; without it as the connector knows it
         #[arg(long, value_name = "HOURS", value_parser = clap::value_parser!(u32).range(1..=8760))]
         key_window_hours: Option<u32>,
+    },
+}
+
+#[derive(clap::Subcommand, Debug)]
+pub(super) enum ExternalCommand {
+    /// Tell an organisation's synchronised orders to its own endpoint, signed as Standard Webhooks say
+    Set {
+        /// Name of the organisation
+        #[arg(long, value_name = "NAME")]
+        organisation: String,
+        /// Where orders are told, https
+        #[arg(long)]
+        url: Url,
+        /// Read the signing secret (whsec_…) from standard input; without it a new one is made and printed, or the old one kept
+        #[arg(long)]
+        secret_stdin: bool,
+        /// Tell nothing for now
+        #[arg(long)]
+        off: bool,
     },
 }
 
@@ -269,6 +288,21 @@ fn table(name: &str, probed: &Probed) -> String {
         text.push_str(&format!("Keys are kept for {} hours.\n", window.as_secs() / 3600));
     }
     text
+}
+
+/// `external …`.
+pub(super) async fn external(command: ExternalCommand) -> Result<(), Failure> {
+    let ExternalCommand::Set { organisation, url, secret_stdin, off } = command;
+    let secret = if secret_stdin { Some(secret("signing secret")?) } else { None };
+    let line =
+        format!("Synchronised orders of {organisation} are told to {url}{}.", if off { ", but not now" } else { "" });
+    let new = external::NewExternal { url: url.to_string(), secret, enabled: !off };
+    let made = with_state(async |state| external::set_for(state, &organisation, new).await).await?;
+    println!("{line}");
+    if let Some(secret) = made {
+        println!("Its signing secret, shown this once: {}", secret.expose_secret());
+    }
+    Ok(())
 }
 
 /// `healthcheck`.

@@ -4,10 +4,12 @@
 //! decides what happens next, and it never sends a request twice by itself.
 
 pub mod address;
-mod client;
+pub(crate) mod client;
 mod descriptor;
 pub mod juspay;
+pub mod webhook;
 
+pub use crate::domain::protocol::{GatewayClass, ReplyClass};
 pub use descriptor::{Currencies, Descriptor, Identifier, KeyGrammar, Promise, concurrency_in_force};
 
 use crate::domain::{
@@ -17,33 +19,6 @@ use crate::domain::{
 use async_trait::async_trait;
 use secrecy::SecretString;
 use std::{sync::Arc, time::Duration};
-
-/// What a gateway promises about repeated requests. Unknown gateways are `N`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GatewayClass {
-    /// Keeps every outcome under our key for a known window: the same request may be sent again with the same key.
-    K,
-    /// Answers a status query only: what may have happened is asked after, never sent again.
-    Q,
-    /// Neither: what may have happened goes to people.
-    N,
-}
-
-impl GatewayClass {
-    /// The letter in the database.
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::K => "K",
-            Self::Q => "Q",
-            Self::N => "N",
-        }
-    }
-
-    /// The class with this letter.
-    pub fn from_code(code: &str) -> Option<Self> {
-        [Self::K, Self::Q, Self::N].into_iter().find(|class| class.code() == code)
-    }
-}
 
 /// One refund as it is to be sent. Made once from the record; a resend is the same value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,26 +46,6 @@ pub enum Target {
     Payment(String),
     /// A charge.
     Charge(String),
-}
-
-/// The classes of the money protocol. Anything a connector does not know for sure is `Unknown`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReplyClass {
-    /// Carried out.
-    Succeeded,
-    /// Definitely not carried out.
-    Failed,
-    /// Taken, not final.
-    Pending,
-    /// It may have been carried out.
-    Unknown,
-    /// Proved not carried out (nothing was written, or the gateway said so): may be sent again after a wait.
-    NotSent,
-    /// Only people can tell (amount or key does not match).
-    Review,
-    /// The gateway refused our credentials (401, 403): stops the connection. The refund itself was not carried out by this
-    /// request; an earlier one may still have been.
-    Refused,
 }
 
 /// A reply, read.
@@ -155,8 +110,51 @@ pub struct OrderSnapshot {
     pub refunded_minor: i64,
     /// Transactions of the order.
     pub transactions: Vec<String>,
+    /// Refunds of the order, ours and others'.
+    pub refunds: Vec<SeenRefund>,
     /// The reply as it came, without secrets, cut at 64 KiB.
     pub body: String,
+}
+
+/// The gateway's list of an order's refunds, for reconciliation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listing {
+    /// The refunds that the gateway shows of the order; empty when it does not know the order.
+    Refunds(Vec<ListedRefund>),
+    /// The read failed; says nothing about the order. `class` is Unknown, NotSent or Refused.
+    NoAnswer(Reply),
+    /// This kind of gateway has no such list.
+    CannotList,
+}
+
+/// One refund of such a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedRefund {
+    /// The key that it was asked for under, where the gateway says.
+    pub key: Option<String>,
+    /// The gateway's reference.
+    pub reference: Option<String>,
+    /// The gateway's word for its state.
+    pub status: String,
+    /// Succeeded, Failed, Pending, Review; Unknown for a word that the connector does not know.
+    pub class: ReplyClass,
+    /// Minor units; none when it names no amount that can be read, or another currency.
+    pub amount_minor: Option<i64>,
+}
+
+/// A refund as the order names it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SeenRefund {
+    /// The key that it was made under.
+    pub key: String,
+    /// The gateway's reference; may be empty.
+    pub reference: String,
+    /// Minor units; none when the amount cannot be read.
+    pub amount_minor: Option<i64>,
+    /// The gateway's word.
+    pub status: String,
+    /// STANDARD, INSTANT, or empty.
+    pub kind: String,
 }
 
 /// A connection to one gateway with one organisation's credentials.
@@ -174,6 +172,11 @@ pub trait Gateway: Send + Sync {
     async fn refund(&self, request: &RefundRequest) -> Reply;
     /// Asks what became of a refund, by its key.
     async fn find(&self, request: &RefundRequest) -> Found;
+    /// All refunds of an order in `currency`, whoever asked for them.
+    async fn refunds_of(&self, order_id: &str, currency: Currency) -> Listing {
+        let _ = (order_id, currency);
+        Listing::CannotList
+    }
 }
 
 /// What a connector is made of: one organisation's account at one gateway.

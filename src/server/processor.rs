@@ -15,8 +15,10 @@ mod open;
 mod pace;
 mod preflight;
 mod rechecks;
+mod reconcile;
 mod send;
 mod settler;
+mod sync;
 mod throttle;
 
 pub use connections::{Connect, Connectors};
@@ -62,10 +64,14 @@ pub async fn run_with(state: AppState, connect: Arc<dyn Connect>, soft: Cancella
         running: JoinSet::new(),
         last_run: HashMap::new(),
         busy: Vec::new(),
+        nights: reconcile::Nights::default(),
     };
     // Dropping the scheduler ends its lanes, and with them every call on the wire.
     tokio::select! {
-        () = scheduler.run(woken) => connections.leave().await,
+        () = scheduler.run(woken) => tokio::select! {
+            () = connections.leave() => {}
+            () = hard.cancelled() => {}
+        },
         () = connections.keep() => {}
         () = hard.cancelled() => {}
     }
@@ -81,6 +87,7 @@ struct Scheduler {
     running: JoinSet<bool>,
     last_run: HashMap<LaneKey, Instant>,
     busy: Vec<(tokio::task::Id, LaneKey)>,
+    nights: reconcile::Nights,
 }
 
 impl Scheduler {
@@ -127,8 +134,10 @@ impl Scheduler {
     async fn round(&mut self) -> sqlx::Result<()> {
         let mut tx = self.state.db.worker_global().await?;
         let mut lanes = db::tasks::runnable_lanes(&mut tx).await?;
+        lanes.extend(reconcile::due(&mut tx).await?);
         let expired = db::tasks::organisations_with_expired(&mut tx).await?;
         tx.commit().await?;
+        self.nights.plan(&self.state).await?;
         for organisation in expired {
             let mut tx = self.state.db.worker(organisation).await?;
             let batches = db::tasks::expire_due(&mut tx).await?;
@@ -172,6 +181,8 @@ impl Scheduler {
                 Work::Leftovers => send::run(&lane, true).await,
                 Work::OpenTasks => open::run(&lane).await,
                 Work::Rechecks => rechecks::run(&lane).await,
+                Work::Reconciliations => reconcile::run(&lane).await,
+                Work::Orders => sync::run(&lane).await,
             }
         });
         self.busy.push((task.id(), key));

@@ -18,6 +18,17 @@ pub struct Settings {
     pub approvals: Vec<(Operation, bool)>,
     /// Whether anything is sent.
     pub sending: Sending,
+    /// Where synchronised orders are told; none while they are kept here.
+    pub external: Option<External>,
     /// Whether the reader may change them.
     pub may_change: bool,
+}
+
+/// The external system of Batch Sync.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct External {
+    /// Its address.
+    pub url: String,
+    /// Whether anything is sent there.
+    pub enabled: bool,
 }

@@ -93,6 +93,10 @@ pub enum Work {
     OpenTasks,
     /// Final or reviewed rows that a person asked about again.
     Rechecks,
+    /// Batches to be compared with the gateway.
+    Reconciliations,
+    /// Orders to be brought up to date.
+    Orders,
 }
 
 /// An organisation's connection to a gateway with something due.
@@ -116,6 +120,7 @@ pub async fn runnable_lanes(tx: &mut GlobalTx) -> sqlx::Result<Vec<Lane>> {
             "leftovers" => Work::Leftovers,
             "open tasks" => Work::OpenTasks,
             "rechecks" => Work::Rechecks,
+            "orders" => Work::Orders,
             _ => return None,
         };
         Some(Lane { organisation: OrganisationId(organisation), gateway: GatewayId(gateway), work })

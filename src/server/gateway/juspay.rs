@@ -8,10 +8,11 @@ mod reading;
 mod wire;
 
 use super::{
-    ConnectError, Connection, Currencies, Descriptor, Found, Gateway, GatewayClass, Identifier, KeyGrammar, OrderState,
-    Promise, RefundRequest, Reply, ReplyClass, Target, address,
+    ConnectError, Connection, Currencies, Descriptor, Found, Gateway, GatewayClass, Identifier, KeyGrammar, Listing,
+    OrderState, Promise, RefundRequest, Reply, ReplyClass, Target, address,
     client::{self, Exchange},
 };
+use crate::domain::money::Currency;
 use async_trait::async_trait;
 use base64::Engine as _;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -185,6 +186,16 @@ impl Gateway for Juspay {
             Found::Record(reply) => Found::Record(self.scrub(reply)),
             Found::NotFound(reply) => Found::NotFound(self.scrub(reply)),
             Found::NoAnswer(reply) => Found::NoAnswer(self.scrub(reply)),
+        }
+    }
+
+    async fn refunds_of(&self, order_id: &str, currency: Currency) -> Listing {
+        // What cannot be an order there has no refunds there: nothing of it was ever sent.
+        let Some(segment) = segment(order_id) else { return Listing::Refunds(Vec::new()) };
+        let exchange = client::exchange(self.read_order(&segment)).await;
+        match reading::refunds(self.base_reply(&exchange), exchange, order_id, currency) {
+            Listing::NoAnswer(reply) => Listing::NoAnswer(self.scrub(reply)),
+            listing => listing,
         }
     }
 }

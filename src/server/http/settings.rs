@@ -10,10 +10,11 @@ use crate::{
     domain::{batch::Operation, error::RefusalKind, view::Flash},
     server::{
         error::OpError,
-        ops::{access::Caller, connections, settings},
+        ops::{access::Caller, connections, external, settings},
     },
 };
 use axum::{extract::State, response::Response};
+use secrecy::ExposeSecret;
 
 /// What a form changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,10 +23,11 @@ pub(super) enum Act {
     Approval,
     Pause,
     Resume,
+    External,
 }
 
 impl Act {
-    pub(super) const ALL: [Self; 4] = [Self::Limits, Self::Approval, Self::Pause, Self::Resume];
+    pub(super) const ALL: [Self; 5] = [Self::Limits, Self::Approval, Self::Pause, Self::Resume, Self::External];
 
     /// The address of the form.
     pub(super) const fn path(self) -> &'static str {
@@ -34,6 +36,7 @@ impl Act {
             Self::Approval => "/settings/approval",
             Self::Pause => "/settings/pause",
             Self::Resume => "/settings/resume",
+            Self::External => "/settings/external",
         }
     }
 
@@ -50,6 +53,20 @@ impl Act {
             Self::Resume => {
                 connections::resume_all(web, caller).await.map_err(|error| (error, None))?;
                 Ok("The organisation sends again.".to_owned())
+            }
+            Self::External => {
+                let secret = external::typed_secret(form.get("secret")).map_err(|error| (error, Some("secret")))?;
+                let (url, enabled) = (form.get("url").to_owned(), form.get("enabled") == "on");
+                let made = external::set(web, caller, external::NewExternal { url, secret, enabled })
+                    .await
+                    .map_err(|error| (error, Some("url")))?;
+                Ok(match made {
+                    None => "The external system was set.".to_owned(),
+                    Some(secret) => format!(
+                        "The external system was set. Its signing secret, shown this once: {}",
+                        secret.expose_secret()
+                    ),
+                })
             }
             Self::Approval => {
                 let code = form.get("operation");
@@ -88,7 +105,7 @@ pub(super) async fn change(
                 error: None,
                 notice: None,
                 field: field.map(str::to_owned),
-                values: vec![typed("row_limit"), typed("approval_days"), typed("reason")],
+                values: vec![typed("row_limit"), typed("approval_days"), typed("reason"), typed("url")],
             };
             refused_on_page(&web, &visit, "/settings", error, flash).await
         }

@@ -9,10 +9,11 @@ use super::{
 use crate::{
     domain::{
         access::{Module, Right},
-        batch::{BatchStatus, Operation},
+        batch::{BatchEvent, BatchStatus, Operation},
         error::RefusalKind,
         ids::BatchId,
         money::group,
+        operation::toggle,
         page::{BatchQuery, PAGE_SIZE, Paged, TaskQuery},
         view::{BatchActions, BatchDetail, BatchList, BatchSnapshot, SyncReport},
     },
@@ -78,12 +79,18 @@ pub async fn detail(
         _ => None,
     };
     let unsent = db::connections::unsent(&mut tx, batch).await?;
-    let failures = db::batches::failures(&mut tx, batch).await?;
-    let row_map =
-        if row.records <= ROW_MAP_RECORDS { db::batches::row_map(&mut tx, batch).await? } else { String::new() };
+    let failures = db::batches::failures(&mut tx, operation, batch).await?;
+    let row_map = if row.records <= ROW_MAP_RECORDS {
+        db::batches::row_map(&mut tx, operation, batch).await?
+    } else {
+        String::new()
+    };
+    let reconciled = super::review::reconciled::last(&mut tx, &row, &zone, 5).await?;
+    let differences = db::review::entries_open(&mut tx, batch).await?;
     let acts = db::audit::of_object(&mut tx, batch.0).await?;
-    let tasks = db::batches::tasks(&mut tx, batch, query).await?;
-    let total = db::batches::count_tasks(&mut tx, batch, query).await?;
+    let tasks = db::batches::tasks(&mut tx, operation, batch, query).await?;
+    let total = db::batches::count_tasks(&mut tx, operation, batch, query).await?;
+    let revisions = if row.revision > 1 { db::retries::revisions(&mut tx, batch).await? } else { Vec::new() };
     tx.commit().await?;
     let actions = actions(caller, &row);
     Ok(BatchDetail {
@@ -94,6 +101,7 @@ pub async fn detail(
         updated: moment::moment(row.modified_at, &zone),
         decided: row.decided_at.map(|at| moment::moment(at, &zone)),
         expires: row.expires_at.map(|at| moment::moment(at, &zone)),
+        sync_with_gateway: toggle::read(&row.options),
         template: row.template.clone(),
         file_bytes: u64::try_from(row.file_bytes).unwrap_or(0),
         file_sha256: super::uploads::hex(&row.file_sha256),
@@ -105,12 +113,15 @@ pub async fn detail(
             })
             .collect(),
         row_map,
+        reconciled,
+        differences: u64::try_from(differences).unwrap_or(0),
         activity: acts.iter().map(|act| shown::activity(act, &zone)).collect(),
         actions: BatchActions {
             cancel: unsent > 0 && actions.cancel,
             resume: actions.resume && may_resume(caller, paused.as_ref()),
             ..actions
         },
+        revisions: revisions.iter().map(|revision| shown::revision(revision, row.currency, &zone)).collect(),
         tasks: Paged {
             rows: tasks.iter().map(|task| shown::task_row(task, &row, &zone)).collect(),
             total,
@@ -133,15 +144,16 @@ pub async fn snapshot(state: &AppState, caller: &Caller, batch: BatchId) -> OpRe
     Ok(shown::snapshot(&row, &zone, notice, pace))
 }
 
-/// The maker takes a batch back before a decision. Needs ReadWrite, and to be its maker.
+/// The maker of what waits takes it back before a decision: a batch, or failed rows that were to be sent again. Needs ReadWrite, and
+/// to be its maker.
 pub async fn withdraw(state: &AppState, caller: &Caller, operation: Operation, batch: BatchId) -> OpResult<()> {
     authorise(caller, operation.module(), Right::ReadWrite)?;
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let row = found(&mut tx, operation, batch).await?;
-    if row.maker != caller.person.id.0 {
+    if row.asked_by != caller.person.id.0 {
         return Err(OpError::refuse(
             RefusalKind::Forbidden,
-            format!("Only its maker, {}, can withdraw this batch.", row.maker_email),
+            format!("Only its maker, {}, can withdraw this request.", row.asked_by_email),
         ));
     }
     db::batches::withdraw(&mut tx, batch).await.map_err(|error| refused(error, &row, "withdrawn"))?;
@@ -187,20 +199,26 @@ pub async fn cancel(state: &AppState, caller: &Caller, operation: Operation, bat
     control(state, caller, operation, batch, Control::Cancel, json!({})).await
 }
 
-/// "Sync with Gateway": makes everything that is not final due to be asked after now. Needs ReadWrite. Never sends.
+/// "Sync with Gateway": makes everything that is not final due to be asked after now; of a sync, every record. Needs ReadWrite. Moves
+/// no money.
 pub async fn sync(state: &AppState, caller: &Caller, operation: Operation, batch: BatchId) -> OpResult<SyncReport> {
     authorise(caller, operation.module(), Right::ReadWrite)?;
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let row = found(&mut tx, operation, batch).await?;
-    let asking = db::batches::sync(&mut tx, batch).await.map_err(|error| refused(error, &row, "synchronised"))?;
+    let asking = match operation {
+        Operation::Refund => db::batches::sync(&mut tx, batch).await,
+        Operation::OrderSync => db::sync::again(&mut tx, batch).await,
+    };
+    let asking = asking.map_err(|error| refused(error, &row, "synchronised"))?;
     audit::record(state, &mut tx, caller, "batch.synced", Some(batch.0), json!({ "asking": asking })).await?;
     tx.commit().await?;
     let records = group(u64::try_from(row.records).unwrap_or(0), true);
+    let things = operation.thing(0);
     let message = match asking {
-        0 if row.queued.0 == 0 => format!("Nothing to ask: all {records} refunds are final."),
+        0 if row.queued.0 == 0 => format!("Nothing to ask: all {records} {things} are final."),
         0 => "Nothing to ask: what is queued has not been sent yet.".to_owned(),
-        1 => "Asking the gateway about 1 refund. The result shows here by itself.".to_owned(),
-        n => format!("Asking the gateway about {} refunds. The results show here by themselves.", group(n, true)),
+        1 => format!("Asking the gateway about 1 {}. The result shows here by itself.", operation.thing(1)),
+        n => format!("Asking the gateway about {} {things}. The results show here by themselves.", group(n, true)),
     };
     Ok(SyncReport { message, asking })
 }
@@ -271,7 +289,7 @@ pub(super) fn refused(error: sqlx::Error, row: &db::batches::BatchRow, done: &st
 fn actions(caller: &Caller, row: &db::batches::BatchRow) -> BatchActions {
     let may = |right| caller.permissions.allow(row.operation.module(), right);
     let write = may(Right::ReadWrite);
-    let mine = row.maker == caller.person.id.0;
+    let mine = row.asked_by == caller.person.id.0;
     let waiting = row.status == BatchStatus::AwaitingApproval;
     BatchActions {
         sync: write && row.status.has_been_sent(),
@@ -279,7 +297,8 @@ fn actions(caller: &Caller, row: &db::batches::BatchRow) -> BatchActions {
         pause: (write || may(Right::Approve)) && row.status == BatchStatus::Processing,
         resume: write && row.status == BatchStatus::Paused,
         cancel: write && matches!(row.status, BatchStatus::Processing | BatchStatus::Paused) && row.queued.0 > 0,
-        decide: may(Right::Approve) && !mine && waiting,
+        decide: may(Right::Approve) && !row.is_of(caller.person.id.0) && waiting,
+        retry: write && row.status.next(BatchEvent::Retry { needs_decision: true }).is_ok(),
     }
 }
 

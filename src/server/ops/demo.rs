@@ -144,23 +144,39 @@ fn connection(demo: &DemoOrganisation, simulator: &Url) -> NewGateway {
 
 /// Batches so that the first look at the demo is not an empty page: one that runs at Globex, two that wait at Acme.
 async fn samples(state: &AppState, demo: &DemoOrganisation) -> OpResult<()> {
-    let files: &[(&str, &str, &str, u64)] = if demo.maker_checker {
+    use Operation::{OrderSync, Refund};
+    let files: &[(Operation, &str, &str, &str, u64)] = if demo.maker_checker {
         &[
-            ("maker@acme.test", "diwali_returns.csv", "Diwali sale returns, first lot", 120),
-            ("maker2@acme.test", "courier_lost_nov.csv", "Parcels lost by the courier, claim accepted on 19 Nov", 36),
+            (Refund, "maker@acme.test", "diwali_returns.csv", "Diwali sale returns, first lot", 120),
+            (
+                Refund,
+                "maker2@acme.test",
+                "courier_lost_nov.csv",
+                "Parcels lost by the courier, claim accepted on 19 Nov",
+                36,
+            ),
+            (OrderSync, "maker2@acme.test", "orders_of_the_week.csv", "Orders that the shop still shows as open", 48),
         ]
     } else {
-        &[("owner@globex.test", "price_match_nov.csv", "", 250)]
+        &[
+            (Refund, "owner@globex.test", "price_match_nov.csv", "", 250),
+            (OrderSync, "owner@globex.test", "orders_oct.csv", "", 60),
+        ]
     };
-    for (email, file_name, description, rows) in files {
+    for (operation, email, file_name, description, rows) in files {
         let caller = caller(state, email).await?;
+        let file = match operation {
+            Refund => sample_file(file_name, *rows),
+            OrderSync => sample_orders(file_name, *rows, demo.merchant_id),
+        };
         let upload = Upload {
             file_name: (*file_name).to_owned(),
-            bytes: sample_file(file_name, *rows).into(),
+            bytes: file.into(),
             description: (*description).to_owned(),
+            sync_with_gateway: true,
             ..Upload::default()
         };
-        if let Submitted::Draft(draft) = uploads::submit(state, &caller, Operation::Refund, upload).await? {
+        if let Submitted::Draft(draft) = uploads::submit(state, &caller, *operation, upload).await? {
             return Err(OpError::internal(format!("the sample {file_name} has findings: {:?}", draft.findings)));
         }
     }
@@ -182,6 +198,24 @@ async fn caller(state: &AppState, email: &str) -> OpResult<Caller> {
         _ => None,
     };
     found.ok_or_else(|| OpError::internal(format!("{email} is missing in the demo")))
+}
+
+/// A file of orders: some with their transaction, one with another's, one that the gateway does not know.
+fn sample_orders(name: &str, rows: u64, merchant: &str) -> String {
+    let seed = name.bytes().fold(17u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
+    let mut text = String::from("order_id,txn_id,unique_request_id\n");
+    for row in 0..rows {
+        // Whole steps of a number that shares no factor with their count: no order comes twice.
+        let number = 400_000_000 + (seed % 1_000_003 + row * 7_919) % 1_000_003;
+        let order = if row == 31 { format!("ORD_MISSING_{number}") } else { format!("ORD_{number}") };
+        let txn = match row % 3 {
+            _ if row == 17 => "TXN_OF_ANOTHER_ORDER".to_owned(),
+            0 => format!("{merchant}-{order}-1"),
+            _ => String::new(),
+        };
+        let _ = writeln!(text, "{order},{txn},SYNC-{:03}", row + 1);
+    }
+    text
 }
 
 /// Whole rupees, as goods are priced.

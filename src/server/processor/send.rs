@@ -1,16 +1,16 @@
 //! Runs of rows: claim, preflight, intent, send. Replies go to the settler.
 
 use super::{
-    answer::{self, Before, Unsendable},
+    answer::{self, Unsendable},
     breaker::Admission,
     lane::{LaneContext, Trouble, trouble},
     pace::Turn,
-    preflight,
+    preflight::{self, Probe},
     settler::{self, Sent},
     throttle::PATIENCE,
 };
 use crate::{
-    domain::money::Currency,
+    domain::{money::Currency, protocol::Before},
     server::db::tasks::{
         claim::{self, Chunk, Hold, WaitingRow},
         intend::{self, IntendedRow, Run},
@@ -122,7 +122,9 @@ async fn claim_one(lane: &LaneContext, leftovers: bool) -> sqlx::Result<Option<C
         let found = claim::recover(&mut tx, &[hold], config.resolve_after).await?;
         recovered = found.iter().map(|(_, _, rows)| *rows).sum();
     }
-    tx.commit().await?;
+    #[cfg(feature = "torture")]
+    crate::server::db::torture::abandoned_becomes_ready(&mut tx).await?;
+    tx.commit_at("claim").await?;
     if recovered > 0 {
         tracing::warn!(organisation = %lane.organisation, batch = %chunk.batch_id, rows = recovered, "processor.abandoned_sends_found");
     }
@@ -235,7 +237,7 @@ impl Driver {
             match lane.connection.breaker.admit(Instant::now()) {
                 Admission::Free => {}
                 Admission::Probe => {
-                    if preflight::probe(&lane, rest).await {
+                    if preflight::probe(&lane, &self.chunk, rest).await? == Probe::Asked {
                         continue;
                     }
                     lane.connection.breaker.try_by_row();
@@ -313,10 +315,11 @@ impl Driver {
             }
         }
         turns.drain(permits.len()..).for_each(Turn::give_back);
-        let (Some(first), Some(last)) = (rows.first(), rows.get(permits.len() - 1)) else {
+        let Some(last) = rows.get(permits.len() - 1) else {
             return Ok(Step::Blocked(Duration::ZERO));
         };
-        let run = Run { hold: self.hold, from_row: first.row_no, to_row: last.row_no };
+        // From where the chunk stands: between the rows of a retry lie rows that are not of it.
+        let run = Run { hold: self.hold, from_row: self.chunk.next_row, to_row: last.row_no };
         // From before the commit: its reply may have waited in a process that was paused.
         let begun = Instant::now();
         let intended = match self.intend(run).await {
@@ -334,6 +337,7 @@ impl Driver {
                 return Err(error);
             }
         };
+        self.chunk.next_row = run.to_row + 1;
         let count = permits.len();
         let mut intended: HashMap<i32, IntendedRow> = intended.into_iter().map(|row| (row.row_no, row)).collect();
         for ((row, turn), permit) in rows.iter().zip(turns).zip(permits) {
@@ -372,6 +376,7 @@ impl Driver {
             let written = async {
                 let mut tx = self.lane.tx().await?;
                 let mut rows = intend::intend(&mut tx, self.lane.worker, run).await?;
+                rows.iter_mut().for_each(|row| row.reserved |= mutant!("balance_not_reserved"));
                 let mut refused: HashSet<i32> = rows.iter().filter(|row| !row.reserved).map(|row| row.row_no).collect();
                 if !refused.is_empty() {
                     let decimals = rows
@@ -394,10 +399,20 @@ impl Driver {
                     if rows.is_empty() && refused == 0 {
                         return Ok(Intent::Refused);
                     }
-                    if let Err(error) = tx.commit().await {
+                    if mutant!("sent_before_commit") {
+                        tokio::spawn(
+                            async move { (tokio::time::sleep(Duration::from_secs(1)).await, tx.commit().await) },
+                        );
+                        return Ok(Intent::Send(rows));
+                    }
+                    if let Err(error) = tx.commit_at("intent").await {
                         tracing::warn!(%error, "processor.intent_lost");
+                        if mutant!("lost_intent_is_sent") {
+                            return Ok(Intent::Send(rows));
+                        }
                         return Ok(Intent::Lost);
                     }
+                    self.lane.connection.limits.count_finished(refused);
                     return Ok(Intent::Send(rows));
                 }
                 Err(error) if last || trouble(&error) == Trouble::Violation => return Err(error),
@@ -432,12 +447,14 @@ impl Driver {
             );
             let connection = &lane.connection;
             let reply = match request {
-                _ if begun.elapsed() > FENCE => {
+                _ if begun.elapsed() > FENCE && !mutant!("no_self_fence") => {
                     turn.give_back();
                     answer::not_sent("not_sent_in_time", "It was not sent in time, so it was not sent.")
                 }
                 Ok(request) => {
+                    fault!("send", "before");
                     let reply = connection.gateway.refund(&request).await;
+                    fault!("send", "after");
                     lane.note(&reply).await;
                     drop(turn);
                     reply
@@ -451,7 +468,8 @@ impl Driver {
                 }
             };
             drop(permit);
-            let answer = answer::to_send(&reply, connection.class, Before::Nothing, lane.state.config.resolve_after);
+            let resolve_after = lane.state.config.resolve_after;
+            let answer = answer::to_send(&reply, row.amount_minor, connection.class, Before::Nothing, resolve_after);
             let sent = Sent { hold, row: row.row_no, revision: row.revision, answer, reply, _recorded: token };
             if replies.send(sent).await.is_err() {
                 tracing::error!("processor.reply_without_settler");

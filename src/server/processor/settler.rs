@@ -99,7 +99,7 @@ async fn record(lane: &LaneContext, group: &[Sent]) {
 async fn settle_once(lane: &LaneContext, runs: &[Settled]) -> sqlx::Result<Vec<usize>> {
     let mut tx = lane.tx().await?;
     let unfenced = settle::settle(&mut tx, runs).await?;
-    tx.commit().await?;
+    tx.commit_at("settle").await?;
     Ok(unfenced)
 }
 

@@ -3,13 +3,15 @@
 use super::moment;
 use crate::{
     domain::{
-        batch::BatchStatus,
-        money::{Money, group},
-        task::{RecordExtra, TaskState},
+        batch::{BatchStatus, Operation},
+        money::{Currency, Money, group},
+        task::{RecordExtra, TaskState, TaskStatus},
         view::{
             ActivityRow, Amounts, BatchRow, BatchSnapshot, Counts, DecisionView, TaskRow,
             connection::{ConnectionHealth, ConnectionState},
             connections::Sending,
+            retries::RevisionRow,
+            sync::SyncTask,
         },
     },
     server::{
@@ -96,6 +98,39 @@ fn decision(row: &db::batches::BatchRow) -> Option<DecisionView> {
     })
 }
 
+/// A submission in the list of a batch's page.
+pub(in crate::server::ops) fn revision(
+    revision: &db::retries::Revision,
+    currency: Currency,
+    zone: &TimeZone,
+) -> RevisionRow {
+    let decision = match (revision.verdict.as_deref(), revision.dropped.as_deref()) {
+        (Some("NOT_REQUIRED"), _) => "No decision was needed".to_owned(),
+        (Some(verdict), _) => super::super::approvals::decided_by(
+            verdict,
+            revision.checker_email.as_deref(),
+            revision.decided_at,
+            revision.reason.as_deref(),
+            zone,
+        ),
+        (None, Some("EXPIRED")) => "Nobody decided in time".to_owned(),
+        (None, Some(_)) => "Taken back before a decision".to_owned(),
+        (None, None) => "Waits for a decision".to_owned(),
+    };
+    let (accepted, failed) =
+        (u64::try_from(revision.accepted).unwrap_or(0), u64::try_from(revision.failed).unwrap_or(0));
+    let records = count(revision.records);
+    RevisionRow {
+        number: u32::try_from(revision.revision).unwrap_or(1),
+        maker: revision.maker_email.clone(),
+        at: moment::moment(revision.created_at, zone),
+        records,
+        amount: Money::new(revision.amount_minor, currency),
+        decision,
+        outcome: (accepted, failed, records.saturating_sub(accepted + failed)),
+    }
+}
+
 /// A batch in a list.
 pub(in crate::server::ops) fn list_row(row: &db::batches::BatchRow, zone: &TimeZone, can_write: bool) -> BatchRow {
     let pending = count(row.pending);
@@ -148,12 +183,27 @@ pub(in crate::server::ops) fn task_row(
         created: moment::moment(batch.created_at, zone),
         updated: moment::moment(task.updated_at.unwrap_or(batch.created_at), zone),
         split: extra.split,
+        sync: (batch.operation == Operation::OrderSync).then(|| SyncTask {
+            unique_request_id: extra.unique_request_id.unwrap_or_default(),
+            sync_status: sync_status(state).to_owned(),
+            external_response: task.response.clone().unwrap_or_default(),
+            gateway_status: task.gateway_status.clone().unwrap_or_default(),
+        }),
     }
 }
 
 /// What a record has beside its columns.
 pub(in crate::server::ops) fn extra(task: &db::batches::TaskRow) -> RecordExtra {
     task.extra.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+}
+
+/// SYNCED when the external system took the order, blank while that is open.
+pub(in crate::server::ops) const fn sync_status(state: TaskState) -> &'static str {
+    match state.status() {
+        TaskStatus::Accepted => "SYNCED",
+        TaskStatus::Failed => "NOT SYNCED",
+        TaskStatus::Queued => "",
+    }
 }
 
 /// The gateway's word for a refund; blank while it has said none.
@@ -178,8 +228,26 @@ pub(in crate::server::ops) fn message(task: &db::batches::TaskRow, state: TaskSt
 pub(in crate::server::ops) fn activity(act: &db::audit::AuditRow, zone: &TimeZone) -> ActivityRow {
     let detail: serde_json::Value = serde_json::from_str(&act.detail).unwrap_or_default();
     let number = |name: &str| group(detail.get(name).and_then(serde_json::Value::as_u64).unwrap_or(0), true);
+    let retried = detail.get("revision").and_then(serde_json::Value::as_u64).is_some_and(|revision| revision > 1);
     let (text, tone) = match act.action.as_str() {
-        "batch.created" => (format!("Uploaded, {} rows checked, none with an error", number("records")), "neutral"),
+        "batch.created" => {
+            let toggle = match detail.get("sync_with_gateway").and_then(serde_json::Value::as_bool) {
+                Some(true) => "; Sync With Gateway on",
+                Some(false) => "; Sync With Gateway off",
+                None => "",
+            };
+            (format!("Uploaded, {} rows checked, none with an error{toggle}", number("records")), "neutral")
+        }
+        "batch.approved" if retried => ("Approved that failed rows are sent again".to_owned(), "accepted"),
+        "batch.rejected" if retried => ("Rejected that failed rows are sent again".to_owned(), "failed"),
+        "batch.retried" => (
+            format!(
+                "Asked for {} failed rows to be sent again, {} of them changed",
+                number("records"),
+                number("changed")
+            ),
+            "queued",
+        ),
         "batch.approved" => ("Approved".to_owned(), "accepted"),
         "batch.rejected" => ("Rejected".to_owned(), "failed"),
         "batch.withdrawn" => ("Withdrawn".to_owned(), "neutral"),
@@ -188,6 +256,18 @@ pub(in crate::server::ops) fn activity(act: &db::audit::AuditRow, zone: &TimeZon
         "batch.resumed" => ("Resumed".to_owned(), "queued"),
         "batch.cancelled" => ("Cancelled".to_owned(), "neutral"),
         "batch.synced" => (format!("Sync with Gateway, {} asked about", number("asking")), "queued"),
+        "batch.reconciled" => match detail.get("result").and_then(serde_json::Value::as_str) {
+            Some("DONE") => (
+                format!("Reconciled with the gateway: {} of {} agree", number("agreed"), number("records")),
+                if number("agreed") == number("records") { "accepted" } else { "waiting" },
+            ),
+            _ => ("Not reconciled: the gateway has no lists".to_owned(), "neutral"),
+        },
+        "review.proposed" => (format!("{} in review: a proposal", rows(&detail)), "waiting"),
+        "review.confirmed" => (format!("{} in review: the proposal was confirmed", rows(&detail)), "accepted"),
+        "review.rejected" => (format!("{} in review: the proposal was rejected", rows(&detail)), "failed"),
+        "review.withdrawn" => (format!("{} in review: the proposal was withdrawn", rows(&detail)), "neutral"),
+        "review.acknowledged" => ("A difference with the gateway was acknowledged".to_owned(), "neutral"),
         "batch.downloaded" => (
             format!("Downloaded {}", detail.get("file").and_then(serde_json::Value::as_str).unwrap_or("a file")),
             "neutral",
@@ -201,6 +281,12 @@ pub(in crate::server::ops) fn activity(act: &db::audit::AuditRow, zone: &TimeZon
         remark: detail.get("reason").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned(),
         tone: tone.to_owned(),
     }
+}
+
+/// How many rows an act in review was about.
+fn rows(detail: &serde_json::Value) -> String {
+    let n = detail.get("rows").and_then(serde_json::Value::as_array).map_or(0, Vec::len);
+    super::super::review::refunds(u64::try_from(n).unwrap_or(0))
 }
 
 /// `Juspay (acme)`: how people know a connection.

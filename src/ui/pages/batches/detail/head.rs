@@ -3,21 +3,10 @@
 use super::words::things;
 use crate::{
     api::ApiError,
-    domain::{
-        batch::Operation,
-        view::{BatchDetail, BatchSnapshot, SyncReport},
-    },
+    domain::view::{BatchDetail, BatchSnapshot, SyncReport},
     ui::components::{Banner, BatchStamp, Icon, Menu, TextArea},
 };
 use leptos::prelude::*;
-
-/// Name of the file that "Download Data" gives.
-fn download_name(operation: Operation) -> &'static str {
-    match operation {
-        Operation::Refund => "batch_refund.csv",
-        Operation::OrderSync => "batch_sync.csv",
-    }
-}
 
 /// Address of `rest` below the batch's page.
 pub(super) fn below(snapshot: &BatchSnapshot, rest: &str) -> String {
@@ -33,9 +22,8 @@ pub fn Head(
     sync: Action<(), Result<SyncReport, ApiError>>,
 ) -> impl IntoView {
     let BatchDetail { snapshot, actions, maker, description, .. } = detail;
-    let operation = snapshot.operation;
     let id = snapshot.id;
-    let name = download_name(operation);
+    let name = snapshot.operation.words().download;
     let download = below(&snapshot, name);
     let kind = if actions.decide { None } else { Some("primary") };
     let ask = move |event: leptos::ev::SubmitEvent| {
@@ -146,6 +134,9 @@ fn More(
             <Icon name="more"/>
         </button>
         <Menu id="batch-menu" label="More">
+            {actions.retry.then(|| view! {
+                <a href=below(&snapshot, "retry") rel="external"><Icon name="undo"/>"Send failed rows again"</a>
+            })}
             {move || (shown.with(|shown| shown.counts.failed) > 0).then(|| view! {
                 <a href=failed_rows.clone() download rel="external">
                     <Icon name="download"/>

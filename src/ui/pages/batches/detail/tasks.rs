@@ -1,6 +1,9 @@
 //! The table of tasks: filtered by status, searched by order id, paged; all of it in the address.
 
-use super::words::{next_step, things};
+use super::{
+    orders,
+    words::{next_step, things},
+};
 use crate::{
     domain::{
         batch::{BatchStatus, Operation},
@@ -57,8 +60,15 @@ pub fn Tasks(
         move |page| here(&TaskQuery { page, ..query.clone() })
     };
     let (page, size, total) = (tasks.page, tasks.size, tasks.total);
+    let base = format!("{}/{id}/tasks/", operation.path());
     let (batch, stopped) = shown.with_untracked(|shown| (shown.status, shown.notice.is_some()));
-    let rows = tasks.rows.into_iter().map(|task| row(task, batch, stopped)).collect_view();
+    let (heads, rows) = match operation {
+        Operation::Refund => {
+            let row = |task| row(task, &base, batch, stopped);
+            (heads(), tasks.rows.into_iter().map(row).collect_view())
+        }
+        Operation::OrderSync => (orders::heads(), tasks.rows.into_iter().map(orders::row).collect_view()),
+    };
     view! {
         <section class="sheet" aria-labelledby="tasks">
             <div class="sheet-head">
@@ -73,16 +83,7 @@ pub fn Tasks(
                         <table role="table" class="table tasks" data-slips="" data-density="compact">
                             <caption class="vh">"Tasks of this batch"</caption>
                             <thead role="rowgroup">
-                                <tr role="row">
-                                    <th role="columnheader" scope="col" class="num">"S.No"</th>
-                                    <th role="columnheader" scope="col">"Order/"<wbr/>"Transaction Id"</th>
-                                    <th role="columnheader" scope="col">"Task Status"</th>
-                                    <th role="columnheader" scope="col" class="cash">"Amount"</th>
-                                    <th role="columnheader" scope="col" class="tight">"Refund Status"<br/>"Refund Type"</th>
-                                    <th role="columnheader" scope="col" class="tight">"Unique Id"<br/>"GW Transaction Id"</th>
-                                    <th role="columnheader" scope="col">"Error Message"</th>
-                                    <th role="columnheader" scope="col">"Updated At"</th>
-                                </tr>
+                                {heads}
                             </thead>
                             <tbody role="rowgroup">{rows}</tbody>
                         </table>
@@ -182,7 +183,23 @@ fn refund_look(status: &str) -> (Tone, &'static str) {
     }
 }
 
-fn row(task: TaskRow, batch: BatchStatus, stopped: bool) -> AnyView {
+fn heads() -> AnyView {
+    view! {
+        <tr role="row">
+            <th role="columnheader" scope="col" class="num">"S.No"</th>
+            <th role="columnheader" scope="col">"Order/"<wbr/>"Transaction Id"</th>
+            <th role="columnheader" scope="col">"Task Status"</th>
+            <th role="columnheader" scope="col" class="cash">"Amount"</th>
+            <th role="columnheader" scope="col" class="tight">"Refund Status"<br/>"Refund Type"</th>
+            <th role="columnheader" scope="col" class="tight">"Unique Id"<br/>"GW Transaction Id"</th>
+            <th role="columnheader" scope="col">"Error Message"</th>
+            <th role="columnheader" scope="col">"Updated At"</th>
+        </tr>
+    }
+    .into_any()
+}
+
+fn row(task: TaskRow, base: &str, batch: BatchStatus, stopped: bool) -> AnyView {
     let TaskRow { number, row, status, state, amount, updated, created, .. } = task;
     let note = state.note();
     let refund = (!task.refund_status.is_empty()).then(|| {
@@ -203,7 +220,7 @@ fn row(task: TaskRow, batch: BatchStatus, stopped: bool) -> AnyView {
         <tr role="row" id=format!("task-{number}")>
             <td role="cell" class="num dim" data-cell="drop" title=format!("Row {row} of the file")>{number}</td>
             <th role="rowheader" scope="row" data-cell="lead">
-                <a class="name id" href=format!("#task-{number}")>{task.order_id}</a>
+                <a class="name id" href=format!("{base}{number}") rel="external">{task.order_id}</a>
                 {small_id(task.txn_id)}
             </th>
             <td role="cell" class="tight" data-cell="mark">

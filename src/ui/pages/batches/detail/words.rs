@@ -10,11 +10,7 @@ use crate::{
 
 /// `1 refund`, `1,000 refunds`.
 pub(crate) fn things(operation: Operation, number: u64) -> String {
-    let (one, many) = match operation {
-        Operation::Refund => ("refund", "refunds"),
-        Operation::OrderSync => ("order", "orders"),
-    };
-    format!("{} {}", count(number), if number == 1 { one } else { many })
+    format!("{} {}", count(number), operation.thing(number))
 }
 
 /// What a task that is not final waits for, and what happens next.
