@@ -37,7 +37,7 @@ fn verdict(code: &str) -> (&'static str, &'static str, &'static str) {
 pub fn Promise(row: ConnectionRow, page: ConnectionPage, tried: Tried) -> impl IntoView {
     let newest = page.capabilities.iter().find(|fact| fact.current && fact.measured).cloned();
     let earlier: Vec<Capability> =
-        page.capabilities.iter().filter(|fact| Some(*fact) != newest.as_ref()).cloned().collect();
+        page.capabilities.iter().skip(1).filter(|fact| Some(*fact) != newest.as_ref()).cloned().collect();
     let window = (!row.key_window.is_empty()).then(|| {
         view! {
             <dt>"Keys are kept"</dt>
