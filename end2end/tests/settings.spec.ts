@@ -142,6 +142,7 @@ test("a sandbox is measured and says what was seen", async ({ browser, demo }) =
 });
 
 test("the pages of connections are sound", async ({ browser, demo }) => {
+  test.setTimeout(240_000);
   const page = await as(browser, demo.url, "admin", true);
   for (const path of ["/settings", LIST, `${LIST}/new`]) {
     await page.goto(path);

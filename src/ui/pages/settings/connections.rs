@@ -154,8 +154,8 @@ fn Row(row: ConnectionRow) -> impl IntoView {
                 {at_once}
                 <small>{rate}</small>
             </td>
-            <td role="cell" data-cell="end">
-                {if row.chosen { "Use it" } else { "" }}
+            <td role="cell" data-label="New batches:">
+                {row.chosen.then_some("Use it")}
             </td>
         </tr>
     }

@@ -159,7 +159,10 @@ fn AccountSheet(row: ConnectionRow, page: ConnectionPage, tried: Tried) -> impl 
                 .then(|| {
                     view! {
                         <details class="fold" open=open>
-                            <summary>"Change address, merchant or key"</summary>
+                            <summary>
+                                <Icon name="right" />
+                                "Change address, merchant or key"
+                            </summary>
                             <form
                                 class="sheet-body stack narrow"
                                 method="post"

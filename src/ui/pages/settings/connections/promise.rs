@@ -3,7 +3,7 @@
 use crate::{
     domain::view::connections::{Capability, ConnectionPage, ConnectionRow, ProbeStep},
     ui::{
-        components::{Button, Glyph, TimeView},
+        components::{Button, Glyph, Icon, TimeView},
         pages::settings::fields::{Line, Tried},
     },
 };
@@ -37,7 +37,7 @@ fn verdict(code: &str) -> (&'static str, &'static str, &'static str) {
 pub fn Promise(row: ConnectionRow, page: ConnectionPage, tried: Tried) -> impl IntoView {
     let newest = page.capabilities.iter().find(|fact| fact.current && fact.measured).cloned();
     let earlier: Vec<Capability> =
-        page.capabilities.iter().filter(|fact| Some(*fact) != newest.as_ref()).cloned().collect();
+        page.capabilities.iter().skip(1).filter(|fact| Some(*fact) != newest.as_ref()).cloned().collect();
     let window = (!row.key_window.is_empty()).then(|| {
         view! {
             <dt>"Keys are kept"</dt>
@@ -144,7 +144,10 @@ fn Measure(row: ConnectionRow, tried: Tried) -> impl IntoView {
     let open = tried.is_wrong();
     view! {
         <details class="fold" open=open>
-            <summary>"Measure it"</summary>
+            <summary>
+                <Icon name="right" />
+                "Measure it"
+            </summary>
             <form class="sheet-body stack narrow" method="post" action=action novalidate>
                 <p class="small soft">
                     "A few refunds of the smallest amounts are sent to the sandbox and asked after. It takes up to half a minute. What is not proved counts as not promised."
