@@ -6,14 +6,17 @@
 mod answer;
 mod approvals;
 mod batches;
+mod connections;
 mod cookies;
 mod downloads;
 mod events;
 mod form;
 mod health;
 mod machine;
+mod notices;
 mod pages;
 mod redirects;
+mod retries;
 mod review;
 mod routes;
 mod security;

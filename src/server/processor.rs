@@ -10,6 +10,7 @@ mod backoff;
 mod breaker;
 mod connections;
 mod lane;
+mod limits;
 mod open;
 mod pace;
 mod preflight;
@@ -17,6 +18,8 @@ mod rechecks;
 mod reconcile;
 mod send;
 mod settler;
+mod sync;
+mod throttle;
 
 pub use connections::{Connect, Connectors};
 
@@ -51,9 +54,11 @@ pub async fn run(state: AppState, soft: CancellationToken, hard: CancellationTok
 pub async fn run_with(state: AppState, connect: Arc<dyn Connect>, soft: CancellationToken, hard: CancellationToken) {
     let woken = Arc::new(Notify::new());
     let listener = tokio::spawn(listen(state.clone(), woken.clone(), soft.clone()));
+    let worker = Uuid::now_v7();
+    let connections = Arc::new(Connections::new(state.clone(), connect, worker));
     let scheduler = Scheduler {
-        connections: Connections::new(state.clone(), connect),
-        worker: Uuid::now_v7(),
+        connections: connections.clone(),
+        worker,
         state,
         soft,
         running: JoinSet::new(),
@@ -63,7 +68,11 @@ pub async fn run_with(state: AppState, connect: Arc<dyn Connect>, soft: Cancella
     };
     // Dropping the scheduler ends its lanes, and with them every call on the wire.
     tokio::select! {
-        () = scheduler.run(woken) => {}
+        () = scheduler.run(woken) => tokio::select! {
+            () = connections.leave() => {}
+            () = hard.cancelled() => {}
+        },
+        () = connections.keep() => {}
         () = hard.cancelled() => {}
     }
     listener.abort();
@@ -71,7 +80,7 @@ pub async fn run_with(state: AppState, connect: Arc<dyn Connect>, soft: Cancella
 
 struct Scheduler {
     state: AppState,
-    connections: Connections,
+    connections: Arc<Connections>,
     /// Names this process in leases and intents.
     worker: Uuid,
     soft: CancellationToken,
@@ -173,6 +182,7 @@ impl Scheduler {
                 Work::OpenTasks => open::run(&lane).await,
                 Work::Rechecks => rechecks::run(&lane).await,
                 Work::Reconciliations => reconcile::run(&lane).await,
+                Work::Orders => sync::run(&lane).await,
             }
         });
         self.busy.push((task.id(), key));

@@ -2,7 +2,7 @@
 
 use super::{
     SimulatorArgs, bodies,
-    faults::{self, Fault},
+    faults::{self, Fault, Poison},
     latency::Dice,
     ledger::{Ledger, Line, Replied},
     money,
@@ -101,6 +101,24 @@ pub(super) enum Answer {
     Cut(String),
     /// No reply: the connection is closed.
     HangUp,
+    /// A 302 to this path.
+    Redirect(String),
+    /// A 200 whose body ends in very many blanks, packed or not.
+    Padded { body: String, packed: bool },
+}
+
+/// The right answer made wrong.
+fn poisoned(answer: Answer, order_id: &str) -> Answer {
+    let (Some(poison), Answer::Body(200, body)) = (faults::poison(order_id), &answer) else { return answer };
+    let body = body.clone();
+    match poison {
+        Poison::Key | Poison::Amount | Poison::Currency | Poison::Row => {
+            Answer::Body(200, bodies::spoilt(&body, poison))
+        }
+        Poison::Redirect => Answer::Redirect(format!("/orders/{order_id}?again")),
+        Poison::Big => Answer::Padded { body, packed: false },
+        Poison::Gzip => Answer::Padded { body, packed: true },
+    }
 }
 
 pub(super) struct Book {
@@ -157,13 +175,14 @@ impl Book {
         let mut orders = self.lock();
         let fresh = Order::default();
         let order = match orders.by_id.get_mut(&(merchant, order_id.to_owned())) {
-            Some(order) => {
+            Some(order) if !faults::is_hidden(order_id) => {
                 self.count_get(order);
                 &*order
             }
-            None => &fresh,
+            _ => &fresh,
         };
-        Answer::Body(200, bodies::order(merchant, order_id, order))
+        let answer = Answer::Body(200, bodies::order(merchant, order_id, order));
+        if order.posts > 0 { poisoned(answer, order_id) } else { answer }
     }
 
     /// Carries out a refund request with its faults. The caller keeps it running when the client goes away.
@@ -210,12 +229,13 @@ impl Book {
             }
             Fault::TooMany => Answer::Body(429, bodies::error("too_many_requests", "Too many requests.")),
             Fault::Garbled if effect => Answer::Cut(body),
-            _ => Answer::Body(status, body),
+            _ => poisoned(Answer::Body(status, body), &post.order_id),
         };
         let reply = match &answer {
             Answer::HangUp => Replied::Word("none".to_owned()),
             Answer::Body(status, _) => Replied::Status(*status),
-            Answer::Cut(_) => Replied::Status(200),
+            Answer::Redirect(_) => Replied::Status(302),
+            Answer::Cut(_) | Answer::Padded { .. } => Replied::Status(200),
         };
         let kept = self.ledger.append(&Line {
             at,

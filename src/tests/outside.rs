@@ -11,6 +11,8 @@
 mod access;
 #[path = "outside/approvals.rs"]
 mod approvals;
+#[path = "outside/connections.rs"]
+mod connections;
 #[path = "outside/csrf.rs"]
 mod csrf;
 #[path = "outside/headers.rs"]
@@ -27,5 +29,7 @@ mod sessions;
 mod settings;
 #[path = "outside/support.rs"]
 mod support;
+#[path = "outside/sync.rs"]
+mod sync;
 #[path = "outside/uploads.rs"]
 mod uploads;

@@ -1,10 +1,15 @@
 //! The money protocol on a real PostgreSQL, against a scripted gateway that knows what really happened.
 
+mod agreement;
 mod guards;
+mod limits;
+mod matrix;
 mod protocol;
 mod reconciled;
+mod retries;
 mod reviewed;
 mod script;
+mod told;
 
 use super::support::{World, refunds};
 use crate::{

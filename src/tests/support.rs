@@ -130,6 +130,7 @@ pub(super) fn gateway(organisation: &str, base_url: &str, class: GatewayClass) -
         class,
         key_window: Some(Duration::from_secs(24 * 3600)),
         sandbox: true,
+        limits: None,
     }
 }
 

@@ -110,9 +110,10 @@ async fn perform(
                 _ => return Err(plain(OpError::refuse(RefusalKind::Invalid, "Choose Confirm or Reject."))),
             };
             let proposals = proposals(form);
-            let caller = approvals::prove(web, visit, caller, form.get("password"))
-                .await
-                .map_err(|error| (error, Some("password")))?;
+            let caller =
+                approvals::prove(web, visit, caller, form.get("password"), "Give your password again to decide.")
+                    .await
+                    .map_err(|error| (error, Some("password")))?;
             let field = (answer == Answer::Reject && form.get("note").trim().is_empty() && !proposals.is_empty())
                 .then_some("note");
             let n = review::close(web, &caller, batch, answer, &proposals, form.get("note"))

@@ -53,9 +53,12 @@ pub async fn home(state: &AppState, caller: &Caller) -> OpResult<Home> {
             home.recent.push((operation, shown::list_row(&row, &zone, may(Right::ReadWrite))));
         }
     }
-    if let Some(gateway) = db::gateways::current(&mut tx).await?
-        && let Some(notice) = shown::gateway_notice(&gateway, &zone)
-    {
+    let organisation = db::organisations::load(&mut tx).await?;
+    let gateway = db::gateways::current(&mut tx).await?;
+    let stopped = organisation
+        .and_then(|organisation| shown::organisation_notice(&organisation, &zone))
+        .or_else(|| gateway.and_then(|gateway| shown::gateway_notice(&gateway, &zone)));
+    if let Some(notice) = stopped {
         home.attention.insert(0, (notice, Operation::Refund.path().to_owned()));
     }
     tx.commit().await?;

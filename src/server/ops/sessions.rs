@@ -81,7 +81,7 @@ pub async fn prove(state: &AppState, caller: &Caller, password: &SecretString, a
         return Ok(());
     }
     count_failure(state, email, address).await?;
-    Err(OpError::refuse(RefusalKind::Invalid, "The password is not right. Nothing was decided; type it again."))
+    Err(OpError::refuse(RefusalKind::Invalid, "The password is not right. Nothing was done; type it again."))
 }
 
 /// The caller behind a session, with rights as they are now; none when the person or membership is gone, or when the

@@ -4,7 +4,10 @@ use crate::{
     domain::money::{Currency, Money},
     server::{
         db::gateways::GatewayRow,
-        gateway::{Found, Gateway, ListedRefund, Listing, OrderSnapshot, OrderState, RefundRequest, Reply, ReplyClass},
+        gateway::{
+            Descriptor, Found, Gateway, ListedRefund, Listing, OrderSnapshot, OrderState, RefundRequest, Reply,
+            ReplyClass, juspay,
+        },
         processor::Connect,
         state::AppState,
     },
@@ -136,6 +139,10 @@ impl Script {
 
 #[async_trait]
 impl Gateway for Script {
+    fn descriptor(&self) -> &Descriptor {
+        &juspay::DESCRIPTOR
+    }
+
     fn same_amount_gap(&self) -> Duration {
         self.gap
     }
@@ -159,6 +166,7 @@ impl Gateway for Script {
             refundable_minor: Some(10_000 - refunded),
             refunded_minor: refunded,
             transactions: vec![format!("{order_id}-1")],
+            refunds: Vec::new(),
             body: "{}".to_owned(),
         })
     }

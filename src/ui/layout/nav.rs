@@ -3,6 +3,7 @@
 use crate::{
     domain::{
         access::{Module, Right},
+        batch::Operation,
         view::Viewer,
     },
     ui::components::{Icon, Mark, Menu, MenuPlace},
@@ -72,8 +73,9 @@ pub fn Nav(
     /// Who is signed in.
     viewer: Viewer,
 ) -> impl IntoView {
-    let refunds = viewer.may(Module::Refunds, Right::Read);
-    let approvals = refunds || viewer.may(Module::Orders, Right::Read);
+    // The first of the bulk operations that the person may see; its page has the tabs of the others.
+    let bulk = Operation::ALL.into_iter().find(|operation| viewer.may(operation.module(), Right::Read));
+    let approvals = bulk.is_some();
     let settings = viewer.may(Module::Settings, Right::Read);
     let (waiting, review) = (viewer.waiting, viewer.review);
     let organisation = viewer.organisation;
@@ -113,13 +115,13 @@ pub fn Nav(
                             }
                         })}
                 </ul>
-                {refunds
-                    .then(|| {
+                {bulk
+                    .map(|operation| {
                         view! {
                             <div>
                                 <h2 id="nav-payments">"Payments"</h2>
                                 <ul aria-labelledby="nav-payments">
-                                    <Entry href="/batch/batch-refunds" icon="stack" text="Bulk Operations" />
+                                    <Entry href=operation.path() icon="stack" text="Bulk Operations" />
                                 </ul>
                             </div>
                         }

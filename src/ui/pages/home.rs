@@ -256,7 +256,7 @@ fn Recent(recent: Vec<(Operation, BatchRow)>) -> impl IntoView {
                         <BatchStamp status=row.status />
                     </td>
                     <td role="cell" class="cash" data-cell="end">
-                        <MoneyView amount=row.amount />
+                        {operation.words().amounts.then(|| view! { <MoneyView amount=row.amount /> })}
                     </td>
                     <td role="cell" class="num" data-cell="drop">
                         {count(row.records)}

@@ -39,7 +39,10 @@ pub fn Notices(
     let detail = StoredValue::new(detail);
     // Only what the banners depend on: they must not be drawn again with every counter.
     let standing_of = Memo::new(move |_| {
-        shown.with(|shown| (shown.status, shown.decision.clone(), shown.counts.failed, shown.counts.accepted))
+        shown.with(|shown| {
+            let paused = if shown.status == BatchStatus::Paused { shown.notice.clone() } else { None };
+            (shown.status, shown.decision.clone(), shown.counts.failed, shown.counts.accepted, paused)
+        })
     });
     let open = Memo::new(move |_| shown.with(|shown| (shown.counts.checking, shown.counts.review)));
     let notice = Memo::new(move |_| shown.with(|shown| shown.notice.clone()));
@@ -49,7 +52,14 @@ pub fn Notices(
                 let again = view! { <a class="button" data-size="sm" href="" rel="external">"Try again"</a> }.into_any();
                 banner("waiting", "The rows below may be old.".to_owned(), refusal.message, Some(again))
             })}
-        {move || notice.get().map(|notice| banner("waiting", "Work on this batch waits.".to_owned(), notice, None))}
+        {move || {
+            // What is paused says so below, with its way on.
+            let paused = shown.with_untracked(|shown| shown.status == BatchStatus::Paused);
+            notice
+                .get()
+                .filter(|_| !paused)
+                .map(|notice| banner("waiting", "Work on this batch waits.".to_owned(), notice, None))
+        }}
         {move || {
             standing_of.track();
             shown.with_untracked(|shown| detail.with_value(|detail| standing(detail, shown)))
@@ -104,8 +114,9 @@ fn standing(detail: &BatchDetail, shown: &BatchSnapshot) -> Option<AnyView> {
                 .into_any()
             });
             let wait = things(operation, counts.queued);
+            let paused = shown.notice.clone().unwrap_or_else(|| "Paused.".to_owned());
             let sentence = format!("Nothing new is sent; what was on its way finishes. {wait} still queued.");
-            banner("waiting", "Paused.".to_owned(), sentence, resume)
+            banner("waiting", paused, sentence, resume)
         }
         BatchStatus::Cancelled => banner(
             "neutral",
@@ -116,13 +127,30 @@ fn standing(detail: &BatchDetail, shown: &BatchSnapshot) -> Option<AnyView> {
             ),
             None,
         ),
+        BatchStatus::CompletedWithFailures if operation == Operation::OrderSync => {
+            let rest = match counts.accepted {
+                0 => "None is in sync.".to_owned(),
+                1 => "The other one is in sync.".to_owned(),
+                accepted => format!("The other {} are in sync.", count(accepted)),
+            };
+            let sentence = format!("{rest} The table says why; Sync with Gateway asks about every row again.");
+            let show = link("?status=FAILED#tasks".to_owned(), "Show failed tasks");
+            banner("waiting", format!("{} failed.", things(operation, counts.failed)), sentence, Some(show))
+        }
         BatchStatus::CompletedWithFailures => {
             let rest = match counts.accepted {
                 0 => "None was accepted.".to_owned(),
                 1 => "The other one is accepted and is not sent again.".to_owned(),
                 accepted => format!("The other {} are accepted and are not sent again.", count(accepted)),
             };
-            let download = view! {
+            let again = detail.actions.retry.then(|| {
+                view! {
+                    <a class="button" data-size="sm" href=below(shown, "retry") rel="external">"Send failed rows again"</a>
+                }
+            });
+            let next = if again.is_some() { " Correct the failed rows and send them again here." } else { "" };
+            let acts = view! {
+                {again}
                 <LinkButton href=below(shown, "failed_rows.csv") size=Size::Small icon="download" download=true>
                     "Download only failed rows"
                 </LinkButton>
@@ -131,8 +159,8 @@ fn standing(detail: &BatchDetail, shown: &BatchSnapshot) -> Option<AnyView> {
             banner(
                 "waiting",
                 format!("{} failed.", things(operation, counts.failed)),
-                format!("{rest} Download the failed rows, correct them and upload them as a new batch."),
-                Some(download),
+                format!("{rest}{next}"),
+                Some(acts),
             )
         }
         BatchStatus::Invalid => banner(
@@ -147,14 +175,17 @@ fn standing(detail: &BatchDetail, shown: &BatchSnapshot) -> Option<AnyView> {
 
 /// Who decides, and what this person can do about it.
 fn awaiting(detail: &BatchDetail, shown: &BatchSnapshot) -> AnyView {
-    let own = page_context().viewer.is_some_and(|viewer| viewer.person.email == detail.maker);
+    // Of a batch that was sent, failed rows wait: who asked for that may be another than its maker.
+    let again = detail.revisions.first();
+    let maker = again.map_or(&detail.maker, |again| &again.maker);
+    let own = page_context().viewer.is_some_and(|viewer| viewer.person.email == *maker);
     let module = shown.operation.module().code();
     let words = if detail.actions.decide {
         "You can decide.".to_owned()
     } else if own {
         format!("You created this request, so another person with Approve on {module} must decide.")
     } else {
-        format!("A person with Approve on {module} decides; not {}, who asked for it.", detail.maker)
+        format!("A person with Approve on {module} decides; not {maker}, who asked for it.")
     };
     let expires = detail.expires.clone().map(|moment| view! { " It expires on " <TimeView moment/> "." });
     let acts = if detail.actions.decide {
@@ -174,7 +205,11 @@ fn awaiting(detail: &BatchDetail, shown: &BatchSnapshot) -> AnyView {
         None
     };
     let sentence = view! { {words} " Nothing is sent before that." {expires} };
-    banner("waiting", "Waiting for a decision.".to_owned(), sentence, acts)
+    let fact = match again {
+        Some(again) => format!("{} wait for a decision.", things(shown.operation, again.records)),
+        None => "Waiting for a decision.".to_owned(),
+    };
+    banner("waiting", fact, sentence, acts)
 }
 
 /// Tasks whose fate is open, and what happens with them.
