@@ -13,8 +13,6 @@ ALTER TABLE review_proposal ADD CONSTRAINT reference_given CHECK (CASE WHEN verd
 ALTER TABLE review_confirmation ADD verdict text NOT NULL DEFAULT 'CONFIRM' CHECK (verdict IN ('CONFIRM', 'REJECT', 'WITHDRAW'));
 ALTER TABLE review_confirmation ADD note text CHECK (length(note) <= 500);
 ALTER TABLE review_confirmation ADD CONSTRAINT note_given CHECK (verdict <> 'REJECT' OR length(btrim(coalesce(note, ''))) >= 1);
-ALTER TABLE evidence DROP CONSTRAINT evidence_source_check;
-ALTER TABLE evidence ADD CONSTRAINT evidence_source_check CHECK (source IN ('SEND', 'QUERY', 'WEBHOOK', 'RECONCILE', 'PEOPLE'));
 -- Two people had the gateway asked again: from then on the task is only asked after. A reviewed task is never sent again by itself.
 ALTER TABLE open_task ADD reviewed boolean NOT NULL DEFAULT false;
 CREATE INDEX open_task_review ON open_task (organisation_id, batch_id, row_no) WHERE state = 'REVIEW' OR refund_status = 'MANUAL_REVIEW';

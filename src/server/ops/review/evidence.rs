@@ -76,6 +76,7 @@ fn summary(source: &str, reply: &Value) -> String {
         "Pending" => "it is under way",
         "NotSent" => "nothing reached the gateway",
         "Refused" => "the gateway refused our key",
+        "Review" if text("code") == Some("manual_review") => "the gateway itself cannot tell",
         "Review" => "the answer does not fit",
         _ if text("code") == Some("refund_not_found") => "no refund under this key",
         _ => "no clear answer",

@@ -92,7 +92,7 @@ pub fn Proposed(batch: ReviewBatch, flash: Flash, needs_password: bool, reader: 
             view! {
                 <div class="sheet-foot">
                     <Button icon="undo">"Withdraw"</Button>
-                    <span>"They wait for a proposal again."</span>
+                    <span>"Then another proposal can be made."</span>
                 </div>
             }
         });
