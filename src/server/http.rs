@@ -6,6 +6,7 @@
 mod answer;
 mod approvals;
 mod batches;
+mod connections;
 mod cookies;
 mod downloads;
 mod events;
@@ -15,6 +16,8 @@ mod machine;
 mod notices;
 mod pages;
 mod redirects;
+mod retries;
+mod review;
 mod routes;
 mod security;
 mod session;

@@ -2,6 +2,7 @@
 
 use super::{
     book::{Merchant, Order, Refund},
+    faults::Poison,
     money::Amount,
 };
 use serde::Serialize;
@@ -179,6 +180,41 @@ pub(super) fn refused(code: &str, message: &str) -> String {
 /// Any other error.
 pub(super) fn error(code: &str, message: &str) -> String {
     serde_json::json!({"status": "ERROR", "error_code": code, "error_message": message}).to_string()
+}
+
+/// A right body with one thing in it that is not.
+pub(super) fn spoilt(body: &str, poison: Poison) -> String {
+    let Ok(mut json) = serde_json::from_str::<serde_json::Value>(body) else { return body.to_owned() };
+    let order = |id: &str| format!("ORD_OTHER{}", id.len());
+    match poison {
+        Poison::Row => {
+            if let Some(id) = json.get("order_id").and_then(serde_json::Value::as_str).map(order) {
+                json["order_id"] = id.into();
+            }
+        }
+        Poison::Currency => json["currency"] = "USD".into(),
+        Poison::Key | Poison::Amount | Poison::Redirect | Poison::Big | Poison::Gzip => {
+            // The list of an order's refunds, or the one that a refund by transaction answers with.
+            let mut one = [json.clone()];
+            let refunds = match json.get_mut("refunds").and_then(serde_json::Value::as_array_mut) {
+                Some(refunds) => refunds.as_mut_slice(),
+                None => one.as_mut_slice(),
+            };
+            for refund in refunds {
+                if poison == Poison::Key {
+                    refund["unique_request_id"] = "SOMEBODYELSES".into();
+                    refund["id"] = "SOMEBODYELSES".into();
+                } else {
+                    refund["amount"] = serde_json::json!(1);
+                }
+            }
+            if json.get("refunds").is_none() {
+                let [one] = one;
+                json = one;
+            }
+        }
+    }
+    json.to_string()
 }
 
 fn json(body: &impl Serialize) -> String {

@@ -16,7 +16,11 @@ use base64::Engine as _;
 use futures::{StreamExt as _, stream};
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io::{self, Write as _},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{net::TcpListener, task::JoinSet};
 use tower::ServiceExt as _;
 
@@ -150,6 +154,17 @@ fn denied() -> Response {
     respond(Answer::Body(401, bodies::error("access_denied", "Authentication failed.")))
 }
 
+/// Bytes of an answer that is too large.
+const BIG: usize = 10 * 1024 * 1024;
+/// Bytes of an answer that is too large when it is unpacked.
+const BOMB: usize = 200 * 1024 * 1024;
+
+/// The same JSON, blanks before its end.
+fn padded(body: &str, size: usize) -> String {
+    let (start, end) = body.split_at(body.len().saturating_sub(1));
+    [start, &" ".repeat(size.saturating_sub(body.len())), end].concat()
+}
+
 fn respond(answer: Answer) -> Response {
     let json = [(header::CONTENT_TYPE, "application/json")];
     match answer {
@@ -172,6 +187,14 @@ fn respond(answer: Answer) -> Response {
             });
             let cut = stream::iter([Ok::<_, io::Error>(half)]).chain(end);
             (json, length, Body::from_stream(cut)).into_response()
+        }
+        Answer::Redirect(to) => (StatusCode::FOUND, [(header::LOCATION, to)]).into_response(),
+        Answer::Padded { body, packed: false } => (json, padded(&body, BIG)).into_response(),
+        Answer::Padded { body, packed: true } => {
+            let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            let written = packed.write_all(padded(&body, BOMB).as_bytes()).and_then(|()| packed.finish());
+            let encoding = [(header::CONTENT_ENCODING, "gzip")];
+            (json, encoding, written.unwrap_or_default()).into_response()
         }
         Answer::HangUp => {
             let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();

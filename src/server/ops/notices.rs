@@ -70,6 +70,9 @@ fn shown(row: &NoticeRow, zone: &TimeZone) -> NoticeView {
         (Some(NewsKind::GatewayStopped | NewsKind::OrganisationStopped), _, _) => {
             Some(("/settings".to_owned(), "Open the settings"))
         }
+        (Some(NewsKind::ReviewNeeded | NewsKind::Differences), Some(batch), _) => {
+            Some((format!("/review?batch={batch}"), "Open the review"))
+        }
         (_, Some(batch), Some(operation)) => Some((format!("{}/{batch}{}", operation.path(), look.0), look.1)),
         _ => None,
     };
@@ -139,6 +142,17 @@ fn saying(row: &NoticeRow, by: &str, order: &str) -> Saying {
         Some(NewsKind::ReviewNeeded) => {
             let after = " needs a review: what became of it at the gateway is not known.";
             tasks("waiting", "QUEUED", after, " need a review: what became of them at the gateway is not known.")
+        }
+        Some(NewsKind::Differences) => {
+            let found = match row.tasks {
+                ..=1 => "1 difference".to_owned(),
+                tasks => format!("{} differences", group(u64::try_from(tasks).unwrap_or(0), true)),
+            };
+            batch(
+                "failed",
+                "The comparison with the gateway of batch ".to_owned(),
+                &format!(" found {found} about money."),
+            )
         }
         Some(NewsKind::Approved) => batch("accepted", format!("{somebody} approved your batch "), "."),
         Some(NewsKind::Rejected) => batch("rejected", format!("{somebody} rejected your batch "), "."),

@@ -1,8 +1,11 @@
 //! The top bar: where this page stands, whether money is real, and what holds for every page.
 
-use super::AREAS;
 use crate::{
-    domain::view::{PageContext, Theme},
+    domain::{
+        access::Right,
+        batch::Operation,
+        view::{PageContext, Theme},
+    },
     ui::{
         components::{Button, Icon, Kind, Mark, Menu, MenuPlace, Size},
         hooks::url::here,
@@ -16,14 +19,37 @@ fn trail(path: &str) -> Vec<(String, Option<String>)> {
     let link = |text: &str, href: &str| (text.to_owned(), Some(href.to_owned()));
     let last = |text: &str| (text.to_owned(), None);
     let tail = |id: &str| id.get(id.len().saturating_sub(8)..).unwrap_or(id).to_owned();
-    for (root, name) in AREAS {
-        let Some(rest) = path.strip_prefix(root) else { continue };
+    if let Some(operation) = Operation::at(path) {
+        let (root, name) = (operation.path(), operation.words().tab);
+        let rest = path.strip_prefix(root).unwrap_or_default();
         let area = || [last("Payments"), last("Bulk Operations")];
         let way = |end| area().into_iter().chain([link(name, root), end]).collect();
         return match rest.trim_matches('/') {
             "" => area().into_iter().chain([last(name)]).collect(),
             "new" | "new/description" => way(last("New batch")),
-            id => way((format!("…{}", tail(id)), None)),
+            rest => match rest.split_once('/') {
+                None => way((format!("…{}", tail(rest)), None)),
+                Some((id, below)) => {
+                    let end = match below.strip_prefix("tasks/") {
+                        Some(number) => format!("Task {number}"),
+                        None => "Failed rows".to_owned(),
+                    };
+                    let batch = (format!("…{}", tail(id)), Some(format!("{root}/{id}")));
+                    area().into_iter().chain([link(name, root), batch, (end, None)]).collect()
+                }
+            },
+        };
+    }
+    // No page below it is in the browser's part.
+    #[cfg(feature = "ssr")]
+    if let Some(rest) = path.strip_prefix("/settings") {
+        let settings = link("Settings", "/settings");
+        let connections = link("Connections", "/settings/connections");
+        return match rest.trim_matches('/') {
+            "" => vec![last("Settings")],
+            "connections" => vec![settings, last("Connections")],
+            "connections/new" => vec![settings, connections, last("Add connection")],
+            id => vec![settings, connections, (format!("…{}", tail(id)), None)],
         };
     }
     match path.strip_prefix("/approvals").map(|rest| rest.trim_matches('/')) {
@@ -31,6 +57,8 @@ fn trail(path: &str) -> Vec<(String, Option<String>)> {
         Some(id) => vec![link("Approvals", "/approvals"), (format!("…{}", tail(id)), None)],
         None if path == "/notices" => vec![last("Notices")],
         None if path == "/" => vec![last("Home")],
+        None if path == "/search" => vec![last("Search")],
+        None if path == "/settings" => vec![last("Organisation"), last("Settings")],
         None => Vec::new(),
     }
 }
@@ -45,6 +73,10 @@ pub fn Bar(
 ) -> impl IntoView {
     let path = use_location().pathname;
     let signed_in = context.viewer.is_some();
+    let searches = context
+        .viewer
+        .as_ref()
+        .is_some_and(|viewer| Operation::ALL.iter().any(|operation| viewer.may(operation.module(), Right::Read)));
     let test_data = context.viewer.as_ref().is_some_and(|viewer| viewer.test_data);
     let unread = context.viewer.as_ref().map(|viewer| viewer.unread);
     let crumbs = move || {
@@ -86,6 +118,7 @@ pub fn Bar(
                 <ol class="crumbs">{crumbs}</ol>
             </nav>
             <div class="bar-end">
+                {searches.then(|| view! { <Search /> })}
                 {test_data
                     .then(|| {
                         view! {
@@ -102,6 +135,30 @@ pub fn Bar(
                 <ThemeSwitch theme=context.theme />
             </div>
         </header>
+    }
+    .into_any()
+}
+
+/// Search over all batches: a field where there is room, else a link to the page that has one. The page is a server page.
+#[component]
+fn Search() -> impl IntoView {
+    view! {
+        <form class="bar-search" role="search" aria-label="All batches" method="get" action="/search">
+            <Icon name="search" />
+            <input
+                class="input"
+                type="search"
+                name="q"
+                maxlength="128"
+                autocomplete="off"
+                spellcheck="false"
+                aria-label="Search orders and batches"
+                placeholder="Search orders, batches…"
+            />
+        </form>
+        <a class="button bar-search-link" data-kind="quiet" data-only="icon" data-size="sm" href="/search" rel="external" aria-label="Search orders and batches">
+            <Icon name="search" />
+        </a>
     }
     .into_any()
 }

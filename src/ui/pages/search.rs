@@ -1,0 +1,221 @@
+//! `/search`: what begins with a text, over all batches the person may read. Rendered on the server only.
+
+use crate::{
+    api::search::search,
+    domain::{
+        page::TaskQuery,
+        view::search::{Found, FoundBatch, FoundTask, MOST_FOUND, SHORTEST_SEARCH},
+    },
+    ui::{
+        components::{
+            BatchStamp, Button, EmptyState, Icon, Kind, LoadFailed, MoneyView, Sheet, TaskStamp, TimeView, count,
+        },
+        hooks::url::query_value,
+    },
+};
+use leptos::prelude::*;
+use leptos_meta::Title;
+
+/// The page.
+#[component]
+pub fn SearchPage() -> impl IntoView {
+    let text = query_value("q").get_untracked().unwrap_or_default();
+    view! {
+        <Title text="Search" />
+        <div class="head">
+            <h1>"Search"</h1>
+        </div>
+        <Suspense fallback=|| ()>
+            {Suspend::new({
+                let text = text.clone();
+                async move {
+                    match search(text).await {
+                        Ok(found) => view! { <Loaded found=found /> }.into_any(),
+                        Err(error) => {
+                            view! { <LoadFailed what="The search" refusal=error.refusal address="/search" /> }.into_any()
+                        }
+                    }
+                }
+            })}
+        </Suspense>
+    }
+    .into_any()
+}
+
+#[component]
+fn Loaded(found: Found) -> impl IntoView {
+    let Found { text, batches, tasks, more } = found;
+    let nothing = batches.is_empty() && tasks.is_empty();
+    let short = text.chars().count() < SHORTEST_SEARCH;
+    let results = match (short, nothing) {
+        (true, _) => {
+            let text = format!(
+                "Type at least {SHORTEST_SEARCH} letters of an order, a transaction, a unique ID, a batch ID or a file name."
+            );
+            view! { <p class="dim">{text}</p> }.into_any()
+        }
+        (false, true) => {
+            let title = format!("Nothing begins with {text}");
+            view! {
+                <EmptyState
+                    icon="search"
+                    title=title
+                    text="Upper and lower case are told apart. A part from the middle of a file name is found on the list of batches."
+                />
+            }
+            .into_any()
+        }
+        (false, false) => view! {
+            {(!tasks.is_empty()).then(|| view! { <Tasks tasks=tasks more=more text=text.clone() /> })}
+            {(!batches.is_empty()).then(|| view! { <Batches batches=batches text=text.clone() /> })}
+        }
+        .into_any(),
+    };
+    view! {
+        <div class="stack" data-gap="24">
+            <SearchForm text=text />
+            {results}
+        </div>
+    }
+    .into_any()
+}
+
+#[component]
+fn SearchForm(text: String) -> impl IntoView {
+    view! {
+        <form class="row search-form" role="search" method="get" action="/search">
+            <div class="input-box search">
+                <Icon name="search" />
+                <input
+                    class="input"
+                    type="search"
+                    name="q"
+                    maxlength="128"
+                    autocomplete="off"
+                    spellcheck="false"
+                    autofocus
+                    aria-label="Order, transaction, unique ID, batch ID or file name"
+                    placeholder="Order, transaction, unique ID, batch ID or file name"
+                    value=text
+                />
+            </div>
+            <Button kind=Kind::Primary>"Search"</Button>
+        </form>
+    }
+    .into_any()
+}
+
+/// A value whose beginning was searched for: the beginning is marked.
+fn marked(value: &str, text: &str) -> AnyView {
+    match value.strip_prefix(text) {
+        Some(rest) => view! { <mark>{text.to_owned()}</mark>{rest.to_owned()} }.into_any(),
+        None => value.to_owned().into_any(),
+    }
+}
+
+#[component]
+fn Tasks(tasks: Vec<FoundTask>, more: bool, text: String) -> impl IntoView {
+    let shown = tasks.len();
+    let note = match more {
+        true => format!("The first {MOST_FOUND}. Type more letters to narrow it down."),
+        false => format!("{} found", count(u64::try_from(shown).unwrap_or(0))),
+    };
+    let rows = tasks.into_iter().map(|task| task_row(task, &text)).collect_view();
+    view! {
+        <Sheet title="Tasks" note=note>
+            <table role="table" class="table" data-slips="" aria-label="Tasks that were found">
+                <thead role="rowgroup">
+                    <tr role="row">
+                        <th role="columnheader" scope="col">"Order"</th>
+                        <th role="columnheader" scope="col">"Task Status"</th>
+                        <th role="columnheader" scope="col" class="num">"Amount"</th>
+                        <th role="columnheader" scope="col">"Batch"</th>
+                        <th role="columnheader" scope="col">"Created"</th>
+                    </tr>
+                </thead>
+                <tbody role="rowgroup">{rows}</tbody>
+            </table>
+        </Sheet>
+    }
+    .into_any()
+}
+
+fn task_row(task: FoundTask, text: &str) -> AnyView {
+    let batch = format!("{}/{}", task.operation.path(), task.batch);
+    let query = TaskQuery { order: task.order_id.clone(), ..TaskQuery::default() }.to_query();
+    let mark = if task.by.is_none() { text } else { "" };
+    let by = task
+        .by
+        .map(|(label, value)| view! { <small>{label} " " <span class="id">{marked(&value, text)}</span></small> });
+    view! {
+        <tr role="row">
+            <th role="rowheader" scope="row" data-cell="lead">
+                <a class="name id" href=format!("{batch}{query}#task-{}", task.number)>{marked(&task.order_id, mark)}</a>
+                {by}
+            </th>
+            <td role="cell" class="tight" data-cell="mark">
+                <TaskStamp status=task.status />
+            </td>
+            <td role="cell" class="cash" data-cell="end">
+                {task.operation.words().amounts.then(|| view! { <MoneyView amount=task.amount /> })}
+            </td>
+            <td role="cell">
+                <a href=batch>{task.file_name}</a>
+                <small>{task.operation.title()} ", row " {count(task.number)}</small>
+            </td>
+            <td role="cell" class="tight" data-cell="drop">
+                <TimeView moment=task.created />
+            </td>
+        </tr>
+    }
+    .into_any()
+}
+
+#[component]
+fn Batches(batches: Vec<FoundBatch>, text: String) -> impl IntoView {
+    let rows = batches
+        .into_iter()
+        .map(|batch| {
+            let id = batch.id.to_string();
+            let named = batch.file_name.starts_with(&text);
+            view! {
+                <tr role="row">
+                    <th role="rowheader" scope="row" data-cell="lead">
+                        <a class="name" href=format!("{}/{id}", batch.operation.path())>
+                            {marked(&batch.file_name, if named { &text } else { "" })}
+                        </a>
+                        <small class="id">{marked(&id, if named { "" } else { &text })}</small>
+                    </th>
+                    <td role="cell" class="tight" data-cell="mark">
+                        <BatchStamp status=batch.status />
+                    </td>
+                    <td role="cell" class="cash" data-cell="end">
+                        {batch.operation.words().amounts.then(|| view! { <MoneyView amount=batch.amount /> })}
+                        <small>{count(batch.records)} " rows"</small>
+                    </td>
+                    <td role="cell">{batch.operation.title()}</td>
+                    <td role="cell" class="tight" data-cell="drop">
+                        <TimeView moment=batch.created />
+                    </td>
+                </tr>
+            }
+        })
+        .collect_view();
+    view! {
+        <Sheet title="Batches">
+            <table role="table" class="table" data-slips="" aria-label="Batches that were found">
+                <thead role="rowgroup">
+                    <tr role="row">
+                        <th role="columnheader" scope="col">"File"</th>
+                        <th role="columnheader" scope="col">"Status"</th>
+                        <th role="columnheader" scope="col" class="num">"Amount"</th>
+                        <th role="columnheader" scope="col">"Module"</th>
+                        <th role="columnheader" scope="col">"Created"</th>
+                    </tr>
+                </thead>
+                <tbody role="rowgroup">{rows}</tbody>
+            </table>
+        </Sheet>
+    }
+    .into_any()
+}
