@@ -53,6 +53,9 @@ BEGIN
   UPDATE batch_progress SET queued = queued - v.records, failed = failed + v.records,
          queued_minor = queued_minor - v.amount_minor, failed_minor = failed_minor + v.amount_minor, updated_at = now()
    WHERE organisation_id = p_organisation AND batch_id = p_batch;
+  IF p_code = 'EXPIRED' THEN
+    INSERT INTO outbox (organisation_id, batch_id, kind, audience, payload) VALUES (p_organisation, p_batch, 'expired', 'maker', '{"retry": true}');
+  END IF;
 END $$;
 REVOKE EXECUTE ON FUNCTION drop_revision(uuid, uuid, smallint, text, text) FROM PUBLIC;
 
@@ -93,6 +96,16 @@ BEGIN
     PERFORM drop_revision(NEW.organisation_id, NEW.batch_id, NEW.revision, 'REJECTED', 'Refused by a checker and not sent: ' || btrim(NEW.reason));
   END IF;
   RETURN NEW;
+END $$;
+
+-- What makers are told says whether it was the batch or failed rows of it.
+CREATE OR REPLACE FUNCTION tell_decision() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO desk.outbox (organisation_id, batch_id, kind, audience, payload)
+  VALUES (NEW.organisation_id, NEW.batch_id, CASE NEW.verdict WHEN 'APPROVE' THEN 'approved' ELSE 'rejected' END, 'maker',
+          jsonb_build_object('by', (SELECT p.email FROM desk.person p WHERE p.id = NEW.checker), 'message', NEW.reason)
+          || CASE WHEN NEW.revision > 1 THEN '{"retry": true}'::jsonb ELSE '{}'::jsonb END);
+  RETURN NULL;
 END $$;
 
 -- Ends what nobody decided in time: the whole batch, or for a later revision its rows (they are FAILED again).

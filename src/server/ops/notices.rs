@@ -125,7 +125,22 @@ fn saying(row: &NoticeRow, by: &str, order: &str) -> Saying {
         look: (String::new(), "Open the batch"),
     };
     let plain = |glyph, text: &str| Saying { glyph, parts: vec![words(text)], look: (String::new(), "Open the batch") };
+    // Failed rows that were to be sent again, and not the whole batch.
+    let again = row.payload.get("retry").is_some();
     match NewsKind::from_code(&row.kind) {
+        Some(NewsKind::Approved) if again => {
+            batch("accepted", format!("{somebody} approved that failed rows of "), " are sent again.")
+        }
+        Some(NewsKind::Rejected) if again => batch(
+            "rejected",
+            format!("{somebody} rejected that failed rows of "),
+            " are sent again. They are failed as before.",
+        ),
+        Some(NewsKind::Expired) if again => batch(
+            "expired",
+            "Nobody decided in time whether failed rows of ".to_owned(),
+            " are sent again. They were not, and are failed as before.",
+        ),
         Some(NewsKind::FailedLate) => {
             let after = " failed at the gateway after it had been accepted.";
             tasks("failed", "FAILED", after, " failed at the gateway after they had been accepted.")

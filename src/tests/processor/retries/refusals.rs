@@ -37,6 +37,8 @@ async fn rows_that_nobody_decides_on_fail_again_with_a_sentence() {
     running.stop().await;
     assert_eq!(bench.status(batch).await, "completed_with_failures");
     assert!(bench.task(batch, "DECLINE_2").await.message.unwrap().starts_with("Nobody decided in time"));
+    let told = "SELECT (SELECT count(*) FROM outbox WHERE kind = 'expired' AND payload ? 'retry') + (SELECT count(*) FROM notice WHERE kind = 'expired' AND payload ? 'retry')";
+    assert!(bench.number(told).await > 0, "who asked is told");
     bench.conserved(batch).await;
     assert!(bench.world.decide("checker@acme.test", batch, Verdict::Approve).await.is_err(), "too late");
 }
