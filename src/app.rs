@@ -3,9 +3,18 @@
 mod document;
 
 #[cfg(feature = "ssr")]
-use crate::ui::pages::{search::SearchPage, settings::SettingsPage};
+use crate::ui::pages::{
+    batches::{retry::RetryPage, story::StoryPage},
+    notices::NoticesPage,
+    review::ReviewPage,
+    search::SearchPage,
+    settings::{
+        SettingsPage,
+        connections::{ConnectionsPage, detail::ConnectionDetailPage, form::NewConnectionPage},
+    },
+};
 use crate::{
-    domain::view::PageContext,
+    domain::{batch::Operation, view::PageContext},
     ui::{
         components::Sprite,
         hooks::page::provide_flash_page,
@@ -26,7 +35,7 @@ use crate::{
 use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};
 use leptos_router::{
-    SsrMode,
+    SsrMode, StaticSegment,
     components::{Outlet, ParentRoute, Route, Router, Routes},
     path,
 };
@@ -98,10 +107,8 @@ fn Pages() -> impl IntoView {
             <Route path=path!("/login") view=SignInPage ssr=SsrMode::Async />
             <ParentRoute path=path!("") view=Signed ssr=SsrMode::Async>
                 <Route path=path!("/") view=HomePage ssr=SsrMode::Async />
-                <Route path=path!("/batch/batch-refunds") view=BatchListPage ssr=SsrMode::Async />
-                <Route path=path!("/batch/batch-refunds/new") view=NewBatchPage ssr=SsrMode::Async />
-                <Route path=path!("/batch/batch-refunds/new/description") view=DescriptionPage ssr=SsrMode::Async />
-                <Route path=path!("/batch/batch-refunds/:id") view=BatchDetailPage ssr=SsrMode::Async />
+                <BatchPages operation=Operation::Refund />
+                <BatchPages operation=Operation::OrderSync />
                 <Route path=path!("/approvals") view=ApprovalsPage ssr=SsrMode::Async />
                 <Route path=path!("/approvals/:id") view=ApprovalPage ssr=SsrMode::Async />
                 <ServerPages />
@@ -111,6 +118,25 @@ fn Pages() -> impl IntoView {
     .into_any()
 }
 
+/// The pages of one operation: the same for each.
+#[component(transparent)]
+fn BatchPages(operation: Operation) -> impl MatchNestedRoutes + Clone {
+    let list = operation.path().rsplit('/').next().unwrap_or_default();
+    view! {
+        <ParentRoute path=(StaticSegment("batch"), StaticSegment(list)) view=Outlet ssr=SsrMode::Async>
+            <Route path=path!("") view=move || view! { <BatchListPage operation /> } ssr=SsrMode::Async />
+            <Route path=path!("/new") view=move || view! { <NewBatchPage operation /> } ssr=SsrMode::Async />
+            <Route
+                path=path!("/new/description")
+                view=move || view! { <DescriptionPage operation /> }
+                ssr=SsrMode::Async
+            />
+            <Route path=path!("/:id") view=move || view! { <BatchDetailPage operation /> } ssr=SsrMode::Async />
+        </ParentRoute>
+    }
+    .into_inner()
+}
+
 /// Pages that are rendered on the server only: nothing on them moves by itself, so the browser's part does not hold them.
 /// Every link to one is `rel="external"`.
 #[cfg(feature = "ssr")]
@@ -118,8 +144,15 @@ fn Pages() -> impl IntoView {
 fn ServerPages() -> impl MatchNestedRoutes + Clone {
     view! {
         <ParentRoute path=path!("") view=Outlet ssr=SsrMode::Async>
+            <Route path=path!("/notices") view=NoticesPage ssr=SsrMode::Async />
+            <Route path=path!("/review") view=ReviewPage ssr=SsrMode::Async />
+            <Route path=path!("/batch/batch-refunds/:id/retry") view=RetryPage ssr=SsrMode::Async />
+            <Route path=path!("/batch/batch-refunds/:id/tasks/:row") view=StoryPage ssr=SsrMode::Async />
             <Route path=path!("/search") view=SearchPage ssr=SsrMode::Async />
             <Route path=path!("/settings") view=SettingsPage ssr=SsrMode::Async />
+            <Route path=path!("/settings/connections") view=ConnectionsPage ssr=SsrMode::Async />
+            <Route path=path!("/settings/connections/new") view=NewConnectionPage ssr=SsrMode::Async />
+            <Route path=path!("/settings/connections/:id") view=ConnectionDetailPage ssr=SsrMode::Async />
         </ParentRoute>
     }
     .into_inner()

@@ -37,6 +37,9 @@ enum Command {
     /// Connect gateways
     #[command(subcommand)]
     Gateway(commands::GatewayCommand),
+    /// Name the systems that orders are told to
+    #[command(subcommand)]
+    External(commands::ExternalCommand),
     /// Look after the audit trail
     #[command(subcommand)]
     Audit(commands::AuditCommand),
@@ -82,6 +85,7 @@ pub fn run() -> ExitCode {
         Command::Simulator(args) => in_runtime(async { crate::simulator::run(args).await.map_err(Failure::unusable) }),
         Command::User(command) => in_runtime(commands::user(command)),
         Command::Gateway(command) => in_runtime(commands::gateway(command)),
+        Command::External(command) => in_runtime(commands::external(command)),
         Command::Audit(command) => in_runtime(commands::audit(command)),
         Command::Check(args) => check::run(&args),
         Command::Healthcheck => in_runtime(commands::healthcheck()),
@@ -136,5 +140,7 @@ mod tests {
         assert!(read(gateway).is_ok());
         assert!(read(&format!("{gateway} --class K")).is_err(), "class K needs the time that keys are known for");
         assert!(read(&format!("{gateway} --class K --key-window-hours 24")).is_ok());
+        let external = "batchdesk external set --organisation Acme --url https://erp.example.com/orders";
+        assert!(read(external).is_ok() && read(&format!("{external} --secret-stdin --off")).is_ok());
     }
 }

@@ -1,10 +1,16 @@
 //! File formats: bytes to typed records and findings, and back. Pure; the browser runs the same code as the server.
 
 pub mod amount;
+mod canonical;
+mod cells;
+pub mod checks;
 pub mod field_table;
+pub mod file;
 pub mod findings;
+pub mod header;
 pub mod refunds;
 pub mod repair;
 pub mod results;
 pub mod sheet;
+pub mod sync;
 pub mod text;

@@ -8,13 +8,13 @@ use crate::{
         limits::{DEFAULT_ROWS, Limits},
         money::Currency,
     },
-    formats::refunds,
+    formats::checks,
 };
 use std::{io::Write, path::PathBuf};
 
 #[derive(clap::Args, Debug)]
 pub(super) struct CheckArgs {
-    /// What the file is for: refund
+    /// What the file is for: refund, order_sync
     operation: String,
     /// The file
     file: PathBuf,
@@ -29,9 +29,10 @@ pub(super) struct CheckArgs {
 /// Prints one line for each finding, in file order.
 pub(super) fn run(args: &CheckArgs) -> Result<(), Failure> {
     let unusable = |why: String| Failure::unusable(why);
-    if Operation::from_code(&args.operation) != Some(Operation::Refund) {
-        return Err(unusable(format!("Files for {:?} cannot be checked; what can is: refund.", args.operation)));
-    }
+    let Some(operation) = Operation::from_code(&args.operation) else {
+        let known = Operation::ALL.map(Operation::code).join(", ");
+        return Err(unusable(format!("Files for {:?} cannot be checked; what can is: {known}.", args.operation)));
+    };
     let limits = Limits::for_rows(args.max_rows, args.max_rows, None);
     let name = args.file.display();
     let size =
@@ -40,7 +41,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<(), Failure> {
         return Err(unusable(format!("File too large: {name} has {size} bytes, at most {}.", limits.bytes)));
     }
     let bytes = std::fs::read(&args.file).map_err(|error| unusable(format!("{name} cannot be read: {error}.")))?;
-    let checked = refunds::check_refunds(&bytes, args.currency, limits);
+    let checked = checks::check(operation, &bytes, args.currency, limits);
     let mut out = std::io::stdout().lock();
     // A reader that went away has seen enough; the exit code still tells.
     let _ = checked.findings.iter().try_for_each(|finding| writeln!(out, "{}", line(finding)));

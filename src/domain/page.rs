@@ -19,13 +19,15 @@ pub enum BatchSort {
     Amount,
     /// Date Created.
     Created,
+    /// Total Records.
+    Records,
     /// Total Tasks.
     Tasks,
 }
 
 impl BatchSort {
     /// All sortable columns.
-    pub const ALL: [Self; 5] = [Self::FileName, Self::Status, Self::Amount, Self::Created, Self::Tasks];
+    pub const ALL: [Self; 6] = [Self::FileName, Self::Status, Self::Amount, Self::Created, Self::Records, Self::Tasks];
 
     /// The name in the address.
     pub const fn code(self) -> &'static str {
@@ -34,6 +36,7 @@ impl BatchSort {
             Self::Status => "status",
             Self::Amount => "amount",
             Self::Created => "created",
+            Self::Records => "records",
             Self::Tasks => "tasks",
         }
     }

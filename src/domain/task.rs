@@ -116,4 +116,7 @@ pub struct RecordExtra {
     /// User defined fields; trailing blank ones are left out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub udf: Vec<String>,
+    /// The maker's own id of a sync request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unique_request_id: Option<String>,
 }

@@ -43,6 +43,34 @@ pub const fn refund_fields(template: super::refunds::Template) -> &'static [Fiel
     }
 }
 
+/// The fields of an order sync file, in the order of its columns.
+pub const SYNC: [Field; 3] = [
+    field(
+        "order_id",
+        true,
+        "String",
+        "Order identifier for synchronization with external systems",
+        "ORD_123456789",
+        "Must be a valid order ID string, cannot be empty",
+    ),
+    field(
+        "txn_id",
+        false,
+        "String",
+        "Transaction identifier for tracking sync operations",
+        "TXN_987654321",
+        "String value, can be empty",
+    ),
+    field(
+        "unique_request_id",
+        false,
+        "String",
+        "Unique synchronization request identifier for tracking",
+        "SYNCREQ001",
+        "String value, can be empty",
+    ),
+];
+
 const CUSTOM: &str = "String value, custom data field";
 
 const STANDARD: [Field; 19] = [

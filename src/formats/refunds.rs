@@ -1,16 +1,18 @@
 //! Refund files: two templates, one validator for server, browser and command line.
 
+use super::canonical::{put, put_length, put_optional};
+use super::file::{self, Checked, Format};
+use super::findings::Findings;
+use super::header::Layout;
 use super::sheet::Sheet;
-use crate::domain::{finding::Finding, limits::Limits, money::Currency, view::Split};
+use crate::domain::{limits::Limits, money::Currency, view::Split};
 
 mod check;
-mod file;
-mod header;
 mod key;
 mod samples;
 
-pub use key::{fits_gateway_key, gateway_key};
-pub use samples::{failed_rows, sample};
+pub use key::{fits_gateway_key, gateway_key, retry_key};
+pub use samples::{cell, failed_rows, sample};
 
 /// How many user defined fields a record has.
 pub const UDFS: usize = 10;
@@ -100,6 +102,46 @@ impl Template {
     }
 }
 
+impl Layout for Template {
+    fn all() -> &'static [Self] {
+        &Self::ALL
+    }
+
+    fn columns(self) -> &'static [&'static str] {
+        self.columns()
+    }
+
+    fn mandatory(self) -> &'static [&'static str] {
+        &["order_id", "amount"]
+    }
+
+    fn title(self) -> &'static str {
+        self.title()
+    }
+
+    /// Only the standard template has user defined fields; without them, a split column means the split template.
+    fn nearest(names: &[&str]) -> Self {
+        let has = |part: &str| names.iter().any(|name| super::header::folded(name).starts_with(part));
+        if !has("udf") && (has("marketplace") || has("vendor")) { Self::Split } else { Self::Standard }
+    }
+}
+
+/// Files of refunds in one currency.
+#[derive(Clone, Copy)]
+struct Refunds(Currency);
+
+impl Format for Refunds {
+    type Layout = Template;
+    type Record = RefundRecord;
+    type Rows<'a> = check::Checker<'a>;
+
+    const THING: &'static str = "refund";
+
+    fn rows<'a>(self, layout: Template, findings: Findings) -> check::Checker<'a> {
+        check::Checker::new(layout, self.0, findings)
+    }
+}
+
 /// One refund, as validated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefundRecord {
@@ -158,61 +200,17 @@ impl RefundRecord {
     }
 }
 
-fn put_length(out: &mut Vec<u8>, length: usize) {
-    out.extend_from_slice(&(length as u64).to_be_bytes());
-}
-
-fn put(out: &mut Vec<u8>, text: &str) {
-    put_length(out, text.len());
-    out.extend_from_slice(text.as_bytes());
-}
-
-fn put_optional(out: &mut Vec<u8>, text: Option<&str>) {
-    match text {
-        None => out.push(0),
-        Some(text) => {
-            out.push(1);
-            put(out, text);
-        }
-    }
-}
-
-/// What the validator found out about a file.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CheckedRefunds {
-    /// Which template it is; none when the header fits neither.
-    pub template: Option<Template>,
-    /// Data rows (header and wholly blank lines are not counted).
-    pub rows: u64,
-    /// Sum of the clean rows, minor units.
-    pub total_minor: i64,
-    /// The clean rows, in file order.
-    pub records: Vec<RefundRecord>,
-    /// Every finding by row, findings about the whole file first; at most `findings::MAX_LISTED` errors and as many warnings.
-    pub findings: Vec<Finding>,
-    /// How many errors there are, listed or not.
-    pub errors: u64,
-    /// How many warnings there are, listed or not.
-    pub warnings: u64,
-    /// The cells, for a page that shows and edits them; none when the file could not be read as a sheet.
-    pub sheet: Option<Sheet>,
-}
-
-impl CheckedRefunds {
-    /// Whether nothing keeps the file out.
-    pub const fn is_clean(&self) -> bool {
-        self.errors == 0
-    }
-}
+/// What the validator found out about a file of refunds.
+pub type CheckedRefunds = Checked<Template, RefundRecord>;
 
 /// Checks a whole file and keeps its cells.
 pub fn check_refunds(bytes: &[u8], currency: Currency, limits: Limits) -> CheckedRefunds {
-    check_bytes(bytes, currency, limits, true)
+    file::check_bytes(Refunds(currency), bytes, limits, true)
 }
 
 /// Checks a whole file and keeps the records only: for a server, where nobody edits cells.
 pub fn check_refund_records(bytes: &[u8], currency: Currency, limits: Limits) -> CheckedRefunds {
-    check_bytes(bytes, currency, limits, false)
+    file::check_bytes(Refunds(currency), bytes, limits, false)
 }
 
 /// Checks a whole file and hands each clean row to `sink` as it is read: for files too large to be held as records.
@@ -223,34 +221,15 @@ pub fn check_refunds_each(
     limits: Limits,
     sink: &mut dyn FnMut(RefundRecord),
 ) -> CheckedRefunds {
-    file::check(bytes, currency, limits, None, sink)
+    file::check(Refunds(currency), bytes, limits, None, sink)
 }
 
 /// Checks a sheet again after it was edited. The result's `sheet` stays empty: the caller has it.
 pub fn check_sheet(sheet: &Sheet, currency: Currency, limits: Limits) -> CheckedRefunds {
-    let mut records = Vec::new();
-    let checked = file::check_sheet(sheet, currency, limits, &mut |record| records.push(record));
-    checked.with_records(records, limits)
+    file::check_cells(Refunds(currency), sheet, limits)
 }
 
-fn check_bytes(bytes: &[u8], currency: Currency, limits: Limits, keep: bool) -> CheckedRefunds {
-    let mut records = Vec::new();
-    let mut sheet = Sheet::default();
-    let keep = keep.then_some(&mut sheet);
-    let mut checked = file::check(bytes, currency, limits, keep, &mut |record| records.push(record));
-    checked.sheet = (!sheet.header.is_empty()).then_some(sheet);
-    checked.with_records(records, limits)
-}
-
-impl CheckedRefunds {
-    /// Over the row limit nothing counts as examined.
-    fn with_records(mut self, records: Vec<RefundRecord>, limits: Limits) -> Self {
-        if self.rows <= u64::from(limits.rows) {
-            self.records = records;
-        }
-        self
-    }
-}
-
+#[cfg(test)]
+use crate::domain::finding::Finding;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! Repairs that the browser offers, shown before they are applied.
 
-use super::refunds::Template;
+use super::header::Layout;
 use super::results::put_cell;
 use super::sheet::{Records, Sheet, SheetRow};
 
@@ -45,13 +45,13 @@ pub fn convert_delimiter(text: &str) -> Option<String> {
 
 /// The sheet with exactly the template's columns in its order: missing optional ones are blank, unknown ones are dropped. None
 /// when a mandatory column is missing, a column stands twice, a row is not sure, or nothing would change.
-pub fn fit_template(sheet: &Sheet, template: Template) -> Option<Sheet> {
+pub fn fit_template<L: Layout>(sheet: &Sheet, template: L) -> Option<Sheet> {
     let columns = template.columns();
     let places: Vec<Option<usize>> =
         columns.iter().map(|column| sheet.header.iter().position(|name| name == column)).collect();
     let twice = columns.iter().any(|column| sheet.header.iter().filter(|name| name == column).count() > 1);
-    let [Some(_), Some(_), ..] = places.as_slice() else { return None };
-    if twice || sheet.header == columns || sheet.rows.iter().any(|row| !row.complete) {
+    let lacking = template.mandatory().iter().any(|column| !sheet.header.iter().any(|name| name == column));
+    if lacking || twice || sheet.header == columns || sheet.rows.iter().any(|row| !row.complete) {
         return None;
     }
     let rows = sheet.rows.iter().map(|row| {
@@ -62,7 +62,7 @@ pub fn fit_template(sheet: &Sheet, template: Template) -> Option<Sheet> {
 }
 
 /// The columns that `fit_template` would drop, so that the person sees what is lost.
-pub fn dropped_columns(sheet: &Sheet, template: Template) -> Vec<&str> {
+pub fn dropped_columns<L: Layout>(sheet: &Sheet, template: L) -> Vec<&str> {
     sheet.header.iter().map(String::as_str).filter(|name| !template.columns().contains(name)).collect()
 }
 
@@ -76,7 +76,10 @@ pub fn remove_rows(sheet: &mut Sheet, rows: &[u32]) {
 mod tests {
     use super::*;
     use crate::domain::{limits::Limits, money::Currency};
-    use crate::formats::{refunds, sheet};
+    use crate::formats::{
+        refunds::{self, Template},
+        sheet,
+    };
 
     fn sheet(text: &str) -> Sheet {
         refunds::check_refunds(text.as_bytes(), Currency::Inr, Limits::default()).sheet.unwrap()

@@ -2,9 +2,6 @@
 
 use crate::domain::{money::Money, task::TaskStatus};
 
-/// The name of the file.
-pub const REFUND_RESULTS_NAME: &str = "batch_refund.csv";
-
 /// The header line, with its line end.
 pub const REFUND_RESULTS_HEADER: &str = "S.No,Order/Transaction Id,Amount,Refund Status,Unique Id,GW Transaction Id,\
 Udf1,Udf2,Udf3,Udf4,Udf5,Udf6,Udf7,Udf8,Udf9,Udf10,Task Status,Refund Type,Error Message,Created At,Updated At\n";
@@ -139,7 +136,7 @@ mod tests {
         let header = "S.No,Order/Transaction Id,Amount,Refund Status,Unique Id,GW Transaction Id,Udf1,Udf2,Udf3,Udf4,Udf5,Udf6,\
                       Udf7,Udf8,Udf9,Udf10,Task Status,Refund Type,Error Message,Created At,Updated At\n";
         assert_eq!(REFUND_RESULTS_HEADER, header);
-        assert_eq!(REFUND_RESULTS_NAME, "batch_refund.csv");
+        assert_eq!(crate::domain::batch::Operation::Refund.words().download, "batch_refund.csv");
     }
 
     #[test]

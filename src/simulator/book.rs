@@ -48,12 +48,20 @@ pub(super) struct Refund {
     pub(super) minor: i64,
     pub(super) created: String,
     pub(super) pending: bool,
+    /// The gateway itself cannot tell how it ended.
+    pub(super) unsure: bool,
     gets: u32,
 }
 
 impl Refund {
     pub(super) const fn status(&self) -> &'static str {
-        if self.pending { "PENDING" } else { "SUCCESS" }
+        if self.unsure {
+            "MANUAL_REVIEW"
+        } else if self.pending {
+            "PENDING"
+        } else {
+            "SUCCESS"
+        }
     }
 }
 
@@ -148,7 +156,8 @@ impl Book {
             if line.effect {
                 let pending = args.pending_first || faults::is_pending(&line.order_id);
                 let minor = money::parse(&line.amount).unwrap_or(0);
-                order.add(line.key, number, minor, &line.at, pending && !done.contains(&number));
+                let unsure = faults::is_unsure(&line.order_id);
+                order.add(line.key, number, minor, &line.at, pending && !done.contains(&number), unsure);
                 orders.effects = number;
             }
         }
@@ -166,11 +175,11 @@ impl Book {
         let mut orders = self.lock();
         let fresh = Order::default();
         let order = match orders.by_id.get_mut(&(merchant, order_id.to_owned())) {
-            Some(order) => {
+            Some(order) if !faults::is_hidden(order_id) => {
                 self.count_get(order);
                 &*order
             }
-            None => &fresh,
+            _ => &fresh,
         };
         let answer = Answer::Body(200, bodies::order(merchant, order_id, order));
         if order.posts > 0 { poisoned(answer, order_id) } else { answer }
@@ -272,7 +281,7 @@ impl Book {
             return Err((400, bodies::refused("invalid.amount.exceeded", message)));
         }
         let pending = self.args.pending_first || faults::is_pending(&post.order_id);
-        order.add(post.key.clone(), number, minor, at, pending);
+        order.add(post.key.clone(), number, minor, at, pending, faults::is_unsure(&post.order_id));
         let body = match (&post.txn_id, order.refunds.last()) {
             (Some(txn_id), Some(refund)) => bodies::by_transaction(&post.order_id, txn_id, refund),
             _ => bodies::order(post.merchant, &post.order_id, order),
@@ -300,11 +309,11 @@ impl Book {
 }
 
 impl Order {
-    fn add(&mut self, key: String, number: u64, minor: i64, at: &str, pending: bool) {
+    fn add(&mut self, key: String, number: u64, minor: i64, at: &str, pending: bool, unsure: bool) {
         let created = at.get(..19).map_or_else(|| at.to_owned(), |seconds| format!("{seconds}Z"));
         self.keys.insert(key.clone());
         self.refunded = self.refunded.saturating_add(minor);
-        self.refunds.push(Refund { key, number, minor, created, pending, gets: 0 });
+        self.refunds.push(Refund { key, number, minor, created, pending, unsure, gets: 0 });
     }
 }
 

@@ -84,3 +84,13 @@ pub(super) fn is_missing(order_id: &str) -> bool {
 pub(super) fn is_pending(order_id: &str) -> bool {
     order_id.starts_with("ORD_PENDING_")
 }
+
+/// Whether a reading of the order shows nothing of its refunds: a gateway that cannot be asked what became of one.
+pub(super) fn is_hidden(order_id: &str) -> bool {
+    order_id.starts_with("ORD_HIDDEN_")
+}
+
+/// Whether the gateway cannot tell how refunds of the order ended: MANUAL_REVIEW, whenever it is asked.
+pub(super) fn is_unsure(order_id: &str) -> bool {
+    order_id.starts_with("ORD_REVIEW_")
+}

@@ -227,6 +227,15 @@ async fn faults_strike_the_first_post_and_survive_a_restart() {
 }
 
 #[tokio::test]
+async fn a_refund_that_the_gateway_cannot_tell_of_stays_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let sim = start(arguments(&folder.path().join("ledger.jsonl"))).await;
+    let posted: Value = body(plain(&sim, "ORD_REVIEW_1", "A").await.unwrap()).await;
+    assert_eq!(posted["refunds"][0]["status"], "MANUAL_REVIEW");
+    assert_eq!(order(&sim, "ORD_REVIEW_1").await["refunds"][0]["status"], "MANUAL_REVIEW");
+}
+
+#[tokio::test]
 async fn a_pending_refund_is_done_at_the_third_get_and_stays_done() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("l.jsonl");

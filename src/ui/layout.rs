@@ -28,9 +28,6 @@ impl BarSlot {
     }
 }
 
-/// The area of bulk operations: its tabs.
-pub const AREAS: [(&str, &str); 1] = [("/batch/batch-refunds", "Refunds")];
-
 /// The frame. Shows what a form left to say (a notice, or an error that belongs to no field) above the page.
 #[component]
 pub fn Frame(

@@ -4,7 +4,7 @@ use crate::domain::{
     money::Money,
     page::Paged,
     task::{TaskState, TaskStatus},
-    view::{BatchSnapshot, Moment},
+    view::{BatchSnapshot, Moment, retries::RevisionRow, review::Reconciled, sync::SyncTask},
 };
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +52,8 @@ pub struct TaskRow {
     pub updated: Moment,
     /// Parts, when it is a split refund.
     pub split: Option<Split>,
+    /// What became of it, when it is a sync.
+    pub sync: Option<SyncTask>,
 }
 
 /// One line of what happened to a batch.
@@ -84,6 +86,9 @@ pub struct BatchActions {
     pub cancel: bool,
     /// Approve or reject.
     pub decide: bool,
+    /// Send failed rows again.
+    #[serde(default)]
+    pub retry: bool,
 }
 
 /// Everything on a batch's page.
@@ -103,6 +108,8 @@ pub struct BatchDetail {
     pub decided: Option<Moment>,
     /// When it expires, while it waits for a decision.
     pub expires: Option<Moment>,
+    /// Order sync: "Sync With Gateway" as it was uploaded.
+    pub sync_with_gateway: Option<bool>,
     /// `Standard, 19 columns` or `Split settlement, 9 columns`.
     pub template: String,
     /// Bytes of the file.
@@ -117,8 +124,15 @@ pub struct BatchDetail {
     pub activity: Vec<ActivityRow>,
     /// What the person may do.
     pub actions: BatchActions,
+    /// The file and each retry of failed rows, newest first; empty while there is only the file.
+    #[serde(default)]
+    pub revisions: Vec<RevisionRow>,
     /// Tasks that match the query.
     pub tasks: Paged<TaskRow>,
+    /// The last comparison with the gateway; none before the first.
+    pub reconciled: Option<Reconciled>,
+    /// Differences with the gateway that nobody has acknowledged.
+    pub differences: u64,
 }
 
 /// What "Sync with Gateway" found.

@@ -1,6 +1,6 @@
 //! What the settings pages show.
 
-use super::OrganisationRef;
+use super::{OrganisationRef, connections::Sending};
 use crate::domain::batch::Operation;
 
 /// The organisation's settings.
@@ -16,6 +16,19 @@ pub struct Settings {
     pub approval_days: u32,
     /// Which operations need the decision of a second person.
     pub approvals: Vec<(Operation, bool)>,
+    /// Whether anything is sent.
+    pub sending: Sending,
+    /// Where synchronised orders are told; none while they are kept here.
+    pub external: Option<External>,
     /// Whether the reader may change them.
     pub may_change: bool,
+}
+
+/// The external system of Batch Sync.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct External {
+    /// Its address.
+    pub url: String,
+    /// Whether anything is sent there.
+    pub enabled: bool,
 }

@@ -39,6 +39,8 @@ pub struct DraftView {
     pub findings: Vec<Finding>,
     /// Repeats that need an explicit decision.
     pub repeats: Vec<Repeat>,
+    /// Order sync: how "Sync With Gateway" was set.
+    pub sync_with_gateway: Option<bool>,
 }
 
 /// Everything on the page that takes a file.
@@ -56,6 +58,8 @@ pub struct NewBatch {
     pub currency: Currency,
     /// Name of the gateway connection; none when there is none yet.
     pub gateway: Option<String>,
+    /// Order sync: host of the external system; none when orders are kept here.
+    pub external: Option<String>,
     /// What was kept from before.
     pub draft: Option<DraftView>,
 }

@@ -3,26 +3,26 @@
 use super::{RefundRecord, Template, UDFS};
 use crate::domain::{
     finding::FindingCode as Code,
-    limits::{MAX_CELL_BYTES, MAX_ID_CHARS},
     money::{Currency, Money, parse_amount},
     view::Split,
 };
 use crate::formats::amount::complaint;
-use crate::formats::findings::{At, Findings, is_invisible, quoted};
-use crate::formats::results::{starts_formula, without_guard};
+use crate::formats::cells::{formula, id, is_whole, some, trimmed};
+use crate::formats::file::Rows;
+use crate::formats::findings::{At, Findings, quoted};
+use crate::formats::results::without_guard;
 use crate::formats::sheet::Cell;
-use std::borrow::Cow;
 use std::collections::{HashMap, hash_map::Entry};
 
 /// Rows that a sentence names; more are counted.
 const ROWS_NAMED: usize = 5;
 
 /// Checks the rows of one file, one after the other.
-pub(super) struct Checker<'a> {
+pub(in crate::formats) struct Checker<'a> {
     template: Template,
     currency: Currency,
-    pub(super) findings: Findings,
-    pub(super) total_minor: i64,
+    findings: Findings,
+    total_minor: i64,
     number: u32,
     unique_ids: HashMap<Cell<'a>, u32>,
     orders: HashMap<Cell<'a>, u32>,
@@ -36,45 +36,13 @@ enum Part {
     Minor(i64),
 }
 
-impl<'a> Checker<'a> {
-    pub(super) fn new(template: Template, currency: Currency, findings: Findings) -> Self {
-        Self {
-            template,
-            currency,
-            findings,
-            total_minor: 0,
-            number: 0,
-            unique_ids: HashMap::new(),
-            orders: HashMap::new(),
-            repeats: HashMap::new(),
-        }
-    }
-
-    /// Checks one row; a clean one becomes a record. Where the cells are not `sure`, it is only counted: the caller said why.
-    pub(super) fn row(&mut self, row: u32, cells: &[Cell<'a>], width: usize, sure: bool) -> Option<RefundRecord> {
+impl<'a> Rows<'a, RefundRecord> for Checker<'a> {
+    fn row(&mut self, row: u32, cells: &[Cell<'a>], width: usize, sure: bool) -> Option<RefundRecord> {
         self.number = self.number.saturating_add(1);
-        if !sure {
-            return None;
-        }
-        let expected = self.template.columns().len();
-        if width != expected {
-            let cells = if width == 1 { "cell" } else { "cells" };
-            let message = format!(
-                "Invalid file format: row {row} has {width} {cells}, the header has {expected}; empty cells keep their commas."
-            );
-            self.findings.error(At::row(row), Code::InvalidFileFormat, message);
+        if !sure || !is_whole(self.template.columns(), row, cells, width, &mut self.findings) {
             return None;
         }
         let before = self.findings.errors();
-        for (column, cell) in self.template.columns().iter().zip(cells) {
-            if cell.len() > MAX_CELL_BYTES {
-                let message = format!("Too long: {column} has {} bytes; a cell may have {MAX_CELL_BYTES}.", cell.len());
-                self.findings.error(At::cell(row, column, cell), Code::TooLong, message);
-            }
-        }
-        if self.findings.errors() > before {
-            return None;
-        }
         let order_id = self.order_id(row, cells);
         let amount = self.amount(row, cells);
         let txn_id = self.id(row, cells, "txn_id");
@@ -106,8 +74,11 @@ impl<'a> Checker<'a> {
         })
     }
 
-    /// What can only be said once all rows were seen.
-    pub(super) fn finish(&mut self) {
+    fn findings(&mut self) -> &mut Findings {
+        &mut self.findings
+    }
+
+    fn finish(mut self) -> (i64, Findings) {
         let mut repeats: Vec<_> = std::mem::take(&mut self.repeats).into_iter().collect();
         repeats.sort_by(|(_, left), (_, right)| left.cmp(right));
         for (order_id, rows) in repeats {
@@ -127,24 +98,26 @@ impl<'a> Checker<'a> {
             let at = At { row: rows.get(1).copied(), column: Some("order_id"), value: &order_id };
             self.findings.warning(at, Code::RepeatedOrder, message);
         }
+        (self.total_minor, self.findings)
+    }
+}
+
+impl<'a> Checker<'a> {
+    pub(super) fn new(template: Template, currency: Currency, findings: Findings) -> Self {
+        Self {
+            template,
+            currency,
+            findings,
+            total_minor: 0,
+            number: 0,
+            unique_ids: HashMap::new(),
+            orders: HashMap::new(),
+            repeats: HashMap::new(),
+        }
     }
 
     fn cell<'c>(&self, cells: &'c [Cell<'a>], column: &str) -> Option<&'c Cell<'a>> {
         cells.get(place(self.template, column)?)
-    }
-
-    /// The cell without outer blanks, which are worth a warning where there is something between them.
-    fn trimmed(&mut self, row: u32, cells: &[Cell<'a>], column: &str) -> Cell<'a> {
-        let Some(cell) = self.cell(cells, column) else { return Cow::Borrowed("") };
-        if cell.is_empty() {
-            return Cow::Borrowed("");
-        }
-        let kept = trim(cell);
-        if !kept.is_empty() && kept.len() < cell.len() {
-            let message = format!("Blanks around a value: {column} was read as {}.", quoted(kept));
-            self.findings.warning(At::cell(row, column, cell), Code::OuterBlanks, message);
-        }
-        narrowed(cell, trim)
     }
 
     fn order_id(&mut self, row: u32, cells: &[Cell<'a>]) -> Cell<'a> {
@@ -188,50 +161,8 @@ impl<'a> Checker<'a> {
         unique_id
     }
 
-    /// An id as it is to be sent, with everything said that could be wrong with it.
     fn id(&mut self, row: u32, cells: &[Cell<'a>], column: &str) -> Cell<'a> {
-        let id = narrowed(&self.trimmed(row, cells, column), without_guard);
-        // Most ids: nothing but these characters, so nothing to say.
-        if id.len() <= MAX_ID_CHARS
-            && id
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || (byte == b'-' && !id.starts_with('-')))
-        {
-            return id;
-        }
-        let at = At::cell(row, column, &id);
-        let length = id.chars().count();
-        if length > MAX_ID_CHARS {
-            let message = format!("Too long: {column} has {length} characters; an ID may have {MAX_ID_CHARS}.");
-            self.findings.error(at, Code::TooLong, message);
-        }
-        if let Some(bad) = id.chars().find(|character| is_invisible(*character)) {
-            let message = format!(
-                "Invalid ID: {column} {} has the invisible character U+{:04X}; type the ID again.",
-                quoted(&id),
-                u32::from(bad)
-            );
-            self.findings.error(at, Code::InvalidId, message);
-        }
-        if is_mangled(&id) {
-            let message = format!(
-                "ID cut by a spreadsheet: {column} {} was an ID with more digits; take it from its source again, as text.",
-                quoted(&id)
-            );
-            self.findings.error(at, Code::MangledId, message);
-        }
-        self.formula(row, column, &id);
-        id
-    }
-
-    fn formula(&mut self, row: u32, column: &str, text: &str) {
-        if text.starts_with(starts_formula) {
-            let message = format!(
-                "Text that a spreadsheet would run: {column} {} is kept as text and gets an apostrophe in downloads.",
-                quoted(text)
-            );
-            self.findings.warning(At::cell(row, column, text), Code::FormulaText, message);
-        }
+        id(self.cell(cells, column), row, column, &mut self.findings)
     }
 
     fn amount(&mut self, row: u32, cells: &[Cell<'a>]) -> Option<i64> {
@@ -247,7 +178,7 @@ impl<'a> Checker<'a> {
     }
 
     fn part(&mut self, row: u32, cells: &[Cell<'a>], column: &str) -> Part {
-        let text = self.trimmed(row, cells, column);
+        let text = trimmed(self.cell(cells, column), row, column, &mut self.findings);
         if text.is_empty() {
             return Part::Blank;
         }
@@ -331,7 +262,7 @@ impl<'a> Checker<'a> {
         let columns = self.template.columns().iter().zip(cells).skip(first);
         for (field, (column, cell)) in fields.iter_mut().zip(columns) {
             let text = without_guard(cell);
-            self.formula(row, column, text);
+            formula(row, column, text, &mut self.findings);
             text.clone_into(field);
         }
         fields
@@ -406,34 +337,6 @@ fn place(template: Template, column: &str) -> Option<usize> {
     })
 }
 
-/// The outer blanks that are ignored: those that `parse_amount` ignores.
-fn trim(text: &str) -> &str {
-    text.trim_matches([' ', '\t'])
-}
-
-/// A part of a cell, still borrowed from the file where the cell is.
-fn narrowed<'a>(cell: &Cell<'a>, part: fn(&str) -> &str) -> Cell<'a> {
-    match cell {
-        Cow::Borrowed(text) => Cow::Borrowed(part(text)),
-        Cow::Owned(text) => Cow::Owned(part(text).to_owned()),
-    }
-}
-
-fn some(id: Cell<'_>) -> Option<String> {
-    if id.is_empty() { None } else { Some(id.into_owned()) }
-}
-
-/// `1.23457E+15`: what a spreadsheet makes of a long number.
-fn is_mangled(id: &str) -> bool {
-    let Some((number, exponent)) = id.split_once("E+").or_else(|| id.split_once("e+")) else { return false };
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let (whole, fraction) = match number.split_once(['.', ',']) {
-        Some((whole, fraction)) => (whole, Some(fraction)),
-        None => (number, None),
-    };
-    whole.len() == 1 && digits(whole) && fraction.is_none_or(digits) && exponent.len() >= 2 && digits(exponent)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -444,16 +347,6 @@ mod tests {
             for (index, column) in template.columns().iter().enumerate().filter(|(_, name)| !name.starts_with("udf")) {
                 assert_eq!(place(template, column), Some(index), "{column}");
             }
-        }
-    }
-
-    #[test]
-    fn mangled_ids_are_told_from_others() {
-        for id in ["1.23457E+15", "1,23457E+15", "4E+18", "1.2e+11"] {
-            assert!(is_mangled(id), "{id}");
-        }
-        for id in ["1E5", "E+15", "ORD1E+15", "12.3E+15", "1.E+15", "1.2E+5", "1.2E-15", "1.2E+1a"] {
-            assert!(!is_mangled(id), "{id}");
         }
     }
 }

@@ -22,6 +22,8 @@ pub struct DraftRow {
     pub findings: String,
     /// JSON.
     pub repeats: String,
+    /// What else the person chose, canonical text.
+    pub options: String,
 }
 
 /// The caller's own draft of an operation that has not expired.
@@ -33,7 +35,7 @@ pub async fn load(
 ) -> sqlx::Result<Option<DraftRow>> {
     let id = tx.organisation();
     sqlx::query_as(
-        "SELECT description, file_name, file_sha256, file_bytes, rows, findings, repeats FROM draft
+        "SELECT description, file_name, file_sha256, file_bytes, rows, findings, repeats, options FROM draft
           WHERE organisation_id = $1 AND id = $2 AND operation = $3 AND person_id = current_person() AND expires_at > $4",
     )
     .bind(id.0)
@@ -54,8 +56,8 @@ pub async fn insert(
 ) -> sqlx::Result<()> {
     let id = tx.organisation();
     sqlx::query(
-        "INSERT INTO draft (organisation_id, id, operation, description, file_name, file_sha256, file_bytes, rows, findings, repeats, created_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        "INSERT INTO draft (organisation_id, id, operation, description, file_name, file_sha256, file_bytes, rows, findings, repeats, created_at, expires_at, options)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
     )
     .bind(id.0)
     .bind(draft.0)
@@ -69,6 +71,7 @@ pub async fn insert(
     .bind(&row.repeats)
     .bind(now)
     .bind(now + time::Duration::hours(24))
+    .bind(&row.options)
     .execute(tx.conn())
     .await
     .map(|_| ())

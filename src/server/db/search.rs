@@ -81,7 +81,9 @@ pub async fn tasks(
                     AND NOT EXISTS (SELECT FROM record n WHERE n.organisation_id = r.organisation_id AND n.batch_id = r.batch_id
                                        AND n.row_no = r.row_no AND n.revision > r.revision)
                   ORDER BY {column} LIMIT $4) h
-          CROSS JOIN LATERAL (SELECT t.status FROM task t WHERE t.organisation_id = $1 AND t.batch_id = h.batch_id AND t.row_no = h.row_no) t"
+          CROSS JOIN LATERAL (SELECT t.status FROM task t WHERE h.operation <> 'order_sync' AND t.organisation_id = $1 AND t.batch_id = h.batch_id AND t.row_no = h.row_no
+                              UNION ALL
+                              SELECT t.status FROM sync_task t WHERE h.operation = 'order_sync' AND t.organisation_id = $1 AND t.batch_id = h.batch_id AND t.row_no = h.row_no) t"
     );
     sqlx::query_as(AssertSqlSafe(sql))
         .bind(organisation.0)

@@ -46,6 +46,11 @@ impl Verdict {
         }
     }
 
+    /// Whether the task leaves QUEUED with it.
+    pub const fn is_counted(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed | Self::Pending)
+    }
+
     /// The verdict with this word.
     pub fn from_code(code: &str) -> Option<Self> {
         [Self::Succeeded, Self::Failed, Self::Pending, Self::Unknown, Self::Retry, Self::Review]
@@ -88,6 +93,10 @@ pub enum Work {
     OpenTasks,
     /// Final or reviewed rows that a person asked about again.
     Rechecks,
+    /// Batches to be compared with the gateway.
+    Reconciliations,
+    /// Orders to be brought up to date.
+    Orders,
 }
 
 /// An organisation's connection to a gateway with something due.
@@ -111,6 +120,7 @@ pub async fn runnable_lanes(tx: &mut GlobalTx) -> sqlx::Result<Vec<Lane>> {
             "leftovers" => Work::Leftovers,
             "open tasks" => Work::OpenTasks,
             "rechecks" => Work::Rechecks,
+            "orders" => Work::Orders,
             _ => return None,
         };
         Some(Lane { organisation: OrganisationId(organisation), gateway: GatewayId(gateway), work })

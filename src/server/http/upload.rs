@@ -18,7 +18,7 @@ use crate::{
         page::encode,
         view::{DraftView, Flash},
     },
-    formats::refunds,
+    formats::{refunds, sync},
     server::{
         error::OpError,
         ops::uploads::{self, Submitted},
@@ -35,9 +35,10 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// Sample files and what is in them.
-pub(super) const SAMPLES: [(&str, &str); 2] = [
+pub(super) const SAMPLES: [(&str, &str); 3] = [
     ("/samples/batch_refunds_sample.csv", refunds::sample(refunds::Template::Standard)),
     ("/samples/batch_refunds_split_sample.csv", refunds::sample(refunds::Template::Split)),
+    ("/samples/batch_sync_sample.csv", sync::SAMPLE),
 ];
 
 /// An upload is read and checked within this time.

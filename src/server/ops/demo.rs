@@ -8,7 +8,7 @@ use super::{
     uploads::{self, Submitted, Upload},
 };
 use crate::{
-    domain::{access::Role, batch::Operation},
+    domain::{access::Role, batch::Operation, ids::OrganisationId},
     server::{
         db,
         error::{OpError, OpResult},
@@ -80,7 +80,7 @@ pub async fn seed(state: &AppState, simulator: &Url) -> OpResult<()> {
         global.commit().await?;
         let fresh = known.is_none() || last.is_none();
         let organisation = people::ensure_organisation(state, demo.name).await?;
-        gateways::add(state, connection(demo, simulator)).await?;
+        connect(state, organisation, demo, simulator).await?;
         if !fresh {
             continue;
         }
@@ -105,6 +105,29 @@ pub async fn seed(state: &AppState, simulator: &Url) -> OpResult<()> {
     Ok(())
 }
 
+/// Connects an organisation to the simulator. At a later start only the simulator's address may be another: what people have
+/// measured or set since stays.
+async fn connect(
+    state: &AppState,
+    organisation: OrganisationId,
+    demo: &DemoOrganisation,
+    simulator: &Url,
+) -> OpResult<()> {
+    let new = connection(demo, simulator);
+    let mut tx = state.db.web(organisation, None).await?;
+    let known = db::gateways::of_account(&mut tx, &new.connector, &new.merchant_id, new.sandbox).await?;
+    tx.commit().await?;
+    match known {
+        Some(row) if row.base_url == simulator.as_str() => Ok(()),
+        Some(row) => {
+            let key_window = row.key_window_seconds.map(|seconds| Duration::from_secs(seconds.unsigned_abs()));
+            let class = GatewayClass::from_code(&row.class).unwrap_or(GatewayClass::N);
+            gateways::add(state, NewGateway { class, key_window, ..new }).await.map(drop)
+        }
+        None => gateways::add(state, new).await.map(drop),
+    }
+}
+
 fn connection(demo: &DemoOrganisation, simulator: &Url) -> NewGateway {
     NewGateway {
         organisation: demo.name.to_owned(),
@@ -115,28 +138,45 @@ fn connection(demo: &DemoOrganisation, simulator: &Url) -> NewGateway {
         class: GatewayClass::K,
         key_window: Some(Duration::from_secs(24 * 3600)),
         sandbox: true,
+        limits: None,
     }
 }
 
 /// Batches so that the first look at the demo is not an empty page: one that runs at Globex, two that wait at Acme.
 async fn samples(state: &AppState, demo: &DemoOrganisation) -> OpResult<()> {
-    let files: &[(&str, &str, &str, u64)] = if demo.maker_checker {
+    use Operation::{OrderSync, Refund};
+    let files: &[(Operation, &str, &str, &str, u64)] = if demo.maker_checker {
         &[
-            ("maker@acme.test", "diwali_returns.csv", "Diwali sale returns, first lot", 120),
-            ("maker2@acme.test", "courier_lost_nov.csv", "Parcels lost by the courier, claim accepted on 19 Nov", 36),
+            (Refund, "maker@acme.test", "diwali_returns.csv", "Diwali sale returns, first lot", 120),
+            (
+                Refund,
+                "maker2@acme.test",
+                "courier_lost_nov.csv",
+                "Parcels lost by the courier, claim accepted on 19 Nov",
+                36,
+            ),
+            (OrderSync, "maker2@acme.test", "orders_of_the_week.csv", "Orders that the shop still shows as open", 48),
         ]
     } else {
-        &[("owner@globex.test", "price_match_nov.csv", "", 250)]
+        &[
+            (Refund, "owner@globex.test", "price_match_nov.csv", "", 250),
+            (OrderSync, "owner@globex.test", "orders_oct.csv", "", 60),
+        ]
     };
-    for (email, file_name, description, rows) in files {
+    for (operation, email, file_name, description, rows) in files {
         let caller = caller(state, email).await?;
+        let file = match operation {
+            Refund => sample_file(file_name, *rows),
+            OrderSync => sample_orders(file_name, *rows, demo.merchant_id),
+        };
         let upload = Upload {
             file_name: (*file_name).to_owned(),
-            bytes: sample_file(file_name, *rows).into(),
+            bytes: file.into(),
             description: (*description).to_owned(),
+            sync_with_gateway: true,
             ..Upload::default()
         };
-        if let Submitted::Draft(draft) = uploads::submit(state, &caller, Operation::Refund, upload).await? {
+        if let Submitted::Draft(draft) = uploads::submit(state, &caller, *operation, upload).await? {
             return Err(OpError::internal(format!("the sample {file_name} has findings: {:?}", draft.findings)));
         }
     }
@@ -158,6 +198,24 @@ async fn caller(state: &AppState, email: &str) -> OpResult<Caller> {
         _ => None,
     };
     found.ok_or_else(|| OpError::internal(format!("{email} is missing in the demo")))
+}
+
+/// A file of orders: some with their transaction, one with another's, one that the gateway does not know.
+fn sample_orders(name: &str, rows: u64, merchant: &str) -> String {
+    let seed = name.bytes().fold(17u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
+    let mut text = String::from("order_id,txn_id,unique_request_id\n");
+    for row in 0..rows {
+        // Whole steps of a number that shares no factor with their count: no order comes twice.
+        let number = 400_000_000 + (seed % 1_000_003 + row * 7_919) % 1_000_003;
+        let order = if row == 31 { format!("ORD_MISSING_{number}") } else { format!("ORD_{number}") };
+        let txn = match row % 3 {
+            _ if row == 17 => "TXN_OF_ANOTHER_ORDER".to_owned(),
+            0 => format!("{merchant}-{order}-1"),
+            _ => String::new(),
+        };
+        let _ = writeln!(text, "{order},{txn},SYNC-{:03}", row + 1);
+    }
+    text
 }
 
 /// Whole rupees, as goods are priced.

@@ -4,22 +4,27 @@ use super::{
     access::{Caller, authorise},
     audit,
     batches::{found, shown},
-    moment,
+    moment, records,
 };
 use crate::{
     domain::{access::Right, batch::Operation, ids::BatchId, money::Money, task::TaskState},
     formats::{
-        refunds::{RefundRecord, Template, UDFS, failed_rows as failed_rows_file},
-        results::{REFUND_RESULTS_HEADER, REFUND_RESULTS_NAME, RefundResult, put_refund_result},
+        refunds::failed_rows as failed_rows_file,
+        results::{REFUND_RESULTS_HEADER, RefundResult, put_refund_result},
+        sync::{self, SYNC_RESULTS_HEADER, SyncRecord, SyncResult, put_sync_result},
     },
     server::{
-        db::{self, batches::TaskRow},
+        db::{
+            self,
+            batches::{BatchRow, TaskRow},
+        },
         error::{OpError, OpResult},
         state::AppState,
     },
 };
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};
+use jiff::tz::TimeZone;
 use serde_json::json;
 
 /// Rows read from the database at a time.
@@ -44,26 +49,54 @@ impl std::fmt::Debug for Download {
 /// "Download Data": every record in file order. Needs Read; audited.
 pub async fn data(state: &AppState, caller: &Caller, operation: Operation, batch: BatchId) -> OpResult<Download> {
     authorise(caller, operation.module(), Right::Read)?;
-    let row = open(state, caller, operation, batch, REFUND_RESULTS_NAME).await?;
-    let rows = chunks(state.clone(), caller.clone(), batch, false);
+    let name = operation.words().download;
+    let row = open(state, caller, operation, batch, name).await?;
+    let rows = chunks(state.clone(), caller.clone(), operation, batch, false);
     let zone = moment::zone(&caller.organisation.zone);
     let created = moment::with_offset(row.created_at, &zone);
-    let head = stream::once(async { Ok(Bytes::from_static(REFUND_RESULTS_HEADER.as_bytes())) });
+    let (header, put): (&'static str, PutLine) = match operation {
+        Operation::Refund => (REFUND_RESULTS_HEADER, put_refund),
+        Operation::OrderSync => (SYNC_RESULTS_HEADER, put_sync),
+    };
+    let head = stream::once(async move { Ok(Bytes::from_static(header.as_bytes())) });
     let lines = rows.map(move |rows| {
         let mut out = String::new();
         for task in &rows? {
-            put_line(&mut out, task, &row, &created, &zone);
+            put(&mut out, task, &row, &created, &zone);
         }
         Ok(Bytes::from(out))
     });
     Ok(Download {
-        file_name: REFUND_RESULTS_NAME.to_owned(),
+        file_name: name.to_owned(),
         content_type: "text/csv; charset=utf-8",
         body: head.chain(lines).boxed(),
     })
 }
 
-fn put_line(out: &mut String, task: &TaskRow, batch: &db::batches::BatchRow, created: &str, zone: &jiff::tz::TimeZone) {
+/// Appends the line of a task of this batch, made at the time given as text.
+type PutLine = fn(&mut String, &TaskRow, &BatchRow, &str, &TimeZone);
+
+fn put_sync(out: &mut String, task: &TaskRow, batch: &BatchRow, created: &str, zone: &TimeZone) {
+    let state = TaskState::from_code(&task.state).unwrap_or(TaskState::Review);
+    put_sync_result(
+        out,
+        &SyncResult {
+            number: u32::try_from(task.row_no).unwrap_or(0),
+            order_id: &task.order_id,
+            txn_id: task.txn_id.as_deref().unwrap_or(""),
+            unique_request_id: shown::extra(task).unique_request_id.as_deref().unwrap_or(""),
+            sync_status: shown::sync_status(state),
+            external_response: task.response.as_deref().unwrap_or(""),
+            gateway_status: task.gateway_status.as_deref().unwrap_or(""),
+            task_status: state.status(),
+            error_message: &shown::message(task, state),
+            created_at: created,
+            updated_at: &moment::with_offset(task.updated_at.unwrap_or(batch.created_at), zone),
+        },
+    );
+}
+
+fn put_refund(out: &mut String, task: &TaskRow, batch: &BatchRow, created: &str, zone: &TimeZone) {
     let state = TaskState::from_code(&task.state).unwrap_or(TaskState::Review);
     let updated = moment::with_offset(task.updated_at.unwrap_or(batch.created_at), zone);
     let result = RefundResult {
@@ -104,18 +137,26 @@ pub async fn failed_rows(
 ) -> OpResult<Download> {
     authorise(caller, operation.module(), Right::Read)?;
     let row = open(state, caller, operation, batch, "the failed rows").await?;
-    let template = Template::ALL.into_iter().find(|t| t.title() == row.template).unwrap_or(Template::Standard);
-    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
-    let taken = db::batches::unique_ids(&mut tx, batch).await?;
-    tx.commit().await?;
-    let mut records = Vec::new();
-    let mut rows = chunks(state.clone(), caller.clone(), batch, true);
+    let mut tasks = Vec::new();
+    let mut rows = chunks(state.clone(), caller.clone(), operation, batch, true);
     while let Some(chunk) = rows.next().await {
-        for task in &chunk.map_err(OpError::internal)? {
-            records.push(record(task, &taken));
-        }
+        tasks.extend(chunk.map_err(OpError::internal)?);
     }
-    let text = failed_rows_file(template, row.currency, &records);
+    let text = match operation {
+        Operation::Refund => {
+            let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+            let taken = db::batches::unique_ids(&mut tx, batch).await?;
+            tx.commit().await?;
+            let free = |task: &TaskRow| {
+                let mut record = records::refund(task);
+                record.unique_id = record.unique_id.filter(|id| !taken.contains(id));
+                record
+            };
+            let failed: Vec<_> = tasks.iter().map(free).collect();
+            failed_rows_file(records::template(&row), row.currency, &failed)
+        }
+        Operation::OrderSync => sync::failed_rows(&tasks.iter().map(order).collect::<Vec<_>>()),
+    };
     let stem = row.file_name.strip_suffix(".csv").unwrap_or(&row.file_name);
     Ok(Download {
         file_name: format!("{stem}_failed.csv"),
@@ -124,21 +165,13 @@ pub async fn failed_rows(
     })
 }
 
-fn record(task: &TaskRow, taken: &std::collections::HashSet<String>) -> RefundRecord {
-    let extra = shown::extra(task);
-    let mut udf: [String; UDFS] = std::array::from_fn(|_| String::new());
-    for (place, text) in udf.iter_mut().zip(extra.udf) {
-        *place = text;
-    }
-    RefundRecord {
+fn order(task: &TaskRow) -> SyncRecord {
+    SyncRecord {
         number: u32::try_from(task.row_no).unwrap_or(0),
         row: u32::try_from(task.sheet_row).unwrap_or(0),
         order_id: task.order_id.clone(),
-        amount_minor: task.amount_minor,
         txn_id: task.txn_id.clone(),
-        unique_id: task.unique_id.clone().filter(|id| !taken.contains(id)),
-        split: extra.split,
-        udf,
+        unique_request_id: shown::extra(task).unique_request_id,
     }
 }
 
@@ -161,6 +194,7 @@ async fn open(
 fn chunks(
     state: AppState,
     caller: Caller,
+    operation: Operation,
     batch: BatchId,
     failed_only: bool,
 ) -> BoxStream<'static, Result<Vec<TaskRow>, std::io::Error>> {
@@ -168,7 +202,7 @@ fn chunks(
         let (state, caller) = (state.clone(), caller.clone());
         async move {
             let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
-            let rows = db::batches::tasks_after(&mut tx, batch, after, CHUNK, failed_only).await?;
+            let rows = db::batches::tasks_after(&mut tx, operation, batch, after, CHUNK, failed_only).await?;
             tx.commit().await?;
             Ok::<_, sqlx::Error>(rows)
         }

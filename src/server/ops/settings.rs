@@ -2,7 +2,7 @@
 
 use super::{
     access::{Caller, authorise},
-    audit,
+    audit, connections, moment,
 };
 use crate::{
     domain::{
@@ -11,7 +11,7 @@ use crate::{
         error::RefusalKind,
         limits::{MOST_APPROVAL_DAYS, MOST_ROWS},
         money::group,
-        view::settings::Settings,
+        view::settings::{External, Settings},
     },
     server::{
         db,
@@ -30,8 +30,12 @@ pub async fn load(state: &AppState, caller: &Caller) -> OpResult<Settings> {
     for operation in Operation::ALL {
         approvals.push((operation, db::organisations::approval_needed(&mut tx, operation).await?));
     }
+    let external = db::orders::external_system(&mut tx).await?;
     tx.commit().await?;
+    let sending = connections::organisation_sending(&row, &moment::zone(&row.reference.zone));
     Ok(Settings {
+        sending,
+        external: external.map(|system| External { url: system.url, enabled: system.enabled }),
         organisation: row.reference,
         row_limit: row.row_limit,
         most_rows: most_rows(state),

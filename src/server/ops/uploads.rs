@@ -1,5 +1,7 @@
 //! From a dropped file to a batch, or to findings.
 
+mod intake;
+
 use super::{
     access::{Caller, authorise},
     audit, moment,
@@ -12,21 +14,23 @@ use crate::{
         finding::{Finding, FindingCode, Severity},
         ids::{BatchId, DraftId, GatewayId},
         limits::Limits,
-        task::RecordExtra,
+        money::Money,
+        operation::toggle,
         view::{DraftView, NewBatch, Repeat},
     },
-    formats::refunds::{CheckedRefunds, RefundRecord, check_refunds, gateway_key},
     server::{
-        db::{self, Tx, batches::NewRecords, drafts::DraftRow, organisations::OrganisationRow},
+        db::{self, Tx, drafts::DraftRow, organisations::OrganisationRow},
         error::{OpError, OpResult},
         state::AppState,
     },
 };
 use bytes::Bytes;
+use intake::Intake;
+use jiff::tz::TimeZone;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 /// Characters of a description, at most.
@@ -34,7 +38,7 @@ pub const DESCRIPTION_CHARS: usize = 500;
 /// Repeats that are named one by one.
 const REPEATS_LISTED: usize = 50;
 /// How far back repeats are looked for.
-const REPEAT_WINDOW: Duration = Duration::days(30);
+pub(super) const REPEAT_WINDOW: Duration = Duration::days(30);
 
 /// A file as it was sent.
 #[derive(Clone, Debug, Default)]
@@ -81,6 +85,10 @@ pub async fn new_batch(
         Vec::new()
     };
     let gateway = db::gateways::current(&mut tx).await?;
+    let external = match operation {
+        Operation::Refund => None,
+        Operation::OrderSync => db::orders::external_system(&mut tx).await?,
+    };
     let draft = match draft {
         None => None,
         Some(id) => {
@@ -95,6 +103,7 @@ pub async fn new_batch(
         limits: limits(state, &organisation),
         currency: organisation.reference.currency,
         gateway: gateway.map(|gateway| super::batches::gateway_name(&gateway)),
+        external: external.filter(|system| system.enabled).map(|system| super::external::host(&system.url)),
         draft,
     })
 }
@@ -113,16 +122,20 @@ pub async fn describe(state: &AppState, caller: &Caller, operation: Operation, t
 /// Checks a file and makes the batch when it is clean. Needs ReadWrite.
 pub async fn submit(state: &AppState, caller: &Caller, operation: Operation, upload: Upload) -> OpResult<Submitted> {
     authorise(caller, operation.module(), Right::ReadWrite)?;
-    if operation != Operation::Refund {
-        return Err(OpError::refuse(RefusalKind::NotFound, "Files of this kind cannot be uploaded yet."));
-    }
     let now = state.clock.now();
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let organisation = organisation(&mut tx).await?;
     let Some(gateway) = db::gateways::current(&mut tx).await? else {
         return Err(OpError::refuse(
             RefusalKind::Conflict,
-            "No gateway is connected, so nothing could be refunded. Ask an administrator to connect one.",
+            match operation {
+                Operation::Refund => {
+                    "No gateway is connected, so nothing could be refunded. Ask an administrator to connect one."
+                }
+                Operation::OrderSync => {
+                    "No gateway is connected, so no order is known. Ask an administrator to connect one."
+                }
+            },
         ));
     };
     let described = match upload.draft {
@@ -159,11 +172,15 @@ pub async fn submit(state: &AppState, caller: &Caller, operation: Operation, upl
     let currency = organisation.reference.currency;
     let checked = {
         let bytes = bytes.clone();
-        tokio::task::spawn_blocking(move || check_refunds(&bytes, currency, limits)).await.map_err(OpError::internal)?
+        tokio::task::spawn_blocking(move || Intake::read(operation, &bytes, currency, limits))
+            .await
+            .map_err(OpError::internal)?
     };
     let file_sha256 = Sha256::digest(&bytes).to_vec();
-    let mut file = File { name: file_name, sha256: file_sha256, bytes, description, checked: Arc::new(checked) };
-    if !file.checked.is_clean() {
+    let options = intake::options(operation, upload.sync_with_gateway);
+    let mut file =
+        File { name: file_name, sha256: file_sha256, bytes, description, options, checked: Arc::new(checked) };
+    if file.checked.errors > 0 {
         return keep_findings(state, caller, operation, &file, Vec::new()).await;
     }
     if !upload.confirm_repeat {
@@ -178,9 +195,8 @@ pub async fn submit(state: &AppState, caller: &Caller, operation: Operation, upl
             Ok(Submitted::Batch(batch))
         }
         Err(taken) => {
-            let mut checked = CheckedRefunds { findings: taken, rows: file.checked.rows, ..CheckedRefunds::default() };
-            checked.errors = checked.findings.len() as u64;
-            file.checked = Arc::new(checked);
+            let errors = taken.len() as u64;
+            file.checked = Arc::new(Intake { findings: taken, rows: file.checked.rows, errors, ..Intake::default() });
             keep_findings(state, caller, operation, &file, Vec::new()).await
         }
     }
@@ -192,7 +208,9 @@ struct File {
     sha256: Vec<u8>,
     bytes: Bytes,
     description: String,
-    checked: Arc<CheckedRefunds>,
+    /// What else is approved with it.
+    options: &'static str,
+    checked: Arc<Intake>,
 }
 
 async fn create(
@@ -206,14 +224,9 @@ async fn create(
 ) -> OpResult<Result<BatchId, Vec<Finding>>> {
     let id = BatchId(Uuid::now_v7());
     let currency = organisation.reference.currency;
-    let mut records = NewRecords::default();
-    let mut content = Sha256::new();
-    content.update(format!("{}|{}|{gateway}|\n", operation.code(), caller.organisation.id));
-    for record in &file.checked.records {
-        let hash = Sha256::digest(record.canonical(currency));
-        content.update(hash);
-        push(&mut records, id, record, hash.to_vec());
-    }
+    let records = file.checked.new_records(id);
+    let head = format!("{}|{}|{gateway}|{}\n", operation.code(), caller.organisation.id, file.options);
+    let content = file.checked.content_sha256(&head);
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     db::drafts::keep_file(&mut tx, &file.sha256, &file.bytes, state.clock.now()).await?;
     let batch = db::batches::NewBatch {
@@ -223,46 +236,32 @@ async fn create(
         file_name: &file.name,
         currency,
         description: &file.description,
-        template: file.checked.template.map_or("", |template| template.title()),
+        template: file.checked.template,
         file_sha256: &file.sha256,
         file_bytes: i64::try_from(file.bytes.len()).unwrap_or(i64::MAX),
         row_limit: i32::try_from(limits.rows).unwrap_or(i32::MAX),
-        options: "",
+        options: file.options,
     };
     db::batches::insert(&mut tx, &batch).await?;
     db::batches::insert_records(&mut tx, id, &records).await?;
-    if let Err(error) = db::batches::submit(&mut tx, id, &content.finalize(), organisation.approval_days).await {
+    if let Err(error) = db::batches::submit(&mut tx, id, &content, organisation.approval_days).await {
         return match db::batches::taken_ids(&error) {
             Some(taken) => Ok(Err(taken.into_iter().map(taken_finding).collect())),
             None => Err(error.into()),
         };
     }
-    let detail = json!({ "file": file.name, "records": file.checked.rows, "amount_minor": file.checked.total_minor,
-                         "sha256": hex(&file.sha256) });
+    let mut detail = json!({ "file": file.name, "records": file.checked.rows, "amount_minor": file.checked.total_minor,
+                             "sha256": hex(&file.sha256) });
+    if let (Some(on), Some(detail)) = (toggle::read(file.options), detail.as_object_mut()) {
+        detail.insert("sync_with_gateway".to_owned(), on.into());
+        detail.remove("amount_minor");
+    }
     audit::record(state, &mut tx, caller, "batch.created", Some(id.0), detail).await?;
     tx.commit_at("submit").await?;
     Ok(Ok(id))
 }
 
-fn push(records: &mut NewRecords, batch: BatchId, record: &RefundRecord, hash: Vec<u8>) {
-    let filled = record.udf.iter().rposition(|text| !text.is_empty()).map_or(0, |last| last + 1);
-    let extra = RecordExtra {
-        split: record.split.clone(),
-        udf: record.udf.get(..filled).map(<[String]>::to_vec).unwrap_or_default(),
-    };
-    let plain = extra == RecordExtra::default();
-    records.numbers.push(i32::try_from(record.number).unwrap_or(i32::MAX));
-    records.sheet_rows.push(i32::try_from(record.row).unwrap_or(i32::MAX));
-    records.orders.push(record.order_id.clone());
-    records.amounts.push(record.amount_minor);
-    records.keys.push(gateway_key(record.unique_id.as_deref(), batch.0.as_bytes(), record.number, 1));
-    records.unique_ids.push(record.unique_id.clone());
-    records.txn_ids.push(record.txn_id.clone());
-    records.hashes.push(hash);
-    records.extras.push((!plain).then(|| serde_json::to_string(&extra).unwrap_or_default()));
-}
-
-fn taken_finding(taken: db::batches::TakenId) -> Finding {
+pub(super) fn taken_finding(taken: db::batches::TakenId) -> Finding {
     Finding {
         row: Some(taken.sheet_row),
         column: Some("unique_id".to_owned()),
@@ -289,22 +288,46 @@ async fn repeats(state: &AppState, caller: &Caller, operation: Operation, file: 
             file_name,
         });
     }
-    let orders: Vec<String> = file.checked.records.iter().map(|record| record.order_id.clone()).collect();
-    let amounts: Vec<i64> = file.checked.records.iter().map(|record| record.amount_minor).collect();
-    let alike = db::batches::look_alikes(&mut tx, &orders, &amounts, since).await?;
+    // The same order may be brought up to date any day; only money that goes out again is worth a question.
+    if operation.words().amounts {
+        let rows: Vec<Sent> = file
+            .checked
+            .records
+            .iter()
+            .map(|record| (record.row, record.order_id.clone(), record.amount_minor))
+            .collect();
+        found.extend(look_alikes(&mut tx, caller, &zone, &rows, since).await?);
+    }
     tx.commit().await?;
+    Ok(found)
+}
+
+/// Row of the spreadsheet, order and minor units of what is to be sent.
+pub(super) type Sent = (u32, String, i64);
+
+/// Rows with the same order and amount that went out since `since`, the first of them one by one.
+pub(super) async fn look_alikes(
+    tx: &mut Tx,
+    caller: &Caller,
+    zone: &TimeZone,
+    records: &[Sent],
+    since: OffsetDateTime,
+) -> OpResult<Vec<Repeat>> {
+    let mut found = Vec::new();
+    let (orders, amounts): (Vec<_>, Vec<_>) = records.iter().map(|(_, order, amount)| (order.clone(), *amount)).unzip();
+    let alike = db::batches::look_alikes(tx, &orders, &amounts, since).await?;
     let more = alike.len().saturating_sub(REPEATS_LISTED);
     for look in alike.into_iter().take(REPEATS_LISTED) {
-        let record = usize::try_from(look.place).ok().and_then(|place| file.checked.records.get(place));
-        let Some(record) = record else { continue };
-        let amount = crate::domain::money::Money::new(record.amount_minor, caller.organisation.currency);
+        let record = usize::try_from(look.place).ok().and_then(|place| records.get(place));
+        let Some((row, order, minor)) = record else { continue };
+        let amount = Money::new(*minor, caller.organisation.currency);
         found.push(Repeat {
-            row: Some(record.row),
+            row: Some(*row),
             message: format!(
                 "{} of {} went out on {} already.",
                 amount,
-                record.order_id,
-                moment::moment(look.created_at, &zone).text
+                order,
+                moment::moment(look.created_at, zone).text
             ),
             batch: BatchId(look.batch_id),
             file_name: look.file_name,
@@ -333,6 +356,7 @@ async fn keep_findings(
         rows: i64::try_from(file.checked.rows).unwrap_or(i64::MAX),
         findings: serde_json::to_string(&file.checked.findings).map_err(OpError::internal)?,
         repeats: serde_json::to_string(&repeats).map_err(OpError::internal)?,
+        options: file.options.to_owned(),
     };
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     db::drafts::keep_file(&mut tx, &file.sha256, &file.bytes, state.clock.now()).await?;
@@ -393,6 +417,7 @@ fn checked_description(text: &str) -> OpResult<String> {
 fn view(id: DraftId, row: DraftRow) -> OpResult<DraftView> {
     Ok(DraftView {
         id,
+        sync_with_gateway: toggle::read(&row.options),
         description: row.description,
         file_name: row.file_name,
         file_bytes: u64::try_from(row.file_bytes).unwrap_or(0),

@@ -1,15 +1,16 @@
 //! Runs of rows: claim, preflight, intent, send. Replies go to the settler.
 
 use super::{
-    answer::{self, Before},
+    answer::{self, Unsendable},
     breaker::Admission,
     lane::{LaneContext, Trouble, trouble},
     pace::Turn,
-    preflight,
+    preflight::{self, Probe},
     settler::{self, Sent},
+    throttle::PATIENCE,
 };
 use crate::{
-    domain::money::Currency,
+    domain::{money::Currency, protocol::Before},
     server::db::tasks::{
         claim::{self, Chunk, Hold, WaitingRow},
         intend::{self, IntendedRow, Run},
@@ -36,6 +37,11 @@ const FENCE: Duration = Duration::from_secs(5);
 /// How long a group waits for more free slots.
 const COMPANY: Duration = Duration::from_millis(2);
 
+/// A connection that is closed is looked at again after so long, whatever it asked for: that may change.
+const CLOSED: Duration = Duration::from_secs(10);
+/// After that nobody waits for a free slot: this process may have no part in them any more.
+const SLOTLESS: Duration = Duration::from_secs(5);
+
 /// Chunks held by this lane, each with the mark that its lease is lost.
 type Held = Arc<Mutex<HashMap<Hold, CancellationToken>>>;
 
@@ -51,7 +57,7 @@ pub(super) async fn run(lane: &LaneContext, leftovers: bool) -> bool {
     heartbeat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         while more && drivers.len() < CHUNKS {
-            let closed = lane.connection.breaker.closed_for(Instant::now());
+            let closed = lane.connection.breaker.closed_for(Instant::now()).max(lane.connection.closed_for());
             if lane.soft.is_cancelled() || started.elapsed() > SLICE || (!leftovers && !closed.is_zero()) {
                 more = false;
                 break;
@@ -223,11 +229,19 @@ impl Driver {
             if self.lost.is_cancelled() {
                 return Ok(End::Abandon);
             }
+            let closed = lane.connection.closed_for();
+            if !closed.is_zero() {
+                return Ok(End::Release(closed.min(CLOSED)));
+            }
+            let mut by_row = false;
             match lane.connection.breaker.admit(Instant::now()) {
                 Admission::Free => {}
                 Admission::Probe => {
-                    preflight::probe(&lane, rest).await;
-                    continue;
+                    if preflight::probe(&lane, &self.chunk, rest).await? == Probe::Asked {
+                        continue;
+                    }
+                    lane.connection.breaker.try_by_row();
+                    by_row = true;
                 }
                 Admission::Wait(wait) => return Ok(End::Release(wait)),
             }
@@ -239,8 +253,14 @@ impl Driver {
                 }
                 seen = next + read.rows;
             }
-            let ready = rest.get(..lane.connection.group().min(seen - next)).unwrap_or(rest);
-            match self.send_some(ready, tracker).await? {
+            let group = if by_row { 1 } else { lane.connection.group() };
+            let ready = rest.get(..group.min(seen - next)).unwrap_or(rest);
+            let step = self.send_some(ready, tracker).await;
+            if by_row {
+                while self.sends.join_next().await.is_some() {}
+                lane.connection.breaker.tried_by_row();
+            }
+            match step? {
                 Step::Went(rows) => next += rows,
                 Step::Blocked(wait) => lane.pause(wait).await,
                 Step::End(end) => return Ok(end),
@@ -285,26 +305,39 @@ impl Driver {
             turns.into_iter().for_each(Turn::give_back);
             return Ok(Step::End(End::Release(Duration::ZERO)));
         };
+        let throttle = &connection.limits.throttle;
+        let mut permits = permits;
+        match throttle.take(permits.len(), Instant::now()) {
+            Ok(count) => permits.truncate(count),
+            Err(wait) => {
+                turns.into_iter().for_each(Turn::give_back);
+                return Ok(Step::Blocked(wait.min(PATIENCE)));
+            }
+        }
         turns.drain(permits.len()..).for_each(Turn::give_back);
-        let (Some(first), Some(last)) = (rows.first(), rows.get(permits.len() - 1)) else {
+        let Some(last) = rows.get(permits.len() - 1) else {
             return Ok(Step::Blocked(Duration::ZERO));
         };
-        let run = Run { hold: self.hold, from_row: first.row_no, to_row: last.row_no };
+        // From where the chunk stands: between the rows of a retry lie rows that are not of it.
+        let run = Run { hold: self.hold, from_row: self.chunk.next_row, to_row: last.row_no };
         // From before the commit: its reply may have waited in a process that was paused.
         let begun = Instant::now();
         let intended = match self.intend(run).await {
             Ok(Intent::Send(intended)) => intended,
             Ok(Intent::Refused) => {
+                throttle.give_back(permits.len());
                 turns.into_iter().for_each(Turn::give_back);
                 return Ok(Step::End(End::Release(self.lane.state.config.poll)));
             }
             // Whether the intent stands is not known: do not send. What it was is found when the lease lapses.
             Ok(Intent::Lost) => return Ok(Step::End(End::Abandon)),
             Err(error) => {
+                throttle.give_back(permits.len());
                 turns.into_iter().for_each(Turn::give_back);
                 return Err(error);
             }
         };
+        self.chunk.next_row = run.to_row + 1;
         let count = permits.len();
         let mut intended: HashMap<i32, IntendedRow> = intended.into_iter().map(|row| (row.row_no, row)).collect();
         for ((row, turn), permit) in rows.iter().zip(turns).zip(permits) {
@@ -322,6 +355,7 @@ impl Driver {
         let slots = &self.lane.connection.slots;
         let first = tokio::select! {
             permit = slots.clone().acquire_owned() => permit.ok()?,
+            () = tokio::time::sleep(SLOTLESS) => return None,
             () = self.lane.soft.cancelled() => return None,
         };
         if wanted > 1 && slots.available_permits() < wanted / 2 {
@@ -378,6 +412,7 @@ impl Driver {
                         }
                         return Ok(Intent::Lost);
                     }
+                    self.lane.connection.limits.count_finished(refused);
                     return Ok(Intent::Send(rows));
                 }
                 Err(error) if last || trouble(&error) == Trouble::Violation => return Err(error),
@@ -402,6 +437,7 @@ impl Driver {
         let (lane, hold, replies, token) = (self.lane.clone(), self.hold, self.replies.clone(), tracker.token());
         self.sends.spawn(async move {
             let request = answer::request(
+                lane.connection.gateway.descriptor(),
                 &row.gateway_key,
                 &row.order_id,
                 row.txn_id.as_deref(),
@@ -423,14 +459,17 @@ impl Driver {
                     drop(turn);
                     reply
                 }
-                Err(sentence) => {
+                Err(why) => {
                     turn.give_back();
-                    lane.violated(&format!("row {} of batch {}: {sentence}", row.row_no, hold.batch)).await;
-                    answer::not_sent("unreadable_record", &sentence)
+                    if let Unsendable::Unreadable(sentence) = &why {
+                        lane.violated(&format!("row {} of batch {}: {sentence}", row.row_no, hold.batch)).await;
+                    }
+                    why.reply()
                 }
             };
             drop(permit);
-            let answer = answer::to_send(&reply, connection.class, Before::Nothing, lane.state.config.resolve_after);
+            let resolve_after = lane.state.config.resolve_after;
+            let answer = answer::to_send(&reply, row.amount_minor, connection.class, Before::Nothing, resolve_after);
             let sent = Sent { hold, row: row.row_no, revision: row.revision, answer, reply, _recorded: token };
             if replies.send(sent).await.is_err() {
                 tracing::error!("processor.reply_without_settler");

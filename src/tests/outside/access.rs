@@ -1,6 +1,6 @@
 //! Who may use what: every route and server function, for every kind of person. A route that is not in the table fails.
 
-use super::support::{ADMIN, CHECKER, Desk, MAKER, MAKER2S_FILE, STRANGER, VIEWER};
+use super::support::{ADMIN, CHECKER, Desk, MAKER, MAKER2S_FILE, MAKER2S_ORDERS, STRANGER, VIEWER};
 use batchdesk::server::http;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -20,7 +20,7 @@ struct Row {
     method: &'static str,
     /// The route as the router knows it.
     route: &'static str,
-    /// The address asked, with `{}` for a batch of Acme that waits for a decision.
+    /// The address asked, with `{}` for a batch of Acme that waits for a decision, and `{sync}` for such a sync.
     address: &'static str,
     sent: Sent,
     /// Status for nobody, viewer, maker (not this batch's), checker, admin, and another organisation's owner.
@@ -34,7 +34,10 @@ fn row(method: &'static str, route: &'static str, address: &'static str, sent: S
 fn table(batch: &str) -> Vec<Row> {
     use Sent::{Form, Get, Json, Multipart};
     const LIST: &str = "/batch/batch-refunds";
+    const SYNC: &str = "/batch/batch-sync";
     const OPEN: [u16; 6] = [200; 6];
+    const SETTINGS: [u16; 6] = [303, 403, 403, 403, 200, 200];
+    const NO_CONNECTION: [u16; 6] = [303, 403, 403, 403, 404, 404];
     const WORK: [u16; 6] = [303, 403, 409, 403, 403, 404];
     let query = json!({ "search": "", "case_sensitive": true, "status": null, "sort": "created", "descending": true, "page": 1 });
     let tasks = json!({ "status": null, "order": "", "page": 1 });
@@ -59,6 +62,28 @@ fn table(batch: &str) -> Vec<Row> {
             Form(&[("operation", "refund"), ("needed", "perhaps")]),
             [303, 403, 403, 403, 422, 422],
         ),
+        row("GET", "/notices", "/notices", Get, [303, 200, 200, 200, 200, 200]),
+        row("POST", "/notices/read", "/notices/read", Form(&[("until", "yesterday")]), [303, 422, 422, 422, 422, 422]),
+        row("POST", "/settings/pause", "/settings/pause", Form(&[]), [303, 403, 403, 403, 422, 422]),
+        row("POST", "/settings/resume", "/settings/resume", Form(&[]), [303, 403, 403, 403, 409, 409]),
+        row("GET", "/settings/connections", "/settings/connections", Get, SETTINGS),
+        row("GET", "/settings/connections/new", "/settings/connections/new", Get, SETTINGS),
+        row("POST", "/settings/connections", "/settings/connections", Form(&[]), [303, 403, 403, 403, 422, 422]),
+        // No batch is a connection.
+        row("GET", "/settings/connections/{id}", "/settings/connections/{}", Get, NO_CONNECTION),
+        row("POST", "/settings/connections/{id}/change", "/settings/connections/{}/change", Form(&[]), NO_CONNECTION),
+        row("POST", "/settings/connections/{id}/test", "/settings/connections/{}/test", Form(&[]), NO_CONNECTION),
+        row(
+            "POST",
+            "/settings/connections/{id}/pause",
+            "/settings/connections/{}/pause",
+            Form(&[("reason", "x")]),
+            NO_CONNECTION,
+        ),
+        row("POST", "/settings/connections/{id}/resume", "/settings/connections/{}/resume", Form(&[]), NO_CONNECTION),
+        row("POST", "/settings/connections/{id}/choose", "/settings/connections/{}/choose", Form(&[]), NO_CONNECTION),
+        row("POST", "/settings/connections/{id}/limits", "/settings/connections/{}/limits", Form(&[]), NO_CONNECTION),
+        row("POST", "/settings/connections/{id}/measure", "/settings/connections/{}/measure", Form(&[]), NO_CONNECTION),
         row("GET", LIST, LIST, Get, [303, 200, 200, 200, 403, 200]),
         row("GET", "/batch/batch-refunds/new", "/batch/batch-refunds/new", Get, [303, 403, 200, 403, 403, 200]),
         row(
@@ -69,6 +94,108 @@ fn table(batch: &str) -> Vec<Row> {
             [303, 403, 200, 403, 403, 200],
         ),
         row("GET", "/batch/batch-refunds/{id}", "/batch/batch-refunds/{}", Get, [303, 200, 200, 200, 403, 404]),
+        row(
+            "GET",
+            "/batch/batch-refunds/{id}/retry",
+            "/batch/batch-refunds/{}/retry",
+            Get,
+            [303, 403, 200, 403, 403, 404],
+        ),
+        row(
+            "GET",
+            "/batch/batch-refunds/{id}/tasks/{row}",
+            "/batch/batch-refunds/{}/tasks/1",
+            Get,
+            [303, 200, 200, 200, 403, 404],
+        ),
+        row(
+            "GET",
+            "/batch/batch-refunds/{id}/tasks/{row}",
+            "/batch/batch-refunds/{}/tasks/9999",
+            Get,
+            [303, 404, 404, 404, 403, 404],
+        ),
+        row(
+            "POST",
+            "/batch/batch-refunds/{id}/retry",
+            "/batch/batch-refunds/{}/retry",
+            Form(&[("do", "send"), ("revision", "1")]),
+            WORK,
+        ),
+        row(
+            "POST",
+            "/settings/external",
+            "/settings/external",
+            Form(&[("url", "http://10.0.0.1/")]),
+            [303, 403, 403, 403, 422, 422],
+        ),
+        row("GET", SYNC, SYNC, Get, [303, 200, 200, 200, 403, 200]),
+        row("GET", "/batch/batch-sync/new", "/batch/batch-sync/new", Get, [303, 403, 200, 403, 403, 200]),
+        row(
+            "GET",
+            "/batch/batch-sync/new/description",
+            "/batch/batch-sync/new/description",
+            Get,
+            [303, 403, 200, 403, 403, 200],
+        ),
+        row("GET", "/batch/batch-sync/{id}", "/batch/batch-sync/{sync}", Get, [303, 200, 200, 200, 403, 404]),
+        // A batch of another operation is not there.
+        row("GET", "/batch/batch-sync/{id}", "/batch/batch-sync/{}", Get, [303, 404, 404, 404, 403, 404]),
+        row("GET", "/batch/batch-refunds/{id}", "/batch/batch-refunds/{sync}", Get, [303, 404, 404, 404, 403, 404]),
+        row(
+            "POST",
+            "/batch/batch-sync/new/description",
+            "/batch/batch-sync/new/description",
+            Form(&[("description", "")]),
+            [303, 403, 422, 403, 403, 422],
+        ),
+        row("POST", SYNC, SYNC, Multipart, [303, 403, 422, 403, 403, 422]),
+        row("POST", "/batch/batch-sync/{id}/sync", "/batch/batch-sync/{sync}/sync", Form(&[]), WORK),
+        row(
+            "POST",
+            "/batch/batch-sync/{id}/withdraw",
+            "/batch/batch-sync/{sync}/withdraw",
+            Form(&[]),
+            [303, 403, 403, 403, 403, 404],
+        ),
+        row(
+            "POST",
+            "/batch/batch-sync/{id}/pause",
+            "/batch/batch-sync/{sync}/pause",
+            Form(&[]),
+            [303, 403, 409, 409, 403, 404],
+        ),
+        row("POST", "/batch/batch-sync/{id}/resume", "/batch/batch-sync/{sync}/resume", Form(&[]), WORK),
+        row("POST", "/batch/batch-sync/{id}/cancel", "/batch/batch-sync/{sync}/cancel", Form(&[]), WORK),
+        row("GET", "/approvals/{id}", "/approvals/{sync}", Get, [303, 200, 200, 200, 403, 404]),
+        row(
+            "GET",
+            "/batch/batch-sync/{id}/batch_sync.csv",
+            "/batch/batch-sync/{sync}/batch_sync.csv",
+            Get,
+            [303, 200, 200, 200, 403, 404],
+        ),
+        row(
+            "GET",
+            "/batch/batch-sync/{id}/original",
+            "/batch/batch-sync/{sync}/original",
+            Get,
+            [303, 200, 200, 200, 403, 404],
+        ),
+        row(
+            "GET",
+            "/batch/batch-sync/{id}/failed_rows.csv",
+            "/batch/batch-sync/{sync}/failed_rows.csv",
+            Get,
+            [303, 200, 200, 200, 403, 404],
+        ),
+        row(
+            "GET",
+            "/samples/batch_sync_sample.csv",
+            "/samples/batch_sync_sample.csv",
+            Get,
+            [303, 200, 200, 200, 200, 200],
+        ),
         row("POST", "/login", "/login", Form(&[("email", "nobody@acme.test"), ("password", "x")]), [422; 6]),
         row("POST", "/theme", "/theme", Form(&[("theme", "dark")]), [303; 6]),
         row(
@@ -141,6 +268,12 @@ fn table(batch: &str) -> Vec<Row> {
         row("GET", "/events", "/events?batch={}", Get, [401, 200, 200, 200, 403, 404]),
         row("GET", "/events", "/events?operation=refund", Get, [401, 200, 200, 200, 403, 200]),
         row("GET", "/events", "/events?operation=order_sync", Get, [401, 200, 200, 200, 403, 200]),
+        row("GET", "/review", "/review", Get, [303, 200, 200, 200, 403, 200]),
+        row("GET", "/review", "/review?batch={}", Get, [303, 200, 200, 200, 403, 404]),
+        row("POST", "/review/{id}/propose", "/review/{}/propose", Form(&[]), [303, 403, 422, 403, 403, 404]),
+        row("POST", "/review/{id}/answer", "/review/{}/answer", Form(&[]), [303, 403, 403, 422, 403, 404]),
+        row("POST", "/review/{id}/withdraw", "/review/{}/withdraw", Form(&[]), [303, 403, 422, 403, 403, 404]),
+        row("POST", "/review/{id}/acknowledge", "/review/{}/acknowledge", Form(&[]), [303, 403, 422, 422, 403, 404]),
         // A session does not open the machine interface.
         row("GET", "/api/v1/batches/{id}", "/api/v1/batches/{}", Get, [401; 6]),
         row("GET", "/healthz", "/healthz", Get, OPEN),
@@ -216,7 +349,7 @@ fn every_route_is_in_the_table() {
 #[tokio::test]
 async fn everybody_gets_what_is_theirs_and_nothing_else() {
     let desk = Desk::start().await;
-    let batch = desk.batch(MAKER2S_FILE).await;
+    let (batch, sync) = (desk.batch(MAKER2S_FILE).await, desk.batch(MAKER2S_ORDERS).await);
     let mut people = Vec::new();
     for person in PEOPLE {
         people.push(match person {
@@ -226,7 +359,7 @@ async fn everybody_gets_what_is_theirs_and_nothing_else() {
     }
     let mut wrong = Vec::new();
     for row in table(&batch) {
-        let address = row.address.replace("{}", &batch);
+        let address = row.address.replace("{}", &batch).replace("{sync}", &sync);
         for ((browser, person), expected) in people.iter().zip(PEOPLE).zip(row.status) {
             let request = browser.request(row.method, &address);
             let request = match &row.sent {

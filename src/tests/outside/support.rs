@@ -178,6 +178,7 @@ impl Desk {
 /// Files of the seeded batches.
 pub(crate) const MAKERS_FILE: &str = "diwali_returns.csv";
 pub(crate) const MAKER2S_FILE: &str = "courier_lost_nov.csv";
+pub(crate) const MAKER2S_ORDERS: &str = "orders_of_the_week.csv";
 pub(crate) const STRANGERS_FILE: &str = "price_match_nov.csv";
 
 /// A person's browser: keeps cookies, follows nothing, says that its requests come from our own pages.

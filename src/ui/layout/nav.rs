@@ -3,6 +3,7 @@
 use crate::{
     domain::{
         access::{Module, Right},
+        batch::Operation,
         view::Viewer,
     },
     ui::components::{Icon, Mark, Menu, MenuPlace},
@@ -25,6 +26,9 @@ fn Entry(
     /// A page that the browser has no part of: it is loaded, not routed to.
     #[prop(optional)]
     on_server: bool,
+    /// What waits, for those who hear it.
+    #[prop(default = "waiting for you")]
+    of: &'static str,
 ) -> impl IntoView {
     let path = use_location().pathname;
     // `/batch` covers all bulk operations; home is only home.
@@ -42,7 +46,7 @@ fn Entry(
                     .then(|| {
                         view! {
                             <span class="count">
-                                {waiting} <span class="vh">" waiting for you"</span>
+                                {waiting} <span class="vh">" " {of}</span>
                             </span>
                         }
                     })}
@@ -69,10 +73,11 @@ pub fn Nav(
     /// Who is signed in.
     viewer: Viewer,
 ) -> impl IntoView {
-    let refunds = viewer.may(Module::Refunds, Right::Read);
-    let approvals = refunds || viewer.may(Module::Orders, Right::Read);
+    // The first of the bulk operations that the person may see; its page has the tabs of the others.
+    let bulk = Operation::ALL.into_iter().find(|operation| viewer.may(operation.module(), Right::Read));
+    let approvals = bulk.is_some();
     let settings = viewer.may(Module::Settings, Right::Read);
-    let waiting = viewer.waiting;
+    let (waiting, review) = (viewer.waiting, viewer.review);
     let organisation = viewer.organisation;
     let email = viewer.person.email;
     let local = email.split('@').next().unwrap_or_default().to_owned();
@@ -97,16 +102,26 @@ pub fn Nav(
                     <Entry href="/" icon="home" text="Home" />
                     {approvals
                         .then(|| {
-                            view! { <Entry href="/approvals" icon="approve" text="Approvals" waiting=waiting /> }
+                            view! {
+                                <Entry href="/approvals" icon="approve" text="Approvals" waiting=waiting />
+                                <Entry
+                                    href="/review"
+                                    icon="eye"
+                                    text="Review"
+                                    waiting=review
+                                    of="in review"
+                                    on_server=true
+                                />
+                            }
                         })}
                 </ul>
-                {refunds
-                    .then(|| {
+                {bulk
+                    .map(|operation| {
                         view! {
                             <div>
                                 <h2 id="nav-payments">"Payments"</h2>
                                 <ul aria-labelledby="nav-payments">
-                                    <Entry href="/batch/batch-refunds" icon="stack" text="Bulk Operations" />
+                                    <Entry href=operation.path() icon="stack" text="Bulk Operations" />
                                 </ul>
                             </div>
                         }

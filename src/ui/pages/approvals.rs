@@ -3,13 +3,14 @@
 pub mod decision;
 pub mod evidence;
 pub mod inbox;
+pub mod retry;
 
 pub use inbox::ApprovalsPage;
 
 use crate::{
     api::{ApiError, approvals::load_approval},
     domain::{
-        batch::{BatchStatus, Operation},
+        batch::BatchStatus,
         error::{Refusal, RefusalKind},
         ids::BatchId,
         money::Money,
@@ -111,13 +112,12 @@ pub fn Request(
 ) -> impl IntoView {
     let snapshot = detail.snapshot.clone();
     let operation = snapshot.operation;
-    let kind = match operation {
-        Operation::Refund => "Refunds",
-        Operation::OrderSync => "Order sync",
-    };
+    let words = operation.words();
+    let kind = words.title;
     let total = Money::new(snapshot.amounts.total, snapshot.amounts.currency);
     let about = things(operation, snapshot.records);
     let submitted = detail.submitted.clone();
+    let again = detail.retry.as_ref().map(|retry| format!(", failed rows again (retry {})", retry.number));
     let expires = detail.expires.clone().filter(|_| snapshot.status == BatchStatus::AwaitingApproval);
     let can_decide = detail.can_decide;
     view! {
@@ -128,7 +128,7 @@ pub fn Request(
                 <BatchStamp status=snapshot.status/>
             </div>
             <div class="meta">
-                <span>{kind}", asked for by "{detail.maker.clone()}</span>
+                <span>{kind}{again}", asked for by "{detail.maker.clone()}</span>
                 <TimeView moment=submitted/>
                 {expires.map(|moment| view! { <span>"expires "<TimeView moment/></span> })}
                 <a class="id" href=format!("{}/{}", operation.path(), snapshot.id)>{snapshot.id.to_string()}</a>
@@ -138,19 +138,24 @@ pub fn Request(
             <div class="stack" data-gap="24">
                 {outcome(&detail)}
                 <evidence::WillHappen detail=detail.clone()/>
+                {detail.retry.clone().map(|asked| view! { <retry::Asked asked total/> })}
                 <evidence::Largest snapshot=snapshot.clone() rows=detail.largest.clone()/>
-                <evidence::Again operation repeated=detail.repeated.clone() earlier=detail.earlier.clone()/>
-                <div class="split" data-side="half">
-                    <evidence::Classes operation records=snapshot.records classes=detail.classes.clone()/>
-                    <evidence::Parts total parts=detail.parts.clone()/>
-                </div>
+                {words.amounts.then(|| view! {
+                    <evidence::Again operation repeated=detail.repeated.clone() earlier=detail.earlier.clone()/>
+                })}
+                {words.amounts.then(|| view! {
+                    <div class="split" data-side="half">
+                        <evidence::Classes operation records=snapshot.records classes=detail.classes.clone()/>
+                        <evidence::Parts total parts=detail.parts.clone()/>
+                    </div>
+                })}
                 <evidence::Preview snapshot=snapshot.clone() rows=detail.preview.clone()/>
             </div>
             <decision::Decision detail flash viewer/>
         </div>
         {can_decide.then(|| view! {
             <div class="dock only-menu no-print">
-                <p><b><MoneyView amount=total/></b><small>{about}</small></p>
+                <p>{words.amounts.then(|| view! { <b><MoneyView amount=total/></b> })}<small>{about}</small></p>
                 <a class="button" href="#decision" rel="external">"Go to the decision"</a>
             </div>
         })}

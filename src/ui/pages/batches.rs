@@ -3,12 +3,16 @@
 pub mod detail;
 pub mod list;
 pub mod new;
+#[cfg(feature = "ssr")]
+pub mod retry;
+#[cfg(feature = "ssr")]
+pub mod story;
 
 use crate::{
-    domain::batch::Operation,
+    domain::{access::Right, batch::Operation},
     ui::{
         components::{Tab, Tabs},
-        layout::AREAS,
+        hooks::page::page_context,
     },
 };
 use leptos::prelude::*;
@@ -19,6 +23,9 @@ pub fn AreaTabs(
     /// Whose list this is.
     operation: Operation,
 ) -> impl IntoView {
-    let tabs = AREAS.into_iter().map(|(href, text)| Tab { href, text, current: href == operation.path() }).collect();
+    let viewer = page_context().viewer;
+    let may_read = |other: &Operation| viewer.as_ref().is_some_and(|viewer| viewer.may(other.module(), Right::Read));
+    let tab = |other: Operation| Tab { href: other.path(), text: other.words().tab, current: other == operation };
+    let tabs = Operation::ALL.into_iter().filter(may_read).map(tab).collect();
     view! { <Tabs label="Bulk Operations" tabs=tabs /> }
 }

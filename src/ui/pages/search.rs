@@ -157,7 +157,7 @@ fn task_row(task: FoundTask, text: &str) -> AnyView {
                 <TaskStamp status=task.status />
             </td>
             <td role="cell" class="cash" data-cell="end">
-                <MoneyView amount=task.amount />
+                {task.operation.words().amounts.then(|| view! { <MoneyView amount=task.amount /> })}
             </td>
             <td role="cell">
                 <a href=batch>{task.file_name}</a>
@@ -190,7 +190,7 @@ fn Batches(batches: Vec<FoundBatch>, text: String) -> impl IntoView {
                         <BatchStamp status=batch.status />
                     </td>
                     <td role="cell" class="cash" data-cell="end">
-                        <MoneyView amount=batch.amount />
+                        {batch.operation.words().amounts.then(|| view! { <MoneyView amount=batch.amount /> })}
                         <small>{count(batch.records)} " rows"</small>
                     </td>
                     <td role="cell">{batch.operation.title()}</td>

@@ -1,8 +1,17 @@
 //! `/settings`: the organisation's own rules. Rendered on the server only; nothing on it moves by itself.
 
+pub mod connections;
+pub mod fields;
+pub mod sending;
+
 use crate::{
     api::settings::load_settings,
-    domain::{batch::Operation, limits::MOST_APPROVAL_DAYS, money::group, view::settings::Settings},
+    domain::{
+        batch::Operation,
+        limits::MOST_APPROVAL_DAYS,
+        money::group,
+        view::settings::{External, Settings},
+    },
     ui::{
         components::{Button, Field, Glyph, LoadFailed, Sheet},
         hooks::page::flash,
@@ -10,6 +19,7 @@ use crate::{
 };
 use leptos::prelude::*;
 use leptos_meta::Title;
+use sending::Switch;
 
 /// The page.
 #[component]
@@ -38,10 +48,25 @@ pub fn SettingsPage() -> impl IntoView {
 #[component]
 fn Loaded(settings: Settings) -> impl IntoView {
     let may_change = settings.may_change;
+    let sending = settings.sending.clone();
     let organisation = settings.organisation.clone();
     let approvals = settings.approvals.clone();
     view! {
         <div class="stack" data-gap="24">
+            <Switch
+                sending=sending
+                what="the whole organisation"
+                base="/settings".to_owned()
+                flash=flash()
+                may_change=may_change
+            />
+            <Sheet title="Gateway connections" note="The accounts that carry out your batches.">
+                <div class="sheet-body">
+                    <a class="button" href="/settings/connections" rel="external">
+                        "Open Connections"
+                    </a>
+                </div>
+            </Sheet>
             <Sheet title="Organisation">
                 <div class="sheet-body">
                     <dl class="facts">
@@ -64,6 +89,7 @@ fn Loaded(settings: Settings) -> impl IntoView {
                         .collect_view()}
                 </ul>
             </Sheet>
+            <ExternalSystem external=settings.external.clone() may_change=may_change />
             <Limits settings=settings />
         </div>
     }
@@ -98,6 +124,67 @@ fn Approval(operation: Operation, needed: bool, may_change: bool) -> impl IntoVi
                     }
                 })}
         </li>
+    }
+    .into_any()
+}
+
+/// Where Batch Sync tells its orders.
+#[component]
+fn ExternalSystem(external: Option<External>, may_change: bool) -> impl IntoView {
+    let state = match &external {
+        None => "None: synchronised orders are kept in Batchdesk.".to_owned(),
+        Some(system) if system.enabled => format!("Each synchronised order is told to {}.", system.url),
+        Some(system) => format!("{} is switched off: synchronised orders are kept in Batchdesk.", system.url),
+    };
+    if !may_change {
+        return view! {
+            <Sheet title="External system" note="Batch Sync">
+                <p class="sheet-body">{state}</p>
+            </Sheet>
+        }
+        .into_any();
+    }
+    let flash = flash();
+    let error = |name: &str| flash.error.clone().filter(|_| flash.field.as_deref() == Some(name));
+    let (url_error, secret_error) = (error("url"), error("secret"));
+    let typed = flash.value("url");
+    let url = match (typed.is_empty(), &external) {
+        (true, Some(system)) => system.url.clone(),
+        _ => typed,
+    };
+    let enabled = external.as_ref().is_none_or(|system| system.enabled);
+    let secret_hint = match external {
+        Some(_) => "whsec_ and base64. Leave it empty to keep the one that is set.",
+        None => "whsec_ and base64. Leave it empty to have one made; it is shown once.",
+    };
+    view! {
+        <Sheet title="External system" note="Batch Sync tells it each order, signed as Standard Webhooks say.">
+            <form class="sheet-body stack narrow" method="post" action="/settings/external" novalidate>
+                <p>{state}</p>
+                <Field
+                    name="url"
+                    label="Address"
+                    hint="https://, reachable from this server. Inside addresses need the operator's leave."
+                    value=url
+                    error=Signal::stored(url_error)
+                />
+                <Field
+                    name="secret"
+                    label="Signing secret"
+                    kind="password"
+                    autocomplete="off"
+                    hint=secret_hint
+                    error=Signal::stored(secret_error)
+                />
+                <label class="check">
+                    <input type="checkbox" name="enabled" value="on" checked=enabled />
+                    "Tell it each synchronised order"
+                </label>
+                <div class="row">
+                    <Button>"Save external system"</Button>
+                </div>
+            </form>
+        </Sheet>
     }
     .into_any()
 }

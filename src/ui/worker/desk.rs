@@ -3,13 +3,13 @@
 use super::{
     cells::{self, Edits},
     groups::{Fix, FixKind, group},
-    messages::{Act, Options, Output, RepairKind, Report, RowsPage, RowsQuery, ServerFinding},
+    messages::{Act, Options, Output, Repair, RepairKind, Report, RowsPage, RowsQuery, ServerFinding},
     repairs::{with_columns, with_commas},
 };
 use crate::{
     domain::finding::{Finding, FindingCode, Severity},
     formats::{
-        refunds::{CheckedRefunds, check_refunds, check_sheet},
+        checks::{Overview, check, check_sheet},
         repair::{plain_amount, remove_rows},
         sheet::{Sheet, SheetRow},
     },
@@ -33,7 +33,7 @@ enum Change {
 /// What was found in the file as it stands.
 #[derive(Debug, Default)]
 struct Found {
-    checked: CheckedRefunds,
+    checked: Overview,
     ready: u64,
     largest: Option<(u32, i64)>,
 }
@@ -94,20 +94,20 @@ impl Desk {
 
     /// Checks what lies on the desk: the file as it came, or the sheet that was made of it.
     fn check(&mut self) {
-        let Some(Options { currency, limits }) = self.options else { return };
+        let Some(Options { operation, currency, limits }) = self.options else { return };
         let mut checked = match &self.sheet {
-            Some(sheet) if !self.undo.is_empty() => check_sheet(sheet, currency, limits),
-            _ => check_refunds(&self.bytes, currency, limits),
+            Some(sheet) if !self.undo.is_empty() => check_sheet(operation, sheet, currency, limits),
+            _ => check(operation, &self.bytes, currency, limits),
         };
         if self.undo.is_empty() {
             self.sheet = checked.sheet.take();
         }
-        let records = std::mem::take(&mut checked.records);
-        let largest = records.iter().max_by_key(|record| (record.amount_minor, std::cmp::Reverse(record.row)));
+        let ready = std::mem::take(&mut checked.ready);
+        let largest = ready.iter().max_by_key(|(row, minor)| (*minor, std::cmp::Reverse(*row)));
         let spoiled: BTreeSet<u32> = self.answered.iter().filter_map(|finding| finding.row).collect();
         self.found = Found {
-            ready: records.iter().filter(|record| !spoiled.contains(&record.row)).count() as u64,
-            largest: largest.map(|record| (record.row, record.amount_minor)),
+            ready: ready.iter().filter(|(row, _)| !spoiled.contains(row)).count() as u64,
+            largest: largest.copied().filter(|(_, minor)| *minor > 0),
             checked,
         };
         let rows = self.found.checked.findings.iter().chain(&self.answered).filter_map(|finding| finding.row);
@@ -132,13 +132,13 @@ impl Desk {
         if !examined {
             repairs.extend(self.undo.is_empty().then(|| with_commas(&self.bytes)).flatten().map(|(_, repair)| repair));
             if repairs.is_empty() {
-                repairs.extend(self.sheet.as_ref().and_then(with_columns).map(|(_, repair)| repair));
+                repairs.extend(self.arranged().map(|(_, repair)| repair));
             }
         }
         let removed =
             self.undo.iter().map(|change| if let Change::Removed(rows) = change { rows.len() as u64 } else { 0 });
         Report {
-            template: checked.template,
+            template: checked.template.map(str::to_owned),
             rows: checked.rows,
             examined,
             ready: if examined { *ready } else { 0 },
@@ -259,14 +259,19 @@ impl Desk {
         before
     }
 
+    /// The sheet with its columns arranged, and what that would do.
+    fn arranged(&self) -> Option<(Sheet, Repair)> {
+        with_columns(self.options?.operation, self.sheet.as_ref()?)
+    }
+
     fn repair(&mut self, kind: RepairKind) {
-        let Some(Options { currency, limits }) = self.options else { return };
+        let Some(Options { operation, currency, limits }) = self.options else { return };
         let repaired = match kind {
             RepairKind::Delimiter if self.undo.is_empty() => {
-                with_commas(&self.bytes).and_then(|(bytes, _)| check_refunds(&bytes, currency, limits).sheet)
+                with_commas(&self.bytes).and_then(|(bytes, _)| check(operation, &bytes, currency, limits).sheet)
             }
             RepairKind::Delimiter => None,
-            RepairKind::Columns => self.sheet.as_ref().and_then(with_columns).map(|(sheet, _)| sheet),
+            RepairKind::Columns => self.arranged().map(|(sheet, _)| sheet),
         };
         let Some(repaired) = repaired else { return };
         let before = self.sheet.replace(repaired);

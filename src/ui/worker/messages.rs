@@ -1,10 +1,7 @@
 //! What crosses between the page and its thread for files.
 
 use super::groups::{FixKind, Group};
-use crate::{
-    domain::{finding::Severity, limits::Limits, money::Currency},
-    formats::refunds::Template,
-};
+use crate::domain::{batch::Operation, finding::Severity, limits::Limits, money::Currency};
 use serde::{Deserialize, Serialize};
 
 /// Rows on one page of the table.
@@ -13,6 +10,8 @@ pub const PAGE_ROWS: usize = 100;
 /// What a file is checked against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Options {
+    /// What the file is for.
+    pub operation: Operation,
     /// Currency of all amounts.
     pub currency: Currency,
     /// Limits of a file.
@@ -79,8 +78,8 @@ pub struct Repair {
 /// How a file stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
-    /// Which template it is.
-    pub template: Option<Template>,
+    /// What its template is called.
+    pub template: Option<String>,
     /// Data rows.
     pub rows: u64,
     /// Whether each row was looked at; not so when the header is wrong or there are too many.

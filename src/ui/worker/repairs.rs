@@ -1,11 +1,15 @@
 //! Repairs of a whole file: what can be offered, what it would do, and doing it.
 
 use super::messages::{Repair, RepairKind};
-use crate::formats::{
-    refunds::Template,
-    repair::{convert_delimiter, dropped_columns, fit_template, other_delimiter},
-    sheet::Sheet,
-    text,
+use crate::{
+    domain::batch::Operation,
+    formats::{
+        header::{Layout, folded},
+        refunds,
+        repair::{convert_delimiter, dropped_columns, fit_template, other_delimiter},
+        sheet::Sheet,
+        sync, text,
+    },
 };
 
 /// The file with commas, and a sentence about it.
@@ -19,8 +23,16 @@ pub fn with_commas(bytes: &[u8]) -> Option<(Vec<u8>, Repair)> {
 }
 
 /// The sheet with the columns of the template that it is meant to be, and a sentence about it.
-pub fn with_columns(sheet: &Sheet) -> Option<(Sheet, Repair)> {
-    let template = meant(sheet);
+pub fn with_columns(operation: Operation, sheet: &Sheet) -> Option<(Sheet, Repair)> {
+    match operation {
+        Operation::Refund => arranged::<refunds::Template>(sheet),
+        Operation::OrderSync => arranged::<sync::Template>(sheet),
+    }
+}
+
+fn arranged<L: Layout>(sheet: &Sheet) -> Option<(Sheet, Repair)> {
+    let names: Vec<&str> = sheet.header.iter().map(String::as_str).collect();
+    let template = L::nearest(&names);
     let (named, renamed) = renamed(sheet, template);
     let fitted = fit_template(&named, template).or_else(|| exactly(&named, template, &renamed))?;
     let dropped: Vec<String> = dropped_columns(&named, template).into_iter().map(shown).collect();
@@ -39,21 +51,14 @@ pub fn with_columns(sheet: &Sheet) -> Option<(Sheet, Repair)> {
     Some((fitted, Repair { kind: RepairKind::Columns, preview }))
 }
 
-/// Only the standard template has user defined fields; without them, a column for a part means the split template, in which
-/// every row must be split.
-fn meant(sheet: &Sheet) -> Template {
-    let has = |part: &str| sheet.header.iter().any(|name| folded(name).starts_with(part));
-    if !has("udf") && (has("marketplace") || has("vendor")) { Template::Split } else { Template::Standard }
-}
-
 /// Nothing was wrong but the way names are written.
-fn exactly(sheet: &Sheet, template: Template, renamed: &[String]) -> Option<Sheet> {
+fn exactly<L: Layout>(sheet: &Sheet, template: L, renamed: &[String]) -> Option<Sheet> {
     let complete = sheet.rows.iter().all(|row| row.complete);
     (!renamed.is_empty() && complete && sheet.header == template.columns()).then(|| sheet.clone())
 }
 
 /// Column names that differ from the template's in case and signs only, written as there.
-fn renamed(sheet: &Sheet, template: Template) -> (Sheet, Vec<String>) {
+fn renamed<L: Layout>(sheet: &Sheet, template: L) -> (Sheet, Vec<String>) {
     let mut named = sheet.clone();
     let mut changes = Vec::new();
     for column in template.columns() {
@@ -73,10 +78,6 @@ fn renamed(sheet: &Sheet, template: Template) -> (Sheet, Vec<String>) {
     (named, changes)
 }
 
-fn folded(name: &str) -> String {
-    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
-}
-
 fn shown(name: &str) -> String {
     crate::formats::findings::quoted(name)
 }
@@ -85,7 +86,7 @@ fn shown(name: &str) -> String {
 mod tests {
     use super::*;
     use crate::domain::{limits::Limits, money::Currency};
-    use crate::formats::refunds::{check_refunds, check_sheet};
+    use crate::formats::refunds::{Template, check_refunds, check_sheet};
 
     fn sheet(text: &str) -> Sheet {
         check_refunds(text.as_bytes(), Currency::Inr, Limits::default()).sheet.unwrap()
@@ -93,7 +94,7 @@ mod tests {
 
     #[test]
     fn names_that_are_only_written_otherwise_are_understood() {
-        let (fitted, repair) = with_columns(&sheet("Order ID,Amount,Note\nA,5,x\n")).unwrap();
+        let (fitted, repair) = with_columns(Operation::Refund, &sheet("Order ID,Amount,Note\nA,5,x\n")).unwrap();
         assert!(check_sheet(&fitted, Currency::Inr, Limits::default()).is_clean());
         assert!(repair.preview.contains("\"Order ID\" as order_id"), "{}", repair.preview);
         assert!(repair.preview.contains("Left out with all their cells: \"Note\""), "{}", repair.preview);
@@ -102,26 +103,30 @@ mod tests {
     #[test]
     fn only_the_writing_of_a_name_was_wrong() {
         let header = Template::Split.columns().join(",").replace("order_id", "ORDER_ID");
-        let (fitted, _) = with_columns(&sheet(&format!("{header}\nA,5,5,,,,,,\n"))).unwrap();
+        let (fitted, _) = with_columns(Operation::Refund, &sheet(&format!("{header}\nA,5,5,,,,,,\n"))).unwrap();
         assert!(check_sheet(&fitted, Currency::Inr, Limits::default()).is_clean());
     }
 
     #[test]
     fn the_template_is_told_by_the_columns_that_only_one_has() {
-        let (fitted, _) =
-            with_columns(&sheet("amount,order_id,marketplace_amount,vendor1_id,vendor1_amount\n5,A,5,,\n")).unwrap();
+        let (fitted, _) = with_columns(
+            Operation::Refund,
+            &sheet("amount,order_id,marketplace_amount,vendor1_id,vendor1_amount\n5,A,5,,\n"),
+        )
+        .unwrap();
         assert_eq!(fitted.header, Template::Split.columns());
-        let (fitted, _) = with_columns(&sheet("amount,order_id,udf1,udf2,udf3,udf4\n5,A,,,,\n")).unwrap();
+        let (fitted, _) =
+            with_columns(Operation::Refund, &sheet("amount,order_id,udf1,udf2,udf3,udf4\n5,A,,,,\n")).unwrap();
         assert_eq!(fitted.header, Template::Standard.columns());
     }
 
     #[test]
     fn columns_that_could_both_be_meant_are_left_alone() {
         assert!(
-            with_columns(&sheet("order_id,amount,Amount \nA,1,2\n"))
+            with_columns(Operation::Refund, &sheet("order_id,amount,Amount \nA,1,2\n"))
                 .is_none_or(|(fitted, _)| { fitted.rows[0].cells[1] == "1" })
         );
-        assert!(with_columns(&sheet("Order-ID,ORDER_ID,amount\nA,B,2\n")).is_none());
+        assert!(with_columns(Operation::Refund, &sheet("Order-ID,ORDER_ID,amount\nA,B,2\n")).is_none());
     }
 
     #[test]

@@ -20,6 +20,8 @@ const fn order(sort: BatchSort, descending: bool) -> &'static str {
         (BatchSort::Amount, true) => " ORDER BY b.amount_minor DESC, b.id DESC",
         (BatchSort::Created, false) => " ORDER BY b.id",
         (BatchSort::Created, true) => " ORDER BY b.id DESC",
+        (BatchSort::Records, false) => " ORDER BY b.records, b.id",
+        (BatchSort::Records, true) => " ORDER BY b.records DESC, b.id DESC",
         (BatchSort::Tasks, false) => " ORDER BY b.records, b.id",
         (BatchSort::Tasks, true) => " ORDER BY b.records DESC, b.id DESC",
     }

@@ -2,6 +2,7 @@
 
 use super::Tx;
 use crate::domain::{
+    batch::Operation,
     ids::BatchId,
     page::{PAGE_SIZE, TaskQuery},
 };
@@ -41,17 +42,40 @@ pub struct TaskRow {
     pub extra: Option<String>,
     /// When it changed last; none while nothing happened to it.
     pub updated_at: Option<OffsetDateTime>,
+    /// Order sync: what became of asking the gateway.
+    pub gateway_status: Option<String>,
+    /// Order sync: what the external system answered.
+    pub response: Option<String>,
 }
 
-const TASKS: &str = "SELECT row_no, sheet_row, order_id, txn_id, amount_minor, state, refund_status, refund_type, unique_id, gateway_key, gw_ref,
-                            code, message, extra, updated_at
-                       FROM task WHERE organisation_id = $1 AND batch_id = $2 ";
+/// Where the tasks of an operation stand.
+const fn view(operation: Operation) -> &'static str {
+    match operation {
+        Operation::Refund => "task",
+        Operation::OrderSync => "sync_task",
+    }
+}
+
+fn select(operation: Operation) -> String {
+    let own = match operation {
+        Operation::Refund => "NULL::text AS gateway_status, NULL::text AS response",
+        Operation::OrderSync => "gateway_status, response",
+    };
+    format!(
+        "SELECT row_no, sheet_row, order_id, txn_id, amount_minor, state, refund_status, refund_type, unique_id, gateway_key, gw_ref,
+                code, message, extra, updated_at, {own}
+           FROM {} WHERE organisation_id = $1 AND batch_id = $2 ",
+        view(operation)
+    )
+}
 
 /// A page of a batch's tasks.
-pub async fn tasks(tx: &mut Tx, id: BatchId, query: &TaskQuery) -> sqlx::Result<Vec<TaskRow>> {
+pub async fn tasks(tx: &mut Tx, operation: Operation, id: BatchId, query: &TaskQuery) -> sqlx::Result<Vec<TaskRow>> {
     let organisation = tx.organisation();
-    let sql =
-        format!("{TASKS} AND ($3::text IS NULL OR status = $3) AND order_id ^@ $4 ORDER BY row_no LIMIT $5 OFFSET $6");
+    let sql = format!(
+        "{} AND ($3::text IS NULL OR status = $3) AND order_id ^@ $4 ORDER BY row_no LIMIT $5 OFFSET $6",
+        select(operation)
+    );
     sqlx::query_as(AssertSqlSafe(sql))
         .bind(organisation.0)
         .bind(id.0)
@@ -64,11 +88,12 @@ pub async fn tasks(tx: &mut Tx, id: BatchId, query: &TaskQuery) -> sqlx::Result<
 }
 
 /// How many tasks of a batch match.
-pub async fn count_tasks(tx: &mut Tx, id: BatchId, query: &TaskQuery) -> sqlx::Result<u64> {
+pub async fn count_tasks(tx: &mut Tx, operation: Operation, id: BatchId, query: &TaskQuery) -> sqlx::Result<u64> {
     let organisation = tx.organisation();
-    sqlx::query_as::<_, (i64,)>(
-        "SELECT count(*) FROM task WHERE organisation_id = $1 AND batch_id = $2 AND ($3::text IS NULL OR status = $3) AND order_id ^@ $4",
-    )
+    sqlx::query_as::<_, (i64,)>(AssertSqlSafe(format!(
+        "SELECT count(*) FROM {} WHERE organisation_id = $1 AND batch_id = $2 AND ($3::text IS NULL OR status = $3) AND order_id ^@ $4",
+        view(operation)
+    )))
     .bind(organisation.0)
     .bind(id.0)
     .bind(query.status.map(|status| status.code()))
@@ -81,13 +106,15 @@ pub async fn count_tasks(tx: &mut Tx, id: BatchId, query: &TaskQuery) -> sqlx::R
 /// The next tasks in file order after `after` (an S.No), for exports.
 pub async fn tasks_after(
     tx: &mut Tx,
+    operation: Operation,
     id: BatchId,
     after: i32,
     limit: i64,
     failed_only: bool,
 ) -> sqlx::Result<Vec<TaskRow>> {
     let organisation = tx.organisation();
-    let sql = format!("{TASKS} AND row_no > $3 AND (NOT $5 OR status = 'FAILED') ORDER BY row_no LIMIT $4");
+    let sql =
+        format!("{} AND row_no > $3 AND (NOT $5 OR status = 'FAILED') ORDER BY row_no LIMIT $4", select(operation));
     sqlx::query_as(AssertSqlSafe(sql))
         .bind(organisation.0)
         .bind(id.0)
@@ -99,11 +126,12 @@ pub async fn tasks_after(
 }
 
 /// One letter a record in file order: `A`, `F`, `Q`.
-pub async fn row_map(tx: &mut Tx, id: BatchId) -> sqlx::Result<String> {
+pub async fn row_map(tx: &mut Tx, operation: Operation, id: BatchId) -> sqlx::Result<String> {
     let organisation = tx.organisation();
-    sqlx::query_as::<_, (Option<String>,)>(
-        "SELECT string_agg(left(status, 1), '' ORDER BY row_no) FROM task WHERE organisation_id = $1 AND batch_id = $2",
-    )
+    sqlx::query_as::<_, (Option<String>,)>(AssertSqlSafe(format!(
+        "SELECT string_agg(left(status, 1), '' ORDER BY row_no) FROM {} WHERE organisation_id = $1 AND batch_id = $2",
+        view(operation)
+    )))
     .bind(organisation.0)
     .bind(id.0)
     .fetch_one(tx.conn())
@@ -112,12 +140,17 @@ pub async fn row_map(tx: &mut Tx, id: BatchId) -> sqlx::Result<String> {
 }
 
 /// Why tasks failed: code, sentence, tasks, minor units; largest first, at most ten.
-pub async fn failures(tx: &mut Tx, id: BatchId) -> sqlx::Result<Vec<(Option<String>, Option<String>, i64, i64)>> {
+pub async fn failures(
+    tx: &mut Tx,
+    operation: Operation,
+    id: BatchId,
+) -> sqlx::Result<Vec<(Option<String>, Option<String>, i64, i64)>> {
     let organisation = tx.organisation();
-    sqlx::query_as(
-        "SELECT code, message, count(*), sum(amount_minor)::bigint FROM task
+    sqlx::query_as(AssertSqlSafe(format!(
+        "SELECT code, message, count(*), sum(amount_minor)::bigint FROM {}
           WHERE organisation_id = $1 AND batch_id = $2 AND status = 'FAILED' GROUP BY 1, 2 ORDER BY 3 DESC, 1 LIMIT 10",
-    )
+        view(operation)
+    )))
     .bind(organisation.0)
     .bind(id.0)
     .fetch_all(tx.conn())

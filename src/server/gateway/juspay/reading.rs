@@ -4,7 +4,7 @@ use super::wire::{ErrorBody, OrderBody, RefundBody, minor};
 use crate::{
     domain::money::{Currency, Money},
     server::gateway::{
-        Found, OrderSnapshot, OrderState, RefundRequest, Reply, ReplyClass,
+        Found, ListedRefund, Listing, OrderSnapshot, OrderState, RefundRequest, Reply, ReplyClass, SeenRefund, Target,
         client::{Answer, Exchange},
     },
 };
@@ -87,6 +87,47 @@ pub(super) fn order(reply: Reply, exchange: Exchange, order_id: &str) -> OrderSt
     }
 }
 
+/// All refunds of the order, whoever asked for them.
+pub(super) fn refunds(reply: Reply, exchange: Exchange, order_id: &str, currency: Currency) -> Listing {
+    let answer = match exchange {
+        Exchange::Reply(answer) => answer,
+        Exchange::NotSent { .. } | Exchange::NoReply { .. } => return Listing::NoAnswer(reply),
+    };
+    match answer.status {
+        401 | 403 => Listing::NoAnswer(refused(reply)),
+        429 => Listing::NoAnswer(too_many(reply)),
+        200 if answer.broken.is_none() => {
+            let Some(order) = parse::<OrderBody>(&answer).filter(|order| order.order_id == order_id) else {
+                return Listing::NoAnswer(reply);
+            };
+            let same = order.currency.as_deref().is_none_or(|code| code == currency.code());
+            Listing::Refunds(order.refunds.iter().flatten().map(|refund| listed(refund, same, currency)).collect())
+        }
+        400..=499 if answer.broken.is_none() && error_body(&answer).is_unknown_order(order_id) => {
+            Listing::Refunds(Vec::new())
+        }
+        _ => Listing::NoAnswer(reply),
+    }
+}
+
+fn listed(refund: &RefundBody, same_currency: bool, currency: Currency) -> ListedRefund {
+    let references = [&refund.reference, &refund.reference_id, &refund.epg_txn_id];
+    let status = filled(refund.status.clone()).unwrap_or_default();
+    ListedRefund {
+        key: filled(refund.unique_request_id.clone()),
+        reference: references.into_iter().find_map(|reference| filled(reference.clone())),
+        class: match status.as_str() {
+            "SUCCESS" => ReplyClass::Succeeded,
+            "PENDING" => ReplyClass::Pending,
+            "FAILURE" => ReplyClass::Failed,
+            "MANUAL_REVIEW" => ReplyClass::Review,
+            _ => ReplyClass::Unknown,
+        },
+        status,
+        amount_minor: refund.amount.as_deref().filter(|_| same_currency).and_then(|raw| minor(raw, currency)),
+    }
+}
+
 fn snapshot(reply: &Reply, answer: &Answer, order_id: &str) -> Result<OrderSnapshot, &'static str> {
     let order = parse::<OrderBody>(answer).filter(|order| order.order_id == order_id);
     let order = order.ok_or("The gateway's answer about the order cannot be read.")?;
@@ -112,15 +153,27 @@ fn snapshot(reply: &Reply, answer: &Answer, order_id: &str) -> Result<OrderSnaps
         refunded_minor: optional(&order.amount_refunded)?.unwrap_or(0),
         status: order.status,
         transactions,
+        refunds: order.refunds.iter().flatten().map(|refund| seen_refund(refund, currency)).collect(),
         body: reply.body.clone(),
     })
+}
+
+fn seen_refund(refund: &RefundBody, currency: Currency) -> SeenRefund {
+    let text = |text: &Option<String>| filled(text.clone()).unwrap_or_default();
+    SeenRefund {
+        key: text(&refund.unique_request_id),
+        reference: text(&refund.reference),
+        amount_minor: refund.amount.as_deref().and_then(|raw| minor(raw, currency)),
+        status: text(&refund.status),
+        kind: text(&refund.refund_type),
+    }
 }
 
 /// A 2xx: it counts only when it names our key and our amount.
 fn done(reply: Reply, answer: &Answer, request: &RefundRequest) -> Reply {
     let unreadable = "The gateway answered, but not with this refund.";
     let unclear = |reply: Reply| Reply { message: Some(unreadable.to_owned()), ..reply };
-    if let Some(txn_id) = &request.txn_id {
+    if let Target::Transaction(txn_id) = &request.target {
         let ours = |refund: &RefundBody| refund.unique_request_id.as_deref() == Some(request.key.as_str());
         let Some(refund) = parse::<RefundBody>(answer).filter(ours) else { return unclear(reply) };
         let other = |named: &Option<String>, ours: &str| named.as_deref().is_some_and(|named| named != ours);

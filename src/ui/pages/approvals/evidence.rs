@@ -30,8 +30,12 @@ pub fn WillHappen(detail: ApprovalDetail) -> impl IntoView {
     let steps = match snapshot.operation {
         Operation::Refund => {
             let total = Money::new(snapshot.amounts.total, snapshot.amounts.currency);
+            let again = match detail.retry {
+                Some(_) => " again, each once and under a new key. For none of them money moved before.",
+                None => ", each once.",
+            };
             view! {
-                <li><span><b>{format!("{number} of {total}")}</b>" are sent to "{gateway}", each once."</span></li>
+                <li><span><b>{format!("{number} of {total}")}</b>" are sent to "{gateway}{again}</span></li>
                 <li>
                     <span>
                         "The money goes back to the buyers’ own payment methods. "
@@ -43,11 +47,21 @@ pub fn WillHappen(detail: ApprovalDetail) -> impl IntoView {
             }
             .into_any()
         }
-        Operation::OrderSync => view! {
-            <li><span><b>{number}</b>" are looked up at "{gateway}"."</span></li>
-            <li><span>"What it answers is sent to your external system. "<b>"No money moves."</b></span></li>
+        Operation::OrderSync => {
+            let on = detail.sync_with_gateway == Some(true);
+            let first = match on {
+                true => view! { <li><span>"Sync With Gateway is "<b>"On"</b>": "<b>{number}</b>" are looked up at "{gateway}"."</span></li> }.into_any(),
+                false => view! {
+                    <li><span>"Sync With Gateway is "<b>"Off"</b>": "{gateway}" is not asked; of "<b>{number}</b>" what was stored before is used."</span></li>
+                }
+                .into_any(),
+            };
+            view! {
+                {first}
+                <li><span>"Each order is told to your external system, or kept in Batchdesk where there is none. "<b>"No money moves."</b></span></li>
+            }
+            .into_any()
         }
-        .into_any(),
     };
     let (description, maker) = (detail.description, detail.maker);
     view! {
@@ -171,7 +185,7 @@ pub fn Again(operation: Operation, repeated: Vec<RepeatedOrder>, earlier: Vec<Ea
             let sentence = view! {
                 {format!("Row {}. The same order and amount stood on {} in ", order.row, order.at.date)}
                 <a href=format!("{}/{}", operation.path(), order.batch)>{order.file_name}</a>
-                ". The maker chose “Upload it again anyway”."
+                ". The maker confirmed that it is meant."
             };
             finding(order.order_id, order.amount.to_string(), sentence.into_any())
         })
@@ -261,6 +275,7 @@ pub fn Preview(snapshot: BatchSnapshot, rows: Vec<TaskRow>) -> impl IntoView {
     }
     let base = format!("{}/{}", snapshot.operation.path(), snapshot.id);
     let shown = u64::try_from(rows.len()).unwrap_or(0);
+    let amounts = snapshot.operation.words().amounts;
     let title = if shown < snapshot.records {
         format!("First {}", things(snapshot.operation, shown))
     } else {
@@ -269,14 +284,20 @@ pub fn Preview(snapshot: BatchSnapshot, rows: Vec<TaskRow>) -> impl IntoView {
     let body = rows
         .into_iter()
         .map(|row| {
-            let key = if row.unique_id.is_empty() { row.gateway_key } else { row.unique_id };
+            let key = match row.sync {
+                Some(sync) => sync.unique_request_id,
+                None if row.unique_id.is_empty() => row.gateway_key,
+                None => row.unique_id,
+            };
             let split = row.split.map(|split| split_parts(&split, row.amount));
             view! {
                 <tr role="row">
                     <td role="cell" class="num dim" data-label="Row" data-cell="mark">{row.row}</td>
                     <th role="rowheader" scope="row" data-cell="lead"><span class="name id">{row.order_id}</span></th>
                     <td role="cell" data-cell="drop"><span class="id">{row.txn_id}</span></td>
-                    <td role="cell" class="cash" data-cell="end"><MoneyView amount=row.amount/>{split}</td>
+                    {amounts.then(|| view! {
+                        <td role="cell" class="cash" data-cell="end"><MoneyView amount=row.amount/>{split}</td>
+                    })}
                     <td role="cell" data-cell="end2"><span class="id">{key}</span></td>
                 </tr>
             }
@@ -300,8 +321,8 @@ pub fn Preview(snapshot: BatchSnapshot, rows: Vec<TaskRow>) -> impl IntoView {
                             <th role="columnheader" scope="col" class="num">"Row"</th>
                             <th role="columnheader" scope="col">"Order ID"</th>
                             <th role="columnheader" scope="col">"Transaction ID"</th>
-                            <th role="columnheader" scope="col" class="cash">"Amount"</th>
-                            <th role="columnheader" scope="col">"Unique Id"</th>
+                            {amounts.then(|| view! { <th role="columnheader" scope="col" class="cash">"Amount"</th> })}
+                            <th role="columnheader" scope="col">{if amounts { "Unique Id" } else { "Unique Request ID" }}</th>
                         </tr>
                     </thead>
                     <tbody role="rowgroup">{body}</tbody>

@@ -3,7 +3,6 @@
 use crate::{
     api::approvals::load_inbox,
     domain::{
-        batch::Operation,
         error::Refusal,
         view::{ApprovalInbox, ApprovalRow},
     },
@@ -159,10 +158,7 @@ fn table(shelf: Shelf, rows: Vec<ApprovalRow>) -> AnyView {
 }
 
 fn row(shelf: Shelf, row: ApprovalRow) -> AnyView {
-    let kind = match row.operation {
-        Operation::Refund => "Refunds",
-        Operation::OrderSync => "Order sync",
-    };
+    let words = row.operation.words();
     let expires = row.expires.map(|moment| view! { <TimeView moment stacked=true/> });
     let end = if shelf == Shelf::Waiting {
         expires.into_any()
@@ -177,13 +173,13 @@ fn row(shelf: Shelf, row: ApprovalRow) -> AnyView {
         <tr role="row">
             <th role="rowheader" scope="row" data-cell="lead">
                 <a class="name" href=format!("/approvals/{}", row.id)>{row.file_name}</a>
-                <small>{kind}</small>
+                <small>{words.title}{row.retry.then_some(", failed rows again")}</small>
             </th>
             <td role="cell">{row.description}</td>
             <td role="cell" data-cell="mark">{row.maker}</td>
             <td role="cell" data-cell="end2"><TimeView moment=row.submitted stacked=true/></td>
             <td role="cell" class="cash" data-cell="end">
-                <MoneyView amount=row.amount/>
+                {words.amounts.then(|| view! { <MoneyView amount=row.amount/> })}
                 <small>{things(row.operation, row.records)}</small>
             </td>
             <td role="cell" class="until" data-label=if shelf == Shelf::Waiting { "Expires" } else { "" }>{end}</td>

@@ -8,7 +8,9 @@ pub mod card;
 pub mod fresh;
 pub mod head;
 pub mod notices;
+pub mod orders;
 pub mod progress;
+pub mod revisions;
 pub mod row_map;
 pub mod tasks;
 pub mod words;
@@ -34,10 +36,12 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 
-/// The page of one batch of refunds.
+/// The page of one batch.
 #[component]
-pub fn BatchDetailPage() -> impl IntoView {
-    let operation = Operation::Refund;
+pub fn BatchDetailPage(
+    /// What it does.
+    operation: Operation,
+) -> impl IntoView {
     let params = use_params_map();
     let id = Memo::new(move |_| params.read().get("id").and_then(|id| id.parse::<BatchId>().ok()));
     let query = task_query();
@@ -137,7 +141,11 @@ pub fn Detail(
     // would be asked once more in between, by an event, and be gone.
     let following = Memo::new(move |_| live.connection.get() == Connection::Live && !live.paused.get());
     // Before anything was sent there is nothing to see where.
-    let row_map = if detail.snapshot.status.has_been_sent() { detail.row_map.clone() } else { String::new() };
+    let row_map = if detail.snapshot.status.has_been_sent() || !detail.revisions.is_empty() {
+        detail.row_map.clone()
+    } else {
+        String::new()
+    };
     let first_title = title(&detail.snapshot);
     view! {
         // The server asks for the title when everything is rendered; by then this run may have given way to another.
@@ -154,6 +162,7 @@ pub fn Detail(
                 <card::Card detail=detail.clone() shown/>
             </div>
             <tasks::Tasks shown tasks=detail.tasks query search/>
+            {revisions::list(detail.revisions)}
             <div class="split" data-side="half">
                 <activity::Activity rows=detail.activity/>
                 <activity::Failures shown failures=detail.failures/>
@@ -170,10 +179,7 @@ pub fn Detail(
 
 /// `(42%) r.csv – Batch Refunds` while it runs.
 fn title(shown: &BatchSnapshot) -> String {
-    let section = match shown.operation {
-        Operation::Refund => "Batch Refunds",
-        Operation::OrderSync => "Batch Sync",
-    };
+    let section = shown.operation.words().title;
     let running = match shown.status {
         BatchStatus::Processing => format!("({}%) ", percent(&shown.counts)),
         _ => String::new(),

@@ -1,4 +1,4 @@
-//! The list of batches of one operation: Batch Refunds.
+//! The list of batches of one operation.
 
 pub mod news;
 pub mod sort;
@@ -34,31 +34,6 @@ use std::collections::BTreeMap;
 use table::BatchTable;
 use toolbar::Toolbar;
 
-/// The words of one operation's list.
-#[derive(Clone, Copy)]
-struct Words {
-    title: &'static str,
-    /// Literally the specification's.
-    description: &'static str,
-    create: &'static str,
-    sample: &'static str,
-    caption: &'static str,
-    first_use: &'static str,
-    first_use_text: &'static str,
-}
-
-const REFUNDS: Words = Words {
-    title: "Batch Refunds",
-    description: "This module helps in creating refunds in bulk using a file upload. It provides a holistic view of the \
-                  files uploaded. Upon clicking the filename in the table below a detailed view of each refund uploaded \
-                  is displayed.",
-    create: "Create Batch Refunds",
-    sample: "batch_refunds_sample.csv",
-    caption: "Uploaded refund files",
-    first_use: "No refund batches yet",
-    first_use_text: "Upload a CSV file and each row becomes one refund, checked before anything is sent.",
-};
-
 /// What the list was asked by, and what came.
 type Answer = (BatchQuery, Result<BatchList, ApiError>);
 
@@ -76,23 +51,14 @@ pub struct SyncAct {
     press: Callback<(BatchId, String)>,
 }
 
-/// The page.
-#[component]
-pub fn BatchListPage() -> impl IntoView {
-    let live = use_live_list(Operation::Refund).snapshots;
-    view! { <OperationList operation=Operation::Refund words=REFUNDS live=live.into() /> }
-}
-
 /// The list of one operation.
 #[component]
-fn OperationList(
+pub fn BatchListPage(
     /// Which.
     operation: Operation,
-    /// How its page is worded.
-    words: Words,
-    /// The newest numbers of batches, as they come.
-    live: Signal<Live>,
 ) -> impl IntoView {
+    let words = operation.words();
+    let live: Signal<Live> = use_live_list(operation).snapshots.into();
     let query = batch_query();
     let list = Resource::new(
         move || query.get(),
@@ -142,7 +108,7 @@ fn OperationList(
                     match list.await {
                         (query, Ok(list)) => {
                             news.show(&query, &list.page);
-                            view! { <Loaded operation=operation words=words query=query list=list live=live sync=sync /> }
+                            view! { <Loaded operation=operation query=query list=list live=live sync=sync /> }
                                 .into_any()
                         }
                         (_, Err(error)) => {
@@ -186,12 +152,13 @@ fn sync_act(operation: Operation, report: RwSignal<Report>, reload: Callback<()>
 #[component]
 fn Loaded(
     operation: Operation,
-    words: Words,
     query: BatchQuery,
     list: BatchList,
     live: Signal<Live>,
     sync: SyncAct,
 ) -> impl IntoView {
+    let words = operation.words();
+    let sample = words.samples.first().copied().unwrap_or_default();
     let address = move |query: &BatchQuery| format!("{}{}", operation.path(), query.to_query());
     if !list.any {
         let href = format!("{}/new", operation.path());
@@ -203,8 +170,8 @@ fn Loaded(
                         .then(|| {
                             view! {
                                 <LinkButton href=href>{words.create}</LinkButton>
-                                <a href=format!("/samples/{}", words.sample) download=words.sample>
-                                    {words.sample}
+                                <a href=format!("/samples/{sample}") download=sample>
+                                    {sample}
                                 </a>
                             }
                         })}
@@ -214,7 +181,9 @@ fn Loaded(
         .into_any();
     }
     let chips = chips(&list.by_status, &query, address);
+    let stopped = list.notice.map(|notice| view! { <Banner tone="waiting" title="Nothing is sent.">{notice}</Banner> });
     view! {
+        {stopped}
         <Chips label="File Upload Status" chips=chips />
         <section class="sheet" aria-label=words.caption>
             {if list.page.rows.is_empty() {

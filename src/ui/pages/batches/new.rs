@@ -1,4 +1,4 @@
-//! `/batch/batch-refunds/new`: a description where a checker will read it, then a file, looked at before it is sent.
+//! `/batch/batch-refunds/new` and its neighbours: a description where a checker will read it, then a file, looked at before it is sent.
 //!
 //! Without JavaScript it is one form, and the server answers with what it found. With it, the same checks run in the
 //! browser first, cells are corrected in place, and the sum is seen before anything is sent.
@@ -11,6 +11,7 @@ pub mod file;
 pub mod findings;
 pub mod heading;
 pub mod table;
+pub mod toggle;
 pub mod view;
 
 use crate::{
@@ -28,22 +29,23 @@ use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 use view::NewBatchView;
 
-const OPERATION: Operation = Operation::Refund;
-
 /// The page that takes a file.
 #[component]
-pub fn NewBatchPage() -> impl IntoView {
+pub fn NewBatchPage(
+    /// What the batch will do.
+    operation: Operation,
+) -> impl IntoView {
     let query = use_query_map();
     let draft = Memo::new(move |_| {
         let query = query.read();
         let id = |name: &str| query.get(name).and_then(|id| id.parse::<DraftId>().ok());
         id("upload").or_else(|| id("draft"))
     });
-    let loading = Resource::new_blocking(move || draft.get(), |draft| load_new_batch(OPERATION, draft));
+    let loading = Resource::new_blocking(move || draft.get(), move |draft| load_new_batch(operation, draft));
     let flash = flash();
     let address = here();
     view! {
-        <Title text="New refunds batch"/>
+        <Title text=operation.words().new/>
         <Suspense>
             {move || {
                 let flash = flash.clone();
@@ -51,7 +53,7 @@ pub fn NewBatchPage() -> impl IntoView {
                     match loading.await {
                         Ok(new) => view! { <NewBatchView new flash/> }.into_any(),
                         Err(error) => view! {
-                            <Heading maker_checker=None step=Signal::stored(Step::Choose)/>
+                            <Heading operation maker_checker=None step=Signal::stored(Step::Choose)/>
                             <LoadFailed what="This page" refusal=error.refusal address=address.get_untracked()/>
                         }
                         .into_any(),
@@ -65,8 +67,11 @@ pub fn NewBatchPage() -> impl IntoView {
 
 /// The page that takes a description, where a checker will read it.
 #[component]
-pub fn DescriptionPage() -> impl IntoView {
-    let loading = Resource::new_blocking(|| (), |()| load_new_batch(OPERATION, None));
+pub fn DescriptionPage(
+    /// What the batch will do.
+    operation: Operation,
+) -> impl IntoView {
+    let loading = Resource::new_blocking(|| (), move |()| load_new_batch(operation, None));
     let flash = flash();
     let address = here();
     view! {

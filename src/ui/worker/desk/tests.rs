@@ -1,9 +1,9 @@
 use super::*;
-use crate::domain::{limits::Limits, money::Currency};
+use crate::domain::{batch::Operation, limits::Limits, money::Currency};
 use crate::formats::refunds::{Template, check_refunds};
 
 fn options() -> Options {
-    Options { currency: Currency::Inr, limits: Limits::default() }
+    Options { operation: Operation::Refund, currency: Currency::Inr, limits: Limits::default() }
 }
 
 fn open(rows: &str) -> (Desk, Report) {
@@ -145,4 +145,21 @@ fn a_kept_file_cannot_run_in_a_spreadsheet_and_can_be_uploaded_again() {
     assert!(desk.file(Output::Upload).contains("\n=A1,5"));
     let again = check_refunds(kept.as_bytes(), Currency::Inr, Limits::default());
     assert_eq!(again.records[0].order_id, "=A1");
+}
+
+#[test]
+fn a_file_of_orders_is_checked_and_corrected_by_the_same_desk() {
+    let mut desk = Desk::default();
+    let sync = Options { operation: Operation::OrderSync, ..options() };
+    let report = desk.open(b"unique_request_id,order_id\nR1,A\nR2,B C\nR3,A\n".to_vec(), sync);
+    assert!(!report.examined && report.largest.is_none());
+    assert_eq!(report.repairs.len(), 1, "{:?}", report.repairs);
+    let report = desk.act(Act::Repair(RepairKind::Columns));
+    assert_eq!(report.template.as_deref(), Some("Order sync, 3 columns"));
+    let codes: Vec<_> = report.groups.iter().map(|group| group.code).collect();
+    assert_eq!(codes, [FindingCode::InvalidOrderId, FindingCode::DuplicateOrderId]);
+    desk.act(Act::Edit { row: 3, column: 0, text: "B-C".into() });
+    let report = desk.act(Act::Edit { row: 4, column: 0, text: "D".into() });
+    assert!(report.is_clean() && (report.ready, report.total_minor) == (3, 0), "{report:?}");
+    assert_eq!(desk.file(Output::Upload), "order_id,txn_id,unique_request_id\nA,,R1\nB-C,,R2\nD,,R3\n");
 }

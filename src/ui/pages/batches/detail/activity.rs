@@ -66,7 +66,7 @@ pub fn Failures(
             let width = bar_width(tasks, most);
             view! {
                 <span>{reason}</span>
-                <b title=Money::new(minor, currency).to_string()>{count(tasks)}</b>
+                <b title=(minor > 0).then(|| Money::new(minor, currency).to_string())>{count(tasks)}</b>
                 <svg height="6" aria-hidden="true">
                     <rect class="chart-track" width="100%" height="6"></rect>
                     <rect class="chart-bar" width=width height="6"></rect>
@@ -74,20 +74,29 @@ pub fn Failures(
             }
         })
         .collect_view();
-    let heading = format!("{} task{}, {}", count(tasks), if tasks == 1 { "" } else { "s" }, Money::new(sum, currency));
+    let amounts = snapshot.operation.words().amounts;
+    let mut heading = format!("{} task{}", count(tasks), if tasks == 1 { "" } else { "s" });
+    if amounts {
+        heading.push_str(&format!(", {}", Money::new(sum, currency)));
+    }
     view! {
         <section class="sheet" aria-labelledby="errors">
             <div class="sheet-head"><h2 id="errors">"Why tasks failed"</h2><small>{heading}</small></div>
             <div class="sheet-body stack">
                 <div class="bars" data-tone="failed">{bars}</div>
                 <p class="small soft">
-                    {format!(
-                        "No money moved for {}. Correct the rows and upload them as a new batch.",
-                        match tasks {
-                            1 => "this one".to_owned(),
-                            _ => format!("these {}", things(snapshot.operation, tasks)),
-                        },
-                    )}
+                    {if amounts {
+                        format!(
+                            "No money moved for {}.",
+                            match tasks {
+                                1 => "this one".to_owned(),
+                                _ => format!("these {}", things(snapshot.operation, tasks)),
+                            },
+                        )
+                    } else {
+                        "Sync with Gateway asks about every row again. Rows that are wrong can be corrected and uploaded as a new batch."
+                            .to_owned()
+                    }}
                 </p>
                 <div class="row no-print">
                     <a class="button" data-size="sm" href=below(&snapshot, "failed_rows.csv") download rel="external">

@@ -6,7 +6,7 @@ use crate::{
         money::Money,
         view::{BatchDetail, BatchSnapshot, Moment},
     },
-    ui::components::{BatchStamp, CopyButton, Icon, MoneyView, TimeView},
+    ui::components::{BatchStamp, CopyButton, Icon, MoneyView, TimeView, count},
 };
 use leptos::prelude::*;
 
@@ -27,6 +27,7 @@ pub fn Card(detail: BatchDetail, shown: Memo<BatchSnapshot>) -> impl IntoView {
         updated,
         decided,
         expires,
+        sync_with_gateway,
         template,
         file_bytes,
         file_sha256,
@@ -78,8 +79,23 @@ pub fn Card(detail: BatchDetail, shown: Memo<BatchSnapshot>) -> impl IntoView {
                     </dd>
                     <dt>"Status"</dt>
                     <dd><BatchStamp status=Signal::derive(move || shown.with(|shown| shown.status))/></dd>
-                    <dt>"Total Amount"</dt>
-                    <dd><span class="sum"><b><MoneyView amount=total/></b></span></dd>
+                    {if snapshot.operation.words().amounts {
+                        view! {
+                            <dt>"Total Amount"</dt>
+                            <dd><span class="sum"><b><MoneyView amount=total/></b></span></dd>
+                        }
+                        .into_any()
+                    } else {
+                        view! {
+                            <dt>"Total Records"</dt>
+                            <dd><span class="sum"><b>{count(snapshot.records)}</b></span></dd>
+                        }
+                        .into_any()
+                    }}
+                    {sync_with_gateway.map(|on| view! {
+                        <dt>"Sync With Gateway"</dt>
+                        <dd>{if on { "On" } else { "Off" }}</dd>
+                    })}
                     <dt>"Date Created"</dt>
                     <dd><TimeView moment=created/></dd>
                     <dt>"Date Updated"</dt>

@@ -3,21 +3,10 @@
 use super::words::things;
 use crate::{
     api::ApiError,
-    domain::{
-        batch::Operation,
-        view::{BatchDetail, BatchSnapshot, SyncReport},
-    },
-    ui::components::{Banner, BatchStamp, Icon, Menu},
+    domain::view::{BatchDetail, BatchSnapshot, SyncReport},
+    ui::components::{Banner, BatchStamp, Icon, Menu, TextArea},
 };
 use leptos::prelude::*;
-
-/// Name of the file that "Download Data" gives.
-fn download_name(operation: Operation) -> &'static str {
-    match operation {
-        Operation::Refund => "batch_refund.csv",
-        Operation::OrderSync => "batch_sync.csv",
-    }
-}
 
 /// Address of `rest` below the batch's page.
 pub(super) fn below(snapshot: &BatchSnapshot, rest: &str) -> String {
@@ -33,9 +22,8 @@ pub fn Head(
     sync: Action<(), Result<SyncReport, ApiError>>,
 ) -> impl IntoView {
     let BatchDetail { snapshot, actions, maker, description, .. } = detail;
-    let operation = snapshot.operation;
     let id = snapshot.id;
-    let name = download_name(operation);
+    let name = snapshot.operation.words().download;
     let download = below(&snapshot, name);
     let kind = if actions.decide { None } else { Some("primary") };
     let ask = move |event: leptos::ev::SubmitEvent| {
@@ -125,7 +113,7 @@ fn More(
         }
     };
     let withdraw = actions.withdraw.then(|| post("withdraw", "undo", "Withdraw"));
-    let pause = actions.pause.then(|| post("pause", "pause", "Pause"));
+    let pause_to = below(&snapshot, "pause");
     let resume = actions.resume.then(|| post("resume", "play", "Resume"));
     let changes = actions.withdraw || actions.pause || actions.resume || actions.cancel;
     let called_off = move || {
@@ -146,6 +134,9 @@ fn More(
             <Icon name="more"/>
         </button>
         <Menu id="batch-menu" label="More">
+            {actions.retry.then(|| view! {
+                <a href=below(&snapshot, "retry") rel="external"><Icon name="undo"/>"Send failed rows again"</a>
+            })}
             {move || (shown.with(|shown| shown.counts.failed) > 0).then(|| view! {
                 <a href=failed_rows.clone() download rel="external">
                     <Icon name="download"/>
@@ -158,12 +149,36 @@ fn More(
             </a>
             {changes.then(|| view! { <hr/> })}
             {withdraw}
-            {pause}
+            {actions.pause.then(|| view! {
+                <button type="button" popovertarget="pause-batch"><Icon name="pause"/>"Pause…"</button>
+            })}
             {resume}
             {actions.cancel.then(|| view! {
                 <button type="button" popovertarget="cancel-batch"><Icon name="x"/>"Cancel…"</button>
             })}
         </Menu>
+        {actions.pause.then(|| view! {
+            <div class="dialog" id="pause-batch" popover="auto" role="dialog" aria-labelledby="pause-title">
+                <header><h2 id="pause-title">"Pause this batch?"</h2></header>
+                <form class="stack" id="pause-form" method="post" action=pause_to>
+                    <p>"Nothing new is sent until somebody resumes. What is on its way finishes."</p>
+                    <TextArea
+                        name="reason"
+                        id="pause-reason"
+                        label="Reason (optional)"
+                        hint="Everybody who can open the batch reads it."
+                        rows=2
+                        most=500
+                    />
+                </form>
+                <footer>
+                    <button class="button" type="button" popovertarget="pause-batch" popovertargetaction="hide">
+                        "Keep it running"
+                    </button>
+                    <button class="button" data-kind="primary" type="submit" form="pause-form">"Pause"</button>
+                </footer>
+            </div>
+        })}
         {actions.cancel.then(|| view! {
             <div class="dialog" id="cancel-batch" popover="auto" role="dialog" aria-labelledby="cancel-title">
                 <header><h2 id="cancel-title">"Cancel what was not sent?"</h2></header>

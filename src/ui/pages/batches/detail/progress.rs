@@ -27,6 +27,10 @@ pub fn Progress(
             let all = count(shown.records);
             let (number, words) = match shown.status {
                 status if status.has_been_sent() => (count(answered), format!("of {all} tasks have an answer")),
+                // Failed rows wait to be sent again; the others have their answer.
+                BatchStatus::AwaitingApproval if answered > 0 => {
+                    (count(answered), format!("of {all} tasks have an answer"))
+                }
                 BatchStatus::AwaitingApproval => (all, "tasks, not started".to_owned()),
                 _ => (all, "tasks, none was sent".to_owned()),
             };
@@ -61,6 +65,9 @@ pub fn Progress(
                 </p>
             </div>
             <div class="stack" data-gap="4"><Strip counts size=StripSize::Large/>{ticks}</div>
+            {move || shown.with(|shown| {
+                (!shown.pace.is_empty()).then(|| view! { <p class="small soft" data-pace="">{shown.pace.clone()}</p> })
+            })}
         </div>
     }
     .into_any()
@@ -103,7 +110,7 @@ fn figures(shown: &BatchSnapshot, status: TaskStatus, count_name: &'static str) 
         TaskStatus::Failed => (failed, shown.amounts.failed),
         TaskStatus::Queued => (queued, shown.amounts.queued),
     };
-    let currency = shown.amounts.currency;
+    let (currency, amounts) = (shown.amounts.currency, shown.operation.words().amounts);
     let part = |number: u64, words: &str| (number > 0).then(|| format!("of which {} {words}", count(number)));
     let parts = match status {
         TaskStatus::Accepted => vec![part(shown.counts.pending_at_gateway, "pending at the gateway")],
@@ -119,7 +126,7 @@ fn figures(shown: &BatchSnapshot, status: TaskStatus, count_name: &'static str) 
             <small>{share(tasks, shown.records)}</small>
         </span>
         <span class="tile-note">
-            <MoneyView amount=Money::new(minor, currency)/>
+            {amounts.then(|| view! { <MoneyView amount=Money::new(minor, currency)/> })}
             {parts.into_iter().flatten().map(|part| view! { <small class="tile-part">{part}</small> }).collect_view()}
         </span>
     }

@@ -1,13 +1,16 @@
 //! The table of tasks: filtered by status, searched by order id, paged; all of it in the address.
 
-use super::words::things;
+use super::{
+    orders,
+    words::{next_step, things},
+};
 use crate::{
     domain::{
-        batch::Operation,
+        batch::{BatchStatus, Operation},
         ids::BatchId,
         money::Money,
         page::{Paged, TaskQuery},
-        task::{TaskState, TaskStatus},
+        task::TaskStatus,
         view::{BatchSnapshot, Split, TaskRow},
     },
     ui::components::{Chip, Chips, Glyph, Icon, MoneyView, Pagination, TaskStamp, Tone},
@@ -57,7 +60,15 @@ pub fn Tasks(
         move |page| here(&TaskQuery { page, ..query.clone() })
     };
     let (page, size, total) = (tasks.page, tasks.size, tasks.total);
-    let rows = tasks.rows.into_iter().map(row).collect_view();
+    let base = format!("{}/{id}/tasks/", operation.path());
+    let (batch, stopped) = shown.with_untracked(|shown| (shown.status, shown.notice.is_some()));
+    let (heads, rows) = match operation {
+        Operation::Refund => {
+            let row = |task| row(task, &base, batch, stopped);
+            (heads(), tasks.rows.into_iter().map(row).collect_view())
+        }
+        Operation::OrderSync => (orders::heads(), tasks.rows.into_iter().map(orders::row).collect_view()),
+    };
     view! {
         <section class="sheet" aria-labelledby="tasks">
             <div class="sheet-head">
@@ -72,16 +83,7 @@ pub fn Tasks(
                         <table role="table" class="table tasks" data-slips="" data-density="compact">
                             <caption class="vh">"Tasks of this batch"</caption>
                             <thead role="rowgroup">
-                                <tr role="row">
-                                    <th role="columnheader" scope="col" class="num">"S.No"</th>
-                                    <th role="columnheader" scope="col">"Order/"<wbr/>"Transaction Id"</th>
-                                    <th role="columnheader" scope="col">"Task Status"</th>
-                                    <th role="columnheader" scope="col" class="cash">"Amount"</th>
-                                    <th role="columnheader" scope="col" class="tight">"Refund Status"<br/>"Refund Type"</th>
-                                    <th role="columnheader" scope="col" class="tight">"Unique Id"<br/>"GW Transaction Id"</th>
-                                    <th role="columnheader" scope="col">"Error Message"</th>
-                                    <th role="columnheader" scope="col">"Updated At"</th>
-                                </tr>
+                                {heads}
                             </thead>
                             <tbody role="rowgroup">{rows}</tbody>
                         </table>
@@ -181,7 +183,23 @@ fn refund_look(status: &str) -> (Tone, &'static str) {
     }
 }
 
-fn row(task: TaskRow) -> AnyView {
+fn heads() -> AnyView {
+    view! {
+        <tr role="row">
+            <th role="columnheader" scope="col" class="num">"S.No"</th>
+            <th role="columnheader" scope="col">"Order/"<wbr/>"Transaction Id"</th>
+            <th role="columnheader" scope="col">"Task Status"</th>
+            <th role="columnheader" scope="col" class="cash">"Amount"</th>
+            <th role="columnheader" scope="col" class="tight">"Refund Status"<br/>"Refund Type"</th>
+            <th role="columnheader" scope="col" class="tight">"Unique Id"<br/>"GW Transaction Id"</th>
+            <th role="columnheader" scope="col">"Error Message"</th>
+            <th role="columnheader" scope="col">"Updated At"</th>
+        </tr>
+    }
+    .into_any()
+}
+
+fn row(task: TaskRow, base: &str, batch: BatchStatus, stopped: bool) -> AnyView {
     let TaskRow { number, row, status, state, amount, updated, created, .. } = task;
     let note = state.note();
     let refund = (!task.refund_status.is_empty()).then(|| {
@@ -193,12 +211,7 @@ fn row(task: TaskRow) -> AnyView {
         let class = if status == TaskStatus::Failed { "bad" } else { "dim" };
         view! { <span class=class>{task.message}</span> }
     });
-    let next = match state {
-        TaskState::Unknown => Some("Perhaps carried out: not sent again, the gateway is asked."),
-        TaskState::Review => Some("Look it up with the gateway, then Sync with Gateway."),
-        _ => None,
-    }
-    .filter(|_| message.is_none());
+    let next = next_step(state, batch, stopped);
     // The key differs from the unique id when that did not fit the gateway.
     let key = (task.gateway_key != task.unique_id && !task.gateway_key.is_empty())
         .then(|| view! { <small class="id">"key "{task.gateway_key}</small> });
@@ -207,7 +220,7 @@ fn row(task: TaskRow) -> AnyView {
         <tr role="row" id=format!("task-{number}")>
             <td role="cell" class="num dim" data-cell="drop" title=format!("Row {row} of the file")>{number}</td>
             <th role="rowheader" scope="row" data-cell="lead">
-                <a class="name id" href=format!("#task-{number}")>{task.order_id}</a>
+                <a class="name id" href=format!("{base}{number}") rel="external">{task.order_id}</a>
                 {small_id(task.txn_id)}
             </th>
             <td role="cell" class="tight" data-cell="mark">
@@ -227,7 +240,7 @@ fn row(task: TaskRow) -> AnyView {
                 {key}
                 {small_id(task.gateway_reference)}
             </td>
-            <td role="cell" class="msg">{message}{next.map(|next| view! { <span class="dim">{next}</span> })}</td>
+            <td role="cell" class="msg">{message}" "{next.map(|next| view! { <span class="dim">{next}</span> })}</td>
             <td role="cell" class="tight" data-cell="drop">
                 <time datetime=updated.utc title=times>{updated.time}<small>{updated.date}</small></time>
             </td>

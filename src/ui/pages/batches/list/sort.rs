@@ -1,6 +1,9 @@
 //! The orders of the list.
 
-use crate::domain::page::{BatchQuery, BatchSort};
+use crate::domain::{
+    batch::Operation,
+    page::{BatchQuery, BatchSort},
+};
 
 /// One order, in words.
 pub struct Choice {
@@ -14,7 +17,7 @@ const fn choice(sort: BatchSort, descending: bool, text: &'static str) -> Choice
 }
 
 /// Every order, for where there are no heads to press.
-pub const CHOICES: [Choice; 10] = [
+const CHOICES: [Choice; 12] = [
     choice(BatchSort::Created, true, "Newest first"),
     choice(BatchSort::Created, false, "Oldest first"),
     choice(BatchSort::FileName, false, "File name, A to Z"),
@@ -23,9 +26,21 @@ pub const CHOICES: [Choice; 10] = [
     choice(BatchSort::Status, true, "Status, last steps first"),
     choice(BatchSort::Amount, true, "Largest amount first"),
     choice(BatchSort::Amount, false, "Smallest amount first"),
+    choice(BatchSort::Records, true, "Most records first"),
+    choice(BatchSort::Records, false, "Fewest records first"),
     choice(BatchSort::Tasks, true, "Most tasks first"),
     choice(BatchSort::Tasks, false, "Fewest tasks first"),
 ];
+
+/// The orders that this operation's list has.
+pub fn choices(operation: Operation) -> impl Iterator<Item = &'static Choice> {
+    let words = operation.words();
+    CHOICES.iter().filter(move |choice| match choice.sort {
+        BatchSort::Amount => words.amounts,
+        BatchSort::Records => words.total_records,
+        _ => true,
+    })
+}
 
 /// The query string of the list after a press on the head of `column`: ascending first, then back and forth.
 pub fn pressed(query: &BatchQuery, column: BatchSort) -> String {

@@ -36,6 +36,7 @@ pub fn BatchTable(
     /// What the button of a row does.
     sync: SyncAct,
 ) -> impl IntoView {
+    let words = operation.words();
     let pages = page.pages();
     let (number, size, total) = (page.page, page.size, page.total);
     let head = |text, column, class: Option<&'static str>| {
@@ -49,7 +50,8 @@ pub fn BatchTable(
     let heads = view! {
         {head("File Name", BatchSort::FileName, None)}
         {head("File Upload Status", BatchSort::Status, None)}
-        {head("Amount", BatchSort::Amount, Some("cash"))}
+        {words.amounts.then(|| head("Amount", BatchSort::Amount, Some("cash")))}
+        {words.total_records.then(|| head("Total Records", BatchSort::Records, Some("num")))}
         {head("Date Created", BatchSort::Created, None)}
         <th role="columnheader" scope="col">
             "Last Modified"
@@ -84,7 +86,7 @@ pub fn BatchTable(
                     <tr role="row">{heads}</tr>
                 </thead>
                 <tbody role="rowgroup">{rows}</tbody>
-                {sums.map(|(amount, tasks)| view! { <Sums files=files amount=amount tasks=tasks /> })}
+                {sums.map(|(amount, tasks)| view! { <Sums operation=operation files=files amount=amount tasks=tasks /> })}
             </table>
         </div>
         <Pagination page=number pages=pages size=size total=total href=other_page />
@@ -108,21 +110,35 @@ fn sums(rows: &[BatchRow]) -> Option<(Money, u64)> {
 }
 
 #[component]
-fn Sums(files: usize, amount: Money, tasks: u64) -> impl IntoView {
-    let words = if files == 1 { "This file".to_owned() } else { format!("These {files} files") };
+fn Sums(operation: Operation, files: usize, amount: Money, tasks: u64) -> impl IntoView {
+    let these = if files == 1 { "This file".to_owned() } else { format!("These {files} files") };
+    let words = operation.words();
     let blank = || view! { <td role="cell" data-cell="drop"></td> };
     view! {
         <tfoot role="rowgroup">
             <tr role="row">
                 <th role="rowheader" scope="row" data-cell="lead">
-                    {words}
+                    {these}
                 </th>
                 {blank()}
-                <td role="cell" class="cash" data-cell="end">
-                    <span class="sum">
-                        <MoneyView amount=amount />
-                    </span>
-                </td>
+                {if words.amounts {
+                    view! {
+                        <td role="cell" class="cash" data-cell="end">
+                            <span class="sum">
+                                <MoneyView amount=amount />
+                            </span>
+                        </td>
+                    }
+                        .into_any()
+                } else {
+                    // Each record is one task.
+                    view! {
+                        <td role="cell" class="num" data-cell="end">
+                            <span class="sum">{count(tasks)}</span>
+                        </td>
+                    }
+                        .into_any()
+                }}
                 {blank()}
                 {blank()}
                 <td role="cell" class="num" data-cell="drop">
@@ -197,9 +213,26 @@ fn Row(
                 <BatchStamp status=status_now />
                 {row.note.map(|note| view! { <small>{note}</small> })}
             </td>
-            <td role="cell" class="cash" data-cell="end">
-                <MoneyView amount=row.amount />
-            </td>
+            {operation
+                .words()
+                .amounts
+                .then(|| {
+                    view! {
+                        <td role="cell" class="cash" data-cell="end">
+                            <MoneyView amount=row.amount />
+                        </td>
+                    }
+                })}
+            {operation
+                .words()
+                .total_records
+                .then(|| {
+                    view! {
+                        <td role="cell" class="num" data-cell="end">
+                            {count(row.records)}
+                        </td>
+                    }
+                })}
             <td role="cell" class="tight" data-cell="end2">
                 <TimeView moment=row.created stacked=true />
             </td>

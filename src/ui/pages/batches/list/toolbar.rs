@@ -1,6 +1,6 @@
 //! Search and, on a phone, the order: both are the address.
 
-use super::sort::CHOICES;
+use super::sort::choices as orders;
 use crate::{
     domain::{batch::Operation, page::BatchQuery},
     ui::{
@@ -80,16 +80,14 @@ pub fn Toolbar(
     });
     let order = move || {
         query.with(|query| {
-            CHOICES
-                .iter()
+            orders(operation)
                 .find(|choice| (choice.sort, choice.descending) == (query.sort, query.descending))
                 .map_or("Another order", |choice| choice.text)
         })
     };
     let choices = move || {
         let query = query.get();
-        CHOICES
-            .iter()
+        orders(operation)
             .map(|choice| {
                 let (sort, descending) = (choice.sort, choice.descending);
                 let current = (sort, descending) == (query.sort, query.descending);

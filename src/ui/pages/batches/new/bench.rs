@@ -74,6 +74,8 @@ pub struct Bench {
     pub repeats: RwSignal<Vec<Repeat>>,
     /// That it is meant.
     pub confirmed: RwSignal<bool>,
+    /// "Sync With Gateway".
+    pub toggle: RwSignal<bool>,
     /// The person pressed "Upload" and could not be obeyed.
     pub refused: RwSignal<bool>,
     /// A file is held above the page.
@@ -87,7 +89,7 @@ impl Bench {
     pub fn new(new: &NewBatch) -> Self {
         Self {
             operation: new.operation,
-            options: Options { currency: new.currency, limits: new.limits },
+            options: Options { operation: new.operation, currency: new.currency, limits: new.limits },
             draft: new.draft.as_ref().map(|draft| draft.id),
             chosen: RwSignal::new(None),
             report: RwSignal::new(None),
@@ -99,11 +101,19 @@ impl Bench {
             complaint: RwSignal::new(None),
             repeats: RwSignal::new(Vec::new()),
             confirmed: RwSignal::new(false),
+            toggle: RwSignal::new(
+                new.draft.as_ref().and_then(|draft| draft.sync_with_gateway).unwrap_or(new.gateway.is_some()),
+            ),
             refused: RwSignal::new(false),
             over: RwSignal::new(false),
             #[cfg(feature = "hydrate")]
             tools: StoredValue::new_local(browser::Tools::new()),
         }
+    }
+
+    /// Whether the form has "Sync With Gateway".
+    pub fn has_toggle(self) -> bool {
+        self.operation == Operation::OrderSync
     }
 
     /// Whether a file lies here and was read.

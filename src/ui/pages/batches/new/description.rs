@@ -132,6 +132,7 @@ mod tests {
                 limits: Limits::default(),
                 currency: Currency::Inr,
                 gateway: None,
+                external: None,
                 draft: None,
             })
         };

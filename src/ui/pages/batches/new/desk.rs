@@ -5,9 +5,10 @@ use super::{
     fields::size,
     findings::{FindingGroup, Repeats},
     table::Rows,
+    toggle::GatewayToggle,
 };
 use crate::{
-    domain::{money::Money, view::NewBatch},
+    domain::{batch::Operation, money::Money, view::NewBatch},
     ui::{
         components::{Banner, Button, Glyph, Icon, Kind, MoneyView, Size, count},
         worker::messages::{Act, Repair, RowsQuery},
@@ -42,7 +43,7 @@ fn Summary(bench: Bench) -> impl IntoView {
     let name = move || bench.chosen.get().unwrap_or_default().name;
     let facts = move || {
         let bytes = bench.chosen.get().unwrap_or_default().bytes;
-        let template = bench.of(|report| report.template.map(|template| format!(" · {}", template.title())));
+        let template = bench.of(|report| report.template.as_ref().map(|template| format!(" · {template}")));
         format!("{}{} · read in this browser, nothing is sent yet", size(bytes), template.unwrap_or_default())
     };
     let examined = move || bench.of(|report| report.examined);
@@ -71,10 +72,12 @@ fn Summary(bench: Bench) -> impl IntoView {
                     <span class="tile-label"><Glyph name="partial" tone="waiting"/>"Warnings"</span>
                     <span class="tile-number">{move || count(bench.of(|report| report.warnings))}</span>
                 </div>
-                <div>
-                    <span class="tile-label">"Total of ready rows"</span>
-                    <span class="tile-number"><MoneyView amount=total(bench)/></span>
-                </div>
+                {bench.operation.words().amounts.then(|| view! {
+                    <div>
+                        <span class="tile-label">"Total of ready rows"</span>
+                        <span class="tile-number"><MoneyView amount=total(bench)/></span>
+                    </div>
+                })}
             </div>
         </section>
     }
@@ -128,13 +131,13 @@ fn Findings(bench: Bench) -> impl IntoView {
                 {move || repairs.get().into_iter().map(|repair| view! { <RepairOffer bench repair/> }).collect_view()}
                 {move || {
                     let repeats = bench.repeats.get();
-                    (!repeats.is_empty()).then(|| view! { <Repeats repeats confirmed=bench.confirmed/> })
+                    (!repeats.is_empty()).then(|| view! { <Repeats operation=bench.operation repeats confirmed=bench.confirmed/> })
                 }}
                 {listed}
                 {move || nothing().then(|| view! {
                     <article class="finding" data-tone="accepted">
                         <Glyph name="accepted"/>
-                        <h3>"Every row can be sent"</h3>
+                        <h3>{if bench.has_toggle() { "Every row is in order" } else { "Every row can be sent" }}</h3>
                         <p>"Nothing was found in this file."</p>
                     </article>
                 })}
@@ -202,9 +205,25 @@ fn Confirm(bench: Bench, new: NewBatch) -> impl IntoView {
     let decided = if checker {
         "A checker decides. You cannot approve your own request."
     } else {
-        "No approval is needed: the refunds start at once."
+        match bench.operation {
+            Operation::Refund => "No approval is needed: the refunds start at once.",
+            Operation::OrderSync => "No approval is needed: the sync starts at once.",
+        }
     };
-    let sent = format!("Then each row is sent once to {gateway}, and you watch it here.");
+    let external = new.external.clone();
+    let sent = move || match bench.operation {
+        Operation::Refund => format!("Then each row is sent once to {gateway}, and you watch it here."),
+        Operation::OrderSync => {
+            let asked = match bench.toggle.get() {
+                true => format!("Then each order is read from {gateway}"),
+                false => "Then each order is taken as it was stored last; the gateway is not asked".to_owned(),
+            };
+            match &external {
+                Some(host) => format!("{asked}, and told to {host}."),
+                None => format!("{asked}, and kept in Batchdesk."),
+            }
+        }
+    };
     let largest = move || {
         let largest = bench.of(|report| report.largest);
         largest.map(|(row, minor)| {
@@ -225,14 +244,17 @@ fn Confirm(bench: Bench, new: NewBatch) -> impl IntoView {
                 </ol>
             </div>
             <div class="sheet-body stack">
-                <div class="verdict">
-                    <span class="tile-label">{move || match ready() {
-                        1 => "Total of the 1 row that is ready".to_owned(),
-                        ready => format!("Total of the {} rows that are ready", count(ready)),
-                    }}</span>
-                    <span><span class="sum"><MoneyView amount=total(bench) large=true/></span></span>
-                    {largest}
-                </div>
+                {bench.has_toggle().then(|| view! { <GatewayToggle bench/> })}
+                {bench.operation.words().amounts.then(|| view! {
+                    <div class="verdict">
+                        <span class="tile-label">{move || match ready() {
+                            1 => "Total of the 1 row that is ready".to_owned(),
+                            ready => format!("Total of the {} rows that are ready", count(ready)),
+                        }}</span>
+                        <span><span class="sum"><MoneyView amount=total(bench) large=true/></span></span>
+                        {largest}
+                    </div>
+                })}
                 <div class="acts">
                     <Send bench/>
                     {move || (bad() > 0).then(|| view! {
@@ -276,8 +298,7 @@ fn Send(bench: Bench) -> impl IntoView {
         } else {
             let number = move || match bench.of(|report| if report.is_clean() { report.ready } else { 0 }) {
                 0 => None,
-                1 => Some("1 refund".to_owned()),
-                ready => Some(format!("{} refunds", count(ready))),
+                ready => Some(format!("{} {}", count(ready), bench.operation.thing(ready))),
             };
             view! {
                 <Button kind=Kind::Primary size=Size::Large icon="upload" plain=true on_press=Callback::new(move |_| bench.upload())>
@@ -310,13 +331,14 @@ pub fn Troubles(bench: Bench) -> impl IntoView {
 fn Dock(bench: Bench) -> impl IntoView {
     let bad = move || bench.of(|report| if report.examined { report.bad() } else { 0 });
     let sum = total(bench);
+    let amounts = bench.operation.words().amounts;
     move || {
         (bad() > 0).then(|| {
             view! {
                 <div class="dock only-menu">
                     <p>
                         <b class="bad">{move || format!("{} with errors", rows_words(bad()))}</b>
-                        <small>{move || format!("{} ready", sum.get())}</small>
+                        <small>{move || if amounts { format!("{} ready", sum.get()) } else { format!("{} ready", count(bench.of(|report| report.ready))) }}</small>
                     </p>
                     <Button plain=true on_press=Callback::new(move |_| bench.next_error())>"Next error"</Button>
                 </div>

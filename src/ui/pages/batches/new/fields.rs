@@ -1,26 +1,33 @@
 //! What a file must look like: samples, columns, rules.
 
 use crate::{
-    domain::view::NewBatch,
-    formats::{field_table::refund_fields, refunds::Template},
+    domain::{batch::Operation, view::NewBatch},
+    formats::{
+        field_table::{Field, SYNC, refund_fields},
+        refunds::Template,
+    },
     ui::components::{Icon, count},
 };
 use leptos::prelude::*;
 
-/// Sample files and the fields of both templates.
+/// Sample files.
 #[component]
-pub fn Guide() -> impl IntoView {
+pub fn Guide(operation: Operation) -> impl IntoView {
+    let notes: &[&str] = match operation {
+        Operation::Refund => &["Standard, 19 columns", "Split settlement, 9 columns"],
+        Operation::OrderSync => &["Order sync, 3 columns"],
+    };
     view! {
         <section class="sheet" aria-labelledby="samples">
             <div class="sheet-head"><h2 id="samples">"Sample file"</h2></div>
             <ul class="sheet-body stack samples" data-gap="8">
-                {Template::ALL.into_iter().map(|template| view! {
+                {operation.words().samples.iter().zip(notes).map(|(sample, note)| view! {
                     <li>
-                        <a href=format!("/samples/{}", template.sample_name()) download=template.sample_name()>
+                        <a href=format!("/samples/{sample}") download=*sample>
                             <Icon name="download"/>
-                            {template.sample_name()}
+                            {*sample}
                         </a>
-                        <small>{template.title()}</small>
+                        <small>{*note}</small>
                     </li>
                 }).collect_view()}
             </ul>
@@ -29,13 +36,44 @@ pub fn Guide() -> impl IntoView {
     .into_any()
 }
 
-/// The field tables and the rules of split settlements, folded away.
+/// The field tables and the rules between fields, folded away.
 #[component]
-pub fn Rules() -> impl IntoView {
+pub fn Rules(operation: Operation) -> impl IntoView {
+    match operation {
+        Operation::Refund => view! { <RefundRules/> }.into_any(),
+        Operation::OrderSync => view! { <SyncRules/> }.into_any(),
+    }
+}
+
+#[component]
+fn SyncRules() -> impl IntoView {
     view! {
         <div class="sheet folds">
-            <FieldTable template=Template::Standard title="CSV fields"/>
-            <FieldTable template=Template::Split title="Split settlement fields"/>
+            <FieldTable fields=&SYNC note="Order sync, 3 columns" title="CSV fields"/>
+            <details class="fold">
+                <summary><Icon name="right"/>"Order ID rules"</summary>
+                <div class="sheet-body stack prose">
+                    <ul>
+                        <li>"Letters, numbers, underscores and hyphens are allowed; order_id cannot be empty."</li>
+                        <li>"Upper and lower case are told apart: ORD_1 and ord_1 are two orders."</li>
+                        <li>"Each order ID stands in a file once."</li>
+                        <li>"txn_id and unique_request_id may be empty, but their commas stay: ORD_456789012,,SYNC_REQ_004"</li>
+                        <li>"With a txn_id the order must have that transaction; without one the order alone is asked about."</li>
+                    </ul>
+                </div>
+            </details>
+        </div>
+    }
+    .into_any()
+}
+
+#[component]
+fn RefundRules() -> impl IntoView {
+    let (standard, split) = (Template::Standard, Template::Split);
+    view! {
+        <div class="sheet folds">
+            <FieldTable fields=refund_fields(standard) note=standard.title() title="CSV fields"/>
+            <FieldTable fields=refund_fields(split) note=split.title() title="Split settlement fields"/>
             <details class="fold">
                 <summary><Icon name="right"/>"Split settlement rules"</summary>
                 <div class="sheet-body stack prose">
@@ -69,11 +107,10 @@ pub fn Rules() -> impl IntoView {
 }
 
 #[component]
-fn FieldTable(template: Template, title: &'static str) -> impl IntoView {
-    let fields = refund_fields(template);
+fn FieldTable(fields: &'static [Field], note: &'static str, title: &'static str) -> impl IntoView {
     view! {
         <details class="fold">
-            <summary><Icon name="right"/>{title}<small>{template.title()}</small></summary>
+            <summary><Icon name="right"/>{title}<small>{note}</small></summary>
             <div class="table-box" tabindex="0" role="region" aria-label=title>
                 <table class="table" data-density="compact">
                     <thead><tr>

@@ -4,9 +4,13 @@ use super::{
     bench::Bench,
     fields::{Guide, Rules, facts, size},
     findings::{FindingGroup, Repeats},
+    toggle::GatewayToggle,
 };
 use crate::{
-    domain::view::{DraftView, Flash, NewBatch},
+    domain::{
+        batch::Operation,
+        view::{DraftView, Flash, NewBatch},
+    },
     ui::{
         components::{Button, FieldError, Icon, Kind, Size, count},
         worker::groups::group,
@@ -26,12 +30,12 @@ pub fn FileStep(
     let from_server = flash.error.clone().filter(|_| flash.field.as_deref() == Some("file"));
     let error = Signal::derive(move || bench.complaint.get().or_else(|| from_server.clone()));
     let kept = draft.as_ref().filter(|draft| !draft.file_name.is_empty()).cloned();
-    let rows = new.limits.rows;
+    let (operation, rows) = (new.operation, new.limits.rows);
     view! {
         <div class="split" data-side="end">
             <div class="stack">
                 <label class="drop" for="file" data-state=move || bench.over.get().then_some("over")>
-                    <b>{move || if bench.over.get() { "Drop it to check it. Nothing is sent yet." } else { "A CSV file of refunds" }}</b>
+                    <b>{move || if bench.over.get() { "Drop it to check it. Nothing is sent yet." } else { operation.words().file }}</b>
                     <span class="row">
                         <span class="button">
                             <Icon name="upload"/>
@@ -54,10 +58,11 @@ pub fn FileStep(
                     />
                 </label>
                 <FieldError id="file" error/>
-                {kept.map(|kept| view! { <Kept kept/> })}
+                {kept.map(|kept| view! { <Kept operation kept/> })}
                 <p class="small" role="status">{move || bench.reading.get().then_some("The file is being read…")}</p>
                 // Gone, not only hidden, once the file is open: there is one button of this name at any time.
                 {move || (!bench.is_open()).then(|| view! {
+                    {bench.has_toggle().then(|| view! { <GatewayToggle bench/> })}
                     <div class="acts">
                         <Button kind=Kind::Primary size=Size::Large>"Upload"</Button>
                         <p>{format!(
@@ -67,19 +72,19 @@ pub fn FileStep(
                     </div>
                 })}
             </div>
-            <Guide/>
+            <Guide operation/>
         </div>
-        <Rules/>
+        <Rules operation/>
     }
     .into_any()
 }
 
 /// The file of an earlier try, with what was found in it.
 #[component]
-fn Kept(kept: DraftView) -> impl IntoView {
+fn Kept(operation: Operation, kept: DraftView) -> impl IntoView {
     let groups = group(&kept.findings);
     let findings = !groups.is_empty();
-    let repeats = (!kept.repeats.is_empty()).then(|| view! { <Repeats repeats=kept.repeats.clone()/> });
+    let repeats = (!kept.repeats.is_empty()).then(|| view! { <Repeats operation repeats=kept.repeats.clone()/> });
     let advice = if findings {
         "Correct the file and choose it again. Nothing of it was sent."
     } else {

@@ -2,6 +2,7 @@
 
 use crate::{
     domain::{
+        batch::Operation,
         finding::{Finding, Severity},
         view::Repeat,
     },
@@ -114,6 +115,8 @@ fn FixAll(fix: Fix, mend: Callback<FixKind>) -> impl IntoView {
 /// What went out before, and the box that says it is meant. The form that it stands in sends the box.
 #[component]
 pub fn Repeats(
+    /// What the batch would do.
+    operation: Operation,
     /// What is repeated.
     repeats: Vec<Repeat>,
     /// Kept in step with the box, where there is JavaScript.
@@ -127,7 +130,7 @@ pub fn Repeats(
             <h3>"Uploaded before "<span>{count(number)}</span></h3>
             <ul class="lines">
                 {repeats.into_iter().map(|repeat| {
-                    let path = format!("{}/{}", crate::domain::batch::Operation::Refund.path(), repeat.batch);
+                    let path = format!("{}/{}", operation.path(), repeat.batch);
                     view! {
                         <li
                             data-finding=""

@@ -1,5 +1,6 @@
 //! Title and steps.
 
+use crate::domain::batch::Operation;
 use leptos::prelude::*;
 
 /// How far the person has come.
@@ -30,6 +31,8 @@ impl Step {
 /// Title and steps of the page that takes a file.
 #[component]
 pub fn Heading(
+    /// What the batch will do.
+    operation: Operation,
     /// Whether a description is one of the steps; none while nothing is known.
     maker_checker: Option<bool>,
     /// Where the person stands.
@@ -60,7 +63,7 @@ pub fn Heading(
     });
     view! {
         <div class="head">
-            <h1>"New refunds batch"</h1>
+            <h1>{operation.words().new}</h1>
             {steps}
         </div>
     }

@@ -70,7 +70,7 @@ pub fn NewBatchView(new: NewBatch, flash: Flash) -> impl IntoView {
     let dialog = must_describe.then(|| view! { <DescriptionDialog new=new.clone() flash=flash.clone()/> });
     let for_desk = new.clone();
     view! {
-        <Heading maker_checker=Some(new.maker_checker) step/>
+        <Heading operation=new.operation maker_checker=Some(new.maker_checker) step/>
         {dialog}
         <div
             class="stack"

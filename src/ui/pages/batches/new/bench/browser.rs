@@ -339,6 +339,9 @@ impl Bench {
         if self.confirmed.get_untracked() {
             form.append_with_str("confirm_repeat", "1")?;
         }
+        if self.has_toggle() && self.toggle.get_untracked() {
+            form.append_with_str("sync_with_gateway", "on")?;
+        }
         let name = self.chosen.with_untracked(|chosen| chosen.clone().unwrap_or_default().name);
         form.append_with_blob_and_filename("file", file, &name)?;
         Ok(form)

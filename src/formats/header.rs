@@ -1,18 +1,29 @@
-//! Recognises the template by the header, or says what is different.
+//! Recognises the layout by the header, or says what is different.
 
-use super::Template;
+use super::findings::{At, Findings, quoted};
+use super::repair::other_delimiter;
+use super::sheet::Cell;
 use crate::domain::finding::FindingCode;
-use crate::formats::findings::{At, Findings, quoted};
-use crate::formats::repair::other_delimiter;
-use crate::formats::sheet::Cell;
 
-const MANDATORY: [&str; 2] = ["order_id", "amount"];
+/// The layouts of one operation's files, recognised by the names in the header.
+pub trait Layout: Copy + 'static {
+    /// All of them.
+    fn all() -> &'static [Self];
+    /// The names in the header, in order.
+    fn columns(self) -> &'static [&'static str];
+    /// Those that no file may do without.
+    fn mandatory(self) -> &'static [&'static str];
+    /// What people see.
+    fn title(self) -> &'static str;
+    /// The one that a file with these names is meant to be.
+    fn nearest(names: &[&str]) -> Self;
+}
 
-/// The template whose columns these are, exactly; otherwise every difference from the nearest one becomes a finding.
-pub(super) fn recognise(names: &[Cell<'_>], width: usize, row: u32, findings: &mut Findings) -> Option<Template> {
+/// The layout whose columns these are, exactly; otherwise every difference from the nearest one becomes a finding.
+pub(super) fn recognise<L: Layout>(names: &[Cell<'_>], width: usize, row: u32, findings: &mut Findings) -> Option<L> {
     let names: Vec<&str> = names.iter().map(|name| name.trim()).collect();
     if let Some(template) =
-        Template::ALL.into_iter().find(|template| template.columns() == names && width == names.len())
+        L::all().iter().copied().find(|template| template.columns() == names && width == names.len())
     {
         return Some(template);
     }
@@ -24,25 +35,19 @@ pub(super) fn recognise(names: &[Cell<'_>], width: usize, row: u32, findings: &m
         findings.error(At::row(row), FindingCode::InvalidFileFormat, message);
         return None;
     }
-    differences(&names, row, nearest(&names), findings);
+    differences(&names, row, L::nearest(&names), findings);
     None
 }
 
-/// Only the standard template has user defined fields; without them, a split column means the split template.
-fn nearest(names: &[&str]) -> Template {
-    let has = |part: &str| names.iter().any(|name| name.to_ascii_lowercase().starts_with(part));
-    if !has("udf") && (has("marketplace") || has("vendor")) { Template::Split } else { Template::Standard }
-}
-
-fn differences(names: &[&str], row: u32, template: Template, findings: &mut Findings) {
-    let columns = template.columns();
+fn differences<L: Layout>(names: &[&str], row: u32, template: L, findings: &mut Findings) {
+    let (columns, mandatory) = (template.columns(), template.mandatory());
     let format = FindingCode::InvalidFileFormat;
     let before = findings.errors();
     let look_alike =
         |column: &str| names.iter().find(|name| **name != column && folded(name) == folded(column)).copied();
 
     let missing: Vec<&str> = columns.iter().filter(|column| !names.contains(column)).copied().collect();
-    for column in missing.iter().filter(|column| MANDATORY.contains(column)) {
+    for column in missing.iter().filter(|column| mandatory.contains(column)) {
         let hint =
             look_alike(column).map(|name| format!("; {} must be written {column}", quoted(name))).unwrap_or_default();
         let message = format!("Missing mandatory fields: the header has no column {column}{hint}.");
@@ -53,7 +58,7 @@ fn differences(names: &[&str], row: u32, template: Template, findings: &mut Find
         );
     }
     let mut absent = Vec::new();
-    for column in missing.iter().filter(|column| !MANDATORY.contains(column)) {
+    for column in missing.iter().filter(|column| !mandatory.contains(column)) {
         match look_alike(column) {
             Some(name) => {
                 let message = format!("Invalid file format: column {} must be written {column}.", quoted(name));
@@ -106,6 +111,6 @@ fn differences(names: &[&str], row: u32, template: Template, findings: &mut Find
 }
 
 /// A name without case and without anything but letters and digits.
-fn folded(name: &str) -> String {
+pub fn folded(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }

@@ -1,25 +1,121 @@
 //! The way through a file: its size, its encoding, its header, then row by row.
 
-use super::check::Checker;
-use super::{CheckedRefunds, RefundRecord, Template, header};
+use super::findings::{At, Findings};
+use super::header::{self, Layout};
+use super::sheet::{Cell, Flaw, MAX_CELLS, Record, Records, Sheet, SheetRow};
+use super::text;
 use crate::domain::{
-    finding::{FindingCode as Code, Severity},
+    finding::{Finding, FindingCode as Code, Severity},
     limits::Limits,
-    money::{Currency, group},
+    money::group,
 };
-use crate::formats::findings::{At, Findings};
-use crate::formats::sheet::{Cell, Flaw, MAX_CELLS, Record, Records, Sheet, SheetRow};
-use crate::formats::text;
 use std::borrow::Cow;
 
+/// What one operation's files are: their layouts, and the rules of their rows.
+pub(super) trait Format: Copy {
+    /// Its layouts.
+    type Layout: Layout;
+    /// A clean row.
+    type Record;
+    /// What checks the rows of one file.
+    type Rows<'a>: Rows<'a, Self::Record>;
+
+    /// What a row is, for sentences: `refund`.
+    const THING: &'static str;
+
+    /// Begins with the rows of a file of this layout.
+    fn rows<'a>(self, layout: Self::Layout, findings: Findings) -> Self::Rows<'a>;
+}
+
+/// Checks the rows of one file, one after the other.
+pub(super) trait Rows<'a, R> {
+    /// Checks one row; a clean one becomes a record. Where the cells are not `sure`, it is only counted: the caller said why.
+    fn row(&mut self, row: u32, cells: &[Cell<'a>], width: usize, sure: bool) -> Option<R>;
+    /// Where findings go.
+    fn findings(&mut self) -> &mut Findings;
+    /// Says what can only be said once all rows were seen: the sum of the clean rows in minor units, and the findings.
+    fn finish(self) -> (i64, Findings);
+}
+
+/// What the validator found out about a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checked<L, R> {
+    /// Which layout it has; none when the header fits none.
+    pub template: Option<L>,
+    /// Data rows (header and wholly blank lines are not counted).
+    pub rows: u64,
+    /// Sum of the clean rows, minor units; zero where rows have no amount.
+    pub total_minor: i64,
+    /// The clean rows, in file order.
+    pub records: Vec<R>,
+    /// Every finding by row, findings about the whole file first; at most `findings::MAX_LISTED` errors and as many warnings.
+    pub findings: Vec<Finding>,
+    /// How many errors there are, listed or not.
+    pub errors: u64,
+    /// How many warnings there are, listed or not.
+    pub warnings: u64,
+    /// The cells, for a page that shows and edits them; none when the file could not be read as a sheet.
+    pub sheet: Option<Sheet>,
+}
+
+impl<L, R> Default for Checked<L, R> {
+    fn default() -> Self {
+        Self {
+            template: None,
+            rows: 0,
+            total_minor: 0,
+            records: Vec::new(),
+            findings: Vec::new(),
+            errors: 0,
+            warnings: 0,
+            sheet: None,
+        }
+    }
+}
+
+impl<L, R> Checked<L, R> {
+    /// Whether nothing keeps the file out.
+    pub const fn is_clean(&self) -> bool {
+        self.errors == 0
+    }
+
+    /// Over the row limit nothing counts as examined.
+    fn with_records(mut self, records: Vec<R>, limits: Limits) -> Self {
+        if self.rows <= u64::from(limits.rows) {
+            self.records = records;
+        }
+        self
+    }
+}
+
+/// A file of this format, checked.
+type Of<F> = Checked<<F as Format>::Layout, <F as Format>::Record>;
+
+/// Checks a whole file; keeps its cells where they are wanted.
+pub(super) fn check_bytes<F: Format>(format: F, bytes: &[u8], limits: Limits, keep: bool) -> Of<F> {
+    let mut records = Vec::new();
+    let mut sheet = Sheet::default();
+    let keep = keep.then_some(&mut sheet);
+    let mut checked = check(format, bytes, limits, keep, &mut |record| records.push(record));
+    checked.sheet = (!sheet.header.is_empty()).then_some(sheet);
+    checked.with_records(records, limits)
+}
+
+/// Checks a sheet that was read before. The result's `sheet` stays empty: the caller has it.
+pub(super) fn check_cells<F: Format>(format: F, sheet: &Sheet, limits: Limits) -> Of<F> {
+    let mut records = Vec::new();
+    let checked = check_sheet(format, sheet, limits, &mut |record| records.push(record));
+    checked.with_records(records, limits)
+}
+
 /// Checks a file; keeps its cells in `keep` as long as they can be trusted to be all there is.
-pub(super) fn check(
+pub(super) fn check<F: Format>(
+    format: F,
     bytes: &[u8],
-    currency: Currency,
     limits: Limits,
     keep: Option<&mut Sheet>,
-    sink: &mut dyn FnMut(RefundRecord),
-) -> CheckedRefunds {
+    sink: &mut dyn FnMut(F::Record),
+) -> Of<F> {
     let mut findings = Findings::default();
     let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     if length > limits.bytes {
@@ -38,17 +134,17 @@ pub(super) fn check(
     if let Some(warning) = read.warning {
         findings.add(warning);
     }
-    read_text(&read.text, currency, limits, findings, keep, sink)
+    read_text(format, &read.text, limits, findings, keep, sink)
 }
 
-fn read_text(
+fn read_text<F: Format>(
+    format: F,
     text: &str,
-    currency: Currency,
     limits: Limits,
     mut findings: Findings,
     mut keep: Option<&mut Sheet>,
-    sink: &mut dyn FnMut(RefundRecord),
-) -> CheckedRefunds {
+    sink: &mut dyn FnMut(F::Record),
+) -> Of<F> {
     let mut records = Records::new(text);
     let mut cells = Vec::new();
     let Some(first) = next_filled(&mut records, &mut cells) else {
@@ -64,7 +160,7 @@ fn read_text(
     if let Some(sheet) = keep.as_deref_mut() {
         sheet.header.clone_from(&names);
     }
-    let mut run = Run::new(template, currency, limits, findings);
+    let mut run = Run::new(format, template, limits, findings);
     while let Some(record) = next_filled(&mut records, &mut cells) {
         let open = run.begin();
         if open {
@@ -87,17 +183,11 @@ fn read_text(
     run.end()
 }
 
-/// Checks a sheet that was read before.
-pub(super) fn check_sheet(
-    sheet: &Sheet,
-    currency: Currency,
-    limits: Limits,
-    sink: &mut dyn FnMut(RefundRecord),
-) -> CheckedRefunds {
+fn check_sheet<F: Format>(format: F, sheet: &Sheet, limits: Limits, sink: &mut dyn FnMut(F::Record)) -> Of<F> {
     let mut findings = Findings::default();
     let names: Vec<Cell<'_>> = sheet.header.iter().map(|name| Cow::Borrowed(name.as_str())).collect();
     let template = header::recognise(&names, names.len(), 1, &mut findings);
-    let mut run = Run::new(template, currency, limits, findings);
+    let mut run = Run::new(format, template, limits, findings);
     let mut cells = Vec::new();
     for row in &sheet.rows {
         if !run.begin() {
@@ -118,23 +208,23 @@ pub(super) fn check_sheet(
     run.end()
 }
 
-/// What is under way: a template whose rows are checked, or a header that fits none, whose rows are counted.
-struct Run<'a> {
-    template: Option<Template>,
+/// What is under way: a layout whose rows are checked, or a header that fits none, whose rows are counted.
+struct Run<'a, F: Format> {
+    template: Option<F::Layout>,
     limit: u64,
     rows: u64,
-    state: State<'a>,
+    state: State<F::Rows<'a>>,
 }
 
-enum State<'a> {
-    Checking(Checker<'a>),
+enum State<C> {
+    Checking(C),
     Counting(Findings),
 }
 
-impl<'a> Run<'a> {
-    fn new(template: Option<Template>, currency: Currency, limits: Limits, findings: Findings) -> Self {
+impl<'a, F: Format> Run<'a, F> {
+    fn new(format: F, template: Option<F::Layout>, limits: Limits, findings: Findings) -> Self {
         let state = match template {
-            Some(template) => State::Checking(Checker::new(template, currency, findings)),
+            Some(template) => State::Checking(format.rows(template, findings)),
             None => State::Counting(findings),
         };
         Self { template, limit: u64::from(limits.rows), rows: 0, state }
@@ -155,12 +245,12 @@ impl<'a> Run<'a> {
 
     fn findings(&mut self) -> &mut Findings {
         match &mut self.state {
-            State::Checking(checker) => &mut checker.findings,
+            State::Checking(checker) => checker.findings(),
             State::Counting(findings) => findings,
         }
     }
 
-    fn row(&mut self, row: u32, cells: &[Cell<'a>], width: usize, sure: bool, sink: &mut dyn FnMut(RefundRecord)) {
+    fn row(&mut self, row: u32, cells: &[Cell<'a>], width: usize, sure: bool, sink: &mut dyn FnMut(F::Record)) {
         if let State::Checking(checker) = &mut self.state
             && let Some(record) = checker.row(row, cells, width, sure)
         {
@@ -168,13 +258,10 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn end(self) -> CheckedRefunds {
+    fn end(self) -> Of<F> {
         let over = self.is_over();
         let (total, mut findings) = match self.state {
-            State::Checking(mut checker) => {
-                checker.finish();
-                (checker.total_minor, checker.findings)
-            }
+            State::Checking(checker) => checker.finish(),
             State::Counting(findings) => (0, findings),
         };
         if over {
@@ -182,7 +269,8 @@ impl<'a> Run<'a> {
             let message = format!("Row limit exceeded: {rows} rows, at most {limit}");
             findings.error(At::FILE, Code::RowLimitExceeded, message);
         } else if self.rows == 0 && findings.errors() == 0 {
-            let message = "Invalid file format: the file has a header and no rows; add one row for each refund.";
+            let message =
+                format!("Invalid file format: the file has a header and no rows; add one row for each {}.", F::THING);
             findings.error(At::FILE, Code::EmptyFile, message);
         }
         result(self.template, self.rows, total, findings)
@@ -223,9 +311,9 @@ fn explain_flaws(record: &Record, names: &[String], findings: &mut Findings) -> 
     readable
 }
 
-fn result(template: Option<Template>, rows: u64, total_minor: i64, findings: Findings) -> CheckedRefunds {
+fn result<L, R>(template: Option<L>, rows: u64, total_minor: i64, findings: Findings) -> Checked<L, R> {
     let (errors, warnings) = (findings.errors(), findings.warnings());
     let findings = findings.into_list();
     debug_assert!(errors > 0 || findings.iter().all(|finding| finding.severity == Severity::Warning));
-    CheckedRefunds { template, rows, total_minor, findings, errors, warnings, ..CheckedRefunds::default() }
+    Checked { template, rows, total_minor, findings, errors, warnings, ..Checked::default() }
 }

@@ -1,0 +1,137 @@
+//! What holds for the cells of every kind of file.
+
+use super::findings::{At, Findings, is_invisible, quoted};
+use super::results::{starts_formula, without_guard};
+use super::sheet::Cell;
+use crate::domain::finding::FindingCode as Code;
+use crate::domain::limits::{MAX_CELL_BYTES, MAX_ID_CHARS};
+use std::borrow::Cow;
+
+/// Whether a row has as many cells as the header, none of them too long; says so where it has not.
+pub(super) fn is_whole(columns: &[&str], row: u32, cells: &[Cell<'_>], width: usize, findings: &mut Findings) -> bool {
+    let expected = columns.len();
+    if width != expected {
+        let cells = if width == 1 { "cell" } else { "cells" };
+        let message = format!(
+            "Invalid file format: row {row} has {width} {cells}, the header has {expected}; empty cells keep their commas."
+        );
+        findings.error(At::row(row), Code::InvalidFileFormat, message);
+        return false;
+    }
+    let before = findings.errors();
+    for (column, cell) in columns.iter().zip(cells) {
+        if cell.len() > MAX_CELL_BYTES {
+            let message = format!("Too long: {column} has {} bytes; a cell may have {MAX_CELL_BYTES}.", cell.len());
+            findings.error(At::cell(row, column, cell), Code::TooLong, message);
+        }
+    }
+    findings.errors() == before
+}
+
+/// The cell without outer blanks, which are worth a warning where there is something between them.
+pub(super) fn trimmed<'a>(cell: Option<&Cell<'a>>, row: u32, column: &str, findings: &mut Findings) -> Cell<'a> {
+    let Some(cell) = cell.filter(|cell| !cell.is_empty()) else { return Cow::Borrowed("") };
+    let kept = trim(cell);
+    if !kept.is_empty() && kept.len() < cell.len() {
+        let message = format!("Blanks around a value: {column} was read as {}.", quoted(kept));
+        findings.warning(At::cell(row, column, cell), Code::OuterBlanks, message);
+    }
+    narrowed(cell, trim)
+}
+
+/// An id as it is to be sent, with everything said that could be wrong with it.
+pub(super) fn id<'a>(cell: Option<&Cell<'a>>, row: u32, column: &str, findings: &mut Findings) -> Cell<'a> {
+    let id = narrowed(&trimmed(cell, row, column, findings), without_guard);
+    // Most ids: nothing but these characters, so nothing to say.
+    if id.len() <= MAX_ID_CHARS && !id.starts_with('-') && id.chars().all(is_plain) {
+        return id;
+    }
+    let at = At::cell(row, column, &id);
+    too_long(&id, row, column, findings);
+    if let Some(bad) = id.chars().find(|character| is_invisible(*character)) {
+        let message = format!(
+            "Invalid ID: {column} {} has the invisible character U+{:04X}; type the ID again.",
+            quoted(&id),
+            u32::from(bad)
+        );
+        findings.error(at, Code::InvalidId, message);
+    }
+    if is_mangled(&id) {
+        let message = format!(
+            "ID cut by a spreadsheet: {column} {} was an ID with more digits; take it from its source again, as text.",
+            quoted(&id)
+        );
+        findings.error(at, Code::MangledId, message);
+    }
+    formula(row, column, &id, findings);
+    id
+}
+
+/// Says so where an id has too many characters.
+pub(super) fn too_long(id: &str, row: u32, column: &str, findings: &mut Findings) {
+    let length = id.chars().count();
+    if length > MAX_ID_CHARS {
+        let message = format!("Too long: {column} has {length} characters; an ID may have {MAX_ID_CHARS}.");
+        findings.error(At::cell(row, column, id), Code::TooLong, message);
+    }
+}
+
+/// Warns of a text that a spreadsheet would run.
+pub(super) fn formula(row: u32, column: &str, text: &str, findings: &mut Findings) {
+    if text.starts_with(starts_formula) {
+        let message = format!(
+            "Text that a spreadsheet would run: {column} {} is kept as text and gets an apostrophe in downloads.",
+            quoted(text)
+        );
+        findings.warning(At::cell(row, column, text), Code::FormulaText, message);
+    }
+}
+
+/// Letters, digits, underscore and hyphen.
+pub(super) const fn is_plain(character: char) -> bool {
+    character.is_ascii_alphanumeric() || matches!(character, '_' | '-')
+}
+
+/// The outer blanks that are ignored: those that `parse_amount` ignores.
+fn trim(text: &str) -> &str {
+    text.trim_matches([' ', '\t'])
+}
+
+/// A part of a cell, still borrowed from the file where the cell is.
+pub(super) fn narrowed<'a>(cell: &Cell<'a>, part: fn(&str) -> &str) -> Cell<'a> {
+    match cell {
+        Cow::Borrowed(text) => Cow::Borrowed(part(text)),
+        Cow::Owned(text) => Cow::Owned(part(text).to_owned()),
+    }
+}
+
+/// An optional id.
+pub(super) fn some(id: Cell<'_>) -> Option<String> {
+    if id.is_empty() { None } else { Some(id.into_owned()) }
+}
+
+/// `1.23457E+15`: what a spreadsheet makes of a long number.
+pub(super) fn is_mangled(id: &str) -> bool {
+    let Some((number, exponent)) = id.split_once("E+").or_else(|| id.split_once("e+")) else { return false };
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let (whole, fraction) = match number.split_once(['.', ',']) {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (number, None),
+    };
+    whole.len() == 1 && digits(whole) && fraction.is_none_or(digits) && exponent.len() >= 2 && digits(exponent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mangled_ids_are_told_from_others() {
+        for id in ["1.23457E+15", "1,23457E+15", "4E+18", "1.2e+11"] {
+            assert!(is_mangled(id), "{id}");
+        }
+        for id in ["1E5", "E+15", "ORD1E+15", "12.3E+15", "1.E+15", "1.2E+5", "1.2E-15", "1.2E+1a"] {
+            assert!(!is_mangled(id), "{id}");
+        }
+    }
+}

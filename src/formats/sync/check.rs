@@ -1,0 +1,115 @@
+//! The rules of a row, and those between rows.
+
+use super::{COLUMNS, SyncRecord};
+use crate::domain::finding::FindingCode as Code;
+use crate::formats::cells::{id, is_mangled, is_plain, is_whole, narrowed, some, too_long, trimmed};
+use crate::formats::file::Rows;
+use crate::formats::findings::{At, Findings, is_invisible, quoted};
+use crate::formats::results::without_guard;
+use crate::formats::sheet::Cell;
+use std::collections::{HashMap, hash_map::Entry};
+
+/// Checks the rows of one file, one after the other.
+pub(in crate::formats) struct Checker<'a> {
+    findings: Findings,
+    number: u32,
+    orders: HashMap<Cell<'a>, u32>,
+    requests: HashMap<Cell<'a>, u32>,
+}
+
+impl<'a> Rows<'a, SyncRecord> for Checker<'a> {
+    fn row(&mut self, row: u32, cells: &[Cell<'a>], width: usize, sure: bool) -> Option<SyncRecord> {
+        self.number = self.number.saturating_add(1);
+        if !sure || !is_whole(&COLUMNS, row, cells, width, &mut self.findings) {
+            return None;
+        }
+        let [order_id, txn_id, request_id] = cells else { return None };
+        let before = self.findings.errors();
+        let order_id = self.order_id(row, order_id);
+        let txn_id = id(Some(txn_id), row, "txn_id", &mut self.findings);
+        let request_id = self.request_id(row, request_id);
+        (self.findings.errors() == before).then(|| SyncRecord {
+            number: self.number,
+            row,
+            order_id: order_id.into_owned(),
+            txn_id: some(txn_id),
+            unique_request_id: some(request_id),
+        })
+    }
+
+    fn findings(&mut self) -> &mut Findings {
+        &mut self.findings
+    }
+
+    fn finish(self) -> (i64, Findings) {
+        (0, self.findings)
+    }
+}
+
+impl<'a> Checker<'a> {
+    pub(super) fn new(findings: Findings) -> Self {
+        Self { findings, number: 0, orders: HashMap::new(), requests: HashMap::new() }
+    }
+
+    fn order_id(&mut self, row: u32, cell: &Cell<'a>) -> Cell<'a> {
+        let order_id = narrowed(&trimmed(Some(cell), row, "order_id", &mut self.findings), without_guard);
+        let at = At::cell(row, "order_id", &order_id);
+        if order_id.is_empty() {
+            self.findings.error(at, Code::EmptyOrderId, "Empty order ID: order_id is empty.");
+            return order_id;
+        }
+        too_long(&order_id, row, "order_id", &mut self.findings);
+        if is_mangled(&order_id) {
+            let message = format!(
+                "Invalid order ID format: order_id {} was an ID with more digits until a spreadsheet cut it; take it from its \
+                 source again, as text.",
+                quoted(&order_id)
+            );
+            self.findings.error(at, Code::InvalidOrderId, message);
+        } else if let Some(bad) = order_id.chars().find(|character| !is_plain(*character)) {
+            let bad = match bad {
+                ' ' => "a blank".to_owned(),
+                bad if is_invisible(bad) => format!("the invisible character U+{:04X}", u32::from(bad)),
+                bad => quoted(&bad.to_string()),
+            };
+            let message = format!(
+                "Invalid order ID format: order_id {} has {bad}; letters, numbers, underscores and hyphens are allowed.",
+                quoted(&order_id)
+            );
+            self.findings.error(at, Code::InvalidOrderId, message);
+        }
+        match self.orders.entry(order_id.clone()) {
+            Entry::Vacant(free) => {
+                free.insert(row);
+            }
+            Entry::Occupied(first) => {
+                let message = format!("Duplicate order ID: rows {} and {row}", first.get());
+                self.findings.error(at, Code::DuplicateOrderId, message);
+            }
+        }
+        order_id
+    }
+
+    /// It only tracks a request, so a repeated one is worth a look and no more.
+    fn request_id(&mut self, row: u32, cell: &Cell<'a>) -> Cell<'a> {
+        let request_id = id(Some(cell), row, "unique_request_id", &mut self.findings);
+        if request_id.is_empty() {
+            return request_id;
+        }
+        match self.requests.entry(request_id.clone()) {
+            Entry::Vacant(free) => {
+                free.insert(row);
+            }
+            Entry::Occupied(first) => {
+                let (first, named) = (first.get(), quoted(&request_id));
+                let message = format!(
+                    "Duplicate unique ID: rows {first} and {row} both have the unique_request_id {named}; it tells requests apart \
+                     only when each has its own."
+                );
+                let at = At::cell(row, "unique_request_id", &request_id);
+                self.findings.warning(at, Code::DuplicateUniqueId, message);
+            }
+        }
+        request_id
+    }
+}

@@ -1,0 +1,105 @@
+//! The external system of an organisation: where its synchronised orders are told.
+
+use super::{
+    access::{Caller, authorise},
+    audit,
+};
+use crate::{
+    domain::{
+        access::{Module, Right},
+        error::RefusalKind,
+        ids::OrganisationId,
+    },
+    server::{
+        db::{self, Tx, orders::ExternalSystem},
+        error::{OpError, OpResult},
+        gateway::{address, webhook::Secret},
+        state::AppState,
+    },
+};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+use url::Url;
+
+/// How the external system is to be set.
+#[derive(Debug)]
+pub struct NewExternal {
+    /// https, or a host that the operator allowed.
+    pub url: String,
+    /// `whsec_…`; none keeps the one that is there, or makes one where there is none.
+    pub secret: Option<SecretString>,
+    /// Whether anything is sent there.
+    pub enabled: bool,
+}
+
+/// What people see of the address: the host that is told.
+pub(super) fn host(url: &str) -> String {
+    Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// A signing secret as it was typed; none when nothing was.
+pub fn typed_secret(text: &str) -> OpResult<Option<SecretString>> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let secret = SecretString::from(text);
+    Secret::read(&secret).map_err(|sentence| OpError::refuse(RefusalKind::Invalid, sentence))?;
+    Ok(Some(secret))
+}
+
+/// Sets it. Needs ReadWrite on settings. Answers the signing secret where one was made: it is shown this once.
+pub async fn set(state: &AppState, caller: &Caller, new: NewExternal) -> OpResult<Option<SecretString>> {
+    authorise(caller, Module::Settings, Right::ReadWrite)?;
+    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+    let (made, detail) = put(state, &mut tx, caller.organisation.id, new).await?;
+    audit::record(state, &mut tx, caller, "external_system.set", None, detail).await?;
+    tx.commit().await?;
+    Ok(made)
+}
+
+/// The same for the operator, on the command line.
+pub async fn set_for(state: &AppState, organisation: &str, new: NewExternal) -> OpResult<Option<SecretString>> {
+    let mut global = state.db.global().await?;
+    let id = db::people::organisation_by_name(&mut global, organisation).await?;
+    global.commit().await?;
+    let Some(id) = id else {
+        let sentence = format!("There is no organisation named {organisation:?}. `user create` makes one.");
+        return Err(OpError::refuse(RefusalKind::NotFound, sentence));
+    };
+    let mut tx = state.db.web(id, None).await?;
+    let (made, detail) = put(state, &mut tx, id, new).await?;
+    audit::record_own(state, &mut tx, "external_system.set", None, detail).await?;
+    tx.commit().await?;
+    Ok(made)
+}
+
+async fn put(
+    state: &AppState,
+    tx: &mut Tx,
+    organisation: OrganisationId,
+    new: NewExternal,
+) -> OpResult<(Option<SecretString>, serde_json::Value)> {
+    let invalid = |sentence: &str| OpError::refuse(RefusalKind::Invalid, sentence);
+    let url = address::check(&new.url, &state.config.allowed_hosts).map_err(|sentence| invalid(&sentence))?;
+    let known = db::orders::external_system(tx).await?;
+    let (sealed_secret, made, changed) = match (new.secret, known) {
+        (Some(secret), _) => {
+            Secret::read(&secret).map_err(invalid)?;
+            let secret = SecretString::from(secret.expose_secret().trim());
+            (seal(state, organisation, &secret)?, None, true)
+        }
+        (None, Some(known)) => (known.sealed_secret, None, false),
+        (None, None) => {
+            let secret = Secret::make().map_err(OpError::internal)?;
+            (seal(state, organisation, &secret)?, Some(secret), true)
+        }
+    };
+    let system = ExternalSystem { url: url.to_string(), sealed_secret, enabled: new.enabled };
+    db::orders::set_external_system(tx, &system, state.clock.now()).await?;
+    Ok((made, json!({ "url": system.url, "enabled": system.enabled, "new_secret": changed })))
+}
+
+fn seal(state: &AppState, organisation: OrganisationId, secret: &SecretString) -> OpResult<Vec<u8>> {
+    state.config.secret_key.seal(organisation.0.as_bytes(), secret).map_err(OpError::internal)
+}

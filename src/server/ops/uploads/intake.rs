@@ -1,0 +1,138 @@
+//! A file that was read, ready to be stored: what is different between operations ends here.
+
+use crate::{
+    domain::{
+        batch::Operation, finding::Finding, ids::BatchId, limits::Limits, money::Currency, operation::toggle,
+        task::RecordExtra,
+    },
+    formats::{
+        file::Checked,
+        header::Layout,
+        refunds::{RefundRecord, check_refund_records, gateway_key},
+        sync::{SyncRecord, check_order_records},
+    },
+    server::db::batches::NewRecords,
+};
+use sha2::{Digest, Sha256};
+
+/// What the validator found out, with the records as they will be stored.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Intake {
+    /// Name of the layout.
+    pub(super) template: &'static str,
+    pub(super) rows: u64,
+    pub(super) total_minor: i64,
+    pub(super) records: Vec<Prepared>,
+    pub(super) findings: Vec<Finding>,
+    pub(super) errors: u64,
+}
+
+/// One record.
+#[derive(Clone, Debug)]
+pub(super) struct Prepared {
+    number: u32,
+    pub(super) row: u32,
+    pub(super) order_id: String,
+    /// Zero where nothing is moved.
+    pub(super) amount_minor: i64,
+    txn_id: Option<String>,
+    unique_id: Option<String>,
+    extra: RecordExtra,
+    /// Of its canonical form.
+    hash: [u8; 32],
+}
+
+impl Intake {
+    /// Checks a file of this operation.
+    pub(super) fn read(operation: Operation, bytes: &[u8], currency: Currency, limits: Limits) -> Self {
+        match operation {
+            Operation::Refund => {
+                Self::of(check_refund_records(bytes, currency, limits), |record| refund(record, currency))
+            }
+            Operation::OrderSync => Self::of(check_order_records(bytes, limits), order),
+        }
+    }
+
+    fn of<L: Layout, R>(checked: Checked<L, R>, prepare: impl Fn(R) -> Prepared) -> Self {
+        Self {
+            template: checked.template.map_or("", Layout::title),
+            rows: checked.rows,
+            total_minor: checked.total_minor,
+            records: checked.records.into_iter().map(prepare).collect(),
+            findings: checked.findings,
+            errors: checked.errors,
+        }
+    }
+
+    /// The records of the batch with this id.
+    pub(super) fn new_records(&self, batch: BatchId) -> NewRecords {
+        let mut records = NewRecords::default();
+        for record in &self.records {
+            let key = match record.amount_minor {
+                // Nothing is moved, so nothing needs a key.
+                0 => String::new(),
+                _ => gateway_key(record.unique_id.as_deref(), batch.0.as_bytes(), record.number, 1),
+            };
+            let plain = record.extra == RecordExtra::default();
+            records.numbers.push(i32::try_from(record.number).unwrap_or(i32::MAX));
+            records.sheet_rows.push(i32::try_from(record.row).unwrap_or(i32::MAX));
+            records.orders.push(record.order_id.clone());
+            records.amounts.push(record.amount_minor);
+            records.keys.push(key);
+            records.unique_ids.push(record.unique_id.clone());
+            records.txn_ids.push(record.txn_id.clone());
+            records.hashes.push(record.hash.to_vec());
+            records.extras.push((!plain).then(|| serde_json::to_string(&record.extra).unwrap_or_default()));
+        }
+        records
+    }
+
+    /// What a decision is about: the head of the batch, then every record in order.
+    pub(super) fn content_sha256(&self, head: &str) -> Vec<u8> {
+        let mut content = Sha256::new();
+        content.update(head);
+        for record in &self.records {
+            content.update(record.hash);
+        }
+        content.finalize().to_vec()
+    }
+}
+
+/// What else is approved with a batch of this operation, canonical text.
+pub(super) fn options(operation: Operation, sync_with_gateway: bool) -> &'static str {
+    match operation {
+        Operation::Refund => "",
+        Operation::OrderSync => toggle::text(sync_with_gateway),
+    }
+}
+
+fn refund(record: RefundRecord, currency: Currency) -> Prepared {
+    let hash = Sha256::digest(record.canonical(currency)).into();
+    let filled = record.udf.iter().rposition(|text| !text.is_empty()).map_or(0, |last| last + 1);
+    let udf = record.udf.get(..filled).map(<[String]>::to_vec).unwrap_or_default();
+    Prepared {
+        number: record.number,
+        row: record.row,
+        order_id: record.order_id,
+        amount_minor: record.amount_minor,
+        txn_id: record.txn_id,
+        unique_id: record.unique_id,
+        extra: RecordExtra { split: record.split, udf, ..RecordExtra::default() },
+        hash,
+    }
+}
+
+/// The request's own id only tracks it: it may come again in another batch, so it is not taken as a refund's is.
+fn order(record: SyncRecord) -> Prepared {
+    let hash = Sha256::digest(record.canonical()).into();
+    Prepared {
+        number: record.number,
+        row: record.row,
+        order_id: record.order_id,
+        amount_minor: 0,
+        txn_id: record.txn_id,
+        unique_id: None,
+        extra: RecordExtra { unique_request_id: record.unique_request_id, ..RecordExtra::default() },
+        hash,
+    }
+}

@@ -1,0 +1,238 @@
+//! What becomes of orders: the toggle, the store, the button, the files.
+
+use super::*;
+use crate::{
+    domain::{batch::Operation, finding::FindingCode, page::TaskQuery, task::TaskStatus},
+    server::ops::{batches, uploads::Submitted},
+};
+use bench::OWNER;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_gateway_is_asked_and_orders_are_stored() {
+    let bench = Bench::new().await;
+    bench.book.write("GONE", Order::Missing);
+    bench.book.write("PART", Order::Charged(2_500));
+    let batch = bench.batch(&["PLAIN,PLAIN-1,R1", "GONE,,R2", "PART,,", "MIXED,OTHER-1,"], true).await;
+    let running = bench.start();
+    bench.settled(batch).await;
+    running.stop().await;
+    let plain = bench.task(batch, "PLAIN").await;
+    assert_eq!((plain.status.as_str(), plain.gateway_status.as_deref()), ("ACCEPTED", Some("SYNCED")));
+    assert_eq!((plain.response.as_deref(), plain.message), (Some("Stored in Batchdesk"), None));
+    let gone = bench.task(batch, "GONE").await;
+    assert_eq!((gone.status.as_str(), gone.gateway_status.as_deref(), gone.response), ("FAILED", Some("FAILED"), None));
+    assert_eq!(gone.message.as_deref(), Some("The gateway does not know order GONE."));
+    let mixed = bench.task(batch, "MIXED").await;
+    assert_eq!((mixed.status.as_str(), mixed.gateway_status.as_deref()), ("FAILED", Some("FAILED")));
+    let message = mixed.message.unwrap();
+    assert!(message.contains("OTHER-1") && message.contains("MIXED-1"), "both are named: {message}");
+    assert_eq!(bench.status(batch).await, "completed_with_failures");
+    assert_eq!(bench.number("SELECT count(*) FROM stored_order").await, 3, "what was read is kept, matched or not");
+    assert_eq!(
+        bench.number("SELECT count(*) FROM stored_order WHERE order_id = 'PART' AND refunded_minor = 2500 AND refundable_minor = 7500
+                       AND transactions = '{PART-1}' AND refunds->0->>'reference' = 'SIM1' AND body LIKE '%PART%'").await,
+        1
+    );
+    assert_eq!(bench.number("SELECT count(*) FROM evidence WHERE source = 'QUERY'").await, 4, "each answer is kept");
+    assert_eq!(bench.number("SELECT count(*) FROM attempt").await, 0);
+
+    let owner = bench.world.caller(OWNER).await;
+    let query = TaskQuery { status: Some(TaskStatus::Failed), ..TaskQuery::default() };
+    let detail = batches::detail(&bench.world.state, &owner, Operation::OrderSync, batch, &query).await.unwrap();
+    assert_eq!((detail.tasks.total, detail.sync_with_gateway, detail.row_map.as_str()), (2, Some(true), "AFAF"));
+    assert_eq!((detail.snapshot.counts.accepted, detail.snapshot.counts.failed, detail.snapshot.records), (2, 2, 4));
+    let row = detail.tasks.rows[0].sync.clone().unwrap();
+    assert_eq!((row.sync_status.as_str(), row.unique_request_id.as_str()), ("NOT SYNCED", "R2"));
+    assert!(batches::detail(&bench.world.state, &owner, Operation::Refund, batch, &query).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_the_toggle_off_what_is_stored_counts() {
+    let bench = Bench::new().await;
+    let before = bench.batch(&["OLD,,"], true).await;
+    let running = bench.start();
+    bench.settled(before).await;
+    let batch = bench.batch(&["OLD,OLD-1,", "NEW,,"], false).await;
+    bench.settled(batch).await;
+    running.stop().await;
+    let old = bench.task(batch, "OLD").await;
+    assert_eq!((old.status.as_str(), old.gateway_status.as_deref()), ("ACCEPTED", Some("NOT REQUESTED")));
+    let new = bench.task(batch, "NEW").await;
+    assert_eq!((new.status.as_str(), new.gateway_status.as_deref()), ("FAILED", Some("NOT REQUESTED")));
+    let message = new.message.unwrap();
+    assert!(message.contains("NEW") && message.contains("Turn Sync With Gateway on"), "{message}");
+    assert_eq!((bench.book.asked("OLD"), bench.book.asked("NEW")), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_button_asks_about_every_record_and_counters_move_both_ways() {
+    let bench = Bench::told().await;
+    bench.book.write("LATE", Order::Missing);
+    let batch = bench.batch(&["LATE,,", "LEAVES,,", "STAYS,,", "CHANGES,,"], true).await;
+    let running = bench.start();
+    bench.settled(batch).await;
+    assert_eq!(bench.status(batch).await, "completed_with_failures");
+    bench.book.write("LATE", Order::Charged(0));
+    bench.book.write("CHANGES", Order::Charged(100));
+    let said = bench.press(batch).await;
+    assert!(said.starts_with("Asking the gateway about 4 orders."), "{said}");
+    bench.until("the missing order is there", async || bench.task(batch, "LATE").await.status == "ACCEPTED").await;
+    bench.settled(batch).await;
+    assert_eq!(bench.status(batch).await, "completed", "failed to accepted");
+    assert_eq!(bench.book.asked("STAYS"), 2);
+    assert_eq!(bench.endpoint.arrived("STAYS").len(), 1, "what did not change is not told again");
+    let told = bench.endpoint.arrived("CHANGES");
+    assert_eq!(told.len(), 2);
+    assert_ne!(told[0].id, told[1].id);
+    assert_eq!(told[1].body["data"]["order"]["refunds"][0]["amount"], 100);
+
+    bench.book.write("LEAVES", Order::Missing);
+    bench.press(batch).await;
+    bench.until("the order is gone", async || bench.task(batch, "LEAVES").await.status == "FAILED").await;
+    bench.settled(batch).await;
+    assert_eq!(bench.status(batch).await, "completed_with_failures", "accepted to failed");
+    running.stop().await;
+    let counted = "SELECT (accepted * 10 + failed)::bigint FROM batch_progress";
+    assert_eq!(bench.number(&format!("{counted} WHERE batch_id = '{batch}'")).await, 31);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_of_stored_orders_asks_the_gateway_after_the_button() {
+    let bench = Bench::new().await;
+    let batch = bench.batch(&["NEW,,"], false).await;
+    let running = bench.start();
+    bench.settled(batch).await;
+    assert_eq!(bench.book.asked("NEW"), 0);
+    bench.press(batch).await;
+    bench.until("it is read", async || bench.task(batch, "NEW").await.status == "ACCEPTED").await;
+    bench.settled(batch).await;
+    running.stop().await;
+    assert_eq!(bench.task(batch, "NEW").await.gateway_status.as_deref(), Some("SYNCED"));
+    // A second press within ten seconds joins the first.
+    let owner = bench.world.caller(OWNER).await;
+    let again = batches::sync(&bench.world.state, &owner, Operation::OrderSync, batch).await.unwrap();
+    assert_eq!(again.message, "Nothing to ask: all 1 orders are final.");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_that_does_not_answer_is_asked_again() {
+    let bench = Bench::new().await;
+    bench.book.write("SLOW", Order::Silent(3));
+    let batch = bench.batch(&["SLOW,,", "PLAIN,,"], true).await;
+    let running = bench.start();
+    bench.until("one waits", async || bench.task(batch, "PLAIN").await.status == "ACCEPTED").await;
+    bench.settled(batch).await;
+    running.stop().await;
+    assert_eq!((bench.book.asked("SLOW"), bench.status(batch).await.as_str()), (4, "completed"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_key_stops_the_connection_and_burns_no_order() {
+    let bench = Bench::new().await;
+    bench.book.write("LOCKED", Order::Locked);
+    let batch = bench.batch(&["LOCKED,,"], true).await;
+    let running = bench.start();
+    let stopped = "SELECT count(*) FROM gateway WHERE NOT sending";
+    bench.until("the connection stops", async || bench.number(stopped).await == 1).await;
+    let asked = bench.book.asked("LOCKED");
+    bench
+        .until("time passes", async || bench.number("SELECT count(*) FROM order_task WHERE run_at <= now()").await == 1)
+        .await;
+    assert!(bench.book.asked("LOCKED") <= asked + 1, "a stopped connection is not asked");
+    assert_eq!(bench.task(batch, "LOCKED").await.status, "QUEUED");
+    // What only needs what is stored goes on.
+    let off = bench.batch(&["OTHER,,"], false).await;
+    bench.settled(off).await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn download_and_failed_rows_are_the_specifications() {
+    let bench = Bench::new().await;
+    bench.book.write("-GONE", Order::Missing);
+    let batch = bench.batch(&["PLAIN,PLAIN-1,R1", "-GONE,,", "OPEN,\"TRANS_ ABC,789\",R3"], true).await;
+    let (name, text) = bench.download(batch).await;
+    assert_eq!(name, "batch_sync.csv");
+    let created = text.lines().nth(1).unwrap().split(',').nth(9).unwrap().to_owned();
+    assert!(created.ends_with("+05:30"), "{text}");
+    let header = crate::formats::sync::SYNC_RESULTS_HEADER;
+    let expected = format!(
+        "{header}1,PLAIN,PLAIN-1,R1,,,,QUEUED,,{created},{created}\n2,'-GONE,,,,,,QUEUED,,{created},{created}\n\
+         3,OPEN,\"TRANS_ ABC,789\",R3,,,,QUEUED,,{created},{created}\n"
+    );
+    assert_eq!(text, expected, "blank while queued");
+    let running = bench.start();
+    bench.settled(batch).await;
+    running.stop().await;
+    let (_, text) = bench.download(batch).await;
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(
+        lines[1].starts_with(&format!("1,PLAIN,PLAIN-1,R1,SYNCED,Stored in Batchdesk,SYNCED,ACCEPTED,,{created},"))
+    );
+    assert!(
+        lines[2].starts_with(&format!(
+            "2,'-GONE,,,NOT SYNCED,,FAILED,FAILED,The gateway does not know order -GONE.,{created},"
+        )),
+        "{text}"
+    );
+    assert!(lines[3].contains(",NOT SYNCED,,FAILED,FAILED,\"Transaction TRANS_ ABC,789 does not belong"), "{text}");
+    let owner = bench.world.caller(OWNER).await;
+    let file =
+        crate::server::ops::downloads::failed_rows(&bench.world.state, &owner, Operation::OrderSync, batch).await;
+    let mut body = file.unwrap().body;
+    let failed = futures::StreamExt::next(&mut body).await.unwrap().unwrap();
+    assert_eq!(failed, "order_id,txn_id,unique_request_id\n'-GONE,,\nOPEN,\"TRANS_ ABC,789\",R3\n");
+    // It can be uploaded as it is.
+    let again = bench.try_upload(OWNER, std::str::from_utf8(&failed).unwrap(), true).await;
+    assert!(matches!(again, Submitted::Batch(_)), "{again:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_bad_file_makes_a_draft_that_names_what_is_wrong() {
+    let bench = Bench::new().await;
+    let header = "order_id,txn_id,unique_request_id\n";
+    let many: String = (0..1_001).map(|n| format!("A{n},,\n")).collect();
+    for (file, code, row, column) in [
+        (format!("{header}A,,\n,T,\n"), FindingCode::EmptyOrderId, Some(3), Some("order_id")),
+        (format!("{header}A B,,\n"), FindingCode::InvalidOrderId, Some(2), Some("order_id")),
+        (format!("{header}A,,\nB,,\nA,,\n"), FindingCode::DuplicateOrderId, Some(4), Some("order_id")),
+        (format!("{header}A,\n"), FindingCode::InvalidFileFormat, Some(2), None),
+        ("txn_id,unique_request_id\nA,B\n".to_owned(), FindingCode::MissingMandatoryFields, Some(1), Some("order_id")),
+        (
+            "txn_id,order_id,unique_request_id\nA,B,\n".to_owned(),
+            FindingCode::InvalidFileFormat,
+            Some(1),
+            Some("txn_id"),
+        ),
+        (format!("{header}{many}"), FindingCode::RowLimitExceeded, None, None),
+        (header.to_owned(), FindingCode::EmptyFile, None, None),
+    ] {
+        let Submitted::Draft(draft) = bench.try_upload(OWNER, &file, false).await else { panic!("taken: {code:?}") };
+        let found = draft.findings.iter().find(|finding| finding.code == code).unwrap_or_else(|| panic!("{draft:?}"));
+        assert_eq!((found.row, found.column.as_deref()), (row, column), "{code:?}");
+        assert_eq!(draft.sync_with_gateway, Some(false), "what was chosen is still chosen");
+    }
+    assert_eq!(bench.number("SELECT count(*) FROM batch").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_bytes_again_are_asked_about_and_single_orders_are_not() {
+    let bench = Bench::new().await;
+    bench.batch(&["A,,R1", "B,,R2"], true).await;
+    let owner = bench.world.caller(OWNER).await;
+    let upload = |file: &str| crate::server::ops::uploads::Upload {
+        file_name: "again.csv".to_owned(),
+        bytes: file.as_bytes().to_vec().into(),
+        sync_with_gateway: true,
+        ..Default::default()
+    };
+    let submit = async |file: &str| {
+        crate::server::ops::uploads::submit(&bench.world.state, &owner, Operation::OrderSync, upload(file))
+            .await
+            .unwrap()
+    };
+    let same = submit("order_id,txn_id,unique_request_id\nA,,R1\nB,,R2\n").await;
+    assert!(matches!(same, Submitted::Draft(draft) if draft.repeats.len() == 1 && draft.findings.is_empty()));
+    let other = submit("order_id,txn_id,unique_request_id\nA,,R1\nB,,R2\nC,,\n").await;
+    assert!(matches!(other, Submitted::Batch(_)), "orders and request ids may come again any day");
+}
