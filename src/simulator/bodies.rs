@@ -186,7 +186,9 @@ pub(super) fn error(code: &str, message: &str) -> String {
 pub(super) fn spoilt(body: &str, poison: Poison) -> String {
     let Ok(mut json) = serde_json::from_str::<serde_json::Value>(body) else { return body.to_owned() };
     let set = |json: &mut serde_json::Value, name: &str, value: serde_json::Value| {
-        json.as_object_mut().map(|object| object.insert(name.to_owned(), value));
+        if let Some(object) = json.as_object_mut() {
+            object.insert(name.to_owned(), value);
+        }
     };
     let change = |refund: &mut serde_json::Value| match poison {
         Poison::Key => {
