@@ -120,7 +120,7 @@ impl Tx {
     /// caller does not know: a COMMIT whose reply was lost.
     pub async fn commit_at(self, moment: &'static str) -> sqlx::Result<()> {
         fault!(?moment, "before_commit");
-        self.inner.commit().await?;
+        self.commit().await?;
         fault!(?moment, "after_commit");
         Ok(())
     }

@@ -185,34 +185,29 @@ pub(super) fn error(code: &str, message: &str) -> String {
 /// A right body with one thing in it that is not.
 pub(super) fn spoilt(body: &str, poison: Poison) -> String {
     let Ok(mut json) = serde_json::from_str::<serde_json::Value>(body) else { return body.to_owned() };
-    let order = |id: &str| format!("ORD_OTHER{}", id.len());
+    let set = |json: &mut serde_json::Value, name: &str, value: serde_json::Value| {
+        if let Some(object) = json.as_object_mut() {
+            object.insert(name.to_owned(), value);
+        }
+    };
+    let change = |refund: &mut serde_json::Value| match poison {
+        Poison::Key => {
+            set(refund, "unique_request_id", "SOMEBODYELSES".into());
+            set(refund, "id", "SOMEBODYELSES".into());
+        }
+        _ => set(refund, "amount", 1.into()),
+    };
     match poison {
         Poison::Row => {
-            if let Some(id) = json.get("order_id").and_then(serde_json::Value::as_str).map(order) {
-                json["order_id"] = id.into();
-            }
+            let length = json.get("order_id").and_then(serde_json::Value::as_str).map_or(0, str::len);
+            set(&mut json, "order_id", format!("ORD_OTHER{length}").into());
         }
-        Poison::Currency => json["currency"] = "USD".into(),
-        Poison::Key | Poison::Amount | Poison::Redirect | Poison::Big | Poison::Gzip => {
-            // The list of an order's refunds, or the one that a refund by transaction answers with.
-            let mut one = [json.clone()];
-            let refunds = match json.get_mut("refunds").and_then(serde_json::Value::as_array_mut) {
-                Some(refunds) => refunds.as_mut_slice(),
-                None => one.as_mut_slice(),
-            };
-            for refund in refunds {
-                if poison == Poison::Key {
-                    refund["unique_request_id"] = "SOMEBODYELSES".into();
-                    refund["id"] = "SOMEBODYELSES".into();
-                } else {
-                    refund["amount"] = serde_json::json!(1);
-                }
-            }
-            if json.get("refunds").is_none() {
-                let [one] = one;
-                json = one;
-            }
-        }
+        Poison::Currency => set(&mut json, "currency", "USD".into()),
+        // The list of an order's refunds, or the one that a refund by transaction answers with.
+        _ => match json.get_mut("refunds").and_then(serde_json::Value::as_array_mut) {
+            Some(refunds) => refunds.iter_mut().for_each(change),
+            None => change(&mut json),
+        },
     }
     json.to_string()
 }

@@ -140,6 +140,14 @@ impl Client {
         answer.text
     }
 
+    /// "Sync with Gateway".
+    pub(super) fn sync(&self, organisation: &Organisation, batch: &str) {
+        let cookie = self.sign_in(organisation.maker);
+        let request = self.post(&format!("/batch/batch-refunds/{batch}/sync")).header(header::COOKIE, cookie);
+        let answer = self.answer(request).unwrap();
+        assert_eq!(answer.status, 303, "{}", answer.text);
+    }
+
     /// Where the server answers.
     pub(super) fn base(&self) -> &str {
         &self.base

@@ -19,7 +19,7 @@ pub(super) fn poisoned(out: Out) -> Report {
     // The gateway acts, and says something else; it knows its keys.
     let mut world =
         World::begin(&Setup { scenario: "G8 poisoned replies", knobs: &["--hang-ms", "300"], out, cut: false });
-    let each = size(3, 40);
+    let each = size(3, 15);
     let kinds: Vec<_> = POISONS.iter().map(|prefix| (*prefix, End::Open, each)).collect();
     let kinds = [kinds, vec![("ORD_", End::Accepted, each * 4)]].concat();
     let server = world.serve(&[], &[]);

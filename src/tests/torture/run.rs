@@ -89,11 +89,17 @@ impl Run {
     /// What the API says of a batch when it says `enough`; the error is what it says when the time is over.
     fn observe(&mut self, batch: usize, enough: impl Fn(&Value) -> bool) -> Result<Value, Value> {
         let give_up = Instant::now() + size(Duration::from_secs(180), Duration::from_secs(600));
-        let mut last = Value::Null;
+        let (mut last, mut asked) = (Value::Null, Instant::now());
         while Instant::now() < give_up {
             if let Some(snapshot) = self.look(batch) {
                 if enough(&snapshot) {
                     return Ok(snapshot);
+                }
+                // A simulator that was started again has forgotten how often it was asked, and the schedule takes its time.
+                let pending = snapshot["counts"]["queued"] == 0 && snapshot["counts"]["pending_at_gateway"] != 0;
+                if pending && asked.elapsed() > Duration::from_secs(12) {
+                    self.client.sync(self.batches[batch].organisation, &self.batches[batch].id);
+                    asked = Instant::now();
                 }
                 last = snapshot;
             }

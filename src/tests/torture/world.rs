@@ -290,6 +290,9 @@ impl World {
             thread::sleep(Duration::from_millis(50));
         }
         self.breaches.push(format!("batch {batch} did not end in time: {last}"));
+        if !mutated {
+            self.keep_activity();
+        }
         last
     }
 
@@ -421,6 +424,15 @@ impl World {
             let mut connection = PgConnection::connect(&self.cluster.url(None)).await.unwrap();
             sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
         });
+    }
+
+    /// What every session of the database does and waits for, beside the logs.
+    fn keep_activity(&self) {
+        let lines = self.text(
+            "SELECT concat_ws(' | ', a.pid, a.state, a.wait_event_type, a.wait_event, now() - a.xact_start, 'blocked by', pg_blocking_pids(a.pid)::text, left(a.query, 300))
+               FROM pg_stat_activity a WHERE a.datname IS NOT NULL ORDER BY a.xact_start",
+        );
+        let _ = fs::write(self.folder().join("activity.txt"), lines.join("\n"));
     }
 
     fn folder(&self) -> &Path {
