@@ -13,9 +13,7 @@ use leptos_meta::Title;
 pub fn NoticesPage() -> impl IntoView {
     view! {
         <Title text="Notices" />
-        <Suspense fallback=|| {
-            ()
-        }>
+        <Suspense fallback=|| ()>
             {Suspend::new(async {
                 match load_notices().await {
                     Ok(notices) => view! { <Loaded notices=notices /> }.into_any(),

@@ -29,9 +29,7 @@ pub fn SettingsPage() -> impl IntoView {
         <div class="head">
             <h1>"Settings"</h1>
         </div>
-        <Suspense fallback=|| {
-            ()
-        }>
+        <Suspense fallback=|| ()>
             {Suspend::new(async {
                 match load_settings().await {
                     Ok(settings) => view! { <Loaded settings=settings /> }.into_any(),
