@@ -1,13 +1,14 @@
 # Thin on purpose: the work is in .dev/. `make run` and `make test` install what is missing first.
-.PHONY: help run test dev check proof site bench bench-validate
+.PHONY: help run test dev check torture torture-mutants site bench bench-validate bench-tasks
 
 help:
 	@echo "make run     install what is missing, build, start the demo at http://127.0.0.1:3000"
 	@echo "make test    install what is missing, then every check and test"
 	@echo "make dev     the demo, built and started again at every change"
 	@echo "make check   format, lints, unit tests"
-	@echo "make proof   exactly once at full size: kills, faults, stops; prints a table (about 12 minutes)"
-	@echo "make bench   every benchmark; make bench-NAME for one of: validate"
+	@echo "make torture exactly once under kills, lost replies, lies and stops; prints a table (about 20 minutes; only=NAME, BATCHDESK_TORTURE=short)"
+	@echo "make torture-mutants   each guard taken out in turn: the tests must notice (about 5 minutes)"
+	@echo "make bench   every benchmark; make bench-NAME for one of: validate, tasks"
 
 run:
 	@.dev/run
@@ -21,15 +22,20 @@ dev:
 check:
 	@.dev/check
 
-proof:
-	@.dev/install rust postgres
-	BATCHDESK_PROOF=full cargo test --locked --features ssr --test proof
+torture:
+	@.dev/torture $(only)
+
+torture-mutants:
+	@.dev/torture mutants
 
 site:
 	@.dev/install rust wasm bindgen
 	@.dev/build-site
 
-bench: bench-validate
+bench: bench-validate bench-tasks
 
 bench-validate:
 	@.dev/bench-validate
+
+bench-tasks:
+	@.dev/bench-tasks

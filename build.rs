@@ -66,6 +66,7 @@ struct Site {
     js: Option<String>,
     wasm: Option<String>,
     worker: Option<String>,
+    live: Option<String>,
 }
 
 impl Site {
@@ -84,13 +85,14 @@ impl Site {
             let js = site.add_hashed(out, "batchdesk", "js", text.as_bytes())?;
             let text = put(&fs::read_to_string(root.join("public/worker.js"))?, "batchdesk.js", base(&js))?;
             site.worker = Some(site.add_hashed(out, "worker", "js", text.as_bytes())?);
+            site.live = Some(site.add_hashed(out, "live", "js", &fs::read(root.join("public/live.js"))?)?);
             (site.js, site.wasm) = (Some(js), Some(wasm));
         }
         let mut public: Vec<_> = fs::read_dir(root.join("public"))?.collect::<std::result::Result<_, _>>()?;
         public.sort_by_key(fs::DirEntry::file_name);
         for entry in public {
             let name = entry.file_name().into_string().map_err(|name| format!("public/{name:?} is not UTF-8"))?;
-            if entry.file_type()?.is_file() && name != "worker.js" {
+            if entry.file_type()?.is_file() && !["worker.js", "live.js"].contains(&name.as_str()) {
                 site.add(out, format!("/{name}"), false, &fs::read(entry.path())?)?;
             }
         }
@@ -122,8 +124,8 @@ impl Site {
         let mut text = String::new();
         writeln!(
             text,
-            "static ASSETS: Assets = Assets {{ css: {:?}, js: {:?}, wasm: {:?}, worker: {:?} }};",
-            self.css, self.js, self.wasm, self.worker
+            "static ASSETS: Assets = Assets {{ css: {:?}, js: {:?}, wasm: {:?}, worker: {:?}, live: {:?} }};",
+            self.css, self.js, self.wasm, self.worker, self.live
         )?;
         writeln!(text, "static FILES: &[File] = &[")?;
         for File { path, hash, content_type, immutable, plain, brotli, gzip } in &self.files {
@@ -141,7 +143,9 @@ impl Site {
         writeln!(text, "];")?;
         // Unchanged text must not make the whole crate compile again.
         if fs::read_to_string(to).ok().as_deref() != Some(text.as_str()) {
-            fs::write(to, text)?;
+            let half = to.with_extension("half");
+            fs::write(&half, text)?;
+            fs::rename(half, to)?;
         }
         self.forget_others(to)
     }

@@ -93,7 +93,7 @@ CREATE TABLE order_task (                       -- one record of a sync, from wh
 CREATE INDEX order_task_due ON order_task (organisation_id, gateway_id, run_at) WHERE run_at IS NOT NULL;
 
 ALTER TABLE evidence DROP CONSTRAINT evidence_source_check,
-  ADD CONSTRAINT evidence_source_check CHECK (source IN ('SEND', 'QUERY', 'WEBHOOK', 'RECONCILE', 'DELIVERY'));   -- DELIVERY: the external system's answer
+  ADD CONSTRAINT evidence_source_check CHECK (source IN ('SEND', 'QUERY', 'WEBHOOK', 'RECONCILE', 'PEOPLE', 'DELIVERY'));   -- DELIVERY: the external system's answer
 
 -- The way from a run of rows to tasks, and the gate of it: ONE rule of approval, a decision that allows it exists for exactly this
 -- content. Rows of a cancelled batch are called off. Answers the batches it touched.

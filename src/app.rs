@@ -3,7 +3,16 @@
 mod document;
 
 #[cfg(feature = "ssr")]
-use crate::ui::pages::{search::SearchPage, settings::SettingsPage};
+use crate::ui::pages::{
+    batches::{retry::RetryPage, story::StoryPage},
+    notices::NoticesPage,
+    review::ReviewPage,
+    search::SearchPage,
+    settings::{
+        SettingsPage,
+        connections::{ConnectionsPage, detail::ConnectionDetailPage, form::NewConnectionPage},
+    },
+};
 use crate::{
     domain::{batch::Operation, view::PageContext},
     ui::{
@@ -46,6 +55,11 @@ pub struct ErrorPage {
 /// browser could not take that page over, and does not need to.
 #[derive(Clone, Copy, Debug)]
 pub struct NoHydration;
+
+/// Names the session of a page without telling it: provided as context by the router for whoever is signed in. Live events
+/// are shared among the tabs of one session, and refused to the pages of another.
+#[derive(Clone, Debug)]
+pub struct SessionTag(pub String);
 
 /// The whole document.
 pub fn shell() -> impl IntoView + 'static {
@@ -135,8 +149,15 @@ fn BatchPages(operation: Operation) -> impl MatchNestedRoutes + Clone {
 fn ServerPages() -> impl MatchNestedRoutes + Clone {
     view! {
         <ParentRoute path=path!("") view=Outlet ssr=SsrMode::Async>
+            <Route path=path!("/notices") view=NoticesPage ssr=SsrMode::Async />
+            <Route path=path!("/review") view=ReviewPage ssr=SsrMode::Async />
+            <Route path=path!("/batch/batch-refunds/:id/retry") view=RetryPage ssr=SsrMode::Async />
+            <Route path=path!("/batch/batch-refunds/:id/tasks/:row") view=StoryPage ssr=SsrMode::Async />
             <Route path=path!("/search") view=SearchPage ssr=SsrMode::Async />
             <Route path=path!("/settings") view=SettingsPage ssr=SsrMode::Async />
+            <Route path=path!("/settings/connections") view=ConnectionsPage ssr=SsrMode::Async />
+            <Route path=path!("/settings/connections/new") view=NewConnectionPage ssr=SsrMode::Async />
+            <Route path=path!("/settings/connections/:id") view=ConnectionDetailPage ssr=SsrMode::Async />
         </ParentRoute>
     }
     .into_inner()

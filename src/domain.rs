@@ -2,7 +2,9 @@
 
 pub mod access;
 pub mod batch;
+pub mod connection_limits;
 pub mod error;
+pub mod eta;
 pub mod finding;
 pub mod ids;
 pub mod limits;
@@ -10,5 +12,7 @@ pub mod money;
 pub mod notice;
 pub mod operation;
 pub mod page;
+pub mod protocol;
+pub mod retry;
 pub mod task;
 pub mod view;

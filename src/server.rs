@@ -3,6 +3,10 @@
 //! `http` and `processor` stand at the edges; both go through `ops` (use cases: authorise first, one transaction) or, for the
 //! processor, straight to `db`. All SQL is in `db`. Nothing here is compiled for the browser.
 
+// First: its macros are for the modules below.
+#[macro_use]
+pub mod torture;
+
 pub mod clock;
 pub mod config;
 pub mod db;

@@ -1,6 +1,8 @@
 //! Tests that need the inside. Tests that drive the router and the binary from outside are in `tests/outside.rs`.
 
 mod approvals;
+mod connections;
+mod pool;
 mod processor;
 mod search;
 mod support;

@@ -1,6 +1,6 @@
 //! The HTML document: head, hydration scripts, body.
 
-use super::{App, ErrorPage, NoHydration};
+use super::{App, ErrorPage, NoHydration, SessionTag};
 use crate::domain::view::{PageContext, Theme};
 use leptos::prelude::*;
 use leptos_meta::MetaTags;
@@ -13,9 +13,10 @@ pub(super) fn document() -> impl IntoView + 'static {
         Theme::Dark => "dark",
     };
     let plain = use_context::<NoHydration>().is_some() || use_context::<ErrorPage>().is_some();
+    let session = use_context::<SessionTag>().map(|SessionTag(tag)| tag);
     view! {
         <!DOCTYPE html>
-        <html lang="en-IN" data-theme=theme>
+        <html lang="en-IN" data-theme=theme data-session=session>
             <head>
                 <meta charset="utf-8" />
                 <meta name="viewport" content="width=device-width, initial-scale=1" />
@@ -49,12 +50,15 @@ fn HydrationScripts() -> impl IntoView {
     {
         let assets = crate::server::http::site::assets();
         let nonce = leptos::nonce::use_nonce();
-        assets.js.zip(assets.wasm).map(|(js, wasm)| {
-            let script =
-                format!("import init,{{hydrate}} from {js:?};await init({{module_or_path:{wasm:?}}});hydrate();");
+        assets.js.zip(assets.wasm).zip(assets.live).map(|((js, wasm), live)| {
+            let script = format!(
+                "import init,{{hydrate}} from {js:?};import follow from {live:?};globalThis.batchdeskLive=follow;\
+                 await init({{module_or_path:{wasm:?}}});hydrate();"
+            );
             view! {
                 {assets.worker.map(|worker| view! { <meta name="batchdesk-worker" content=worker /> })}
                 <link rel="modulepreload" href=js />
+                <link rel="modulepreload" href=live />
                 <link rel="preload" href=wasm r#as="fetch" type="application/wasm" crossorigin="anonymous" />
                 <script type="module" nonce=nonce>
                     {script}

@@ -2,7 +2,11 @@
 
 use super::{Failure, database::Database, run_file::RunFile, serve};
 use crate::{
-    domain::access::Role,
+    domain::{
+        access::Role,
+        connection_limits::{ConnectionLimits, LimitField},
+        money::Currency,
+    },
     server::{
         clock::Clock,
         config::{Config, Places},
@@ -10,7 +14,14 @@ use crate::{
         error::OpResult,
         gateway::GatewayClass,
         live::Live,
-        ops::{audit, external, gateways, people},
+        ops::{
+            audit,
+            connections::{
+                self,
+                probe::{Probed, Questions},
+            },
+            external, gateways, people,
+        },
         state::AppState,
         telemetry,
     },
@@ -77,6 +88,36 @@ pub(super) enum GatewayCommand {
         /// It moves no real money
         #[arg(long)]
         sandbox: bool,
+        /// Most calls on the wire at once; without it the operator's default
+        #[arg(long, value_name = "CALLS", value_parser = concurrency, allow_negative_numbers = true)]
+        concurrency: Option<u32>,
+        /// Most requests a second, sends and questions together; without it no limit
+        #[arg(long, value_name = "REQUESTS", value_parser = rate, allow_negative_numbers = true)]
+        rate_limit: Option<u32>,
+        /// How many requests may come at once after a rest; without it they come evenly spaced
+        #[arg(long, value_name = "REQUESTS", value_parser = burst, allow_negative_numbers = true, requires = "rate_limit")]
+        rate_burst: Option<u32>,
+    },
+    /// Measure what a sandbox promises, with a few refunds on orders that you name, and store the class that follows
+    Probe {
+        /// Name of the organisation
+        #[arg(long, value_name = "NAME")]
+        organisation: String,
+        /// The connection to this merchant; without it the one that new batches use
+        #[arg(long)]
+        merchant_id: Option<String>,
+        /// A paid order of the sandbox that can be refunded
+        #[arg(long)]
+        order: String,
+        /// An order whose refund the gateway declines; without it class K cannot be proved
+        #[arg(long, value_name = "ORDER")]
+        declined_order: Option<String>,
+        /// An order whose first refund ends in a server error
+        #[arg(long, value_name = "ORDER")]
+        failing_order: Option<String>,
+        /// How long the gateway keeps keys, from its documentation; without it as the connector knows it
+        #[arg(long, value_name = "HOURS", value_parser = clap::value_parser!(u32).range(1..=8760))]
+        key_window_hours: Option<u32>,
     },
 }
 
@@ -111,6 +152,22 @@ fn role(code: &str) -> Result<Role, String> {
 
 fn class(code: &str) -> Result<GatewayClass, String> {
     GatewayClass::from_code(code).ok_or_else(|| "classes are K, Q and N".to_owned())
+}
+
+fn limit(field: LimitField, typed: &str) -> Result<u32, String> {
+    field.read(typed)?.ok_or_else(|| "it is blank".to_owned())
+}
+
+fn concurrency(typed: &str) -> Result<u32, String> {
+    limit(LimitField::Concurrency, typed)
+}
+
+fn rate(typed: &str) -> Result<u32, String> {
+    limit(LimitField::Rate, typed)
+}
+
+fn burst(typed: &str) -> Result<u32, String> {
+    limit(LimitField::Burst, typed)
 }
 
 /// `migrate`.
@@ -161,24 +218,76 @@ pub(super) async fn audit(command: AuditCommand) -> Result<(), Failure> {
 
 /// `gateway …`.
 pub(super) async fn gateway(command: GatewayCommand) -> Result<(), Failure> {
-    let api_key = secret("API key")?;
-    let GatewayCommand::Add {
-        organisation,
-        connector,
-        base_url,
-        merchant_id,
-        api_key_stdin: _,
-        class,
-        key_window_hours,
-        sandbox,
-    } = command;
-    let line = format!("Connected {organisation} to {connector} at {base_url}.");
-    let key_window = key_window_hours.map(|hours| Duration::from_secs(u64::from(hours) * 3600));
-    let gateway =
-        gateways::NewGateway { organisation, connector, base_url, merchant_id, api_key, class, key_window, sandbox };
-    with_state(async |state| gateways::add(state, gateway).await).await?;
-    println!("{line}");
+    let window = |hours: Option<u32>| hours.map(|hours| Duration::from_secs(u64::from(hours) * 3600));
+    match command {
+        GatewayCommand::Add {
+            organisation,
+            connector,
+            base_url,
+            merchant_id,
+            api_key_stdin: _,
+            class,
+            key_window_hours,
+            sandbox,
+            concurrency,
+            rate_limit,
+            rate_burst,
+        } => {
+            let api_key = secret("API key")?;
+            let line = format!("Connected {organisation} to {connector} at {base_url}.");
+            let key_window = window(key_window_hours);
+            let limits = ConnectionLimits { concurrency, rate: rate_limit, burst: rate_burst };
+            let limits = (limits != ConnectionLimits::default()).then_some(limits);
+            let gateway = gateways::NewGateway {
+                organisation,
+                connector,
+                base_url,
+                merchant_id,
+                api_key,
+                class,
+                key_window,
+                sandbox,
+                limits,
+            };
+            with_state(async |state| gateways::add(state, gateway).await).await?;
+            println!("{line}");
+        }
+        GatewayCommand::Probe { organisation, merchant_id, order, declined_order, failing_order, key_window_hours } => {
+            let questions = Questions {
+                order,
+                declined: declined_order,
+                failing: failing_order,
+                key_window: window(key_window_hours),
+                currency: Currency::Inr,
+            };
+            let (name, probed) = with_state(async |state| {
+                connections::measure_own(state, &organisation, merchant_id.as_deref(), questions).await
+            })
+            .await?;
+            print!("{}", table(&name, &probed));
+        }
+    }
     Ok(())
+}
+
+/// What was seen, a line a call, and the class that follows.
+fn table(name: &str, probed: &Probed) -> String {
+    let word = |verdict: &str| match verdict {
+        "proved" => "proved",
+        "disproved" => "NOT SO",
+        "open" => "not proved",
+        _ => "seen",
+    };
+    let mut text = format!("{name}\n\n");
+    for step in &probed.steps {
+        text.push_str(&format!("  {:<10}  {}\n              {}\n", word(&step.verdict), step.call, step.seen));
+    }
+    let class = probed.class.code();
+    text.push_str(&format!("\nClass {class}: the gateway {}.\n", connections::class_words(probed.class)));
+    if let Some(window) = probed.key_window {
+        text.push_str(&format!("Keys are kept for {} hours.\n", window.as_secs() / 3600));
+    }
+    text
 }
 
 /// `external …`.

@@ -109,6 +109,13 @@ pub enum BatchEvent {
         /// Whether any task failed.
         failures: bool,
     },
+    /// People send failed rows again, in place.
+    Retry {
+        /// Whether maker-checker is on for the operation.
+        needs_decision: bool,
+    },
+    /// Failed rows that were to be sent again are not: refused, taken back, or nobody decided in time.
+    DropRetry,
 }
 
 /// The event is not possible in this status.
@@ -159,6 +166,10 @@ impl BatchStatus {
                 Self::Processing | Self::Paused | Self::Completed | Self::CompletedWithFailures,
                 E::Finish { failures: true },
             ) => Self::CompletedWithFailures,
+            // Only here is nothing queued and something failed: one retry waits or runs at a time.
+            (Self::CompletedWithFailures, E::Retry { needs_decision: true }) => Self::AwaitingApproval,
+            (Self::CompletedWithFailures, E::Retry { needs_decision: false }) => Self::Processing,
+            (Self::AwaitingApproval, E::DropRetry) => Self::CompletedWithFailures,
             (from, event) => return Err(IllegalBatchEvent { from, event }),
         })
     }
@@ -223,7 +234,7 @@ mod tests {
     use BatchEvent as E;
     use BatchStatus as S;
 
-    const EVENTS: [BatchEvent; 12] = [
+    const EVENTS: [BatchEvent; 15] = [
         E::Submit { needs_decision: true },
         E::Submit { needs_decision: false },
         E::FindErrors,
@@ -236,23 +247,29 @@ mod tests {
         E::Cancel,
         E::Finish { failures: false },
         E::Finish { failures: true },
+        E::Retry { needs_decision: true },
+        E::Retry { needs_decision: false },
+        E::DropRetry,
     ];
 
     /// Every pair of status and event: one line a status, one place an event in the order above; `-` is refused.
     #[test]
     fn the_whole_table_of_the_life_cycle() {
         let table = [
-            (S::Validating, "awaiting_approval processing invalid - - - - - - - - -"),
-            (S::Invalid, "- - - - - - - - - - - -"),
-            (S::AwaitingApproval, "- - - processing rejected withdrawn expired - - - - -"),
-            (S::Rejected, "- - - - - - - - - - - -"),
-            (S::Withdrawn, "- - - - - - - - - - - -"),
-            (S::Expired, "- - - - - - - - - - - -"),
-            (S::Processing, "- - - - - - - paused - cancelled completed completed_with_failures"),
-            (S::Paused, "- - - - - - - - processing cancelled completed completed_with_failures"),
-            (S::Completed, "- - - - - - - - - - completed completed_with_failures"),
-            (S::CompletedWithFailures, "- - - - - - - - - - completed completed_with_failures"),
-            (S::Cancelled, "- - - - - - - - - - - -"),
+            (S::Validating, "awaiting_approval processing invalid - - - - - - - - - - - -"),
+            (S::Invalid, "- - - - - - - - - - - - - - -"),
+            (S::AwaitingApproval, "- - - processing rejected withdrawn expired - - - - - - - completed_with_failures"),
+            (S::Rejected, "- - - - - - - - - - - - - - -"),
+            (S::Withdrawn, "- - - - - - - - - - - - - - -"),
+            (S::Expired, "- - - - - - - - - - - - - - -"),
+            (S::Processing, "- - - - - - - paused - cancelled completed completed_with_failures - - -"),
+            (S::Paused, "- - - - - - - - processing cancelled completed completed_with_failures - - -"),
+            (S::Completed, "- - - - - - - - - - completed completed_with_failures - - -"),
+            (
+                S::CompletedWithFailures,
+                "- - - - - - - - - - completed completed_with_failures awaiting_approval processing -",
+            ),
+            (S::Cancelled, "- - - - - - - - - - - - - - -"),
         ];
         assert_eq!(table.map(|(status, _)| status), S::ALL);
         for (status, line) in table {
@@ -275,7 +292,13 @@ mod tests {
         for status in
             [S::Rejected, S::Withdrawn, S::Expired, S::Invalid, S::Completed, S::CompletedWithFailures, S::Cancelled]
         {
-            assert!(EVENTS.into_iter().all(|event| status.next(event) != Ok(S::Processing)), "{status:?}");
+            let by_itself = EVENTS.into_iter().filter(|event| !matches!(event, E::Retry { .. }));
+            assert!(by_itself.clone().all(|event| status.next(event) != Ok(S::Processing)), "{status:?}");
+            assert_eq!(
+                status.next(E::Retry { needs_decision: false }).is_ok(),
+                status == S::CompletedWithFailures,
+                "people send failed rows again, and only then: {status:?}"
+            );
         }
     }
 

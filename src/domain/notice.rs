@@ -19,6 +19,8 @@ pub enum NewsKind {
     CarriedOutAfterAll,
     /// A task needs two people to look at it.
     ReviewNeeded,
+    /// Reconciliation found differences about money.
+    Differences,
     /// The gateway refused our key, or somebody stopped the connection.
     GatewayStopped,
     /// Nothing is sent for the organisation.
@@ -27,7 +29,7 @@ pub enum NewsKind {
 
 impl NewsKind {
     /// All.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::BatchChanged,
         Self::Approved,
         Self::Rejected,
@@ -36,6 +38,7 @@ impl NewsKind {
         Self::TakenBack,
         Self::CarriedOutAfterAll,
         Self::ReviewNeeded,
+        Self::Differences,
         Self::GatewayStopped,
         Self::OrganisationStopped,
     ];
@@ -51,6 +54,7 @@ impl NewsKind {
             Self::TakenBack => "taken_back",
             Self::CarriedOutAfterAll => "carried_out_after_all",
             Self::ReviewNeeded => "review_needed",
+            Self::Differences => "differences",
             Self::GatewayStopped => "gateway_stopped",
             Self::OrganisationStopped => "organisation_stopped",
         }

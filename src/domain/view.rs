@@ -5,10 +5,14 @@
 
 mod approvals;
 mod batch;
+pub mod connection;
+pub mod connections;
 mod detail;
 mod frame;
 mod home;
 pub mod notices;
+pub mod retries;
+pub mod review;
 pub mod search;
 pub mod settings;
 pub mod sync;

@@ -11,8 +11,8 @@ mod check;
 mod key;
 mod samples;
 
-pub use key::{fits_gateway_key, gateway_key};
-pub use samples::{failed_rows, sample};
+pub use key::{fits_gateway_key, gateway_key, retry_key};
+pub use samples::{cell, failed_rows, sample};
 
 /// How many user defined fields a record has.
 pub const UDFS: usize = 10;

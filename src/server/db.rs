@@ -4,18 +4,25 @@
 pub mod approvals;
 pub mod audit;
 pub mod batches;
+pub mod connections;
 pub mod drafts;
 pub mod gateways;
+pub mod history;
 pub mod migrate;
 pub mod notices;
 pub mod orders;
 pub mod organisations;
 pub mod outbox;
 pub mod people;
+pub mod reconcile;
+pub mod retries;
+pub mod review;
 pub mod search;
 pub mod sessions;
 pub mod sync;
 pub mod tasks;
+#[cfg(feature = "torture")]
+pub mod torture;
 
 use crate::domain::ids::{OrganisationId, PersonId};
 use sqlx::{
@@ -108,6 +115,15 @@ impl Tx {
     pub async fn commit_quietly(self) -> sqlx::Result<()> {
         self.inner.commit().await
     }
+
+    /// Makes it so, at a moment of the money protocol that has a name. After an error of the second fault it is so, and the
+    /// caller does not know: a COMMIT whose reply was lost.
+    pub async fn commit_at(self, moment: &'static str) -> sqlx::Result<()> {
+        fault!(?moment, "before_commit");
+        self.commit().await?;
+        fault!(?moment, "after_commit");
+        Ok(())
+    }
 }
 
 impl GlobalTx {
@@ -144,12 +160,12 @@ impl Db {
 
     /// A transaction on global and look-up tables, web part.
     pub async fn global(&self) -> sqlx::Result<GlobalTx> {
-        Ok(GlobalTx { inner: self.web.begin().await? })
+        Ok(GlobalTx { inner: begun(&self.web, "BEGIN".to_owned()).await? })
     }
 
     /// The same for the processor (which lanes have work, which organisations have audit rows to chain).
     pub async fn worker_global(&self) -> sqlx::Result<GlobalTx> {
-        Ok(GlobalTx { inner: self.worker.begin().await? })
+        Ok(GlobalTx { inner: begun(&self.worker, "BEGIN".to_owned()).await? })
     }
 
     /// Waits until a transaction of an organisation was committed by this process since the last call.
@@ -184,6 +200,8 @@ async fn pool(
     let pool = PgPoolOptions::new()
         .max_connections(size)
         .acquire_timeout(Duration::from_secs(10))
+        // It would be asked for a sign of life before every transaction; `begun` notices as well.
+        .test_before_acquire(false)
         .after_connect(move |connection, _| {
             Box::pin(async move { sqlx::query(set_role).execute(connection).await.map(|_| ()) })
         })
@@ -207,13 +225,37 @@ async fn begin(
     person: Option<PersonId>,
     committed: &Arc<Notify>,
 ) -> sqlx::Result<Tx> {
-    let mut inner = pool.begin().await?;
-    sqlx::query("SELECT set_config('app.organisation', $1, true), set_config('app.person', $2, true)")
-        .bind(organisation.to_string())
-        .bind(person.map(|person| person.to_string()).unwrap_or_default())
-        .execute(&mut *inner)
-        .await?;
+    let person = person.map(|person| person.to_string()).unwrap_or_default();
+    // One exchange with the server instead of two. Both are ids of our own type, so nothing else can stand between the quotes.
+    let statement = format!(
+        "BEGIN; SELECT set_config('app.organisation', '{organisation}', true), set_config('app.person', '{person}', true)"
+    );
+    let inner = begun(pool, statement).await?;
     Ok(Tx { inner, organisation, committed: committed.clone() })
+}
+
+/// Begins a transaction on a connection that lives.
+async fn begun(pool: &PgPool, statement: String) -> sqlx::Result<Transaction<'static, Postgres>> {
+    let mut tries = pool.options().get_max_connections();
+    loop {
+        match pool.begin_with(sqlx::AssertSqlSafe(statement.clone())).await {
+            // A connection that ended while nobody used it: nothing was done yet, and the next one may live.
+            Err(error) if tries > 0 && is_gone(&error) => {
+                tracing::debug!(%error, "db.connection_was_gone");
+                tries -= 1;
+            }
+            begun => return begun,
+        }
+    }
+}
+
+/// Whether the connection ended, with or without a word of the server's (its stop or crash).
+fn is_gone(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) => true,
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| matches!(&*code, "57P01" | "57P02")),
+        _ => false,
+    }
 }
 
 /// The code that a guard of the database raised (`BD409`), if it was one.

@@ -4,9 +4,13 @@
 //! decides what happens next, and it never sends a request twice by itself.
 
 pub mod address;
-mod client;
+pub(crate) mod client;
+mod descriptor;
 pub mod juspay;
 pub mod webhook;
+
+pub use crate::domain::protocol::{GatewayClass, ReplyClass};
+pub use descriptor::{Currencies, Descriptor, Identifier, KeyGrammar, Promise, concurrency_in_force};
 
 use crate::domain::{
     money::{Currency, Money},
@@ -16,66 +20,32 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 use std::{sync::Arc, time::Duration};
 
-/// What a gateway promises about repeated requests. Unknown gateways are `N`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GatewayClass {
-    /// Keeps every outcome under our key for a known window: the same request may be sent again with the same key.
-    K,
-    /// Answers a status query only: what may have happened is asked after, never sent again.
-    Q,
-    /// Neither: what may have happened goes to people.
-    N,
-}
-
-impl GatewayClass {
-    /// The letter in the database.
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::K => "K",
-            Self::Q => "Q",
-            Self::N => "N",
-        }
-    }
-
-    /// The class with this letter.
-    pub fn from_code(code: &str) -> Option<Self> {
-        [Self::K, Self::Q, Self::N].into_iter().find(|class| class.code() == code)
-    }
-}
-
 /// One refund as it is to be sent. Made once from the record; a resend is the same value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefundRequest {
     /// The key that the gateway knows it by (Juspay: `unique_request_id`, 1 to 20 alphanumeric characters).
     pub key: String,
-    /// The order to refund.
+    /// The order that the record names. What is refunded is the `target`.
     pub order_id: String,
-    /// The transaction to refund instead; none for a refund by order.
-    pub txn_id: Option<String>,
+    /// What is refunded.
+    pub target: Target,
     /// Amount.
     pub amount: Money,
     /// Parts of a split settlement.
     pub split: Option<Split>,
 }
 
-/// The classes of the money protocol. Anything a connector does not know for sure is `Unknown`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReplyClass {
-    /// Carried out.
-    Succeeded,
-    /// Definitely not carried out.
-    Failed,
-    /// Taken, not final.
-    Pending,
-    /// It may have been carried out.
-    Unknown,
-    /// Proved not carried out (nothing was written, or the gateway said so): may be sent again after a wait.
-    NotSent,
-    /// Only people can tell (amount or key does not match).
-    Review,
-    /// The gateway refused our credentials (401, 403): stops the connection. The refund itself was not carried out by this
-    /// request; an earlier one may still have been.
-    Refused,
+/// What a refund is of, by the id that its gateway knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The order that the record names, whole or in part.
+    Order,
+    /// One transaction of that order.
+    Transaction(String),
+    /// A payment.
+    Payment(String),
+    /// A charge.
+    Charge(String),
 }
 
 /// A reply, read.
@@ -146,6 +116,32 @@ pub struct OrderSnapshot {
     pub body: String,
 }
 
+/// The gateway's list of an order's refunds, for reconciliation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listing {
+    /// The refunds that the gateway shows of the order; empty when it does not know the order.
+    Refunds(Vec<ListedRefund>),
+    /// The read failed; says nothing about the order. `class` is Unknown, NotSent or Refused.
+    NoAnswer(Reply),
+    /// This kind of gateway has no such list.
+    CannotList,
+}
+
+/// One refund of such a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedRefund {
+    /// The key that it was asked for under, where the gateway says.
+    pub key: Option<String>,
+    /// The gateway's reference.
+    pub reference: Option<String>,
+    /// The gateway's word for its state.
+    pub status: String,
+    /// Succeeded, Failed, Pending, Review; Unknown for a word that the connector does not know.
+    pub class: ReplyClass,
+    /// Minor units; none when it names no amount that can be read, or another currency.
+    pub amount_minor: Option<i64>,
+}
+
 /// A refund as the order names it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SeenRefund {
@@ -164,14 +160,23 @@ pub struct SeenRefund {
 /// A connection to one gateway with one organisation's credentials.
 #[async_trait]
 pub trait Gateway: Send + Sync {
+    /// What its connector declares.
+    fn descriptor(&self) -> &Descriptor;
     /// The shortest time between two requests of the same order and amount (Juspay refuses them within 5 s).
-    fn same_amount_gap(&self) -> Duration;
-    /// Reads an order, before the first attempt.
+    fn same_amount_gap(&self) -> Duration {
+        self.descriptor().same_amount_gap
+    }
+    /// Reads an order, before the first attempt. Only asked where the connector declares that orders can be read.
     async fn order(&self, order_id: &str) -> OrderState;
     /// Sends a refund, once. Never retries by itself, follows no redirect.
     async fn refund(&self, request: &RefundRequest) -> Reply;
     /// Asks what became of a refund, by its key.
     async fn find(&self, request: &RefundRequest) -> Found;
+    /// All refunds of an order in `currency`, whoever asked for them.
+    async fn refunds_of(&self, order_id: &str, currency: Currency) -> Listing {
+        let _ = (order_id, currency);
+        Listing::CannotList
+    }
 }
 
 /// What a connector is made of: one organisation's account at one gateway.
@@ -199,7 +204,7 @@ pub struct Connection {
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// No connector has this name.
-    #[error("There is no connector {0:?}. Batchdesk knows: juspay.")]
+    #[error("There is no connector {0:?}. Batchdesk knows: {known}.", known = known())]
     UnknownConnector(String),
     /// The address is not one that we talk to.
     #[error("{0}")]
@@ -212,10 +217,61 @@ pub enum ConnectError {
     Client(#[source] reqwest::Error),
 }
 
+/// How the gateway of a connection is made.
+type Make = fn(&Connection) -> Result<Arc<dyn Gateway>, ConnectError>;
+
+/// All connectors of this program. A new one is a file beside `juspay.rs` and a line here.
+const CONNECTORS: [(&Descriptor, Make); 1] =
+    [(&juspay::DESCRIPTOR, |connection| Ok(Arc::new(juspay::Juspay::new(connection)?)))];
+
+/// What the connectors of this program declare, in the order in which people are offered them.
+pub fn descriptors() -> impl Iterator<Item = &'static Descriptor> {
+    CONNECTORS.iter().map(|(descriptor, _)| *descriptor)
+}
+
+/// What the connector of this name declares.
+pub fn descriptor(name: &str) -> Option<&'static Descriptor> {
+    descriptors().find(|descriptor| descriptor.name == name)
+}
+
+/// The names of all connectors, for sentences.
+pub fn known() -> String {
+    descriptors().map(|descriptor| descriptor.name).collect::<Vec<_>>().join(", ")
+}
+
 /// Makes the connector that `connection` names.
 pub fn connect(connection: &Connection) -> Result<Arc<dyn Gateway>, ConnectError> {
-    match connection.connector.as_str() {
-        "juspay" => Ok(Arc::new(juspay::Juspay::new(connection)?)),
-        other => Err(ConnectError::UnknownConnector(other.to_owned())),
+    match CONNECTORS.iter().find(|(descriptor, _)| descriptor.name == connection.connector) {
+        Some((_, make)) => make(connection),
+        None => Err(ConnectError::UnknownConnector(connection.connector.clone())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::refunds::gateway_key;
+
+    #[test]
+    fn what_connectors_declare_holds_together() {
+        for declared in descriptors() {
+            let name = declared.name;
+            let derived = gateway_key(None, &[7; 16], 1, 1);
+            assert!(
+                declared.keys.takes(&derived),
+                "{name} does not take the keys that are made for records without one"
+            );
+            let promise = declared.believed;
+            assert_eq!(
+                promise.class == GatewayClass::K,
+                promise.key_window.is_some(),
+                "{name}: a window belongs to class K"
+            );
+            assert!(declared.target("O", None).is_some(), "{name} can refund nothing that a file names");
+            assert!(declared.rate_limit.is_none_or(|limit| limit > 0), "{name}");
+            assert_eq!(descriptors().filter(|other| other.name == name).count(), 1, "{name} is there twice");
+            assert_eq!(descriptor(name), Some(declared));
+        }
+        assert!(descriptor("nobody").is_none());
     }
 }

@@ -10,13 +10,16 @@ mod backoff;
 mod breaker;
 mod connections;
 mod lane;
+mod limits;
 mod open;
 mod pace;
 mod preflight;
 mod rechecks;
+mod reconcile;
 mod send;
 mod settler;
 mod sync;
+mod throttle;
 
 pub use connections::{Connect, Connectors};
 
@@ -51,18 +54,25 @@ pub async fn run(state: AppState, soft: CancellationToken, hard: CancellationTok
 pub async fn run_with(state: AppState, connect: Arc<dyn Connect>, soft: CancellationToken, hard: CancellationToken) {
     let woken = Arc::new(Notify::new());
     let listener = tokio::spawn(listen(state.clone(), woken.clone(), soft.clone()));
+    let worker = Uuid::now_v7();
+    let connections = Arc::new(Connections::new(state.clone(), connect, worker));
     let scheduler = Scheduler {
-        connections: Connections::new(state.clone(), connect),
-        worker: Uuid::now_v7(),
+        connections: connections.clone(),
+        worker,
         state,
         soft,
         running: JoinSet::new(),
         last_run: HashMap::new(),
         busy: Vec::new(),
+        nights: reconcile::Nights::default(),
     };
     // Dropping the scheduler ends its lanes, and with them every call on the wire.
     tokio::select! {
-        () = scheduler.run(woken) => {}
+        () = scheduler.run(woken) => tokio::select! {
+            () = connections.leave() => {}
+            () = hard.cancelled() => {}
+        },
+        () = connections.keep() => {}
         () = hard.cancelled() => {}
     }
     listener.abort();
@@ -70,13 +80,14 @@ pub async fn run_with(state: AppState, connect: Arc<dyn Connect>, soft: Cancella
 
 struct Scheduler {
     state: AppState,
-    connections: Connections,
+    connections: Arc<Connections>,
     /// Names this process in leases and intents.
     worker: Uuid,
     soft: CancellationToken,
     running: JoinSet<bool>,
     last_run: HashMap<LaneKey, Instant>,
     busy: Vec<(tokio::task::Id, LaneKey)>,
+    nights: reconcile::Nights,
 }
 
 impl Scheduler {
@@ -123,8 +134,10 @@ impl Scheduler {
     async fn round(&mut self) -> sqlx::Result<()> {
         let mut tx = self.state.db.worker_global().await?;
         let mut lanes = db::tasks::runnable_lanes(&mut tx).await?;
+        lanes.extend(reconcile::due(&mut tx).await?);
         let expired = db::tasks::organisations_with_expired(&mut tx).await?;
         tx.commit().await?;
+        self.nights.plan(&self.state).await?;
         for organisation in expired {
             let mut tx = self.state.db.worker(organisation).await?;
             let batches = db::tasks::expire_due(&mut tx).await?;
@@ -168,6 +181,7 @@ impl Scheduler {
                 Work::Leftovers => send::run(&lane, true).await,
                 Work::OpenTasks => open::run(&lane).await,
                 Work::Rechecks => rechecks::run(&lane).await,
+                Work::Reconciliations => reconcile::run(&lane).await,
                 Work::Orders => sync::run(&lane).await,
             }
         });

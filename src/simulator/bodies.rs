@@ -2,6 +2,7 @@
 
 use super::{
     book::{Merchant, Order, Refund},
+    faults::Poison,
     money::Amount,
 };
 use serde::Serialize;
@@ -179,6 +180,36 @@ pub(super) fn refused(code: &str, message: &str) -> String {
 /// Any other error.
 pub(super) fn error(code: &str, message: &str) -> String {
     serde_json::json!({"status": "ERROR", "error_code": code, "error_message": message}).to_string()
+}
+
+/// A right body with one thing in it that is not.
+pub(super) fn spoilt(body: &str, poison: Poison) -> String {
+    let Ok(mut json) = serde_json::from_str::<serde_json::Value>(body) else { return body.to_owned() };
+    let set = |json: &mut serde_json::Value, name: &str, value: serde_json::Value| {
+        if let Some(object) = json.as_object_mut() {
+            object.insert(name.to_owned(), value);
+        }
+    };
+    let change = |refund: &mut serde_json::Value| match poison {
+        Poison::Key => {
+            set(refund, "unique_request_id", "SOMEBODYELSES".into());
+            set(refund, "id", "SOMEBODYELSES".into());
+        }
+        _ => set(refund, "amount", 1.into()),
+    };
+    match poison {
+        Poison::Row => {
+            let length = json.get("order_id").and_then(serde_json::Value::as_str).map_or(0, str::len);
+            set(&mut json, "order_id", format!("ORD_OTHER{length}").into());
+        }
+        Poison::Currency => set(&mut json, "currency", "USD".into()),
+        // The list of an order's refunds, or the one that a refund by transaction answers with.
+        _ => match json.get_mut("refunds").and_then(serde_json::Value::as_array_mut) {
+            Some(refunds) => refunds.iter_mut().for_each(change),
+            None => change(&mut json),
+        },
+    }
+    json.to_string()
 }
 
 fn json(body: &impl Serialize) -> String {

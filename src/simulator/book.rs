@@ -2,7 +2,7 @@
 
 use super::{
     SimulatorArgs, bodies,
-    faults::{self, Fault},
+    faults::{self, Fault, Poison},
     latency::Dice,
     ledger::{Ledger, Line, Replied},
     money,
@@ -48,12 +48,20 @@ pub(super) struct Refund {
     pub(super) minor: i64,
     pub(super) created: String,
     pub(super) pending: bool,
+    /// The gateway itself cannot tell how it ended.
+    pub(super) unsure: bool,
     gets: u32,
 }
 
 impl Refund {
     pub(super) const fn status(&self) -> &'static str {
-        if self.pending { "PENDING" } else { "SUCCESS" }
+        if self.unsure {
+            "MANUAL_REVIEW"
+        } else if self.pending {
+            "PENDING"
+        } else {
+            "SUCCESS"
+        }
     }
 }
 
@@ -93,6 +101,24 @@ pub(super) enum Answer {
     Cut(String),
     /// No reply: the connection is closed.
     HangUp,
+    /// A 302 to this path.
+    Redirect(String),
+    /// A 200 whose body ends in very many blanks, packed or not.
+    Padded { body: String, packed: bool },
+}
+
+/// The right answer made wrong.
+fn poisoned(answer: Answer, order_id: &str) -> Answer {
+    let (Some(poison), Answer::Body(200, body)) = (faults::poison(order_id), &answer) else { return answer };
+    let body = body.clone();
+    match poison {
+        Poison::Key | Poison::Amount | Poison::Currency | Poison::Row => {
+            Answer::Body(200, bodies::spoilt(&body, poison))
+        }
+        Poison::Redirect => Answer::Redirect(format!("/orders/{order_id}?again")),
+        Poison::Big => Answer::Padded { body, packed: false },
+        Poison::Gzip => Answer::Padded { body, packed: true },
+    }
 }
 
 pub(super) struct Book {
@@ -130,7 +156,8 @@ impl Book {
             if line.effect {
                 let pending = args.pending_first || faults::is_pending(&line.order_id);
                 let minor = money::parse(&line.amount).unwrap_or(0);
-                order.add(line.key, number, minor, &line.at, pending && !done.contains(&number));
+                let unsure = faults::is_unsure(&line.order_id);
+                order.add(line.key, number, minor, &line.at, pending && !done.contains(&number), unsure);
                 orders.effects = number;
             }
         }
@@ -148,13 +175,14 @@ impl Book {
         let mut orders = self.lock();
         let fresh = Order::default();
         let order = match orders.by_id.get_mut(&(merchant, order_id.to_owned())) {
-            Some(order) => {
+            Some(order) if !faults::is_hidden(order_id) => {
                 self.count_get(order);
                 &*order
             }
-            None => &fresh,
+            _ => &fresh,
         };
-        Answer::Body(200, bodies::order(merchant, order_id, order))
+        let answer = Answer::Body(200, bodies::order(merchant, order_id, order));
+        if order.posts > 0 { poisoned(answer, order_id) } else { answer }
     }
 
     /// Carries out a refund request with its faults. The caller keeps it running when the client goes away.
@@ -201,12 +229,13 @@ impl Book {
             }
             Fault::TooMany => Answer::Body(429, bodies::error("too_many_requests", "Too many requests.")),
             Fault::Garbled if effect => Answer::Cut(body),
-            _ => Answer::Body(status, body),
+            _ => poisoned(Answer::Body(status, body), &post.order_id),
         };
         let reply = match &answer {
             Answer::HangUp => Replied::Word("none".to_owned()),
             Answer::Body(status, _) => Replied::Status(*status),
-            Answer::Cut(_) => Replied::Status(200),
+            Answer::Redirect(_) => Replied::Status(302),
+            Answer::Cut(_) | Answer::Padded { .. } => Replied::Status(200),
         };
         let kept = self.ledger.append(&Line {
             at,
@@ -252,7 +281,7 @@ impl Book {
             return Err((400, bodies::refused("invalid.amount.exceeded", message)));
         }
         let pending = self.args.pending_first || faults::is_pending(&post.order_id);
-        order.add(post.key.clone(), number, minor, at, pending);
+        order.add(post.key.clone(), number, minor, at, pending, faults::is_unsure(&post.order_id));
         let body = match (&post.txn_id, order.refunds.last()) {
             (Some(txn_id), Some(refund)) => bodies::by_transaction(&post.order_id, txn_id, refund),
             _ => bodies::order(post.merchant, &post.order_id, order),
@@ -280,11 +309,11 @@ impl Book {
 }
 
 impl Order {
-    fn add(&mut self, key: String, number: u64, minor: i64, at: &str, pending: bool) {
+    fn add(&mut self, key: String, number: u64, minor: i64, at: &str, pending: bool, unsure: bool) {
         let created = at.get(..19).map_or_else(|| at.to_owned(), |seconds| format!("{seconds}Z"));
         self.keys.insert(key.clone());
         self.refunded = self.refunded.saturating_add(minor);
-        self.refunds.push(Refund { key, number, minor, created, pending, gets: 0 });
+        self.refunds.push(Refund { key, number, minor, created, pending, unsure, gets: 0 });
     }
 }
 

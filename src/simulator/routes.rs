@@ -16,7 +16,11 @@ use base64::Engine as _;
 use futures::{StreamExt as _, stream};
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io::{self, Write as _},
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 use tokio::{net::TcpListener, task::JoinSet};
 use tower::ServiceExt as _;
 
@@ -150,6 +154,29 @@ fn denied() -> Response {
     respond(Answer::Body(401, bodies::error("access_denied", "Authentication failed.")))
 }
 
+/// Bytes of an answer that is too large.
+const BIG: usize = 10 * 1024 * 1024;
+/// The blanks of a packed answer are so many times [`BIG`].
+const BOMB: usize = 20;
+
+/// The same JSON, blanks before its end.
+fn padded(body: &str, size: usize) -> String {
+    let (start, end) = body.split_at(body.len().saturating_sub(1));
+    [start, &" ".repeat(size.saturating_sub(body.len())), end].concat()
+}
+
+/// The same JSON, packed with 200 MB of blanks before its end: gzip's members follow one another, so the blanks are packed once.
+fn bomb(body: &str) -> Vec<u8> {
+    static BLANKS: OnceLock<Vec<u8>> = OnceLock::new();
+    let pack = |bytes: &[u8]| {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(bytes).and_then(|()| packed.finish()).unwrap_or_default()
+    };
+    let (start, end) = body.split_at(body.len().saturating_sub(1));
+    let blanks = BLANKS.get_or_init(|| pack(" ".repeat(BIG).as_bytes()));
+    [pack(start.as_bytes()), blanks.repeat(BOMB), pack(end.as_bytes())].concat()
+}
+
 fn respond(answer: Answer) -> Response {
     let json = [(header::CONTENT_TYPE, "application/json")];
     match answer {
@@ -172,6 +199,12 @@ fn respond(answer: Answer) -> Response {
             });
             let cut = stream::iter([Ok::<_, io::Error>(half)]).chain(end);
             (json, length, Body::from_stream(cut)).into_response()
+        }
+        Answer::Redirect(to) => (StatusCode::FOUND, [(header::LOCATION, to)]).into_response(),
+        Answer::Padded { body, packed: false } => (json, padded(&body, BIG)).into_response(),
+        Answer::Padded { body, packed: true } => {
+            let encoding = [(header::CONTENT_ENCODING, "gzip")];
+            (json, encoding, bomb(&body)).into_response()
         }
         Answer::HangUp => {
             let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();

@@ -227,6 +227,15 @@ async fn faults_strike_the_first_post_and_survive_a_restart() {
 }
 
 #[tokio::test]
+async fn a_refund_that_the_gateway_cannot_tell_of_stays_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let sim = start(arguments(&folder.path().join("ledger.jsonl"))).await;
+    let posted: Value = body(plain(&sim, "ORD_REVIEW_1", "A").await.unwrap()).await;
+    assert_eq!(posted["refunds"][0]["status"], "MANUAL_REVIEW");
+    assert_eq!(order(&sim, "ORD_REVIEW_1").await["refunds"][0]["status"], "MANUAL_REVIEW");
+}
+
+#[tokio::test]
 async fn a_pending_refund_is_done_at_the_third_get_and_stays_done() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("l.jsonl");
@@ -339,4 +348,38 @@ async fn it_ends_with_its_parent_and_on_request() {
             sleep(Duration::from_millis(50)).await;
         }
     }
+}
+
+#[tokio::test]
+async fn what_is_poisoned_is_wrong_from_the_first_refund_on_and_the_effect_is_real() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("l.jsonl");
+    let sim = start(arguments(&file)).await;
+    for (order_id, at, wrong) in [
+        ("ORD_P_KEY_1", "/refunds/0/unique_request_id", json!("SOMEBODYELSES")),
+        ("ORD_P_AMOUNT_1", "/refunds/0/amount", json!(1)),
+        ("ORD_P_CURRENCY_1", "/currency", json!("USD")),
+        ("ORD_P_ROW_1", "/order_id", json!("ORD_OTHER11")),
+    ] {
+        assert_eq!(order(&sim, order_id).await["order_id"], order_id, "before the first refund nothing is wrong");
+        let told = body(plain(&sim, order_id, "K1").await.unwrap()).await;
+        assert_eq!(
+            (told.pointer(at), order(&sim, order_id).await.pointer(at)),
+            (Some(&wrong), Some(&wrong)),
+            "{order_id}"
+        );
+    }
+    let big = plain(&sim, "ORD_P_BIG_1", "K1").await.unwrap().bytes().await.unwrap();
+    assert!(big.len() >= 10 * 1024 * 1024);
+    assert_eq!(serde_json::from_slice::<Value>(&big).unwrap()["refunds"][0]["status"], "SUCCESS");
+    let packed = plain(&sim, "ORD_P_GZIP_1", "K1").await.unwrap();
+    assert_eq!(packed.headers()["content-encoding"], "gzip");
+    assert!(packed.bytes().await.unwrap().len() < 2 * 1024 * 1024);
+    let client =
+        Client::builder().tls_certs_only([]).no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let form = [("unique_request_id", "K1"), ("amount", "1.00")];
+    let request = client.post(format!("{}/orders/ORD_P_302_1/refunds", sim.url)).form(&form);
+    let moved = request.basic_auth("sim_acme", Some("")).header("x-merchantid", "acme").send().await.unwrap();
+    assert_eq!((moved.status().as_u16(), moved.headers().contains_key("location")), (302, true));
+    assert!(ledger(&file).len() == 7 && ledger(&file).iter().all(|line| line["effect"] == true));
 }

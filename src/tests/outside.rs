@@ -11,6 +11,8 @@
 mod access;
 #[path = "outside/approvals.rs"]
 mod approvals;
+#[path = "outside/connections.rs"]
+mod connections;
 #[path = "outside/csrf.rs"]
 mod csrf;
 #[path = "outside/headers.rs"]
@@ -19,6 +21,8 @@ mod headers;
 mod live;
 #[path = "outside/machine.rs"]
 mod machine;
+#[path = "outside/review.rs"]
+mod review;
 #[path = "outside/sessions.rs"]
 mod sessions;
 #[path = "outside/settings.rs"]

@@ -1,8 +1,15 @@
 //! The money protocol on a real PostgreSQL, against a scripted gateway that knows what really happened.
 
+mod agreement;
 mod guards;
+mod limits;
+mod matrix;
 mod protocol;
+mod reconciled;
+mod retries;
+mod reviewed;
 mod script;
+mod told;
 
 use super::support::{World, refunds};
 use crate::{
@@ -72,6 +79,18 @@ impl Bench {
 
     async fn sql(&self, sql: &str) {
         self.world.as_superuser(sql).await.unwrap();
+    }
+
+    /// The texts that a query answers.
+    async fn texts(&self, sql: &str) -> Vec<String> {
+        let mut admin = self.world.options.clone().options([("search_path", "desk")]).connect().await.unwrap();
+        sqlx::query_scalar(sqlx::AssertSqlSafe(sql.to_owned())).fetch_all(&mut admin).await.unwrap()
+    }
+
+    /// The key of an order's only row.
+    async fn key(&self, batch: BatchId, order: &str) -> String {
+        let sql = format!("SELECT gateway_key FROM record WHERE batch_id = '{batch}' AND order_id = '{order}'");
+        self.texts(&sql).await.remove(0)
     }
 
     async fn number(&self, sql: &str) -> i64 {

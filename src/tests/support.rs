@@ -5,7 +5,7 @@ use crate::{
     domain::{
         access::Role,
         batch::Operation,
-        ids::{BatchId, OrganisationId},
+        ids::{BatchId, OrganisationId, PersonId},
     },
     server::{
         clock::Clock,
@@ -130,6 +130,7 @@ pub(super) fn gateway(organisation: &str, base_url: &str, class: GatewayClass) -
         class,
         key_window: Some(Duration::from_secs(24 * 3600)),
         sandbox: true,
+        limits: None,
     }
 }
 
@@ -193,6 +194,15 @@ impl World {
     pub(super) async fn as_superuser(&self, sql: &str) -> sqlx::Result<u64> {
         let mut admin = self.options.clone().options([("search_path", "desk")]).connect().await?;
         admin.execute(sqlx::AssertSqlSafe(sql.to_owned())).await.map(|done| done.rows_affected())
+    }
+
+    /// Runs SQL as the role of the web part, signed in as this person: for what that role may not do.
+    pub(super) async fn as_web(&self, organisation: OrganisationId, person: PersonId, sql: &str) -> sqlx::Result<u64> {
+        let mut web = self.options.clone().options([("search_path", "desk")]).connect().await?;
+        let session =
+            format!("SET ROLE batchdesk_web; SET app.organisation = '{organisation}'; SET app.person = '{person}'");
+        web.execute(sqlx::AssertSqlSafe(session)).await?;
+        web.execute(sqlx::AssertSqlSafe(sql.to_owned())).await.map(|done| done.rows_affected())
     }
 
     /// Uploads a clean file as `email`; answers the batch.

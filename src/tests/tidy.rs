@@ -31,7 +31,7 @@ const ROOMS: &[Room] = &[
     room("cli", ALL),
     room("tests", ALL),
     // It judges the program from outside: a mistake must not hide in code that both share.
-    room("tests::proof", &[]),
+    room("tests::torture", &[]),
     room("main", ALL),
     room("lib", ALL),
     room(
@@ -97,6 +97,7 @@ const ROOMS: &[Room] = &[
     room("server::live", &["server::error", "server::db", "server::state", "domain"]),
     room("server::state", &["server::clock", "server::config", "server::db", "server::live", "server::secrets"]),
     room("server::lifecycle", ALL),
+    room("server::torture", &[]),
     room("server", &[]),
 ];
 
@@ -112,7 +113,7 @@ const KEPT: &[(&[&str], &[&str], &str)] = &[
             "sqlx::QueryBuilder",
             "sqlx::query_builder",
         ],
-        &["server::db", "server::embedded", "tests", "tests::proof"],
+        &["server::db", "server::embedded", "tests", "tests::torture"],
         // The supervisor makes the database that `db` then lives in.
         "SQL stands in server/db only",
     ),
@@ -426,7 +427,7 @@ fn breaches_are_seen() {
         ("server/ops/home.rs", "use super::super::http::x;", "server::ops must not use server::http"),
         ("server/db.rs", "use super::ops::access;", "server::db must not use server::ops"),
         ("simulator/ledger.rs", "use crate::domain::money;", "simulator must not use domain"),
-        ("tests/proof/checker.rs", "use batchdesk::formats::results;", "tests::proof must not use formats"),
+        ("tests/torture/checker.rs", "use batchdesk::formats::results;", "tests::torture must not use formats"),
         ("server/ops/home.rs", "let q = sqlx::query_as::<_, X>(\"\");", "SQL stands in server/db only"),
         ("server/ops/home.rs", "let t = time::OffsetDateTime::now_utc();", "the time comes from server::clock"),
         ("ui/pages/home.rs", "view! { <p style=\"color: red\">x</p> }", "no inline styles"),

@@ -5,6 +5,10 @@ pub mod batches;
 pub mod errors;
 pub mod home;
 #[cfg(feature = "ssr")]
+pub mod notices;
+#[cfg(feature = "ssr")]
+pub mod review;
+#[cfg(feature = "ssr")]
 pub mod search;
 #[cfg(feature = "ssr")]
 pub mod settings;

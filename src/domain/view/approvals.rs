@@ -4,7 +4,7 @@ use crate::domain::{
     batch::{BatchStatus, Operation},
     ids::BatchId,
     money::Money,
-    view::{BatchSnapshot, Moment, TaskRow},
+    view::{BatchSnapshot, Moment, TaskRow, retries::RetryAsked},
 };
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +33,9 @@ pub struct ApprovalRow {
     pub status: BatchStatus,
     /// Who decided, and why; empty while it waits.
     pub decision: String,
+    /// Failed rows sent again, and not the whole file.
+    #[serde(default)]
+    pub retry: bool,
 }
 
 /// The approvals inbox.
@@ -116,6 +119,9 @@ pub struct ApprovalDetail {
     pub classes: Vec<(String, u64)>,
     /// Sums by vendor of split refunds (marketplace first): label and minor units.
     pub parts: Vec<(String, i64)>,
+    /// Failed rows that are to be sent again; none when it is the whole file.
+    #[serde(default)]
+    pub retry: Option<RetryAsked>,
     /// First rows of the file.
     pub preview: Vec<TaskRow>,
     /// Whether the person may decide.

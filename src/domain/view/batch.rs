@@ -87,6 +87,9 @@ pub struct BatchSnapshot {
     /// Why work waits, one sentence; null when it does not ("The gateway refused our key since 12:04:10 IST …").
     #[serde(default)]
     pub notice: Option<String>,
+    /// How fast it goes and how long it will take, in sentences; empty while nothing is to be said.
+    #[serde(default)]
+    pub pace: String,
 }
 
 /// One batch in a list.
@@ -129,4 +132,7 @@ pub struct BatchList {
     pub any: bool,
     /// Whether the person may create one.
     pub can_create: bool,
+    /// Why nothing is sent, in sentences; none while something is.
+    #[serde(default)]
+    pub notice: Option<String>,
 }

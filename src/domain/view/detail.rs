@@ -4,7 +4,7 @@ use crate::domain::{
     money::Money,
     page::Paged,
     task::{TaskState, TaskStatus},
-    view::{BatchSnapshot, Moment, sync::SyncTask},
+    view::{BatchSnapshot, Moment, retries::RevisionRow, review::Reconciled, sync::SyncTask},
 };
 use serde::{Deserialize, Serialize};
 
@@ -86,6 +86,9 @@ pub struct BatchActions {
     pub cancel: bool,
     /// Approve or reject.
     pub decide: bool,
+    /// Send failed rows again.
+    #[serde(default)]
+    pub retry: bool,
 }
 
 /// Everything on a batch's page.
@@ -121,8 +124,15 @@ pub struct BatchDetail {
     pub activity: Vec<ActivityRow>,
     /// What the person may do.
     pub actions: BatchActions,
+    /// The file and each retry of failed rows, newest first; empty while there is only the file.
+    #[serde(default)]
+    pub revisions: Vec<RevisionRow>,
     /// Tasks that match the query.
     pub tasks: Paged<TaskRow>,
+    /// The last comparison with the gateway; none before the first.
+    pub reconciled: Option<Reconciled>,
+    /// Differences with the gateway that nobody has acknowledged.
+    pub differences: u64,
 }
 
 /// What "Sync with Gateway" found.

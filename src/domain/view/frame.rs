@@ -53,6 +53,9 @@ pub struct Viewer {
     pub permissions: Permissions,
     /// Batches that wait for this person's decision.
     pub waiting: u32,
+    /// Refunds and differences in review, of the modules this person may read.
+    #[serde(default)]
+    pub review: u32,
     /// Notices that the person has not read.
     #[serde(default)]
     pub unread: u32,

@@ -9,8 +9,8 @@ pub struct NoticeView {
     pub at: Moment,
     /// Whether it was read before.
     pub read: bool,
-    /// Tone and name of its glyph.
-    pub tone: &'static str,
+    /// Name of its glyph.
+    pub glyph: &'static str,
     /// The sentence, in parts.
     pub parts: Vec<NoticePart>,
     /// What else was said: a reason, the gateway's own words; may be empty.

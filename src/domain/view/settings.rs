@@ -1,6 +1,6 @@
 //! What the settings pages show.
 
-use super::OrganisationRef;
+use super::{OrganisationRef, connections::Sending};
 use crate::domain::batch::Operation;
 
 /// The organisation's settings.
@@ -16,6 +16,8 @@ pub struct Settings {
     pub approval_days: u32,
     /// Which operations need the decision of a second person.
     pub approvals: Vec<(Operation, bool)>,
+    /// Whether anything is sent.
+    pub sending: Sending,
     /// Where synchronised orders are told; none while they are kept here.
     pub external: Option<External>,
     /// Whether the reader may change them.

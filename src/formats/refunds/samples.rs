@@ -2,7 +2,7 @@
 
 use super::{RefundRecord, Template};
 use crate::domain::money::{Currency, Money};
-use crate::formats::results::{put_cell, put_text};
+use crate::formats::results::put_text;
 
 /// The sample file of a template; it passes the validator.
 pub const fn sample(template: Template) -> &'static str {
@@ -34,32 +34,32 @@ pub fn failed_rows<'a>(
             if position > 0 {
                 out.push(',');
             }
-            put_column(&mut out, column, record, currency);
+            put_text(&mut out, &cell(column, record, currency));
         }
         out.push('\n');
     }
     out
 }
 
-fn put_column(out: &mut String, column: &str, record: &RefundRecord, currency: Currency) {
+/// The cell of one column as people write it, without the guard that a file has against formulas.
+pub fn cell(column: &str, record: &RefundRecord, currency: Currency) -> String {
     let amount = |minor: i64| Money::new(minor, currency).bare();
     let vendor = |index: usize| record.split.as_ref().and_then(|split| split.vendors.get(index));
     match column {
-        "order_id" => put_text(out, &record.order_id),
-        "amount" => put_cell(out, &amount(record.amount_minor)),
-        "txn_id" => put_text(out, record.txn_id.as_deref().unwrap_or("")),
-        "unique_id" => put_text(out, record.unique_id.as_deref().unwrap_or("")),
+        "order_id" => record.order_id.clone(),
+        "amount" => amount(record.amount_minor),
+        "txn_id" => record.txn_id.clone().unwrap_or_default(),
+        "unique_id" => record.unique_id.clone().unwrap_or_default(),
         "marketplace_amount" => {
-            let part = record.split.as_ref().and_then(|split| split.marketplace);
-            put_cell(out, &part.map(amount).unwrap_or_default());
+            record.split.as_ref().and_then(|split| split.marketplace).map(amount).unwrap_or_default()
         }
-        "vendor1_id" => put_text(out, vendor(0).map_or("", |(id, _)| id)),
-        "vendor1_amount" => put_cell(out, &vendor(0).map(|(_, minor)| amount(*minor)).unwrap_or_default()),
-        "vendor2_id" => put_text(out, vendor(1).map_or("", |(id, _)| id)),
-        "vendor2_amount" => put_cell(out, &vendor(1).map(|(_, minor)| amount(*minor)).unwrap_or_default()),
+        "vendor1_id" => vendor(0).map(|(id, _)| id.clone()).unwrap_or_default(),
+        "vendor1_amount" => vendor(0).map(|(_, minor)| amount(*minor)).unwrap_or_default(),
+        "vendor2_id" => vendor(1).map(|(id, _)| id.clone()).unwrap_or_default(),
+        "vendor2_amount" => vendor(1).map(|(_, minor)| amount(*minor)).unwrap_or_default(),
         _ => {
             let number = column.strip_prefix("udf").and_then(|number| number.parse::<usize>().ok()).unwrap_or(0);
-            put_text(out, number.checked_sub(1).and_then(|index| record.udf.get(index)).map_or("", String::as_str));
+            number.checked_sub(1).and_then(|index| record.udf.get(index)).cloned().unwrap_or_default()
         }
     }
 }

@@ -1,8 +1,12 @@
 //! What waits for a decision, what a checker is shown, and the decision itself.
 
 use super::Tx;
-use crate::domain::{batch::Operation, ids::BatchId};
-use sqlx::Row;
+use crate::domain::{
+    batch::{BatchStatus, Operation},
+    ids::BatchId,
+    money::Currency,
+};
+use sqlx::{Row, postgres::PgRow};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -10,8 +14,9 @@ use uuid::Uuid;
 pub async fn count_waiting(tx: &mut Tx, operation: Operation) -> sqlx::Result<u64> {
     let organisation = tx.organisation();
     sqlx::query_as::<_, (i64,)>(
-        "SELECT count(*) FROM batch WHERE organisation_id = $1 AND operation = $2 AND status = 'awaiting_approval'
-            AND maker IS DISTINCT FROM current_person()",
+        "SELECT count(*) FROM batch b JOIN batch_revision v ON v.organisation_id = b.organisation_id AND v.batch_id = b.id AND v.revision = b.revision
+          WHERE b.organisation_id = $1 AND b.operation = $2 AND b.status = 'awaiting_approval'
+            AND b.maker IS DISTINCT FROM current_person() AND v.maker IS DISTINCT FROM current_person()",
     )
     .bind(organisation.0)
     .bind(operation.code())
@@ -20,44 +25,117 @@ pub async fn count_waiting(tx: &mut Tx, operation: Operation) -> sqlx::Result<u6
     .map(|(n,)| u64::try_from(n).unwrap_or(0))
 }
 
-/// Ids of batches for the three parts of the inbox.
-#[derive(Clone, Debug, Default)]
-pub struct InboxIds {
-    /// Wait for a decision of somebody else than their maker.
-    pub waiting: Vec<BatchId>,
-    /// Asked for by the person, newest first.
-    pub submitted: Vec<BatchId>,
-    /// Decided or ended, newest decision first.
-    pub decided: Vec<BatchId>,
+/// Part of the inbox that a request stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InboxPart {
+    /// Waits for a decision of somebody else than its maker.
+    Waiting,
+    /// Asked for by the person.
+    Submitted,
+    /// Decided.
+    Decided,
 }
 
-/// The inbox of the transaction's person for one operation, at most 50 of each.
-pub async fn inbox(tx: &mut Tx, operation: Operation) -> sqlx::Result<InboxIds> {
+/// A request: a batch, or failed rows of one that are sent again.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Where it stands in the inbox.
+    pub part: InboxPart,
+    /// Which batch.
+    pub id: BatchId,
+    /// Which submission of it.
+    pub revision: i16,
+    /// Name of the file.
+    pub file_name: String,
+    /// What the maker wrote.
+    pub description: String,
+    /// E-mail of who asked.
+    pub maker_email: String,
+    /// When.
+    pub at: OffsetDateTime,
+    /// Rows.
+    pub records: i32,
+    /// Their sum.
+    pub amount_minor: i64,
+    /// Currency.
+    pub currency: Currency,
+    /// When it expires, while it waits.
+    pub expires_at: Option<OffsetDateTime>,
+    /// Where the batch stands.
+    pub status: BatchStatus,
+    /// APPROVE, REJECT; none while nobody decided.
+    pub verdict: Option<String>,
+    /// Who decided.
+    pub checker_email: Option<String>,
+    /// When.
+    pub decided_at: Option<OffsetDateTime>,
+    /// What the checker wrote.
+    pub reason: Option<String>,
+    /// How failed rows ended that nobody decided on: EXPIRED, WITHDRAWN.
+    pub dropped: Option<String>,
+}
+
+/// The inbox of the transaction's person for one operation, at most 50 of each part: what waits oldest first, the others newest first.
+pub async fn inbox(tx: &mut Tx, operation: Operation) -> sqlx::Result<Vec<Request>> {
     let organisation = tx.organisation();
     let rows = sqlx::query(
-        "(SELECT 'waiting' AS part, id, created_at AS at FROM batch WHERE organisation_id = $1 AND operation = $2 AND status = 'awaiting_approval'
-             AND maker IS DISTINCT FROM current_person() ORDER BY id LIMIT 50)
-         UNION ALL
-         (SELECT 'submitted', b.id, b.created_at FROM batch b JOIN batch_revision v ON v.organisation_id = b.organisation_id AND v.batch_id = b.id AND v.revision = b.revision
-           WHERE b.organisation_id = $1 AND b.operation = $2 AND b.maker = current_person() AND v.needs_decision ORDER BY b.id DESC LIMIT 50)
-         UNION ALL
-         (SELECT 'decided', b.id, d.at FROM decision d JOIN batch b ON b.organisation_id = d.organisation_id AND b.id = d.batch_id
-           WHERE d.organisation_id = $1 AND b.operation = $2 AND d.verdict <> 'NOT_REQUIRED' ORDER BY d.at DESC LIMIT 50)",
+        "WITH part AS (
+           (SELECT 1 AS part, b.id, b.revision FROM batch b JOIN batch_revision v ON v.organisation_id = b.organisation_id AND v.batch_id = b.id AND v.revision = b.revision
+             WHERE b.organisation_id = $1 AND b.operation = $2 AND b.status = 'awaiting_approval'
+               AND b.maker IS DISTINCT FROM current_person() AND v.maker IS DISTINCT FROM current_person() ORDER BY v.created_at LIMIT 50)
+           UNION ALL
+           (SELECT 2, b.id, v.revision FROM batch_revision v JOIN batch b ON b.organisation_id = v.organisation_id AND b.id = v.batch_id
+             WHERE v.organisation_id = $1 AND b.operation = $2 AND v.maker = current_person() AND v.needs_decision ORDER BY v.created_at DESC LIMIT 50)
+           UNION ALL
+           (SELECT 3, b.id, d.revision FROM decision d JOIN batch b ON b.organisation_id = d.organisation_id AND b.id = d.batch_id
+             WHERE d.organisation_id = $1 AND b.operation = $2 AND d.verdict <> 'NOT_REQUIRED' ORDER BY d.at DESC LIMIT 50))
+         SELECT p.part, b.id, v.revision, b.file_name, b.description, coalesce(m.email, 'API key') AS maker_email, v.created_at AS at, v.records, v.amount_minor,
+                b.currency, CASE WHEN v.revision = b.revision THEN b.expires_at END AS expires_at, b.status,
+                d.verdict, c.email AS checker_email, d.at AS decided_at, d.reason, o.code AS dropped
+           FROM part p
+           JOIN batch b ON b.organisation_id = $1 AND b.id = p.id
+           JOIN batch_revision v ON v.organisation_id = $1 AND v.batch_id = p.id AND v.revision = p.revision
+           LEFT JOIN person m ON m.id = v.maker
+           LEFT JOIN decision d ON d.organisation_id = $1 AND d.batch_id = p.id AND d.revision = p.revision
+           LEFT JOIN person c ON c.id = d.checker
+           LEFT JOIN LATERAL (SELECT o.code FROM outcome o WHERE o.organisation_id = $1 AND o.batch_id = p.id AND o.revision = p.revision
+                                 AND p.revision > 1 AND d.verdict IS NULL LIMIT 1) o ON true
+          ORDER BY p.part, CASE WHEN p.part = 1 THEN v.created_at END, coalesce(d.at, v.created_at) DESC",
     )
     .bind(organisation.0)
     .bind(operation.code())
     .fetch_all(tx.conn())
     .await?;
-    let mut ids = InboxIds::default();
-    for row in rows {
-        let id = BatchId(row.try_get::<Uuid, _>("id")?);
-        match row.try_get::<&str, _>("part")? {
-            "waiting" => ids.waiting.push(id),
-            "submitted" => ids.submitted.push(id),
-            _ => ids.decided.push(id),
-        }
-    }
-    Ok(ids)
+    rows.iter().map(request).collect()
+}
+
+fn request(row: &PgRow) -> sqlx::Result<Request> {
+    let status: String = row.try_get("status")?;
+    let currency: String = row.try_get("currency")?;
+    let unknown = |what: &str, text: &str| sqlx::Error::Decode(format!("{what} {text:?} is not known").into());
+    Ok(Request {
+        part: match row.try_get::<i32, _>("part")? {
+            1 => InboxPart::Waiting,
+            2 => InboxPart::Submitted,
+            _ => InboxPart::Decided,
+        },
+        id: BatchId(row.try_get("id")?),
+        revision: row.try_get("revision")?,
+        file_name: row.try_get("file_name")?,
+        description: row.try_get("description")?,
+        maker_email: row.try_get("maker_email")?,
+        at: row.try_get("at")?,
+        records: row.try_get("records")?,
+        amount_minor: row.try_get("amount_minor")?,
+        currency: currency.parse().map_err(|_| unknown("currency", &currency))?,
+        expires_at: row.try_get("expires_at")?,
+        status: BatchStatus::from_code(&status).ok_or_else(|| unknown("status", &status))?,
+        verdict: row.try_get("verdict")?,
+        checker_email: row.try_get("checker_email")?,
+        decided_at: row.try_get("decided_at")?,
+        reason: row.try_get("reason")?,
+        dropped: row.try_get("dropped")?,
+    })
 }
 
 /// Decides on the latest revision. Guards of the database refuse the maker (`BD403`), a second decision or a batch that does
@@ -95,15 +173,16 @@ pub struct LargeRow {
     pub amount_minor: i64,
 }
 
-/// The five largest rows.
-pub async fn largest(tx: &mut Tx, batch: BatchId) -> sqlx::Result<Vec<LargeRow>> {
+/// The five largest rows of a submission.
+pub async fn largest(tx: &mut Tx, batch: BatchId, revision: i16) -> sqlx::Result<Vec<LargeRow>> {
     let organisation = tx.organisation();
     sqlx::query_as(
-        "SELECT sheet_row, order_id, amount_minor FROM task WHERE organisation_id = $1 AND batch_id = $2
+        "SELECT sheet_row, order_id, amount_minor FROM task WHERE organisation_id = $1 AND batch_id = $2 AND revision = $3
           ORDER BY amount_minor DESC, row_no LIMIT 5",
     )
     .bind(organisation.0)
     .bind(batch.0)
+    .bind(revision)
     .fetch_all(tx.conn())
     .await
 }
@@ -120,14 +199,15 @@ pub struct RepeatedOrder {
 }
 
 /// Orders with several rows, largest sum first, at most 50.
-pub async fn repeated(tx: &mut Tx, batch: BatchId) -> sqlx::Result<Vec<RepeatedOrder>> {
+pub async fn repeated(tx: &mut Tx, batch: BatchId, revision: i16) -> sqlx::Result<Vec<RepeatedOrder>> {
     let organisation = tx.organisation();
     sqlx::query_as(
         "SELECT order_id, array_agg(sheet_row ORDER BY row_no) AS rows, array_agg(amount_minor ORDER BY row_no) AS amounts
-           FROM task WHERE organisation_id = $1 AND batch_id = $2 GROUP BY order_id HAVING count(*) > 1 ORDER BY sum(amount_minor) DESC LIMIT 50",
+           FROM task WHERE organisation_id = $1 AND batch_id = $2 AND revision = $3 GROUP BY order_id HAVING count(*) > 1 ORDER BY sum(amount_minor) DESC LIMIT 50",
     )
     .bind(organisation.0)
     .bind(batch.0)
+    .bind(revision)
     .fetch_all(tx.conn())
     .await
 }
@@ -149,35 +229,45 @@ pub struct EarlierRefund {
     pub created_at: OffsetDateTime,
 }
 
-/// Look-alikes in batches made before this one and since `since`, at most 50.
-pub async fn earlier(tx: &mut Tx, batch: BatchId, since: OffsetDateTime) -> sqlx::Result<Vec<EarlierRefund>> {
+/// Look-alikes of a submission's rows since `since`, at most 50: rows of other batches made before it, or of any batch where it is a
+/// later submission, that did not fail.
+pub async fn earlier(
+    tx: &mut Tx,
+    batch: BatchId,
+    revision: i16,
+    since: OffsetDateTime,
+) -> sqlx::Result<Vec<EarlierRefund>> {
     let organisation = tx.organisation();
     sqlx::query_as(
-        "SELECT DISTINCT ON (t.row_no) t.sheet_row, t.order_id, t.amount_minor, b.id AS other, b.file_name, b.created_at
+        "SELECT DISTINCT ON (t.row_no) t.sheet_row, t.order_id, t.amount_minor, b.id AS other, b.file_name, v.created_at
            FROM task t
-           JOIN record r ON r.organisation_id = $1 AND r.order_id = t.order_id AND r.amount_minor = t.amount_minor AND r.batch_id <> $2
+           JOIN record r ON r.organisation_id = $1 AND r.order_id = t.order_id AND r.amount_minor = t.amount_minor
+                        AND CASE WHEN $4 > 1 THEN (r.batch_id, r.row_no) <> (t.batch_id, t.row_no) ELSE r.batch_id < $2 END
            JOIN batch b ON b.organisation_id = $1 AND b.id = r.batch_id
-          WHERE t.organisation_id = $1 AND t.batch_id = $2 AND b.created_at >= $3 AND b.id < $2
+           JOIN batch_revision v ON v.organisation_id = $1 AND v.batch_id = r.batch_id AND v.revision = r.revision
+          WHERE t.organisation_id = $1 AND t.batch_id = $2 AND t.revision = $4 AND v.created_at >= $3
             AND b.status NOT IN ('rejected', 'withdrawn', 'expired', 'validating')
-            AND NOT EXISTS (SELECT FROM task f WHERE f.organisation_id = $1 AND f.batch_id = r.batch_id AND f.row_no = r.row_no AND f.status = 'FAILED')
+            AND EXISTS (SELECT FROM task f WHERE f.organisation_id = $1 AND f.batch_id = r.batch_id AND f.row_no = r.row_no AND f.revision = r.revision AND f.status <> 'FAILED')
           ORDER BY t.row_no, b.id DESC LIMIT 50",
     )
     .bind(organisation.0)
     .bind(batch.0)
     .bind(since)
+    .bind(revision)
     .fetch_all(tx.conn())
     .await
 }
 
 /// Rows by upper bound of their amount class (`bounds` ascending, minor units); one figure more than bounds.
-pub async fn classes(tx: &mut Tx, batch: BatchId, bounds: &[i64]) -> sqlx::Result<Vec<u64>> {
+pub async fn classes(tx: &mut Tx, batch: BatchId, revision: i16, bounds: &[i64]) -> sqlx::Result<Vec<u64>> {
     let organisation = tx.organisation();
     let rows = sqlx::query_as::<_, (i32, i64)>(
-        "SELECT width_bucket(amount_minor, $3::bigint[]) AS class, count(*) FROM task WHERE organisation_id = $1 AND batch_id = $2 GROUP BY 1",
+        "SELECT width_bucket(amount_minor, $3::bigint[]) AS class, count(*) FROM task WHERE organisation_id = $1 AND batch_id = $2 AND revision = $4 GROUP BY 1",
     )
     .bind(organisation.0)
     .bind(batch.0)
     .bind(bounds)
+    .bind(revision)
     .fetch_all(tx.conn())
     .await?;
     let mut counts = vec![0; bounds.len() + 1];
@@ -190,13 +280,14 @@ pub async fn classes(tx: &mut Tx, batch: BatchId, bounds: &[i64]) -> sqlx::Resul
 }
 
 /// The parts of all split rows: JSON as stored.
-pub async fn extras(tx: &mut Tx, batch: BatchId) -> sqlx::Result<Vec<String>> {
+pub async fn extras(tx: &mut Tx, batch: BatchId, revision: i16) -> sqlx::Result<Vec<String>> {
     let organisation = tx.organisation();
     sqlx::query_as::<_, (String,)>(
-        "SELECT extra FROM task WHERE organisation_id = $1 AND batch_id = $2 AND extra LIKE '%\"split\"%'",
+        "SELECT extra FROM task WHERE organisation_id = $1 AND batch_id = $2 AND revision = $3 AND extra LIKE '%\"split\"%'",
     )
     .bind(organisation.0)
     .bind(batch.0)
+    .bind(revision)
     .fetch_all(tx.conn())
     .await
     .map(|rows| rows.into_iter().map(|(extra,)| extra).collect())

@@ -54,6 +54,20 @@ pub struct AuditRow {
     pub detail: String,
 }
 
+/// When an act was last done to an object, by whom, and how.
+pub async fn last(tx: &mut Tx, object: Uuid, action: &str) -> sqlx::Result<Option<AuditRow>> {
+    let id = tx.organisation();
+    sqlx::query_as(
+        "SELECT at, actor, action, detail FROM audit
+          WHERE organisation_id = $1 AND object_id = $2 AND action = $3 ORDER BY id DESC LIMIT 1",
+    )
+    .bind(id.0)
+    .bind(object)
+    .bind(action)
+    .fetch_optional(tx.conn())
+    .await
+}
+
 /// What was done to an object, newest first, at most 100.
 pub async fn of_object(tx: &mut Tx, object: Uuid) -> sqlx::Result<Vec<AuditRow>> {
     let id = tx.organisation();

@@ -84,17 +84,36 @@ pub struct BatchRow {
     pub decided_at: Option<OffsetDateTime>,
     /// What the checker wrote.
     pub reason: Option<String>,
+    /// Latest submission: 2 and up are failed rows sent again.
+    pub revision: i16,
+    /// Who made the latest submission.
+    pub asked_by: Uuid,
+    /// E-mail of them.
+    pub asked_by_email: String,
+    /// When they did.
+    pub asked_at: OffsetDateTime,
+    /// Rows of the latest submission, and their sum.
+    pub asked: (i32, i64),
+}
+
+impl BatchRow {
+    /// Whether the person made the batch or what waits of it: they may not decide.
+    pub fn is_of(&self, person: Uuid) -> bool {
+        self.maker == person || self.asked_by == person
+    }
 }
 
 const SELECT: &str = "
 SELECT b.id, b.operation, b.file_name, b.status, b.amount_minor, b.currency, b.created_at, greatest(b.updated_at, p.updated_at) AS modified_at,
        b.records, p.queued, p.queued_minor, p.accepted, p.accepted_minor, p.failed, p.failed_minor, p.pending,
        o.checking, o.review, b.maker, coalesce(m.email, 'API key') AS maker_email, b.description, b.template, b.options, b.file_sha256, b.file_bytes,
-       v.content_sha256, b.gateway_id, b.expires_at, b.last_synced_at, d.verdict, c.email AS checker_email, d.at AS decided_at, d.reason
+       v.content_sha256, b.gateway_id, b.expires_at, b.last_synced_at, d.verdict, c.email AS checker_email, d.at AS decided_at, d.reason,
+       b.revision, v.maker AS asked_by, coalesce(a.email, 'API key') AS asked_by_email, v.created_at AS asked_at, v.records AS asked_records, v.amount_minor AS asked_minor
   FROM batch b
   JOIN batch_progress p ON p.organisation_id = b.organisation_id AND p.batch_id = b.id
   JOIN batch_revision v ON v.organisation_id = b.organisation_id AND v.batch_id = b.id AND v.revision = b.revision
   LEFT JOIN person m ON m.id = b.maker
+  LEFT JOIN person a ON a.id = v.maker
   LEFT JOIN decision d ON d.organisation_id = b.organisation_id AND d.batch_id = b.id AND d.revision = b.revision
   LEFT JOIN person c ON c.id = d.checker
   CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE t.state IN ('UNKNOWN', 'SENDING')) AS checking, count(*) FILTER (WHERE t.state = 'REVIEW') AS review
@@ -140,6 +159,11 @@ fn batch(row: &PgRow) -> sqlx::Result<BatchRow> {
         checker_email: row.try_get("checker_email")?,
         decided_at: row.try_get("decided_at")?,
         reason: row.try_get("reason")?,
+        revision: row.try_get("revision")?,
+        asked_by: row.try_get("asked_by")?,
+        asked_by_email: row.try_get("asked_by_email")?,
+        asked_at: row.try_get("asked_at")?,
+        asked: (row.try_get("asked_records")?, row.try_get("asked_minor")?),
     })
 }
 

@@ -1,5 +1,9 @@
 //! Connections to gateways.
 
+mod use_of;
+
+pub use use_of::{Attendance, Left, Traffic, attend, leave, left, pause, set_limits, traffic};
+
 use super::Tx;
 use crate::domain::ids::GatewayId;
 use time::OffsetDateTime;
@@ -26,6 +30,10 @@ pub struct GatewayRow {
     pub preflight: bool,
     /// Requests on the wire; none means the operator's default.
     pub concurrency: Option<i32>,
+    /// Requests a second; none means no limit.
+    pub rate_limit: Option<i32>,
+    /// Requests at once after a rest; none means evenly spaced.
+    pub rate_burst: Option<i32>,
     /// Whether it moves no real money.
     pub sandbox: bool,
     /// Whether anything is sent to it.
@@ -34,16 +42,50 @@ pub struct GatewayRow {
     pub stopped_at: Option<OffsetDateTime>,
     /// Why not.
     pub stopped_reason: Option<String>,
+    /// The person who paused it; none when it sends, or when Batchdesk stopped it.
+    pub paused_by: Option<String>,
+    /// When it was last chosen for new batches; none when it never was.
+    pub chosen_at: Option<OffsetDateTime>,
+    /// When it was added.
+    pub created_at: OffsetDateTime,
     /// When address or key changed last.
     pub updated_at: OffsetDateTime,
+}
+
+impl GatewayRow {
+    /// A connection that is not stored, to ask a gateway before it is.
+    pub fn unsaved(now: OffsetDateTime) -> Self {
+        Self {
+            id: Uuid::nil(),
+            connector: String::new(),
+            base_url: String::new(),
+            merchant_id: String::new(),
+            sealed_key: Vec::new(),
+            class: "N".to_owned(),
+            key_window_seconds: None,
+            preflight: true,
+            concurrency: None,
+            rate_limit: None,
+            rate_burst: None,
+            sandbox: false,
+            sending: true,
+            stopped_at: None,
+            stopped_reason: None,
+            paused_by: None,
+            chosen_at: None,
+            created_at: now,
+            updated_at: now,
+        }
+    }
 }
 
 macro_rules! columns {
     ($rest:literal) => {
         concat!(
             "SELECT id, connector, base_url, merchant_id, sealed_key, class::text AS class,
-                    extract(epoch FROM key_window)::bigint AS key_window_seconds, preflight, concurrency, sandbox, sending,
-                    stopped_at, stopped_reason, updated_at
+                    extract(epoch FROM key_window)::bigint AS key_window_seconds, preflight, concurrency, rate_limit, rate_burst,
+                    sandbox, sending, stopped_at, stopped_reason,
+                    (SELECT email FROM person WHERE person.id = gateway.paused_by) AS paused_by, chosen_at, created_at, updated_at
                FROM gateway WHERE organisation_id = $1 ",
             $rest
         )
@@ -56,10 +98,39 @@ pub async fn load(tx: &mut Tx, gateway: GatewayId) -> sqlx::Result<Option<Gatewa
     sqlx::query_as(columns!("AND id = $2")).bind(id.0).bind(gateway.0).fetch_optional(tx.conn()).await
 }
 
-/// The connection that new batches use: the newest.
+/// The connection that new batches use: the one that was chosen last.
 pub async fn current(tx: &mut Tx) -> sqlx::Result<Option<GatewayRow>> {
     let id = tx.organisation();
-    sqlx::query_as(columns!("ORDER BY created_at DESC, id DESC LIMIT 1")).bind(id.0).fetch_optional(tx.conn()).await
+    sqlx::query_as(columns!("AND chosen_at IS NOT NULL ORDER BY chosen_at DESC, id DESC LIMIT 1"))
+        .bind(id.0)
+        .fetch_optional(tx.conn())
+        .await
+}
+
+/// Every connection: the one for new batches first, then the newest.
+pub async fn all(tx: &mut Tx) -> sqlx::Result<Vec<GatewayRow>> {
+    let id = tx.organisation();
+    sqlx::query_as(columns!("ORDER BY chosen_at DESC NULLS LAST, created_at DESC, id DESC"))
+        .bind(id.0)
+        .fetch_all(tx.conn())
+        .await
+}
+
+/// The connection to an account, if there is one.
+pub async fn of_account(
+    tx: &mut Tx,
+    connector: &str,
+    merchant_id: &str,
+    sandbox: bool,
+) -> sqlx::Result<Option<GatewayRow>> {
+    let id = tx.organisation();
+    sqlx::query_as(columns!("AND connector = $2 AND merchant_id = $3 AND sandbox = $4"))
+        .bind(id.0)
+        .bind(connector)
+        .bind(merchant_id)
+        .bind(sandbox)
+        .fetch_optional(tx.conn())
+        .await
 }
 
 /// What is written when a connection is added or replaced.
@@ -79,28 +150,25 @@ pub struct GatewayInput<'a> {
     pub key_window_seconds: Option<f64>,
     /// Whether it moves no real money.
     pub sandbox: bool,
+    /// Whether orders are read before their first refund: of a new connection only, later it is a person's choice.
+    pub preflight: bool,
+    /// Whether what is left of an order is counted: of a new connection only.
+    pub balances: bool,
 }
 
-/// The id of the connection of a connector, if there is one.
-pub async fn id_of(tx: &mut Tx, connector: &str) -> sqlx::Result<Option<GatewayId>> {
-    let id = tx.organisation();
-    sqlx::query_as::<_, (Uuid,)>("SELECT id FROM gateway WHERE organisation_id = $1 AND connector = $2")
-        .bind(id.0)
-        .bind(connector)
-        .fetch_optional(tx.conn())
-        .await
-        .map(|row| row.map(|(id,)| GatewayId(id)))
-}
-
-/// Adds a connection, or replaces address and credentials of the one with this id and lets it send again.
+/// Adds a connection and chooses it for new batches, or replaces address and credentials of the one with this id. It sends again
+/// then, unless a person paused it.
 pub async fn put(tx: &mut Tx, gateway: GatewayId, input: &GatewayInput<'_>, now: OffsetDateTime) -> sqlx::Result<()> {
     let id = tx.organisation();
     sqlx::query(
-        "INSERT INTO gateway (organisation_id, id, connector, base_url, merchant_id, sealed_key, class, key_window, sandbox, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7::\"char\", make_interval(secs => $8), $9, $10, $10)
+        "INSERT INTO gateway (organisation_id, id, connector, base_url, merchant_id, sealed_key, class, key_window, sandbox, created_at, updated_at,
+                              preflight, balances, chosen_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7::\"char\", make_interval(secs => $8), $9, $10, $10, $11, $12, $10)
          ON CONFLICT (organisation_id, id) DO UPDATE SET base_url = excluded.base_url, merchant_id = excluded.merchant_id,
            sealed_key = excluded.sealed_key, class = excluded.class, key_window = excluded.key_window, sandbox = excluded.sandbox,
-           updated_at = excluded.updated_at, sending = true, stopped_at = NULL, stopped_reason = NULL",
+           updated_at = excluded.updated_at, sending = gateway.sending OR gateway.paused_by IS NULL,
+           stopped_at = CASE WHEN gateway.paused_by IS NOT NULL THEN gateway.stopped_at END,
+           stopped_reason = CASE WHEN gateway.paused_by IS NOT NULL THEN gateway.stopped_reason END",
     )
     .bind(id.0)
     .bind(gateway.0)
@@ -112,6 +180,8 @@ pub async fn put(tx: &mut Tx, gateway: GatewayId, input: &GatewayInput<'_>, now:
     .bind(input.key_window_seconds)
     .bind(input.sandbox)
     .bind(now)
+    .bind(input.preflight)
+    .bind(input.balances)
     .execute(tx.conn())
     .await
     .map(|_| ())

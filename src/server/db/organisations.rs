@@ -23,30 +23,67 @@ pub struct OrganisationRow {
     pub approval_days: u32,
     /// Whether anything is sent at all.
     pub sending: bool,
+    /// Since when not.
+    pub stopped_at: Option<OffsetDateTime>,
     /// Why not.
     pub stopped_reason: Option<String>,
+    /// The person who paused it; none when Batchdesk stopped it by itself.
+    pub paused_by: Option<String>,
 }
 
 /// The organisation of this transaction.
 pub async fn load(tx: &mut Tx) -> sqlx::Result<Option<OrganisationRow>> {
     let id = tx.organisation();
-    let row = sqlx::query_as::<_, (String, String, String, i32, i32, bool, Option<String>)>(
-        "SELECT name, currency, zone, row_limit, approval_days, sending, stopped_reason FROM organisation WHERE id = $1",
+    type Row = (String, String, String, i32, i32, bool, Option<OffsetDateTime>, Option<String>, Option<String>);
+    let row = sqlx::query_as::<_, Row>(
+        "SELECT name, currency, zone, row_limit, approval_days, sending, stopped_at, stopped_reason,
+                (SELECT email FROM person WHERE person.id = paused_by)
+           FROM organisation WHERE id = $1",
     )
     .bind(id.0)
     .fetch_optional(tx.conn())
     .await?;
-    row.map(|(name, currency, zone, row_limit, approval_days, sending, stopped_reason)| {
+    row.map(|(name, currency, zone, row_limit, approval_days, sending, stopped_at, stopped_reason, paused_by)| {
         let currency = currency.parse::<Currency>().map_err(|e| sqlx::Error::Decode(Box::new(e)))?;
         Ok(OrganisationRow {
             reference: OrganisationRef { id, name, currency, zone },
             row_limit: u32::try_from(row_limit).unwrap_or(0),
             approval_days: u32::try_from(approval_days).unwrap_or(0),
             sending,
+            stopped_at,
             stopped_reason,
+            paused_by,
         })
     })
     .transpose()
+}
+
+/// The person of this transaction pauses the whole organisation. False when it does not send already.
+pub async fn pause(tx: &mut Tx, reason: &str, now: OffsetDateTime) -> sqlx::Result<bool> {
+    let id = tx.organisation();
+    sqlx::query(
+        "UPDATE organisation SET sending = false, stopped_at = $2, stopped_reason = $3, paused_by = current_person()
+          WHERE id = $1 AND sending",
+    )
+    .bind(id.0)
+    .bind(now)
+    .bind(reason)
+    .execute(tx.conn())
+    .await
+    .map(|done| done.rows_affected() == 1)
+}
+
+/// The organisation sends again. False when it does already.
+pub async fn resume(tx: &mut Tx) -> sqlx::Result<bool> {
+    let id = tx.organisation();
+    sqlx::query(
+        "UPDATE organisation SET sending = true, stopped_at = NULL, stopped_reason = NULL, paused_by = NULL
+          WHERE id = $1 AND NOT sending",
+    )
+    .bind(id.0)
+    .execute(tx.conn())
+    .await
+    .map(|done| done.rows_affected() == 1)
 }
 
 /// Makes the organisation of this transaction with its built-in roles. `Err` as a refusal when the name is taken.

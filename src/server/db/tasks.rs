@@ -46,6 +46,11 @@ impl Verdict {
         }
     }
 
+    /// Whether the task leaves QUEUED with it.
+    pub const fn is_counted(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed | Self::Pending)
+    }
+
     /// The verdict with this word.
     pub fn from_code(code: &str) -> Option<Self> {
         [Self::Succeeded, Self::Failed, Self::Pending, Self::Unknown, Self::Retry, Self::Review]
@@ -88,6 +93,8 @@ pub enum Work {
     OpenTasks,
     /// Final or reviewed rows that a person asked about again.
     Rechecks,
+    /// Batches to be compared with the gateway.
+    Reconciliations,
     /// Orders to be brought up to date.
     Orders,
 }

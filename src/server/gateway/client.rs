@@ -3,6 +3,7 @@
 use super::address::{PrivateNetwork, Resolver};
 use reqwest::{Client, RequestBuilder, Response, header, redirect, retry};
 use std::{error::Error, time::Duration};
+use time::{OffsetDateTime, format_description::well_known::Rfc2822};
 
 /// Longest wait for a connection.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -19,7 +20,7 @@ const WAIT_LIMIT: u64 = 3600;
 ///
 /// Below reqwest, hyper takes up a request again only when a reused connection had ended before the request was begun, and then
 /// hands it back whole; a request of which a byte may have been written is never sent again. The tests hold it to that.
-pub(super) fn build(
+pub(crate) fn build(
     timeout: Duration,
     concurrency: usize,
     allowed_hosts: &[String],
@@ -48,7 +49,7 @@ pub(super) fn build(
 
 /// What became of one request.
 #[derive(Debug)]
-pub(super) enum Exchange {
+pub(crate) enum Exchange {
     /// Nothing was written: there was no connection.
     NotSent { code: &'static str, detail: String },
     /// It was written, at least in part, and nothing came back.
@@ -59,17 +60,17 @@ pub(super) enum Exchange {
 
 /// A reply, as far as it came.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     /// How long the gateway asks us to stay away.
-    pub(super) wait: Option<Duration>,
-    pub(super) body: Vec<u8>,
+    pub(crate) wait: Option<Duration>,
+    pub(crate) body: Vec<u8>,
     /// Why the body is not whole.
-    pub(super) broken: Option<&'static str>,
+    pub(crate) broken: Option<&'static str>,
 }
 
 /// Sends the request, once, and reads the reply.
-pub(super) async fn exchange(request: RequestBuilder) -> Exchange {
+pub(crate) async fn exchange(request: RequestBuilder) -> Exchange {
     let response = match request.send().await {
         Ok(response) => response,
         Err(e) => return without_reply(&e),
@@ -113,10 +114,22 @@ async fn read(mut response: Response) -> (Vec<u8>, Option<&'static str>) {
     }
 }
 
-/// `Retry-After` in seconds; its form as a date is not used by gateways that we know.
+/// `Retry-After`, as the reply has it.
 fn wait(response: &Response) -> Option<Duration> {
-    let text = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?;
-    let seconds = text.trim().parse::<u64>().ok()?;
+    let header = |name: header::HeaderName| response.headers().get(name).and_then(|value| value.to_str().ok());
+    read_wait(header(header::RETRY_AFTER)?, header(header::DATE))
+}
+
+/// Seconds, or a date; the date counts from the one of the reply itself, so that no two clocks are compared.
+fn read_wait(retry_after: &str, date: Option<&str>) -> Option<Duration> {
+    let seconds = match retry_after.trim().parse::<u64>() {
+        Ok(seconds) => seconds,
+        Err(_) => {
+            let moment = |text: &str| OffsetDateTime::parse(text.trim(), &Rfc2822).ok();
+            let wait = moment(retry_after)? - moment(date?)?;
+            u64::try_from(wait.whole_seconds()).unwrap_or(0)
+        }
+    };
     Some(Duration::from_secs(seconds.min(WAIT_LIMIT)))
 }
 
@@ -142,7 +155,7 @@ fn describe(error: &reqwest::Error) -> String {
 }
 
 /// The part of a text that is kept as evidence: without the secret, without what a database cannot hold, at most 64 KiB.
-pub(super) fn evidence(bytes: &[u8], secrets: &[&str]) -> String {
+pub(crate) fn evidence(bytes: &[u8], secrets: &[&str]) -> String {
     let mut text = String::from_utf8_lossy(bytes).replace('\0', "\u{fffd}");
     for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
         text = text.replace(*secret, "[key]");
@@ -154,6 +167,21 @@ pub(super) fn evidence(bytes: &[u8], secrets: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn how_long_to_stay_away_is_read_in_both_forms() {
+        let date = Some("Sun, 06 Nov 1994 08:49:37 GMT");
+        let seconds = |text, date| read_wait(text, date).map(|wait| wait.as_secs());
+        assert_eq!(seconds("120", None), Some(120));
+        assert_eq!(seconds(" 0 ", None), Some(0));
+        assert_eq!(seconds("999999", None), Some(WAIT_LIMIT));
+        assert_eq!(seconds("Sun, 06 Nov 1994 08:50:07 GMT", date), Some(30));
+        assert_eq!(seconds("Sun, 06 Nov 1994 08:00:00 GMT", date), Some(0));
+        assert_eq!(seconds("Sun, 06 Nov 1994 08:50:07 GMT", None), None);
+        for unreadable in ["", "-5", "1.5", "soon", "1994-11-06"] {
+            assert_eq!(seconds(unreadable, date), None, "{unreadable}");
+        }
+    }
 
     #[test]
     fn evidence_holds_no_secret_and_fits() {

@@ -8,9 +8,11 @@ mod reading;
 mod wire;
 
 use super::{
-    ConnectError, Connection, Found, Gateway, OrderState, RefundRequest, Reply, ReplyClass, address,
+    ConnectError, Connection, Currencies, Descriptor, Found, Gateway, GatewayClass, Identifier, KeyGrammar, Listing,
+    OrderState, Promise, RefundRequest, Reply, ReplyClass, Target, address,
     client::{self, Exchange},
 };
+use crate::domain::money::Currency;
 use async_trait::async_trait;
 use base64::Engine as _;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -28,6 +30,21 @@ const VERSION: &str = "2023-06-30";
 const SAME_AMOUNT_GAP: Duration = Duration::from_secs(6);
 /// All but the unreserved characters of RFC 3986: an order id is one segment of the path, whatever it holds.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// What is declared of Juspay. The class is a belief: its contract says that a key cannot be used for a second refund of an
+/// order, and names no time after which it forgets; one day is what can be counted on. What a connection does is measured.
+pub const DESCRIPTOR: Descriptor = Descriptor {
+    name: "juspay",
+    label: "Juspay",
+    believed: Promise { class: GatewayClass::K, key_window: Some(Duration::from_secs(24 * 3600)) },
+    same_amount_gap: SAME_AMOUNT_GAP,
+    refunds_by: &[Identifier::Order, Identifier::Transaction],
+    keys: KeyGrammar { longest: 20, also: "" },
+    reads_orders: true,
+    balances_known: true,
+    currencies: Currencies::Any,
+    rate_limit: None,
+};
 
 /// One merchant's account at Juspay.
 pub struct Juspay {
@@ -122,10 +139,19 @@ fn unusable_order_id(order_id: &str) -> Reply {
     }
 }
 
+/// Made by a mistake of ours only: the descriptor names orders and transactions.
+fn not_a_target() -> Reply {
+    Reply {
+        code: Some("target".to_owned()),
+        message: Some("Juspay refunds orders and transactions only, so nothing was sent.".to_owned()),
+        ..unusable_order_id("")
+    }
+}
+
 #[async_trait]
 impl Gateway for Juspay {
-    fn same_amount_gap(&self) -> Duration {
-        SAME_AMOUNT_GAP
+    fn descriptor(&self) -> &Descriptor {
+        &DESCRIPTOR
     }
 
     async fn order(&self, order_id: &str) -> OrderState {
@@ -140,9 +166,10 @@ impl Gateway for Juspay {
 
     async fn refund(&self, request: &RefundRequest) -> Reply {
         let Some(segment) = segment(&request.order_id) else { return unusable_order_id(&request.order_id) };
-        let post = match request.txn_id {
-            None => self.client.post(format!("{}/orders/{segment}/refunds", self.base)),
-            Some(_) => self.client.post(format!("{}/refunds", self.base)),
+        let post = match request.target {
+            Target::Order => self.client.post(format!("{}/orders/{segment}/refunds", self.base)),
+            Target::Transaction(_) => self.client.post(format!("{}/refunds", self.base)),
+            Target::Payment(_) | Target::Charge(_) => return not_a_target(),
         };
         let post = post.header("x-routing-id", segment).form(&form::fields(request));
         let exchange = client::exchange(post).await;
@@ -159,6 +186,16 @@ impl Gateway for Juspay {
             Found::Record(reply) => Found::Record(self.scrub(reply)),
             Found::NotFound(reply) => Found::NotFound(self.scrub(reply)),
             Found::NoAnswer(reply) => Found::NoAnswer(self.scrub(reply)),
+        }
+    }
+
+    async fn refunds_of(&self, order_id: &str, currency: Currency) -> Listing {
+        // What cannot be an order there has no refunds there: nothing of it was ever sent.
+        let Some(segment) = segment(order_id) else { return Listing::Refunds(Vec::new()) };
+        let exchange = client::exchange(self.read_order(&segment)).await;
+        match reading::refunds(self.base_reply(&exchange), exchange, order_id, currency) {
+            Listing::NoAnswer(reply) => Listing::NoAnswer(self.scrub(reply)),
+            listing => listing,
         }
     }
 }

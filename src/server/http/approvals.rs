@@ -101,7 +101,8 @@ async fn settle(
         let error = OpError::refuse(RefusalKind::Invalid, "Say why you reject it: the maker reads the reason.");
         return Err((error, Some("reason")));
     }
-    let caller = prove(web, visit, caller, form.get("password")).await.map_err(refused(Some("password")))?;
+    let asked = "Give your password again to decide.";
+    let caller = prove(web, visit, caller, form.get("password"), asked).await.map_err(refused(Some("password")))?;
     let content_hash = form.get("content_hash").to_owned();
     let field = (verdict == Verdict::Reject || !reason.is_empty()).then_some("reason");
     approvals::decide(web, &caller, snapshot.id, Decision { verdict, content_hash, reason }).await.map_err(
@@ -113,14 +114,15 @@ async fn settle(
     Ok(verdict)
 }
 
-/// The caller with a proof of the password that is new enough; takes the password when it is not.
-async fn prove(web: &Web, visit: &Visit, caller: Caller, password: &str) -> OpResult<Caller> {
+/// The caller with a proof of the password that is new enough; takes the password when it is not. `asked` is what the person is
+/// told when it is missing.
+pub(super) async fn prove(web: &Web, visit: &Visit, caller: Caller, password: &str, asked: &str) -> OpResult<Caller> {
     let now = web.clock.now();
     if caller.proved_at.is_some_and(|proved| now - proved < PROOF) {
         return Ok(caller);
     }
     if password.is_empty() {
-        return Err(OpError::refuse(RefusalKind::Invalid, "Give your password again to decide."));
+        return Err(OpError::refuse(RefusalKind::Invalid, asked));
     }
     ops::sessions::prove(web, &caller, &SecretString::from(password), &visit.address).await?;
     if let Some(who) = visit.who {

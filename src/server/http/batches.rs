@@ -50,7 +50,14 @@ impl Act {
     }
 
     /// Does it; the sentence tells what was done.
-    async fn perform(self, web: &Web, caller: &Caller, operation: Operation, batch: BatchId) -> OpResult<String> {
+    async fn perform(
+        self,
+        web: &Web,
+        caller: &Caller,
+        operation: Operation,
+        batch: BatchId,
+        form: &Form,
+    ) -> OpResult<String> {
         Ok(match self {
             Self::Sync => return batches::sync(web, caller, operation, batch).await.map(|report| report.message),
             Self::Withdraw => {
@@ -58,7 +65,7 @@ impl Act {
                 "The request was withdrawn. Nothing was sent."
             }
             Self::Pause => {
-                batches::pause(web, caller, operation, batch).await?;
+                batches::pause(web, caller, operation, batch, form.get("reason")).await?;
                 "The batch is paused. Nothing new is sent; calls on the wire finish."
             }
             Self::Resume => {
@@ -87,7 +94,7 @@ pub(super) async fn act(
         return answer::failure(&web, &visit, &OpError::not_found("batch")).await;
     };
     let page = format!("{}/{batch}", operation.path());
-    match act.perform(&web, &caller, operation, batch).await {
+    match act.perform(&web, &caller, operation, batch, &form).await {
         Ok(notice) => {
             let next = form.find("next").and_then(redirects::local).unwrap_or(&page);
             done(&web, caller.person.id, next, &notice)

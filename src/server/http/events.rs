@@ -1,4 +1,4 @@
-//! Live events (`GET /events`): counters of a batch, or of all batches of an operation, as they move.
+//! Live events (`GET /events`): counters of batches, or of all batches of an operation, as they move.
 //!
 //! A stream is told only that a batch changed; it then reads the batch, so what it sends is always the newest state and never a
 //! backlog. All streams of this process share each reading. The first event after a connect is the whole state, and so is
@@ -7,7 +7,11 @@
 mod shared;
 mod stream;
 
-use super::{Web, answer, session::SessionHash, visit::SignedIn};
+use super::{
+    Web, answer,
+    session::{self, SessionHash},
+    visit::SignedIn,
+};
 use crate::{
     domain::{
         access::{Module, Right},
@@ -31,7 +35,7 @@ use axum::{
 use futures::StreamExt;
 use serde::Deserialize;
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     convert::Infallible,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -42,6 +46,8 @@ use tokio_util::sync::CancellationToken;
 pub const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Open streams of one session, at most.
 pub const STREAMS_PER_SESSION: usize = 10;
+/// What one stream may watch: more tabs than anybody sees at a time.
+const WATCHES: usize = 64;
 /// Events that wait for a slow reader before its stream stops reading changes.
 const QUEUE: usize = 4;
 
@@ -118,20 +124,29 @@ impl Watch {
     }
 }
 
-/// The query string: one of the two.
+/// The query string: one of the three; and the session that the page belongs to.
 #[derive(Debug, Deserialize)]
 pub(super) struct Asked {
     batch: Option<String>,
     operation: Option<String>,
+    /// Ids of batches and codes of operations, separated by commas: what all tabs of a browser watch.
+    watch: Option<String>,
+    session: Option<String>,
 }
 
-/// `GET /events?batch={id}` and `GET /events?operation={code}`.
+/// `GET /events?batch={id}`, `GET /events?operation={code}` and `GET /events?watch={id or code},…`.
 pub(super) async fn events(
     State(web): State<Web>,
     SignedIn { visit, caller }: SignedIn,
     Query(asked): Query<Asked>,
     headers: HeaderMap,
 ) -> Response {
+    if let (Some(page), Some(hash)) = (&asked.session, &visit.hash)
+        && *page != session::tag(hash)
+    {
+        let sentence = "Somebody has signed in anew since this page was loaded. Load it again.";
+        return answer::problem(&OpError::refuse(RefusalKind::Conflict, sentence));
+    }
     let watch = match named(&web, &caller, &asked).await {
         Ok(watch) => watch,
         Err(error) => {
@@ -153,32 +168,63 @@ pub(super) async fn events(
     response
 }
 
-/// What is to be followed, when the caller may read it.
-async fn named(web: &Web, caller: &Caller, asked: &Asked) -> OpResult<Watch> {
-    match (&asked.batch, &asked.operation) {
-        (Some(batch), None) => {
-            let batch: BatchId = batch.parse().map_err(|_| OpError::not_found("batch"))?;
-            let snapshot = ops::batches::snapshot(web, caller, batch).await?;
-            Ok(Watch::Batch(batch, snapshot.operation.module()))
+/// What is to be followed, when the caller may read it. Of several things those that may be read: a tab whose batch is gone
+/// must not take the events from the others.
+async fn named(web: &Web, caller: &Caller, asked: &Asked) -> OpResult<Vec<Watch>> {
+    let invalid = |sentence| Err(OpError::refuse(RefusalKind::Invalid, sentence));
+    let watched = match (&asked.batch, &asked.operation, &asked.watch) {
+        (Some(batch), None, None) => return Ok(vec![batch_named(web, caller, batch).await?]),
+        (None, Some(operation), None) => return Ok(vec![operation_named(caller, operation)?]),
+        (None, None, Some(watched)) => watched,
+        _ => return invalid("Name one batch or one operation to follow."),
+    };
+    let parts: BTreeSet<&str> = watched.split(',').collect();
+    if parts.len() > WATCHES {
+        return invalid("Too much is to be followed at a time.");
+    }
+    let (mut found, mut refused) = (Vec::new(), None);
+    for part in parts {
+        let watch = match Operation::from_code(part) {
+            Some(_) => operation_named(caller, part),
+            None => batch_named(web, caller, part).await,
+        };
+        match watch {
+            Ok(watch) => found.push(watch),
+            Err(error) if error.context.is_some() => return Err(error),
+            Err(error) => refused = Some(error),
         }
-        (None, Some(operation)) => {
-            let operation = Operation::from_code(operation)
-                .ok_or_else(|| OpError::refuse(RefusalKind::Invalid, "There is no such operation."))?;
-            authorise(caller, operation.module(), Right::Read)?;
-            Ok(Watch::Operation(operation))
-        }
-        _ => Err(OpError::refuse(RefusalKind::Invalid, "Name one batch or one operation to follow.")),
+    }
+    match refused {
+        Some(error) if found.is_empty() => Err(error),
+        _ => Ok(found),
     }
 }
 
-/// The caller of an open stream with the rights of this moment; none when the stream must end.
-async fn still_allowed(web: &Web, session: &SessionHash, watch: Watch) -> Option<Caller> {
+async fn batch_named(web: &Web, caller: &Caller, batch: &str) -> OpResult<Watch> {
+    let batch: BatchId = batch.parse().map_err(|_| OpError::not_found("batch"))?;
+    let snapshot = ops::batches::snapshot(web, caller, batch).await?;
+    Ok(Watch::Batch(batch, snapshot.operation.module()))
+}
+
+fn operation_named(caller: &Caller, operation: &str) -> OpResult<Watch> {
+    let operation = Operation::from_code(operation)
+        .ok_or_else(|| OpError::refuse(RefusalKind::Invalid, "There is no such operation."))?;
+    authorise(caller, operation.module(), Right::Read)?;
+    Ok(Watch::Operation(operation))
+}
+
+/// The caller of an open stream with the rights of this moment, and what may still be watched; none when the stream must end.
+async fn still_allowed(web: &Web, session: &SessionHash, watch: &[Watch]) -> Option<(Caller, Vec<Watch>)> {
     let found = async {
         let Some(who) = web.store.who(session).await? else { return Ok(None) };
         ops::sessions::caller(web, who.person, who.organisation, who.proved_at()).await
     };
     match found.await {
-        Ok(caller) => caller.filter(|caller| caller.permissions.allow(watch.module(), Right::Read)),
+        Ok(caller) => caller.and_then(|caller| {
+            let may = |watch: &Watch| caller.permissions.allow(watch.module(), Right::Read);
+            let watch: Vec<Watch> = watch.iter().copied().filter(may).collect();
+            (!watch.is_empty()).then_some((caller, watch))
+        }),
         Err(error) => {
             // Nobody can say whether it may go on, so it does not; the browser asks again.
             tracing::warn!(error = %error, "events.unchecked");

@@ -4,12 +4,12 @@
 use super::{
     Web, answer, cookies, redirects,
     routes::{self, Need},
-    security,
+    security, session,
     visit::{self, Visit},
 };
 use crate::{
     api::ApiError,
-    app::{ErrorPage, NoHydration, shell},
+    app::{ErrorPage, NoHydration, SessionTag, shell},
     domain::{
         batch::Operation,
         error::{Refusal, RefusalKind},
@@ -146,11 +146,15 @@ impl<'a> Page<'a> {
         };
         let (state, caller) = (web.app.clone(), visit.caller.clone());
         let (error, hydrate) = (self.error, self.hydrate);
+        let tag = visit.hash.as_ref().map(session::tag);
         let provide = move || {
             provide(&state, &caller);
             provide_context(context.clone());
             if let Some(error) = error.clone() {
                 provide_context(error);
+            }
+            if let Some(tag) = tag.clone() {
+                provide_context(SessionTag(tag));
             }
             if !hydrate {
                 provide_context(NoHydration);

@@ -28,7 +28,20 @@ pub(super) fn to_sign_in(method: &Method, path_and_query: &str) -> String {
 /// The page that shows the form which posts to `path`.
 fn page_behind(path: &str) -> &str {
     let path = path.split('?').next().unwrap_or(path);
-    for action in ["/sync", "/withdraw", "/pause", "/resume", "/cancel", "/description"] {
+    for action in [
+        "/sync",
+        "/withdraw",
+        "/pause",
+        "/resume",
+        "/cancel",
+        "/description",
+        "/change",
+        "/test",
+        "/choose",
+        "/measure",
+        "/limits",
+        "/approval",
+    ] {
         if let Some(page) = path.strip_suffix(action) {
             return page;
         }

@@ -3,8 +3,9 @@
 use super::{
     Web, approvals,
     batches::{self, Act},
+    connections,
     downloads::{self, Which},
-    events, health, machine, pages, settings, sign_in, site, upload,
+    events, health, machine, notices, pages, retries, review, settings, sign_in, site, upload,
 };
 use crate::{
     app::App,
@@ -108,12 +109,13 @@ struct Table {
 
 impl Table {
     fn add(&mut self, method: Method, path: &str, kind: Kind, need: Need, handler: MethodRouter<Web>) {
-        // A page and a form at one address must call the parameter the same: it is always the batch.
-        let path = &path
-            .split('/')
-            .map(|part| if part.starts_with('{') { "{id}" } else { part })
-            .collect::<Vec<_>>()
-            .join("/");
+        // A page and a form at one address must call the parameter the same: the first is always the batch.
+        let mut named = false;
+        let name = |part: &str| match part.starts_with('{') && !std::mem::replace(&mut named, true) {
+            true => "{id}".to_owned(),
+            false => part.to_owned(),
+        };
+        let path = &path.split('/').map(name).collect::<Vec<_>>().join("/");
         let inside = !matches!(kind, Kind::Machine | Kind::Health);
         let router = if inside { &mut self.desk.inside } else { &mut self.desk.outside };
         *router = std::mem::take(router).route(path, handler);
@@ -146,6 +148,11 @@ pub(super) fn table() -> (Desk, Vec<Route>) {
     table.form("/logout", Need::Anyone, post(sign_in::sign_out));
     table.form("/theme", Need::Anyone, post(sign_in::set_theme));
     table.form("/approvals/{id}", Need::ReadSome, post(approvals::decide));
+    for act in review::Act::ALL {
+        let path = format!("/review/{{id}}/{}", act.path());
+        let handler = move |state, signed_in, path, form| review::act(state, signed_in, path, act, form);
+        table.form(&path, Need::ReadSome, post(handler));
+    }
     for act in settings::Act::ALL {
         table.form(
             act.path(),
@@ -153,6 +160,16 @@ pub(super) fn table() -> (Desk, Vec<Route>) {
             post(move |state, signed_in, form| settings::change(state, signed_in, act, form)),
         );
     }
+    let change_settings = Need::Right(Module::Settings, Right::ReadWrite);
+    table.form("/settings/connections", change_settings, post(connections::add));
+    for act in connections::Act::ALL {
+        table.form(
+            &format!("/settings/connections/{{id}}/{}", act.path()),
+            change_settings,
+            post(move |state, signed_in, path, form| connections::act(state, signed_in, path, act, form)),
+        );
+    }
+    table.form("/notices/read", Need::SignedIn, post(notices::mark_read));
     table.get("/events", Kind::Stream, Need::ReadSome, get(events::events));
     for (path, sample) in upload::SAMPLES {
         table.get(path, Kind::File, Need::SignedIn, get(move |signed_in| upload::sample(signed_in, path, sample)));
@@ -183,14 +200,20 @@ fn pages(table: &mut Table) {
 pub(super) fn page_rule(path: &str) -> Option<pages::Rule> {
     let plain = |need| Some(pages::Rule { need, batch: None, hydrate: true });
     let batch = |need, operation| Some(pages::Rule { need, batch: Some(operation), hydrate: true });
+    let batch_on_server = |need, operation| Some(pages::Rule { need, batch: Some(Some(operation)), hydrate: false });
     let on_server = |need| Some(pages::Rule { need, batch: None, hydrate: false });
     let shape: Vec<&str> =
         path.split('/').skip(1).map(|part| if part.starts_with('{') { "{}" } else { part }).collect();
     match shape.as_slice() {
         [""] => plain(Need::SignedIn),
         ["login"] => plain(Need::Anyone),
+        ["notices"] => on_server(Need::SignedIn),
+        ["review"] => on_server(Need::ReadSome),
         ["search"] => on_server(Need::ReadSome),
-        ["settings"] => on_server(Need::Right(Module::Settings, Right::Read)),
+        ["settings"] | ["settings", "connections"] | ["settings", "connections", "{}"] => {
+            on_server(Need::Right(Module::Settings, Right::Read))
+        }
+        ["settings", "connections", "new"] => on_server(Need::Right(Module::Settings, Right::ReadWrite)),
         ["approvals"] => plain(Need::ReadSome),
         ["approvals", "{}"] => batch(Need::ReadSome, None),
         ["batch", list, rest @ ..] => {
@@ -202,6 +225,8 @@ pub(super) fn page_rule(path: &str) -> Option<pages::Rule> {
                 [] => plain(read),
                 ["new"] | ["new", "description"] => plain(write),
                 ["{}"] => batch(read, Some(operation)),
+                ["{}", "retry"] => batch_on_server(write, operation),
+                ["{}", "tasks", "{}"] => batch_on_server(read, operation),
                 _ => None,
             }
         }
@@ -257,6 +282,13 @@ fn work(table: &mut Table, operation: Operation) {
             &format!("{list}/{{id}}/{}", act.path()),
             need,
             post(move |state, signed_in, path, form| batches::act(state, signed_in, path, operation, act, form)),
+        );
+    }
+    if operation == Operation::Refund {
+        table.form(
+            &format!("{list}/{{id}}/retry"),
+            write,
+            post(move |state, signed_in, path, form| retries::act(state, signed_in, path, operation, form)),
         );
     }
     let data = operation.words().download;

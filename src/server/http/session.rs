@@ -38,6 +38,12 @@ const SEEN: &str = "seen";
 /// SHA-256 of a session's id: the key in the table.
 pub(super) type SessionHash = [u8; 32];
 
+/// A name for a session that tells nothing about it: not its id, and not the key in the table.
+pub(super) fn tag(hash: &SessionHash) -> String {
+    let digest = Sha256::new().chain_update(b"page of session ").chain_update(hash).finalize();
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Whom a session belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Who {

@@ -10,7 +10,7 @@ use crate::{
     domain::{batch::Operation, error::RefusalKind, view::Flash},
     server::{
         error::OpError,
-        ops::{access::Caller, external, settings},
+        ops::{access::Caller, connections, external, settings},
     },
 };
 use axum::{extract::State, response::Response};
@@ -21,17 +21,21 @@ use secrecy::ExposeSecret;
 pub(super) enum Act {
     Limits,
     Approval,
+    Pause,
+    Resume,
     External,
 }
 
 impl Act {
-    pub(super) const ALL: [Self; 3] = [Self::Limits, Self::Approval, Self::External];
+    pub(super) const ALL: [Self; 5] = [Self::Limits, Self::Approval, Self::Pause, Self::Resume, Self::External];
 
     /// The address of the form.
     pub(super) const fn path(self) -> &'static str {
         match self {
             Self::Limits => "/settings/limits",
             Self::Approval => "/settings/approval",
+            Self::Pause => "/settings/pause",
+            Self::Resume => "/settings/resume",
             Self::External => "/settings/external",
         }
     }
@@ -41,6 +45,14 @@ impl Act {
             Self::Limits => {
                 settings::set_limits(web, caller, form.get("row_limit"), form.get("approval_days")).await?;
                 Ok("The limits were changed. Batches that exist keep theirs.".to_owned())
+            }
+            Self::Pause => {
+                connections::pause_all(web, caller, form.get("reason")).await?;
+                Ok("Sending is paused for the whole organisation. Calls on the wire finish.".to_owned())
+            }
+            Self::Resume => {
+                connections::resume_all(web, caller).await.map_err(|error| (error, None))?;
+                Ok("The organisation sends again.".to_owned())
             }
             Self::External => {
                 let secret = external::typed_secret(form.get("secret")).map_err(|error| (error, Some("secret")))?;
@@ -93,7 +105,7 @@ pub(super) async fn change(
                 error: None,
                 notice: None,
                 field: field.map(str::to_owned),
-                values: vec![typed("row_limit"), typed("approval_days"), typed("url")],
+                values: vec![typed("row_limit"), typed("approval_days"), typed("reason"), typed("url")],
             };
             refused_on_page(&web, &visit, "/settings", error, flash).await
         }

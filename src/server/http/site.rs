@@ -25,6 +25,8 @@ pub struct Assets {
     pub wasm: Option<&'static str>,
     /// Worker, to be started with `type: "module"`; it loads script and module by itself.
     pub worker: Option<&'static str>,
+    /// Script that shares one stream of live events among all tabs.
+    pub live: Option<&'static str>,
 }
 
 /// One file in the forms that it is sent in.
@@ -181,10 +183,10 @@ mod tests {
 
     #[tokio::test]
     async fn parts_find_each_other() {
-        let Assets { css, js, wasm, worker } = *assets();
+        let Assets { css, js, wasm, worker, live } = *assets();
         assert_eq!(js.is_some(), wasm.is_some());
-        assert_eq!(js.is_some(), worker.is_some());
-        for path in [css, js, wasm, worker].into_iter().flatten() {
+        assert_eq!((js.is_some(), js.is_some()), (worker.is_some(), live.is_some()));
+        for path in [css, js, wasm, worker, live].into_iter().flatten() {
             assert_eq!(ask(path, &[]).await.0, StatusCode::OK);
         }
         if let (Some(js), Some(wasm), Some(worker)) = (js, wasm, worker) {

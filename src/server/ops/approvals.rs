@@ -4,7 +4,7 @@ use super::{
     access::{Caller, authorise},
     audit,
     batches::shown,
-    moment,
+    moment, records,
 };
 use crate::{
     domain::{
@@ -15,11 +15,20 @@ use crate::{
         money::Money,
         operation::toggle,
         page::TaskQuery,
+        retry::fails_again,
         task::RecordExtra,
-        view::{ApprovalDetail, ApprovalInbox, ApprovalRow, EarlierRefund, LargeRow, RepeatedOrder},
+        view::{
+            ApprovalDetail, ApprovalInbox, ApprovalRow, BatchSnapshot, EarlierRefund, LargeRow, RepeatedOrder,
+            retries::{RetryAsked, RetryAskedRow},
+        },
     },
     server::{
-        db::{self, batches::BatchRow},
+        db::{
+            self,
+            approvals::{InboxPart, Request},
+            batches::BatchRow,
+            retries::Change,
+        },
         error::{OpError, OpResult},
         state::AppState,
     },
@@ -27,7 +36,7 @@ use crate::{
 use jiff::tz::TimeZone;
 use serde_json::json;
 use std::collections::BTreeMap;
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 
 /// How old the last proof of the password may be for a decision.
 pub const PROOF_AGE: Duration = Duration::minutes(10);
@@ -69,52 +78,64 @@ pub async fn inbox(state: &AppState, caller: &Caller) -> OpResult<ApprovalInbox>
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let mut inbox = ApprovalInbox::default();
     for operation in readable {
-        let ids = db::approvals::inbox(&mut tx, operation).await?;
         let may_decide = caller.permissions.allow(operation.module(), Right::Approve);
-        let parts = [
-            (if may_decide { ids.waiting } else { Vec::new() }, &mut inbox.waiting),
-            (ids.submitted, &mut inbox.submitted),
-            (ids.decided, &mut inbox.decided),
-        ];
-        for (ids, list) in parts {
-            for id in ids {
-                if let Some(row) = db::batches::load(&mut tx, id).await? {
-                    list.push(approval_row(&row, &zone));
-                }
-            }
+        for request in db::approvals::inbox(&mut tx, operation).await? {
+            let list = match request.part {
+                InboxPart::Waiting if !may_decide => continue,
+                InboxPart::Waiting => &mut inbox.waiting,
+                InboxPart::Submitted => &mut inbox.submitted,
+                InboxPart::Decided => &mut inbox.decided,
+            };
+            list.push(approval_row(operation, &request, &zone));
         }
     }
     tx.commit().await?;
     Ok(inbox)
 }
 
-fn approval_row(row: &BatchRow, zone: &TimeZone) -> ApprovalRow {
-    let decision = match (row.verdict.as_deref(), row.status) {
-        (Some(verdict @ ("APPROVE" | "REJECT")), _) => {
-            let word = if verdict == "APPROVE" { "Approved" } else { "Rejected" };
-            let by = row.checker_email.as_deref().unwrap_or("somebody");
-            let at = row.decided_at.map(|at| moment::moment(at, zone).text).unwrap_or_default();
-            match row.reason.as_deref().filter(|reason| !reason.is_empty()) {
-                Some(reason) => format!("{word} by {by} on {at}: {reason}"),
-                None => format!("{word} by {by} on {at}"),
-            }
+fn approval_row(operation: Operation, request: &Request, zone: &TimeZone) -> ApprovalRow {
+    let decision = match (request.verdict.as_deref(), request.status, request.dropped.as_deref()) {
+        (Some(verdict), ..) => {
+            decided_by(verdict, request.checker_email.as_deref(), request.decided_at, request.reason.as_deref(), zone)
         }
-        (_, BatchStatus::Withdrawn) => "Withdrawn by its maker".to_owned(),
-        (_, BatchStatus::Expired) => "Nobody decided in time".to_owned(),
+        (_, BatchStatus::Withdrawn, _) | (.., Some("WITHDRAWN")) => "Withdrawn by its maker".to_owned(),
+        (_, BatchStatus::Expired, _) | (.., Some("EXPIRED")) => "Nobody decided in time".to_owned(),
         _ => String::new(),
     };
     ApprovalRow {
-        id: row.id,
-        operation: row.operation,
-        file_name: row.file_name.clone(),
-        description: row.description.clone(),
-        maker: row.maker_email.clone(),
-        submitted: moment::moment(row.created_at, zone),
-        amount: Money::new(row.amount_minor, row.currency),
-        records: u64::try_from(row.records).unwrap_or(0),
-        expires: row.expires_at.map(|at| moment::moment(at, zone)),
-        status: row.status,
+        id: request.id,
+        operation,
+        file_name: request.file_name.clone(),
+        description: request.description.clone(),
+        maker: request.maker_email.clone(),
+        submitted: moment::moment(request.at, zone),
+        amount: Money::new(request.amount_minor, request.currency),
+        records: u64::try_from(request.records).unwrap_or(0),
+        expires: request.expires_at.map(|at| moment::moment(at, zone)),
+        status: request.status,
         decision,
+        retry: request.revision > 1,
+    }
+}
+
+/// `Approved by checker@acme.test on 20 Nov 2026, 18:13:00 IST: ok`; empty for what is no decision of a person.
+pub(super) fn decided_by(
+    verdict: &str,
+    checker: Option<&str>,
+    at: Option<OffsetDateTime>,
+    reason: Option<&str>,
+    zone: &TimeZone,
+) -> String {
+    let word = match verdict {
+        "APPROVE" => "Approved",
+        "REJECT" => "Rejected",
+        _ => return String::new(),
+    };
+    let by = checker.unwrap_or("somebody");
+    let at = at.map(|at| moment::moment(at, zone).text).unwrap_or_default();
+    match reason.filter(|reason| !reason.is_empty()) {
+        Some(reason) => format!("{word} by {by} on {at}: {reason}"),
+        None => format!("{word} by {by} on {at}"),
     }
 }
 
@@ -127,20 +148,27 @@ pub async fn detail(state: &AppState, caller: &Caller, batch: BatchId) -> OpResu
     if row.verdict.as_deref() == Some("NOT_REQUIRED") {
         return Err(OpError::refuse(RefusalKind::NotFound, "This batch needed no approval."));
     }
+    let revision = row.revision;
     // What only money has: largest rows, look-alikes, classes of amounts, parts.
     let amounts = row.operation.words().amounts;
     let (mut largest, mut repeated, mut earlier) = (Vec::new(), Vec::new(), Vec::new());
     let (mut classes, mut extras) = (Vec::new(), Vec::new());
     if amounts {
-        largest = db::approvals::largest(&mut tx, batch).await?;
-        repeated = db::approvals::repeated(&mut tx, batch).await?;
-        earlier = db::approvals::earlier(&mut tx, batch, row.created_at - EARLIER).await?;
+        largest = db::approvals::largest(&mut tx, batch, revision).await?;
+        repeated = db::approvals::repeated(&mut tx, batch, revision).await?;
+        earlier = db::approvals::earlier(&mut tx, batch, revision, row.asked_at - EARLIER).await?;
         let bounds: Vec<i64> = CLASSES.iter().map(|bound| bound * row.currency.scale()).collect();
-        classes = db::approvals::classes(&mut tx, batch, &bounds).await?;
-        extras = db::approvals::extras(&mut tx, batch).await?;
+        classes = db::approvals::classes(&mut tx, batch, revision, &bounds).await?;
+        extras = db::approvals::extras(&mut tx, batch, revision).await?;
     }
-    let preview =
-        db::batches::tasks(&mut tx, row.operation, batch, &TaskQuery { page: 1, ..TaskQuery::default() }).await?;
+    // Of a retry every row is shown beside what it was before.
+    let (preview, retry) = match revision {
+        1 => {
+            let first = TaskQuery { page: 1, ..TaskQuery::default() };
+            (db::batches::tasks(&mut tx, row.operation, batch, &first).await?, None)
+        }
+        _ => (Vec::new(), Some(asked_again(&row, &db::retries::changes(&mut tx, batch, revision).await?))),
+    };
     let gateway = db::gateways::load(&mut tx, row.gateway).await?;
     tx.commit().await?;
     let money = |minor| Money::new(minor, row.currency);
@@ -148,10 +176,11 @@ pub async fn detail(state: &AppState, caller: &Caller, batch: BatchId) -> OpResu
     let why_not = why_not(caller, &row);
     let waiting = row.status == BatchStatus::AwaitingApproval;
     Ok(ApprovalDetail {
-        snapshot: shown::snapshot(&row, &zone, None),
-        description: row.description.clone(),
-        maker: row.maker_email.clone(),
-        submitted: moment::moment(row.created_at, &zone),
+        snapshot: asked_for(&row, shown::snapshot(&row, &zone, None, String::new())),
+        // Of a retry it is not its maker's word.
+        description: if revision == 1 { row.description.clone() } else { String::new() },
+        maker: row.asked_by_email.clone(),
+        submitted: moment::moment(row.asked_at, &zone),
         expires: row.expires_at.map(|at| moment::moment(at, &zone)),
         decided: row.decided_at.map(|at| moment::moment(at, &zone)),
         gateway: gateway.map(|gateway| shown::gateway_name(&gateway)).unwrap_or_default(),
@@ -162,7 +191,7 @@ pub async fn detail(state: &AppState, caller: &Caller, batch: BatchId) -> OpResu
                 row: number(large.sheet_row),
                 order_id: large.order_id,
                 amount: money(large.amount_minor),
-                per_mille: per_mille(large.amount_minor, row.amount_minor),
+                per_mille: per_mille(large.amount_minor, row.asked.1),
             })
             .collect(),
         repeated: repeated
@@ -186,11 +215,12 @@ pub async fn detail(state: &AppState, caller: &Caller, batch: BatchId) -> OpResu
             .collect(),
         classes: class_labels(row.currency).into_iter().zip(classes).collect(),
         parts: parts(&extras),
+        retry,
         preview: preview.iter().map(|task| shown::task_row(task, &row, &zone)).collect(),
         can_decide: waiting && why_not.is_none(),
         why_not: if waiting { why_not } else { None },
         can_withdraw: waiting
-            && row.maker == caller.person.id.0
+            && row.asked_by == caller.person.id.0
             && caller.permissions.allow(row.operation.module(), Right::ReadWrite),
         needs_password: needs_proof(state, caller),
     })
@@ -202,13 +232,64 @@ pub fn needs_proof(state: &AppState, caller: &Caller) -> bool {
 }
 
 fn why_not(caller: &Caller, row: &BatchRow) -> Option<String> {
-    if row.maker == caller.person.id.0 {
-        return Some("You made this request, so another person must decide.".to_owned());
+    if row.is_of(caller.person.id.0) {
+        return Some(own_request(caller, row).to_owned());
     }
     if !caller.permissions.allow(row.operation.module(), Right::Approve) {
         return Some(format!("You need {} – Approve to decide.", row.operation.module().code()));
     }
     None
+}
+
+/// The numbers of what is asked for: of a retry its rows and their sum, not those of the whole batch.
+fn asked_for(row: &BatchRow, mut snapshot: BatchSnapshot) -> BatchSnapshot {
+    if row.revision > 1 {
+        snapshot.records = u64::try_from(row.asked.0).unwrap_or(0);
+        snapshot.amounts.total = row.asked.1;
+    }
+    snapshot
+}
+
+/// Why this person may not decide: both who made the batch and who sent rows of it again must leave it to others.
+fn own_request(caller: &Caller, row: &BatchRow) -> &'static str {
+    match row.asked_by == caller.person.id.0 {
+        true => "You made this request, so another person must decide.",
+        false => "You made the batch that these rows belong to, so another person must decide.",
+    }
+}
+
+/// Failed rows that are to be sent again, beside what they were.
+fn asked_again(row: &BatchRow, changes: &[Change]) -> RetryAsked {
+    let template = records::template(row);
+    let mut rows: Vec<(bool, RetryAskedRow)> = Vec::with_capacity(changes.len());
+    let (mut changed, mut again) = (0, 0);
+    for change in changes {
+        let (was, now) = records::before_and_now(change);
+        let differences = records::differences(template, &was, &now, row.currency);
+        changed += u64::from(!differences.is_empty());
+        again += u64::from(differences.is_empty() && fails_again(change.code.as_deref()).is_some());
+        rows.push((
+            differences.is_empty(),
+            RetryAskedRow {
+                number: now.number,
+                row: now.row,
+                amount: Money::new(now.amount_minor, row.currency),
+                order_id: now.order_id,
+                changes: differences,
+                why: change.message.clone().or_else(|| change.code.clone()).unwrap_or_default(),
+            },
+        ));
+    }
+    // Stable: in file order within both parts.
+    rows.sort_by_key(|(unchanged, _)| *unchanged);
+    RetryAsked {
+        number: u32::try_from(row.revision).unwrap_or(1).saturating_sub(1),
+        maker: row.asked_by_email.clone(),
+        before: Money::new(changes.iter().map(|change| change.was_amount_minor).sum(), row.currency),
+        changed,
+        fails_again: again,
+        rows: rows.into_iter().map(|(_, row)| row).take(RetryAsked::SHOWN).collect(),
+    }
 }
 
 fn per_mille(part: i64, whole: i64) -> u32 {
@@ -259,8 +340,8 @@ pub async fn decide(state: &AppState, caller: &Caller, batch: BatchId, decision:
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let row = db::batches::load(&mut tx, batch).await?.ok_or_else(|| OpError::not_found("batch"))?;
     authorise(caller, row.operation.module(), Right::Approve)?;
-    if row.maker == caller.person.id.0 {
-        return Err(OpError::refuse(RefusalKind::Forbidden, "You made this request, so another person must decide."));
+    if row.is_of(caller.person.id.0) {
+        return Err(OpError::refuse(RefusalKind::Forbidden, own_request(caller, &row)));
     }
     if needs_proof(state, caller) {
         return Err(OpError::refuse(RefusalKind::Invalid, "Give your password again to decide."));
@@ -288,9 +369,9 @@ pub async fn decide(state: &AppState, caller: &Caller, batch: BatchId, decision:
         return Err(decision_refused(state, caller, batch, error).await);
     }
     let action = if approve { "batch.approved" } else { "batch.rejected" };
-    let detail = json!({ "content_sha256": decision.content_hash, "reason": reason });
+    let detail = json!({ "content_sha256": decision.content_hash, "reason": reason, "revision": row.revision });
     audit::record(state, &mut tx, caller, action, Some(batch.0), detail).await?;
-    Ok(tx.commit().await?)
+    Ok(tx.commit_at("decide").await?)
 }
 
 async fn decision_refused(state: &AppState, caller: &Caller, batch: BatchId, error: sqlx::Error) -> OpError {
@@ -314,7 +395,9 @@ async fn where_it_stands(state: &AppState, caller: &Caller, batch: BatchId) -> S
     };
     match look.await {
         Ok(Some(row)) => {
-            let told = approval_row(&row, &moment::zone(&caller.organisation.zone)).decision;
+            let zone = moment::zone(&caller.organisation.zone);
+            let verdict = row.verdict.as_deref().unwrap_or_default();
+            let told = decided_by(verdict, row.checker_email.as_deref(), row.decided_at, row.reason.as_deref(), &zone);
             if told.is_empty() {
                 format!("This batch is {} and cannot be decided.", row.status.text())
             } else {

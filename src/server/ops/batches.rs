@@ -4,12 +4,12 @@ pub(super) mod shown;
 
 use super::{
     access::{Caller, authorise},
-    audit, moment,
+    audit, connection_health, connections, moment,
 };
 use crate::{
     domain::{
-        access::Right,
-        batch::{BatchStatus, Operation},
+        access::{Module, Right},
+        batch::{BatchEvent, BatchStatus, Operation},
         error::RefusalKind,
         ids::BatchId,
         money::group,
@@ -36,6 +36,11 @@ pub async fn list(state: &AppState, caller: &Caller, operation: Operation, query
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let rows = db::batches::list(&mut tx, operation, query).await?;
     let by_status = db::batches::count_by_status(&mut tx, operation, query).await?;
+    let organisation = db::organisations::load(&mut tx).await?;
+    let current = db::gateways::current(&mut tx).await?;
+    let notice = organisation
+        .and_then(|organisation| shown::organisation_notice(&organisation, &zone))
+        .or_else(|| current.and_then(|gateway| shown::gateway_notice(&gateway, &zone)));
     let any = !by_status.is_empty() || db::batches::any(&mut tx, operation).await?;
     tx.commit().await?;
     let can_write = caller.permissions.allow(operation.module(), Right::ReadWrite);
@@ -51,6 +56,7 @@ pub async fn list(state: &AppState, caller: &Caller, operation: Operation, query
         by_status,
         any,
         can_create: can_write,
+        notice,
     })
 }
 
@@ -67,18 +73,28 @@ pub async fn detail(
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let row = found(&mut tx, operation, batch).await?;
     let notice = notice(&mut tx, &row, &zone).await?;
+    let pace = pace(state, &mut tx, &row, &zone).await?;
+    let paused = match row.status {
+        BatchStatus::Paused => db::audit::last(&mut tx, batch.0, "batch.paused").await?,
+        _ => None,
+    };
+    let unsent = db::connections::unsent(&mut tx, batch).await?;
     let failures = db::batches::failures(&mut tx, operation, batch).await?;
     let row_map = if row.records <= ROW_MAP_RECORDS {
         db::batches::row_map(&mut tx, operation, batch).await?
     } else {
         String::new()
     };
+    let reconciled = super::review::reconciled::last(&mut tx, &row, &zone, 5).await?;
+    let differences = db::review::entries_open(&mut tx, batch).await?;
     let acts = db::audit::of_object(&mut tx, batch.0).await?;
     let tasks = db::batches::tasks(&mut tx, operation, batch, query).await?;
     let total = db::batches::count_tasks(&mut tx, operation, batch, query).await?;
+    let revisions = if row.revision > 1 { db::retries::revisions(&mut tx, batch).await? } else { Vec::new() };
     tx.commit().await?;
+    let actions = actions(caller, &row);
     Ok(BatchDetail {
-        snapshot: shown::snapshot(&row, &zone, notice),
+        snapshot: shown::snapshot(&row, &zone, notice, pace),
         description: row.description.clone(),
         maker: row.maker_email.clone(),
         created: moment::moment(row.created_at, &zone),
@@ -97,8 +113,15 @@ pub async fn detail(
             })
             .collect(),
         row_map,
+        reconciled,
+        differences: u64::try_from(differences).unwrap_or(0),
         activity: acts.iter().map(|act| shown::activity(act, &zone)).collect(),
-        actions: actions(caller, &row),
+        actions: BatchActions {
+            cancel: unsent > 0 && actions.cancel,
+            resume: actions.resume && may_resume(caller, paused.as_ref()),
+            ..actions
+        },
+        revisions: revisions.iter().map(|revision| shown::revision(revision, row.currency, &zone)).collect(),
         tasks: Paged {
             rows: tasks.iter().map(|task| shown::task_row(task, &row, &zone)).collect(),
             total,
@@ -116,43 +139,64 @@ pub async fn snapshot(state: &AppState, caller: &Caller, batch: BatchId) -> OpRe
     authorise(caller, row.operation.module(), Right::Read)?;
     let zone = moment::zone(&caller.organisation.zone);
     let notice = notice(&mut tx, &row, &zone).await?;
+    let pace = pace(state, &mut tx, &row, &zone).await?;
     tx.commit().await?;
-    Ok(shown::snapshot(&row, &zone, notice))
+    Ok(shown::snapshot(&row, &zone, notice, pace))
 }
 
-/// The maker takes a batch back before a decision. Needs ReadWrite, and to be its maker.
+/// The maker of what waits takes it back before a decision: a batch, or failed rows that were to be sent again. Needs ReadWrite, and
+/// to be its maker.
 pub async fn withdraw(state: &AppState, caller: &Caller, operation: Operation, batch: BatchId) -> OpResult<()> {
     authorise(caller, operation.module(), Right::ReadWrite)?;
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let row = found(&mut tx, operation, batch).await?;
-    if row.maker != caller.person.id.0 {
+    if row.asked_by != caller.person.id.0 {
         return Err(OpError::refuse(
             RefusalKind::Forbidden,
-            format!("Only its maker, {}, can withdraw this batch.", row.maker_email),
+            format!("Only its maker, {}, can withdraw this request.", row.asked_by_email),
         ));
     }
     db::batches::withdraw(&mut tx, batch).await.map_err(|error| refused(error, &row, "withdrawn"))?;
-    finish(state, tx, caller, "batch.withdrawn", batch).await
+    finish(state, tx, caller, "batch.withdrawn", batch, json!({})).await
 }
 
-/// Nothing new is sent for now. Needs ReadWrite or Approve.
-pub async fn pause(state: &AppState, caller: &Caller, operation: Operation, batch: BatchId) -> OpResult<()> {
+/// Nothing new is sent for now. Needs ReadWrite or Approve. The reason may be empty.
+pub async fn pause(
+    state: &AppState,
+    caller: &Caller,
+    operation: Operation,
+    batch: BatchId,
+    reason: &str,
+) -> OpResult<()> {
     if !caller.permissions.allow(operation.module(), Right::Approve) {
         authorise(caller, operation.module(), Right::ReadWrite)?;
     }
-    control(state, caller, operation, batch, Control::Pause).await
+    let reason =
+        connections::reason_text(reason).map_err(|sentence| OpError::refuse(RefusalKind::Invalid, sentence))?;
+    let detail = json!({ "reason": reason, "by_admin": is_admin(caller) });
+    control(state, caller, operation, batch, Control::Pause, detail).await
 }
 
-/// Sending goes on. Needs ReadWrite.
+/// Sending goes on. Needs ReadWrite; what an administrator paused, only an administrator resumes.
 pub async fn resume(state: &AppState, caller: &Caller, operation: Operation, batch: BatchId) -> OpResult<()> {
     authorise(caller, operation.module(), Right::ReadWrite)?;
-    control(state, caller, operation, batch, Control::Resume).await
+    control(state, caller, operation, batch, Control::Resume, json!({})).await
+}
+
+/// Whether somebody looks after the organisation's settings.
+fn is_admin(caller: &Caller) -> bool {
+    caller.permissions.allow(Module::Settings, Right::ReadWrite)
+}
+
+/// Whether `caller` may resume what was paused so.
+fn may_resume(caller: &Caller, paused: Option<&db::audit::AuditRow>) -> bool {
+    is_admin(caller) || !paused.is_some_and(|act| shown::Pause::of(act).by_admin)
 }
 
 /// Calls off what has not been sent. Needs ReadWrite.
 pub async fn cancel(state: &AppState, caller: &Caller, operation: Operation, batch: BatchId) -> OpResult<()> {
     authorise(caller, operation.module(), Right::ReadWrite)?;
-    control(state, caller, operation, batch, Control::Cancel).await
+    control(state, caller, operation, batch, Control::Cancel, json!({})).await
 }
 
 /// "Sync with Gateway": makes everything that is not final due to be asked after now; of a sync, every record. Needs ReadWrite. Moves
@@ -185,6 +229,7 @@ async fn control(
     operation: Operation,
     batch: BatchId,
     control: Control,
+    detail: serde_json::Value,
 ) -> OpResult<()> {
     let (done, action) = match control {
         Control::Pause => ("paused", "batch.paused"),
@@ -194,11 +239,28 @@ async fn control(
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let row = found(&mut tx, operation, batch).await?;
     db::batches::control(&mut tx, batch, control).await.map_err(|error| refused(error, &row, done))?;
-    finish(state, tx, caller, action, batch).await
+    // Asked with the batch locked by the act above: no other pause can come in between.
+    if control == Control::Resume {
+        let paused = db::audit::last(&mut tx, batch.0, "batch.paused").await?;
+        if !may_resume(caller, paused.as_ref()) {
+            return Err(OpError::refuse(
+                RefusalKind::Forbidden,
+                "An administrator paused this batch, so only an administrator can resume it.",
+            ));
+        }
+    }
+    finish(state, tx, caller, action, batch, detail).await
 }
 
-async fn finish(state: &AppState, mut tx: Tx, caller: &Caller, action: &str, batch: BatchId) -> OpResult<()> {
-    audit::record(state, &mut tx, caller, action, Some(batch.0), json!({})).await?;
+async fn finish(
+    state: &AppState,
+    mut tx: Tx,
+    caller: &Caller,
+    action: &str,
+    batch: BatchId,
+    detail: serde_json::Value,
+) -> OpResult<()> {
+    audit::record(state, &mut tx, caller, action, Some(batch.0), detail).await?;
     Ok(tx.commit().await?)
 }
 
@@ -227,7 +289,7 @@ pub(super) fn refused(error: sqlx::Error, row: &db::batches::BatchRow, done: &st
 fn actions(caller: &Caller, row: &db::batches::BatchRow) -> BatchActions {
     let may = |right| caller.permissions.allow(row.operation.module(), right);
     let write = may(Right::ReadWrite);
-    let mine = row.maker == caller.person.id.0;
+    let mine = row.asked_by == caller.person.id.0;
     let waiting = row.status == BatchStatus::AwaitingApproval;
     BatchActions {
         sync: write && row.status.has_been_sent(),
@@ -235,18 +297,41 @@ fn actions(caller: &Caller, row: &db::batches::BatchRow) -> BatchActions {
         pause: (write || may(Right::Approve)) && row.status == BatchStatus::Processing,
         resume: write && row.status == BatchStatus::Paused,
         cancel: write && matches!(row.status, BatchStatus::Processing | BatchStatus::Paused) && row.queued.0 > 0,
-        decide: may(Right::Approve) && !mine && waiting,
+        decide: may(Right::Approve) && !row.is_of(caller.person.id.0) && waiting,
+        retry: write && row.status.next(BatchEvent::Retry { needs_decision: true }).is_ok(),
     }
 }
 
-/// Why the work of a batch waits, one sentence.
-async fn notice(tx: &mut Tx, row: &db::batches::BatchRow, zone: &jiff::tz::TimeZone) -> OpResult<Option<String>> {
-    if row.queued.0 == 0 || !row.status.has_been_sent() {
-        return Ok(None);
+/// How fast a batch goes and how long it will take; empty when it does not run.
+async fn pace(
+    state: &AppState,
+    tx: &mut Tx,
+    row: &db::batches::BatchRow,
+    zone: &jiff::tz::TimeZone,
+) -> OpResult<String> {
+    if row.queued.0 == 0 || row.status != BatchStatus::Processing {
+        return Ok(String::new());
     }
+    let health = connection_health::read(state, tx, row, zone).await?;
+    Ok(health.map(|health| shown::pace(&health)).unwrap_or_default())
+}
+
+/// Why the work of a batch waits, in sentences: the batch's own pause first, then what stops it from above.
+async fn notice(tx: &mut Tx, row: &db::batches::BatchRow, zone: &jiff::tz::TimeZone) -> OpResult<Option<String>> {
+    let paused = match row.status {
+        BatchStatus::Paused => db::audit::last(tx, row.id.0, "batch.paused").await?,
+        _ => None,
+    };
+    let own = paused.map(|act| shown::pause_notice(&act, zone));
+    let above = if row.queued.0 > 0 && row.status.has_been_sent() { from_above(tx, row, zone).await? } else { None };
+    let both: Vec<String> = [own, above].into_iter().flatten().collect();
+    Ok((!both.is_empty()).then(|| both.join(" ")))
+}
+
+async fn from_above(tx: &mut Tx, row: &db::batches::BatchRow, zone: &jiff::tz::TimeZone) -> OpResult<Option<String>> {
     let organisation = db::organisations::load(tx).await?;
-    if let Some(reason) = organisation.filter(|organisation| !organisation.sending).map(|row| row.stopped_reason) {
-        return Ok(Some(format!("Sending is stopped for the whole organisation: {}", reason.unwrap_or_default())));
+    if let Some(notice) = organisation.and_then(|organisation| shown::organisation_notice(&organisation, zone)) {
+        return Ok(Some(notice));
     }
     let Some(gateway) = db::gateways::load(tx, row.gateway).await? else { return Ok(None) };
     if let Some(notice) = shown::gateway_notice(&gateway, zone) {

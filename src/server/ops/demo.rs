@@ -8,7 +8,7 @@ use super::{
     uploads::{self, Submitted, Upload},
 };
 use crate::{
-    domain::{access::Role, batch::Operation},
+    domain::{access::Role, batch::Operation, ids::OrganisationId},
     server::{
         db,
         error::{OpError, OpResult},
@@ -80,7 +80,7 @@ pub async fn seed(state: &AppState, simulator: &Url) -> OpResult<()> {
         global.commit().await?;
         let fresh = known.is_none() || last.is_none();
         let organisation = people::ensure_organisation(state, demo.name).await?;
-        gateways::add(state, connection(demo, simulator)).await?;
+        connect(state, organisation, demo, simulator).await?;
         if !fresh {
             continue;
         }
@@ -105,6 +105,29 @@ pub async fn seed(state: &AppState, simulator: &Url) -> OpResult<()> {
     Ok(())
 }
 
+/// Connects an organisation to the simulator. At a later start only the simulator's address may be another: what people have
+/// measured or set since stays.
+async fn connect(
+    state: &AppState,
+    organisation: OrganisationId,
+    demo: &DemoOrganisation,
+    simulator: &Url,
+) -> OpResult<()> {
+    let new = connection(demo, simulator);
+    let mut tx = state.db.web(organisation, None).await?;
+    let known = db::gateways::of_account(&mut tx, &new.connector, &new.merchant_id, new.sandbox).await?;
+    tx.commit().await?;
+    match known {
+        Some(row) if row.base_url == simulator.as_str() => Ok(()),
+        Some(row) => {
+            let key_window = row.key_window_seconds.map(|seconds| Duration::from_secs(seconds.unsigned_abs()));
+            let class = GatewayClass::from_code(&row.class).unwrap_or(GatewayClass::N);
+            gateways::add(state, NewGateway { class, key_window, ..new }).await.map(drop)
+        }
+        None => gateways::add(state, new).await.map(drop),
+    }
+}
+
 fn connection(demo: &DemoOrganisation, simulator: &Url) -> NewGateway {
     NewGateway {
         organisation: demo.name.to_owned(),
@@ -115,6 +138,7 @@ fn connection(demo: &DemoOrganisation, simulator: &Url) -> NewGateway {
         class: GatewayClass::K,
         key_window: Some(Duration::from_secs(24 * 3600)),
         sandbox: true,
+        limits: None,
     }
 }
 

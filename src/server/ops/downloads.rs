@@ -4,12 +4,12 @@ use super::{
     access::{Caller, authorise},
     audit,
     batches::{found, shown},
-    moment,
+    moment, records,
 };
 use crate::{
     domain::{access::Right, batch::Operation, ids::BatchId, money::Money, task::TaskState},
     formats::{
-        refunds::{RefundRecord, Template, UDFS, failed_rows as failed_rows_file},
+        refunds::failed_rows as failed_rows_file,
         results::{REFUND_RESULTS_HEADER, RefundResult, put_refund_result},
         sync::{self, SYNC_RESULTS_HEADER, SyncRecord, SyncResult, put_sync_result},
     },
@@ -144,12 +144,16 @@ pub async fn failed_rows(
     }
     let text = match operation {
         Operation::Refund => {
-            let template = Template::ALL.into_iter().find(|t| t.title() == row.template).unwrap_or(Template::Standard);
             let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
             let taken = db::batches::unique_ids(&mut tx, batch).await?;
             tx.commit().await?;
-            let records: Vec<_> = tasks.iter().map(|task| record(task, &taken)).collect();
-            failed_rows_file(template, row.currency, &records)
+            let free = |task: &TaskRow| {
+                let mut record = records::refund(task);
+                record.unique_id = record.unique_id.filter(|id| !taken.contains(id));
+                record
+            };
+            let failed: Vec<_> = tasks.iter().map(free).collect();
+            failed_rows_file(records::template(&row), row.currency, &failed)
         }
         Operation::OrderSync => sync::failed_rows(&tasks.iter().map(order).collect::<Vec<_>>()),
     };
@@ -159,24 +163,6 @@ pub async fn failed_rows(
         content_type: "text/csv; charset=utf-8",
         body: stream::once(async move { Ok(Bytes::from(text)) }).boxed(),
     })
-}
-
-fn record(task: &TaskRow, taken: &std::collections::HashSet<String>) -> RefundRecord {
-    let extra = shown::extra(task);
-    let mut udf: [String; UDFS] = std::array::from_fn(|_| String::new());
-    for (place, text) in udf.iter_mut().zip(extra.udf) {
-        *place = text;
-    }
-    RefundRecord {
-        number: u32::try_from(task.row_no).unwrap_or(0),
-        row: u32::try_from(task.sheet_row).unwrap_or(0),
-        order_id: task.order_id.clone(),
-        amount_minor: task.amount_minor,
-        txn_id: task.txn_id.clone(),
-        unique_id: task.unique_id.clone().filter(|id| !taken.contains(id)),
-        split: extra.split,
-        udf,
-    }
 }
 
 fn order(task: &TaskRow) -> SyncRecord {

@@ -1,12 +1,16 @@
 //! Connections to gateways.
 
-use super::audit;
+use super::{audit, connection_health};
 use crate::{
-    domain::{error::RefusalKind, ids::GatewayId},
+    domain::{connection_limits::ConnectionLimits, error::RefusalKind, ids::GatewayId},
     server::{
-        db::{self, gateways::GatewayInput},
+        db::{
+            self,
+            connections::CapabilityRow,
+            gateways::{GatewayInput, GatewayRow},
+        },
         error::{OpError, OpResult},
-        gateway::{GatewayClass, address},
+        gateway::{self, GatewayClass, address},
         state::AppState,
     },
 };
@@ -15,9 +19,6 @@ use serde_json::json;
 use std::time::Duration;
 use url::Url;
 use uuid::Uuid;
-
-/// Connectors that can be named.
-pub const CONNECTORS: [&str; 1] = ["juspay"];
 
 /// A connection to be made.
 #[derive(Debug)]
@@ -38,51 +39,89 @@ pub struct NewGateway {
     pub key_window: Option<Duration>,
     /// Whether it moves no real money.
     pub sandbox: bool,
+    /// What it may be asked; none leaves the limits as they are.
+    pub limits: Option<ConnectionLimits>,
 }
 
-/// Adds a connection, or replaces the one of the same connector and lets it send again.
-pub async fn add(state: &AppState, gateway: NewGateway) -> OpResult<GatewayId> {
-    let refuse = |sentence: String| Err(OpError::refuse(RefusalKind::Invalid, sentence));
-    if !CONNECTORS.contains(&gateway.connector.as_str()) {
-        return refuse(format!("There is no connector {:?}. Known: {}.", gateway.connector, CONNECTORS.join(", ")));
+/// The database's guard: work on the connection is open.
+pub(super) fn in_use(error: sqlx::Error) -> OpError {
+    match db::guard_code(&error).as_deref() {
+        Some("BD409") => OpError::refuse(
+            RefusalKind::Conflict,
+            "Batches on this connection are not finished or wait for a decision, and only the account they began with knows their \
+             refunds. Add the other account as a connection of its own and choose it for new batches.",
+        ),
+        _ => error.into(),
     }
+}
+
+/// Adds a connection, or replaces address and key of the one to the same account and lets it send again.
+pub async fn add(state: &AppState, new: NewGateway) -> OpResult<GatewayId> {
+    let refuse = |sentence: String| Err(OpError::refuse(RefusalKind::Invalid, sentence));
+    let Some(connector) = gateway::descriptor(&new.connector) else {
+        return refuse(format!("There is no connector {:?}. Known: {}.", new.connector, gateway::known()));
+    };
     let visible = |text: &str| !text.is_empty() && text.len() <= 200 && text.bytes().all(|b| b.is_ascii_graphic());
-    if !visible(&gateway.merchant_id) {
+    if !visible(&new.merchant_id) {
         return refuse("The merchant id is empty, too long, or has blanks or special characters.".to_owned());
     }
-    if !visible(gateway.api_key.expose_secret()) {
+    if !visible(new.api_key.expose_secret()) {
         return refuse("The API key is empty, too long, or has blanks or special characters.".to_owned());
     }
-    if gateway.class == GatewayClass::K && gateway.key_window.is_none_or(|window| window < Duration::from_secs(3600)) {
+    if new.class == GatewayClass::K && new.key_window.is_none_or(|window| window < Duration::from_secs(3600)) {
         return refuse("A gateway of class K needs the time it remembers keys for, at least one hour.".to_owned());
     }
-    let base_url = address::check(gateway.base_url.as_str(), &state.config.allowed_hosts)
+    let base_url = address::check(new.base_url.as_str(), &state.config.allowed_hosts)
         .map_err(|sentence| OpError::refuse(RefusalKind::Invalid, sentence))?;
     let mut global = state.db.global().await?;
-    let organisation = db::people::organisation_by_name(&mut global, &gateway.organisation).await?;
+    let organisation = db::people::organisation_by_name(&mut global, &new.organisation).await?;
     global.commit().await?;
     let Some(organisation) = organisation else {
         return Err(OpError::refuse(
             RefusalKind::NotFound,
-            format!("There is no organisation named {:?}. `user create` makes one.", gateway.organisation),
+            format!("There is no organisation named {:?}. `user create` makes one.", new.organisation),
         ));
     };
     let mut tx = state.db.web(organisation, None).await?;
-    let known = db::gateways::id_of(&mut tx, &gateway.connector).await?;
-    let id = known.unwrap_or_else(|| GatewayId(Uuid::now_v7()));
-    let sealed_key = state.config.secret_key.seal(id.0.as_bytes(), &gateway.api_key).map_err(OpError::internal)?;
+    let known = db::gateways::of_account(&mut tx, &new.connector, &new.merchant_id, new.sandbox).await?;
+    let id = GatewayId(known.as_ref().map_or_else(Uuid::now_v7, |row| row.id));
+    let window = new.key_window.and_then(|window| i64::try_from(window.as_secs()).ok());
+    let sealed_key = state.config.secret_key.seal(id.0.as_bytes(), &new.api_key).map_err(OpError::internal)?;
     let input = GatewayInput {
-        connector: &gateway.connector,
+        connector: &new.connector,
         base_url: base_url.as_str(),
-        merchant_id: &gateway.merchant_id,
+        merchant_id: &new.merchant_id,
         sealed_key: &sealed_key,
-        class: gateway.class.code(),
-        key_window_seconds: gateway.key_window.map(|window| window.as_secs_f64()),
-        sandbox: gateway.sandbox,
+        class: new.class.code(),
+        key_window_seconds: new.key_window.map(|window| window.as_secs_f64()),
+        sandbox: new.sandbox,
+        preflight: connector.reads_orders,
+        balances: connector.balances_known,
     };
-    db::gateways::put(&mut tx, id, &input, state.clock.now()).await?;
-    let detail = json!({ "connector": gateway.connector, "base_url": base_url.as_str(), "merchant_id": gateway.merchant_id,
-                         "class": gateway.class.code() });
+    db::gateways::put(&mut tx, id, &input, state.clock.now()).await.map_err(in_use)?;
+    let believed = |row: &GatewayRow| {
+        (row.class.as_str(), row.key_window_seconds) == (new.class.code(), window) && row.base_url == base_url.as_str()
+    };
+    if new.class != GatewayClass::N && !known.as_ref().is_some_and(believed) {
+        let fact = CapabilityRow {
+            at: state.clock.now(),
+            actor: "Batchdesk".to_owned(),
+            measured: false,
+            base_url: base_url.as_str().to_owned(),
+            merchant_id: new.merchant_id.clone(),
+            class: new.class.code().to_owned(),
+            key_window_seconds: window,
+            order_id: None,
+            evidence: "[]".to_owned(),
+        };
+        db::connections::add_capability(&mut tx, id, &fact).await?;
+    }
+    if let Some(limits) = new.limits {
+        connection_health::set_limits(&mut tx, id, limits).await?;
+    }
+    let detail = json!({ "connector": new.connector, "base_url": base_url.as_str(), "merchant_id": new.merchant_id,
+                         "class": new.class.code(), "concurrency": new.limits.and_then(|limits| limits.concurrency),
+                         "rate_limit": new.limits.and_then(|limits| limits.rate), "rate_burst": new.limits.and_then(|limits| limits.burst) });
     let action = if known.is_some() { "gateway.replaced" } else { "gateway.added" };
     audit::record_own(state, &mut tx, action, Some(id.0), detail).await?;
     tx.commit().await?;

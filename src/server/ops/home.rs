@@ -5,6 +5,7 @@ use crate::{
     domain::{
         access::Right,
         batch::{BatchStatus, Operation},
+        ids::BatchId,
         money::Money,
         view::Home,
     },
@@ -39,20 +40,25 @@ pub async fn home(state: &AppState, caller: &Caller) -> OpResult<Home> {
         home.refunded_today.minor += minor;
         home.processing += u64::try_from(processing).unwrap_or(0);
         home.failures += u64::try_from(failures).unwrap_or(0);
+        for in_review in db::review::batches(&mut tx, operation).await? {
+            let Some(row) = db::batches::load(&mut tx, BatchId(in_review.batch_id)).await? else { continue };
+            let open = super::review::refunds(u64::try_from(in_review.tasks + in_review.entries).unwrap_or(0));
+            home.attention.push((format!("{}: {open} in review", row.file_name), format!("/review?batch={}", row.id)));
+        }
         for row in db::batches::newest(&mut tx, operation, 10).await? {
-            if row.review > 0 {
-                let sentence = format!("{}: {} need review", row.file_name, row.review);
-                home.attention.push((sentence, format!("{}/{}", operation.path(), row.id)));
-            } else if row.status == BatchStatus::CompletedWithFailures {
+            if row.status == BatchStatus::CompletedWithFailures {
                 let sentence = format!("{}: {} failed", row.file_name, row.failed.0);
                 home.attention.push((sentence, format!("{}/{}?status=FAILED", operation.path(), row.id)));
             }
             home.recent.push((operation, shown::list_row(&row, &zone, may(Right::ReadWrite))));
         }
     }
-    if let Some(gateway) = db::gateways::current(&mut tx).await?
-        && let Some(notice) = shown::gateway_notice(&gateway, &zone)
-    {
+    let organisation = db::organisations::load(&mut tx).await?;
+    let gateway = db::gateways::current(&mut tx).await?;
+    let stopped = organisation
+        .and_then(|organisation| shown::organisation_notice(&organisation, &zone))
+        .or_else(|| gateway.and_then(|gateway| shown::gateway_notice(&gateway, &zone)));
+    if let Some(notice) = stopped {
         home.attention.insert(0, (notice, Operation::Refund.path().to_owned()));
     }
     tx.commit().await?;

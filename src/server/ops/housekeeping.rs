@@ -7,6 +7,9 @@ use tokio_util::sync::CancellationToken;
 /// How often it is looked for.
 const EVERY: Duration = Duration::from_secs(300);
 
+/// How long what was typed over failed rows is kept.
+const DRAFTS: time::Duration = time::Duration::hours(24);
+
 /// Removes what has expired, of every organisation.
 pub async fn tidy_up(state: &AppState) -> OpResult<()> {
     let now = state.clock.now();
@@ -17,6 +20,7 @@ pub async fn tidy_up(state: &AppState) -> OpResult<()> {
     for organisation in organisations {
         let mut tx = state.db.worker(organisation).await?;
         db::drafts::delete_expired(&mut tx, now).await?;
+        db::retries::forget_old_drafts(&mut tx, now - DRAFTS).await?;
         db::outbox::tidy(&mut tx).await?;
         tx.commit().await?;
     }

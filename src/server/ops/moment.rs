@@ -36,6 +36,15 @@ pub fn day_start(at: OffsetDateTime, zone: &TimeZone) -> OffsetDateTime {
     start.ok().and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok()).unwrap_or(at)
 }
 
+/// The last time that it was `hour` o'clock in the zone, at `at` or before.
+pub fn last_time_of_day(at: OffsetDateTime, zone: &TimeZone, hour: i8) -> OffsetDateTime {
+    let local = zoned(at, zone);
+    let on = |day: jiff::civil::Date| day.at(hour, 0, 0, 0).to_zoned(zone.clone()).ok().map(|day| day.timestamp());
+    let today = on(local.date()).filter(|today| *today <= local.timestamp());
+    let last = today.or_else(|| local.date().yesterday().ok().and_then(on));
+    last.and_then(|last| OffsetDateTime::from_unix_timestamp(last.as_second()).ok()).unwrap_or(at)
+}
+
 fn zoned(at: OffsetDateTime, zone: &TimeZone) -> jiff::Zoned {
     Timestamp::from_second(at.unix_timestamp()).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(zone.clone())
 }
@@ -52,6 +61,13 @@ mod tests {
         assert_eq!(shown.utc, "2026-11-20T12:43:00Z");
         assert_eq!(shown.text, "20 Nov 2026, 18:13:00 IST");
         assert_eq!(with_offset(at, &zone("Asia/Kolkata")), "2026-11-20T18:13:00+05:30");
+        let two = |at| last_time_of_day(at, &zone("Asia/Kolkata"), 2);
+        assert_eq!(two(at), datetime!(2026-11-19 20:30:00 UTC));
+        assert_eq!(two(datetime!(2026-11-19 20:30:00 UTC)), datetime!(2026-11-19 20:30:00 UTC));
+        assert_eq!(two(datetime!(2026-11-19 20:29:59 UTC)), datetime!(2026-11-18 20:30:00 UTC));
+        // A night in which there is no two o'clock.
+        let berlin = last_time_of_day(datetime!(2026-03-29 06:00:00 UTC), &zone("Europe/Berlin"), 2);
+        assert_eq!(berlin, datetime!(2026-03-29 01:00:00 UTC));
         assert_eq!(day_start(at, &zone("Asia/Kolkata")), datetime!(2026-11-19 18:30:00 UTC));
     }
 }

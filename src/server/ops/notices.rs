@@ -49,7 +49,7 @@ pub async fn mark_read(state: &AppState, caller: &Caller, until: &str) -> OpResu
 
 /// What a notice says.
 struct Saying {
-    tone: &'static str,
+    glyph: &'static str,
     parts: Vec<NoticePart>,
     /// What to look at in the batch: the query of its page, and the words of the link.
     look: (String, &'static str),
@@ -65,10 +65,13 @@ fn strong(text: impl Into<String>) -> NoticePart {
 
 fn shown(row: &NoticeRow, zone: &TimeZone) -> NoticeView {
     let said = |name: &str| row.payload.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
-    let Saying { tone, parts, look } = saying(row, &said("by"), &said("order_id"));
+    let Saying { glyph, parts, look } = saying(row, &said("by"), &said("order_id"));
     let link = match (NewsKind::from_code(&row.kind), row.batch_id, operation(row)) {
         (Some(NewsKind::GatewayStopped | NewsKind::OrganisationStopped), _, _) => {
             Some(("/settings".to_owned(), "Open the settings"))
+        }
+        (Some(NewsKind::ReviewNeeded | NewsKind::Differences), Some(batch), _) => {
+            Some((format!("/review?batch={batch}"), "Open the review"))
         }
         (_, Some(batch), Some(operation)) => Some((format!("{}/{batch}{}", operation.path(), look.0), look.1)),
         _ => None,
@@ -76,7 +79,7 @@ fn shown(row: &NoticeRow, zone: &TimeZone) -> NoticeView {
     NoticeView {
         at: moment::moment(row.at, zone),
         read: row.read_at.is_some(),
-        tone,
+        glyph,
         parts,
         remark: said("message"),
         link,
@@ -106,7 +109,7 @@ fn saying(row: &NoticeRow, by: &str, order: &str) -> Saying {
     let file = row.file_name.clone().unwrap_or_default();
     let somebody = if by.is_empty() { "Somebody" } else { by };
     // Of one task the page shows that task, of several those of the status they have now.
-    let tasks = |tone, status: &str, one: &str, several: &str| {
+    let tasks = |glyph, status: &str, one: &str, several: &str| {
         let (mut parts, single) = subject(row);
         parts.extend([words(" in batch "), strong(file.clone()), words(if single { one } else { several })]);
         let look = match (single, status) {
@@ -114,15 +117,30 @@ fn saying(row: &NoticeRow, by: &str, order: &str) -> Saying {
             (_, "") => (String::new(), "Open the batch"),
             _ => (format!("?status={status}"), "Show the tasks"),
         };
-        Saying { tone, parts, look }
+        Saying { glyph, parts, look }
     };
-    let batch = |tone, before: String, after: &str| Saying {
-        tone,
+    let batch = |glyph, before: String, after: &str| Saying {
+        glyph,
         parts: vec![words(before), strong(file.clone()), words(after)],
         look: (String::new(), "Open the batch"),
     };
-    let plain = |tone, text: &str| Saying { tone, parts: vec![words(text)], look: (String::new(), "Open the batch") };
+    let plain = |glyph, text: &str| Saying { glyph, parts: vec![words(text)], look: (String::new(), "Open the batch") };
+    // Failed rows that were to be sent again, and not the whole batch.
+    let again = row.payload.get("retry").is_some();
     match NewsKind::from_code(&row.kind) {
+        Some(NewsKind::Approved) if again => {
+            batch("accepted", format!("{somebody} approved that failed rows of "), " are sent again.")
+        }
+        Some(NewsKind::Rejected) if again => batch(
+            "rejected",
+            format!("{somebody} rejected that failed rows of "),
+            " are sent again. They are failed as before.",
+        ),
+        Some(NewsKind::Expired) if again => batch(
+            "expired",
+            "Nobody decided in time whether failed rows of ".to_owned(),
+            " are sent again. They were not, and are failed as before.",
+        ),
         Some(NewsKind::FailedLate) => {
             let after = " failed at the gateway after it had been accepted.";
             tasks("failed", "FAILED", after, " failed at the gateway after they had been accepted.")
@@ -139,6 +157,17 @@ fn saying(row: &NoticeRow, by: &str, order: &str) -> Saying {
         Some(NewsKind::ReviewNeeded) => {
             let after = " needs a review: what became of it at the gateway is not known.";
             tasks("waiting", "QUEUED", after, " need a review: what became of them at the gateway is not known.")
+        }
+        Some(NewsKind::Differences) => {
+            let found = match row.tasks {
+                ..=1 => "1 difference".to_owned(),
+                tasks => format!("{} differences", group(u64::try_from(tasks).unwrap_or(0), true)),
+            };
+            batch(
+                "failed",
+                "The comparison with the gateway of batch ".to_owned(),
+                &format!(" found {found} about money."),
+            )
         }
         Some(NewsKind::Approved) => batch("accepted", format!("{somebody} approved your batch "), "."),
         Some(NewsKind::Rejected) => batch("rejected", format!("{somebody} rejected your batch "), "."),

@@ -81,7 +81,7 @@ pub async fn prove(state: &AppState, caller: &Caller, password: &SecretString, a
         return Ok(());
     }
     count_failure(state, email, address).await?;
-    Err(OpError::refuse(RefusalKind::Invalid, "The password is not right. Nothing was decided; type it again."))
+    Err(OpError::refuse(RefusalKind::Invalid, "The password is not right. Nothing was done; type it again."))
 }
 
 /// The caller behind a session, with rights as they are now; none when the person or membership is gone, or when the
@@ -119,6 +119,7 @@ pub async fn viewer(state: &AppState, caller: &Caller) -> OpResult<Viewer> {
             waiting += db::approvals::count_waiting(&mut tx, operation).await?;
         }
     }
+    let review = super::review::count(&mut tx, caller).await?;
     let unread = db::notices::count_unread(&mut tx).await?;
     tx.commit().await?;
     Ok(Viewer {
@@ -126,6 +127,7 @@ pub async fn viewer(state: &AppState, caller: &Caller) -> OpResult<Viewer> {
         organisation: caller.organisation.clone(),
         permissions: caller.permissions.clone(),
         waiting: u32::try_from(waiting).unwrap_or(u32::MAX),
+        review: u32::try_from(review).unwrap_or(u32::MAX),
         unread: u32::try_from(unread).unwrap_or(u32::MAX),
         test_data,
     })

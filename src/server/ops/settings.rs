@@ -2,7 +2,7 @@
 
 use super::{
     access::{Caller, authorise},
-    audit,
+    audit, connections, moment,
 };
 use crate::{
     domain::{
@@ -32,7 +32,9 @@ pub async fn load(state: &AppState, caller: &Caller) -> OpResult<Settings> {
     }
     let external = db::orders::external_system(&mut tx).await?;
     tx.commit().await?;
+    let sending = connections::organisation_sending(&row, &moment::zone(&row.reference.zone));
     Ok(Settings {
+        sending,
         external: external.map(|system| External { url: system.url, enabled: system.enabled }),
         organisation: row.reference,
         row_limit: row.row_limit,

@@ -14,6 +14,7 @@ use crate::{
         finding::{Finding, FindingCode, Severity},
         ids::{BatchId, DraftId, GatewayId},
         limits::Limits,
+        money::Money,
         operation::toggle,
         view::{DraftView, NewBatch, Repeat},
     },
@@ -25,10 +26,11 @@ use crate::{
 };
 use bytes::Bytes;
 use intake::Intake;
+use jiff::tz::TimeZone;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 /// Characters of a description, at most.
@@ -36,7 +38,7 @@ pub const DESCRIPTION_CHARS: usize = 500;
 /// Repeats that are named one by one.
 const REPEATS_LISTED: usize = 50;
 /// How far back repeats are looked for.
-const REPEAT_WINDOW: Duration = Duration::days(30);
+pub(super) const REPEAT_WINDOW: Duration = Duration::days(30);
 
 /// A file as it was sent.
 #[derive(Clone, Debug, Default)]
@@ -255,11 +257,11 @@ async fn create(
         detail.remove("amount_minor");
     }
     audit::record(state, &mut tx, caller, "batch.created", Some(id.0), detail).await?;
-    tx.commit().await?;
+    tx.commit_at("submit").await?;
     Ok(Ok(id))
 }
 
-fn taken_finding(taken: db::batches::TakenId) -> Finding {
+pub(super) fn taken_finding(taken: db::batches::TakenId) -> Finding {
     Finding {
         row: Some(taken.sheet_row),
         column: Some("unique_id".to_owned()),
@@ -287,26 +289,45 @@ async fn repeats(state: &AppState, caller: &Caller, operation: Operation, file: 
         });
     }
     // The same order may be brought up to date any day; only money that goes out again is worth a question.
-    if !operation.words().amounts {
-        tx.commit().await?;
-        return Ok(found);
+    if operation.words().amounts {
+        let rows: Vec<Sent> = file
+            .checked
+            .records
+            .iter()
+            .map(|record| (record.row, record.order_id.clone(), record.amount_minor))
+            .collect();
+        found.extend(look_alikes(&mut tx, caller, &zone, &rows, since).await?);
     }
-    let orders: Vec<String> = file.checked.records.iter().map(|record| record.order_id.clone()).collect();
-    let amounts: Vec<i64> = file.checked.records.iter().map(|record| record.amount_minor).collect();
-    let alike = db::batches::look_alikes(&mut tx, &orders, &amounts, since).await?;
     tx.commit().await?;
+    Ok(found)
+}
+
+/// Row of the spreadsheet, order and minor units of what is to be sent.
+pub(super) type Sent = (u32, String, i64);
+
+/// Rows with the same order and amount that went out since `since`, the first of them one by one.
+pub(super) async fn look_alikes(
+    tx: &mut Tx,
+    caller: &Caller,
+    zone: &TimeZone,
+    records: &[Sent],
+    since: OffsetDateTime,
+) -> OpResult<Vec<Repeat>> {
+    let mut found = Vec::new();
+    let (orders, amounts): (Vec<_>, Vec<_>) = records.iter().map(|(_, order, amount)| (order.clone(), *amount)).unzip();
+    let alike = db::batches::look_alikes(tx, &orders, &amounts, since).await?;
     let more = alike.len().saturating_sub(REPEATS_LISTED);
     for look in alike.into_iter().take(REPEATS_LISTED) {
-        let record = usize::try_from(look.place).ok().and_then(|place| file.checked.records.get(place));
-        let Some(record) = record else { continue };
-        let amount = crate::domain::money::Money::new(record.amount_minor, caller.organisation.currency);
+        let record = usize::try_from(look.place).ok().and_then(|place| records.get(place));
+        let Some((row, order, minor)) = record else { continue };
+        let amount = Money::new(*minor, caller.organisation.currency);
         found.push(Repeat {
-            row: Some(record.row),
+            row: Some(*row),
             message: format!(
                 "{} of {} went out on {} already.",
                 amount,
-                record.order_id,
-                moment::moment(look.created_at, &zone).text
+                order,
+                moment::moment(look.created_at, zone).text
             ),
             batch: BatchId(look.batch_id),
             file_name: look.file_name,

@@ -4,55 +4,79 @@ use super::backoff;
 use crate::{
     domain::{
         money::{Currency, Money},
+        protocol::{Before, Confirmed, Event, Illegal, Now, State, Step, Then},
         task::RecordExtra,
     },
     server::{
         db::tasks::{Answer, Verdict},
-        gateway::{GatewayClass, RefundRequest, Reply, ReplyClass},
+        gateway::{Descriptor, GatewayClass, RefundRequest, Reply, ReplyClass},
     },
 };
 use std::time::Duration;
 
-/// What stood before the send whose reply is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Before {
-    /// Nothing was ever sent, or everything sent was proved not carried out.
-    Nothing,
-    /// An earlier send may still be carried out.
-    Uncertain,
+/// Where the protocol puts a task, as the statements want it.
+pub(super) fn verdict(step: Step) -> Verdict {
+    match step.state {
+        // The statement keeps it accepted and writes down that people must look.
+        State::Pending if step.then == Then::Look => Verdict::Review,
+        State::Pending => Verdict::Pending,
+        State::Succeeded => Verdict::Succeeded,
+        State::Failed | State::Unsent => Verdict::Failed,
+        State::Retry => Verdict::Retry,
+        State::Unknown | State::Absent => Verdict::Unknown,
+        // A reply never leads to the first two; whoever finds them so looks.
+        State::Ready | State::Sending(_) | State::Review => Verdict::Review,
+    }
 }
 
-/// The reply to a send.
-pub(super) fn to_send(reply: &Reply, class: GatewayClass, before: Before, resolve_after: Duration) -> Answer {
-    let unknown = if class == GatewayClass::N { Verdict::Review } else { Verdict::Unknown };
-    let (verdict, wait) = match reply.class {
-        ReplyClass::Succeeded => (Verdict::Succeeded, Duration::ZERO),
-        ReplyClass::Failed => (Verdict::Failed, Duration::ZERO),
-        ReplyClass::Pending => (Verdict::Pending, backoff::pending(0)),
-        ReplyClass::Review => (Verdict::Review, Duration::ZERO),
-        ReplyClass::Unknown => (unknown, resolve_after),
-        // This request did not happen; that says nothing about an earlier one.
-        ReplyClass::NotSent | ReplyClass::Refused if before == Before::Uncertain => (unknown, resolve_after),
-        ReplyClass::NotSent => (Verdict::Retry, backoff::NOT_SENT),
-        // Only where asking is enough to send again. Otherwise the refusal is the proof that nothing happened: a key that
-        // expired must not turn a batch into reviews.
-        ReplyClass::Refused if class == GatewayClass::K => (Verdict::Unknown, resolve_after),
-        ReplyClass::Refused => (Verdict::Retry, backoff::NOT_SENT),
+/// The reply to a send of so much.
+pub(super) fn to_send(
+    reply: &Reply,
+    amount_minor: i64,
+    class: GatewayClass,
+    before: Before,
+    resolve_after: Duration,
+) -> Answer {
+    let now = Now { class, in_window: false, cancelled: false };
+    let event = Event::Replied(reply.class, Confirmed::of(reply.confirmed_minor, amount_minor));
+    let verdict = match State::Sending(before).next(event, now) {
+        Ok(step) => verdict(step),
+        Err(illegal) => {
+            tracing::error!(%illegal, "processor.reply_without_a_rule");
+            Verdict::Review
+        }
+    };
+    let doubtful = reply.class == ReplyClass::Unknown;
+    let verdict = match verdict {
+        _ if doubtful && mutant!("doubtful_is_sent_again") => Verdict::Retry,
+        _ if doubtful && mutant!("timeout_is_failed") && reply.http.is_none() => Verdict::Failed,
+        _ if doubtful && mutant!("error_500_is_failed") && reply.http >= Some(500) => Verdict::Failed,
+        verdict => verdict,
+    };
+    let wait = match verdict {
+        Verdict::Succeeded | Verdict::Failed | Verdict::Review => Duration::ZERO,
+        Verdict::Pending => backoff::pending(0),
+        Verdict::Unknown => resolve_after,
+        Verdict::Retry => backoff::NOT_SENT,
     };
     read(reply, verdict, reply.wait.unwrap_or(wait))
 }
 
-/// The gateway's record of a refund, found by our key.
-pub(super) fn to_query(reply: &Reply, answered: i16) -> Answer {
-    match reply.class {
-        ReplyClass::Succeeded => read(reply, Verdict::Succeeded, Duration::ZERO),
-        ReplyClass::Failed => read(reply, Verdict::Failed, Duration::ZERO),
-        ReplyClass::Pending => read(reply, Verdict::Pending, backoff::pending(answered)),
-        // No record says these; whoever says so is not understood.
-        ReplyClass::Review | ReplyClass::Unknown | ReplyClass::NotSent | ReplyClass::Refused => {
-            read(reply, Verdict::Review, backoff::IN_REVIEW)
-        }
-    }
+/// The gateway's record of a refund of so much that stands so, found by our key.
+pub(super) fn to_query(
+    reply: &Reply,
+    state: State,
+    amount_minor: i64,
+    now: Now,
+    answered: i16,
+) -> Result<Answer, Illegal> {
+    let step = state.next(Event::Record(reply.class, Confirmed::of(reply.confirmed_minor, amount_minor)), now)?;
+    let wait = match verdict(step) {
+        Verdict::Succeeded | Verdict::Failed => Duration::ZERO,
+        Verdict::Pending => backoff::pending(answered),
+        Verdict::Review | Verdict::Unknown | Verdict::Retry => backoff::IN_REVIEW,
+    };
+    Ok(read(reply, verdict(step), wait))
 }
 
 /// What the reply says, with this verdict.
@@ -101,9 +125,23 @@ pub(super) fn not_sent(code: &str, message: &str) -> Reply {
     }
 }
 
+/// After a 429 that names no time.
+const TOO_MANY: Duration = Duration::from_secs(2);
+
+/// How long the gateway wants to be left alone, by everything that asks it, and with which status it said so.
+pub(super) fn stay_away(reply: &Reply) -> Option<(Duration, u16)> {
+    match reply.http {
+        Some(429) => Some((reply.wait.unwrap_or(TOO_MANY), 429)),
+        Some(503) => reply.wait.map(|wait| (wait, 503)),
+        _ => None,
+    }
+}
+
 /// Whether the breaker counts it: the gateway could not be reached, failed by itself, or refused our key.
 pub(super) fn is_outage(reply: &Reply) -> bool {
     match reply.class {
+        // It answers, and says itself how long to stay away.
+        ReplyClass::NotSent | ReplyClass::Unknown if reply.http == Some(429) => false,
         ReplyClass::NotSent | ReplyClass::Refused => true,
         ReplyClass::Unknown => reply.http.is_none_or(|http| http >= 500),
         ReplyClass::Succeeded | ReplyClass::Failed | ReplyClass::Pending | ReplyClass::Review => false,
@@ -123,25 +161,59 @@ fn without_nul(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 
-/// The request of a record. The error is a sentence: the record cannot be sent as it is stored.
+/// Why a record cannot be sent. The text is a sentence.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unsendable {
+    /// What is stored cannot be read: something does not add up.
+    #[error("{0}")]
+    Unreadable(String),
+    /// The gateway cannot be asked for it: nothing that the record names is known there.
+    #[error("{0}")]
+    NotTaken(String),
+}
+
+impl Unsendable {
+    /// What stands in the place of a reply: nothing was sent.
+    pub(super) fn reply(&self) -> Reply {
+        match self {
+            Self::Unreadable(sentence) => not_sent("unreadable_record", sentence),
+            Self::NotTaken(sentence) => Reply { class: ReplyClass::Failed, ..not_sent("not_taken", sentence) },
+        }
+    }
+}
+
+/// The request of a record, as `connector` can send it.
 pub(super) fn request(
+    connector: &Descriptor,
     key: &str,
     order_id: &str,
     txn_id: Option<&str>,
     amount_minor: i64,
     currency: &str,
     extra: Option<&str>,
-) -> Result<RefundRequest, String> {
-    let currency: Currency =
-        currency.trim().parse().map_err(|error: crate::domain::money::UnknownCurrency| error.to_string())?;
+) -> Result<RefundRequest, Unsendable> {
+    let unreadable = |error: crate::domain::money::UnknownCurrency| Unsendable::Unreadable(error.to_string());
+    let currency: Currency = currency.trim().parse().map_err(unreadable)?;
+    let name = connector.label;
+    if !connector.currencies.has(currency) {
+        return Err(Unsendable::NotTaken(format!("{name} does not carry out {currency}. Nothing was sent.")));
+    }
+    if !connector.keys.takes(key) {
+        return Err(Unsendable::NotTaken(format!("{name} does not take the key {key:?}. Nothing was sent.")));
+    }
+    let target = connector.target(order_id, txn_id).ok_or_else(|| {
+        let column = if txn_id.is_some() { "a txn_id" } else { "no txn_id" };
+        Unsendable::NotTaken(format!("{name} cannot refund a row with {column}. Nothing was sent."))
+    })?;
     let extra: RecordExtra = match extra {
-        Some(text) => serde_json::from_str(text).map_err(|error| format!("stored fields cannot be read: {error}"))?,
+        Some(text) => serde_json::from_str(text)
+            .map_err(|error| Unsendable::Unreadable(format!("stored fields cannot be read: {error}")))?,
         None => RecordExtra::default(),
     };
     Ok(RefundRequest {
         key: key.to_owned(),
         order_id: order_id.to_owned(),
-        txn_id: txn_id.map(str::to_owned),
+        target,
         amount: Money::new(amount_minor, currency),
         split: extra.split,
     })
@@ -159,10 +231,10 @@ mod tests {
     fn nothing_uncertain_is_ever_called_not_carried_out() {
         for class in [GatewayClass::K, GatewayClass::Q, GatewayClass::N] {
             for said in [ReplyClass::Unknown, ReplyClass::NotSent, ReplyClass::Refused] {
-                let answer = to_send(&reply(said), class, Before::Uncertain, Duration::ZERO);
+                let answer = to_send(&reply(said), 1, class, Before::Uncertain, Duration::ZERO);
                 assert!(matches!(answer.verdict, Verdict::Unknown | Verdict::Review), "{class:?} {said:?}");
             }
-            let answer = to_send(&reply(ReplyClass::Unknown), class, Before::Nothing, Duration::ZERO);
+            let answer = to_send(&reply(ReplyClass::Unknown), 1, class, Before::Nothing, Duration::ZERO);
             assert!(matches!(answer.verdict, Verdict::Unknown | Verdict::Review));
         }
     }
@@ -170,7 +242,7 @@ mod tests {
     #[test]
     fn a_refused_key_burns_no_row() {
         for class in [GatewayClass::K, GatewayClass::Q, GatewayClass::N] {
-            let answer = to_send(&reply(ReplyClass::Refused), class, Before::Nothing, Duration::ZERO);
+            let answer = to_send(&reply(ReplyClass::Refused), 1, class, Before::Nothing, Duration::ZERO);
             assert!(matches!(answer.verdict, Verdict::Unknown | Verdict::Retry));
         }
     }

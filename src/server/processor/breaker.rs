@@ -32,6 +32,8 @@ struct State {
     probing: bool,
     /// The last probe was not answered.
     away: bool,
+    /// One row is sent to see, because nothing can be read.
+    by_row: bool,
 }
 
 impl State {
@@ -95,10 +97,34 @@ impl Breaker {
         Some(state.open(now))
     }
 
+    /// The probe is one row, because this gateway gives nothing to read: what becomes of it goes to [`Self::note`].
+    pub(super) fn try_by_row(&self) {
+        self.state().by_row = true;
+    }
+
+    /// The row that was to try it is over. If it was never sent, somebody else tries.
+    pub(super) fn tried_by_row(&self) {
+        let mut state = self.state();
+        if state.by_row {
+            (state.by_row, state.probing) = (false, false);
+        }
+    }
+
+    /// The probe was not made after all: somebody else makes it.
+    pub(super) fn untried(&self) {
+        self.state().probing = false;
+    }
+
     /// What became of a call; answers what that turned the breaker to, if it did. Failures that arrive while it is open were
     /// sent before and change nothing.
     pub(super) fn note(&self, failed: bool, now: Instant) -> Option<Turned> {
         let mut state = self.state();
+        if state.by_row {
+            (state.by_row, state.probing, state.away) = (false, false, failed);
+            if failed {
+                return Some(state.open(now));
+            }
+        }
         if !failed {
             let was_open = state.opened > 0;
             *state = State { probing: state.probing, ..State::default() };
@@ -148,6 +174,31 @@ mod tests {
             pauses.push(pause.as_secs());
         }
         assert_eq!(pauses, [2, 4, 8, 16, 32, 60, 60, 60]);
+    }
+
+    #[test]
+    fn where_nothing_can_be_read_one_row_tries_it() {
+        let (breaker, mut now) = (Breaker::default(), Instant::now());
+        fail(&breaker, 5, now);
+        let mut pauses = Vec::new();
+        for _ in 0..8 {
+            now += breaker.closed_for(now);
+            assert_eq!(breaker.admit(now), Admission::Probe);
+            breaker.try_by_row();
+            assert!(matches!(breaker.admit(now), Admission::Wait(_)), "one row only");
+            let Some(Turned::Open(pause)) = breaker.note(true, now) else { panic!("it closed") };
+            breaker.tried_by_row();
+            pauses.push(pause.as_secs());
+        }
+        assert_eq!(pauses, [2, 4, 8, 16, 32, 60, 60, 60]);
+        now += breaker.closed_for(now);
+        assert_eq!(breaker.admit(now), Admission::Probe);
+        breaker.try_by_row();
+        breaker.tried_by_row();
+        assert_eq!(breaker.admit(now), Admission::Probe, "the row was not sent: the next one tries");
+        breaker.try_by_row();
+        assert_eq!(breaker.note(false, now), Some(Turned::Closed));
+        assert_eq!(breaker.admit(now), Admission::Free);
     }
 
     #[test]

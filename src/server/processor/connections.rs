@@ -1,6 +1,10 @@
 //! Connections to gateways, kept as long as their settings stay as they are.
 
-use super::{breaker::Breaker, pace::Pace};
+use super::{
+    breaker::Breaker,
+    limits::{Limits, Settings},
+    pace::Pace,
+};
 use crate::{
     domain::ids::{GatewayId, OrganisationId},
     domain::money::Currency,
@@ -10,8 +14,14 @@ use crate::{
         state::AppState,
     },
 };
-use std::{collections::HashMap, sync::Arc};
-use tokio::sync::Semaphore;
+use futures::StreamExt;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use uuid::Uuid;
 
 /// Makes gateways from stored connections.
 pub trait Connect: Send + Sync {
@@ -52,14 +62,24 @@ impl Connect for Connectors {
     }
 }
 
+/// How often a connection in use is looked at again: its settings, who else uses it, whether it is to be left alone.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long this process counts as a user of a connection after it said so. It asks nothing after that, and whoever comes after a
+/// process that was killed waits for it so long.
+const LASTS: Duration = Duration::from_secs(4);
+/// A connection that no lane began on for so long is left.
+const IDLE: Duration = Duration::from_secs(5);
+
 /// A connection in use: what all lanes on it share.
 pub(super) struct Connection {
     pub(super) gateway: Arc<dyn Gateway>,
     pub(super) class: GatewayClass,
     pub(super) preflight: bool,
-    /// Calls that may be on the wire.
+    /// Calls that may be on the wire, of all processes together.
     pub(super) concurrency: usize,
+    /// This process's part of them.
     pub(super) slots: Arc<Semaphore>,
+    pub(super) limits: Arc<Limits>,
     pub(super) breaker: Arc<Breaker>,
     pub(super) pace: Arc<Pace>,
     row: GatewayRow,
@@ -68,10 +88,27 @@ pub(super) struct Connection {
 impl Connection {
     /// Rows that may have one intent: few in doubt after a crash, fewer where they cannot be sent again.
     pub(super) fn group(&self) -> usize {
-        match self.class {
-            GatewayClass::K => self.concurrency,
-            GatewayClass::Q | GatewayClass::N => self.concurrency.min(8),
+        self.concurrency
+    }
+
+    /// For how long nothing may be asked: the gateway asked for it, or this process has no part in the limits.
+    pub(super) fn closed_for(&self) -> Duration {
+        self.limits.throttle.closed_for(Instant::now())
+    }
+
+    /// A place on the wire for one question, and its turn. Err: how long to wait before one asks again.
+    pub(super) async fn turn_to_ask(&self) -> Result<SemaphorePermit<'_>, Duration> {
+        let closed = self.closed_for();
+        if !closed.is_zero() {
+            return Err(closed);
         }
+        let permit = self.slots.acquire().await.map_err(|_| LOOK)?;
+        self.limits.throttle.turn().await.map(|()| permit)
+    }
+
+    /// How many tasks a lane may claim at a time: no more than can be asked about soon.
+    pub(super) fn claimable(&self, most: usize) -> i32 {
+        i32::try_from(self.concurrency.min(most).min(self.limits.throttle.within_patience())).unwrap_or(1)
     }
 
     fn is_of(&self, row: &GatewayRow) -> bool {
@@ -82,55 +119,132 @@ impl Connection {
     }
 }
 
+type Known = Mutex<HashMap<(OrganisationId, GatewayId), Arc<Connection>>>;
+
 /// The connections of this process.
 pub(super) struct Connections {
     state: AppState,
     connect: Arc<dyn Connect>,
-    known: HashMap<(OrganisationId, GatewayId), Arc<Connection>>,
+    worker: Uuid,
+    known: Known,
 }
 
 impl Connections {
-    pub(super) fn new(state: AppState, connect: Arc<dyn Connect>) -> Self {
-        Self { state, connect, known: HashMap::new() }
+    /// `worker` names this process.
+    pub(super) fn new(state: AppState, connect: Arc<dyn Connect>, worker: Uuid) -> Self {
+        Self { state, connect, worker, known: Mutex::default() }
     }
 
-    /// The connection as it is set now.
-    pub(super) async fn get(&mut self, organisation: OrganisationId, id: GatewayId) -> Result<Arc<Connection>, String> {
-        let (row, currency) = self.load(organisation, id).await.map_err(|error| error.to_string())?;
+    fn known(&self) -> MutexGuard<'_, HashMap<(OrganisationId, GatewayId), Arc<Connection>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The connection as it is set now, for a lane that begins.
+    pub(super) async fn get(&self, organisation: OrganisationId, id: GatewayId) -> Result<Arc<Connection>, String> {
+        let known = self.known().get(&(organisation, id)).cloned();
+        let limits = known.as_ref().map(|known| known.limits.clone()).unwrap_or_default();
+        limits.used_now();
+        let (row, currency) = self.look(organisation, id, &limits).await.map_err(|error| error.to_string())?;
         let row = row.ok_or("the connection is gone")?;
-        let known = self.known.get(&(organisation, id));
-        if let Some(connection) = known.filter(|connection| connection.is_of(&row)) {
+        if let Some(connection) = known.as_ref().filter(|connection| connection.is_of(&row)) {
             return Ok(connection.clone());
         }
         let class = GatewayClass::from_code(&row.class).ok_or("unknown class")?;
-        let default = self.state.config.gateway_concurrency;
-        let concurrency = row.concurrency.and_then(|n| usize::try_from(n).ok()).unwrap_or(default).max(1);
+        let concurrency = Settings::of(&row, class, self.state.config.gateway_concurrency).concurrency;
         let currency = currency.ok_or("the organisation has no known currency")?;
         let gateway = self.connect.connect(&self.state, &row, currency, concurrency)?;
+        if row.preflight && !gateway.descriptor().reads_orders {
+            return Err("it is set to read orders first, and its connector cannot".to_owned());
+        }
         let connection = Arc::new(Connection {
             class,
             preflight: row.preflight,
             concurrency,
-            slots: Arc::new(Semaphore::new(concurrency)),
+            slots: limits.slots.clone(),
+            // What was sent through the old settings is still to be kept apart from, and counts.
+            pace: known.as_ref().map_or_else(|| Arc::new(Pace::new(gateway.same_amount_gap())), |old| old.pace.clone()),
             breaker: Arc::default(),
-            // What was sent through the old settings is still to be kept apart from.
-            pace: known.map_or_else(|| Arc::new(Pace::new(gateway.same_amount_gap())), |old| old.pace.clone()),
+            limits,
             gateway,
             row,
         });
-        self.known.insert((organisation, id), connection.clone());
+        self.known().insert((organisation, id), connection.clone());
         Ok(connection)
     }
 
-    async fn load(
+    /// Reads the connection's settings, renews this process's part in its limits, and takes it.
+    async fn look(
         &self,
         organisation: OrganisationId,
         id: GatewayId,
+        limits: &Limits,
     ) -> sqlx::Result<(Option<GatewayRow>, Option<Currency>)> {
-        let mut tx = self.state.db.worker(organisation).await?;
-        let row = db::gateways::load(&mut tx, id).await?;
-        let organisation = db::organisations::load(&mut tx).await?;
-        tx.commit().await?;
-        Ok((row, organisation.map(|organisation| organisation.reference.currency)))
+        let finished = limits.take_finished();
+        // From before the row is renewed: ours must end no later than theirs.
+        let lapses = Instant::now() + LASTS;
+        let looked = async {
+            let mut tx = self.state.db.worker(organisation).await?;
+            let row = db::gateways::load(&mut tx, id).await?;
+            let attendance = match row {
+                Some(_) => Some(db::gateways::attend(&mut tx, id, self.worker, LASTS, finished).await?),
+                None => None,
+            };
+            let organisation = db::organisations::load(&mut tx).await?;
+            tx.commit().await?;
+            Ok::<_, sqlx::Error>((row, attendance, organisation.map(|organisation| organisation.reference.currency)))
+        };
+        let (row, attendance, currency) = looked.await.inspect_err(|_| {
+            limits.count_finished(usize::try_from(finished).unwrap_or(0));
+        })?;
+        if let (Some(row), Some(attendance)) = (&row, attendance)
+            && let Some(class) = GatewayClass::from_code(&row.class)
+        {
+            let settings = Settings::of(row, class, self.state.config.gateway_concurrency);
+            limits.apply(settings, &attendance, lapses);
+        }
+        Ok((row, currency))
+    }
+
+    /// Looks at the connections in use again and again, and leaves those that are not used any more.
+    pub(super) async fn keep(&self) {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            // Ours and the map's: whoever else holds it is a lane.
+            let all: Vec<_> = self.known().iter().map(|(key, known)| (*key, known.clone())).collect();
+            let looks = all.into_iter().map(|((organisation, id), connection)| async move {
+                if Arc::strong_count(&connection) > 2 || connection.limits.idle() < IDLE {
+                    if let Err(error) = self.look(organisation, id, &connection.limits).await {
+                        tracing::warn!(%error, gateway = %id, "processor.cannot_renew_part");
+                    }
+                } else if connection.limits.throttle.has_part() {
+                    self.leave_one(organisation, id, &connection.limits).await;
+                }
+            });
+            futures::stream::iter(looks).buffer_unordered(4).collect::<()>().await;
+        }
+    }
+
+    async fn leave_one(&self, organisation: OrganisationId, id: GatewayId, limits: &Limits) {
+        limits.throttle.set_none();
+        let finished = limits.take_finished();
+        let left = async {
+            let mut tx = self.state.db.worker(organisation).await?;
+            if finished > 0 {
+                db::gateways::attend(&mut tx, id, self.worker, LASTS, finished).await?;
+            }
+            db::gateways::leave(&mut tx, id, self.worker).await?;
+            tx.commit().await
+        };
+        if let Err(error) = left.await {
+            tracing::debug!(%error, gateway = %id, "processor.part_left_to_lapse");
+        }
+    }
+
+    /// Nothing is asked by this process any more.
+    pub(super) async fn leave(&self) {
+        let all: Vec<_> = self.known().drain().collect();
+        for ((organisation, id), connection) in all {
+            self.leave_one(organisation, id, &connection.limits).await;
+        }
     }
 }

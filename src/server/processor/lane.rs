@@ -73,6 +73,24 @@ impl LaneContext {
         if let Some(turned) = self.connection.breaker.note(answer::is_outage(reply), Instant::now()) {
             self.tell_of_trouble(turned, reply).await;
         }
+        self.heed(reply).await;
+    }
+
+    /// Stays away from the gateway for as long as it asks for, with everything and in all processes.
+    pub(super) async fn heed(&self, reply: &Reply) {
+        let Some((wait, http)) = answer::stay_away(reply) else { return };
+        if !self.connection.limits.throttle.pause(wait, Instant::now()) {
+            return;
+        }
+        tracing::warn!(gateway = %self.gateway, seconds = wait.as_secs(), http, "gateway.asks_us_to_stay_away");
+        let told = async {
+            let mut tx = self.tx().await?;
+            db::gateways::pause(&mut tx, self.gateway, wait, http).await?;
+            tx.commit().await
+        };
+        if let Err(error) = told.await {
+            tracing::warn!(%error, "processor.cannot_tell_of_pause");
+        }
     }
 
     /// Says on pages why work waits, or that it does not any more.

@@ -1,16 +1,21 @@
 //! Tasks that are not final: asked after, sent again where that is safe, or given to people.
 
 use super::{
-    answer::{self, Before},
-    backoff,
+    answer, backoff,
     lane::{LaneContext, Trouble, trouble},
 };
-use crate::server::{
-    db::tasks::{
-        Answer, Verdict,
-        resolve::{self, OpenTask, Resolution, Source},
+use crate::{
+    domain::{
+        protocol::{Before, Event, Illegal, Now, State, Step, Then},
+        task::TaskState,
     },
-    gateway::{Found, GatewayClass, RefundRequest, Reply, ReplyClass},
+    server::{
+        db::tasks::{
+            Answer, Verdict,
+            resolve::{self, OpenTask, Resolution, RowKey, Source},
+        },
+        gateway::{Found, RefundRequest, Reply, ReplyClass},
+    },
 };
 use futures::{StreamExt, stream};
 use std::{
@@ -24,11 +29,13 @@ const SLICE: Duration = Duration::from_secs(10);
 /// Most tasks claimed at a time: all of them are on the wire at once, so that no lease is used up by waiting.
 const CLAIM: usize = 64;
 const FENCE: Duration = Duration::from_secs(5);
+/// Sends of one task that left it in doubt, each after an answer that it is not there: then people must look.
+const DOUBTS: i16 = 8;
 
 /// Works on due open tasks until there are none, or the slice is over. Answers whether it did anything.
 pub(super) async fn run(lane: &LaneContext) -> bool {
     let (started, mut worked, mut touched) = (Instant::now(), false, BTreeSet::new());
-    while !lane.soft.is_cancelled() && started.elapsed() < SLICE {
+    while !lane.soft.is_cancelled() && started.elapsed() < SLICE && lane.connection.closed_for().is_zero() {
         let tasks = match claim(lane).await {
             Ok(tasks) => tasks,
             Err(error) => {
@@ -44,10 +51,13 @@ pub(super) async fn run(lane: &LaneContext) -> bool {
         let looks: Vec<_> = tasks.iter().map(|task| look_at(lane, task)).collect();
         let done: Vec<_> = stream::iter(looks).buffer_unordered(CLAIM).collect().await;
         let done: Vec<_> = done.into_iter().flatten().collect();
+        let was_open = |key| tasks.iter().any(|task| task.key() == key && task.state != "PENDING");
         for source in [Source::Send, Source::Query] {
             let group: Vec<Resolution> =
                 done.iter().filter(|(from, _)| *from == source).map(|(_, resolution)| resolution.clone()).collect();
-            record(lane, source, &group).await;
+            let became = record(lane, source, &group).await;
+            let ended = became.iter().filter(|(key, verdict)| verdict.is_counted() && was_open(*key)).count();
+            lane.connection.limits.count_finished(ended);
         }
     }
     lane.check_ended(&touched).await;
@@ -55,32 +65,37 @@ pub(super) async fn run(lane: &LaneContext) -> bool {
 }
 
 async fn claim(lane: &LaneContext) -> sqlx::Result<Vec<OpenTask>> {
-    let limit = i32::try_from(lane.connection.concurrency.min(CLAIM)).unwrap_or(1);
+    let limit = lane.connection.claimable(CLAIM);
     let mut tx = lane.tx().await?;
     let tasks = resolve::claim_open(&mut tx, lane.gateway, limit, lane.worker, lane.state.config.lease).await?;
-    tx.commit().await?;
+    tx.commit_at("claim_open").await?;
     Ok(tasks)
 }
 
-/// Records answers, retried while the leases last.
-pub(super) async fn record(lane: &LaneContext, source: Source, group: &[Resolution]) {
+/// Records answers, retried while the leases last. Answers what each task became.
+pub(super) async fn record(lane: &LaneContext, source: Source, group: &[Resolution]) -> Vec<(RowKey, Verdict)> {
     if group.is_empty() {
-        return;
+        return Vec::new();
     }
     let give_up = Instant::now() + lane.state.config.lease;
     let mut wait = Duration::from_millis(20);
     loop {
         let recorded = async {
             let mut tx = lane.tx().await?;
-            resolve::resolve(&mut tx, source, group).await?;
-            tx.commit().await
+            let became = resolve::resolve(&mut tx, source, group).await?;
+            tx.commit_at("resolve").await?;
+            Ok(became)
         };
         match recorded.await {
-            Ok(()) => return,
+            Ok(became) => return became,
             Err(error) if trouble(&error) == Trouble::Violation => {
-                return lane.violated(&format!("answers could not be recorded ({error}).")).await;
+                lane.violated(&format!("answers could not be recorded ({error}).")).await;
+                return Vec::new();
             }
-            Err(error) if Instant::now() > give_up => return tracing::error!(%error, "processor.answers_lost"),
+            Err(error) if Instant::now() > give_up => {
+                tracing::error!(%error, "processor.answers_lost");
+                return Vec::new();
+            }
             Err(error) => {
                 tracing::warn!(%error, "processor.resolve_again");
                 tokio::time::sleep(wait).await;
@@ -112,6 +127,7 @@ fn answered(
 /// What to record about a task; nothing when its lease is to lapse.
 async fn look_at(lane: &LaneContext, task: &OpenTask) -> Option<(Source, Resolution)> {
     let request = answer::request(
+        lane.connection.gateway.descriptor(),
         &task.gateway_key,
         &task.order_id,
         task.txn_id.as_deref(),
@@ -120,74 +136,118 @@ async fn look_at(lane: &LaneContext, task: &OpenTask) -> Option<(Source, Resolut
         task.extra.as_deref(),
     );
     let request = match request {
+        Ok(request) if mutant!("fresh_key") => {
+            RefundRequest { key: format!("{:.16}F{}", request.key, task.attempts), ..request }
+        }
         Ok(request) => request,
         Err(sentence) => {
             lane.violated(&format!("row {} of batch {}: {sentence}", task.row_no, task.batch_id)).await;
             return None;
         }
     };
-    match task.state.as_str() {
-        "RETRY" => send_again(lane, task, &request, Before::Nothing, None).await,
-        "UNKNOWN" => ask(lane, task, &request).await,
-        "PENDING" => follow(lane, task, &request).await,
+    let state = State::stored(TaskState::from_code(&task.state)?);
+    let looked = match state.next(Event::Claimed, now(lane, task)) {
+        Ok(Step { then: Then::Send, .. }) => send_again(lane, task, &request, state, None).await,
+        Ok(Step { state: State::Unknown, .. }) => ask(lane, task, &request).await,
+        Ok(Step { state: State::Pending, .. }) => follow(lane, task, &request).await,
+        // Nobody can be asked any more.
+        Ok(step) if step.state != state => Ok(waits(task, answer::verdict(step), Duration::ZERO)),
         // An abandoned send of class N: people must look, and the claim has said so already.
-        _ => None,
+        Ok(_) => Ok(None),
+        Err(illegal) => Err(illegal),
+    };
+    match looked {
+        Ok(looked) => looked,
+        Err(illegal) => {
+            lane.violated(&format!("row {} of batch {}: {illegal}.", task.row_no, task.batch_id)).await;
+            None
+        }
     }
 }
 
+/// What counts for this task beside its state.
+fn now(lane: &LaneContext, task: &OpenTask) -> Now {
+    let cancelled = task.batch_status == "cancelled";
+    Now { class: lane.connection.class, in_window: task.in_window, cancelled }
+}
+
+/// What to record, or the rule that does not hold.
+type Looked = Result<Option<(Source, Resolution)>, Illegal>;
+
 /// UNKNOWN: only the gateway's own record ends it.
-async fn ask(lane: &LaneContext, task: &OpenTask, request: &RefundRequest) -> Option<(Source, Resolution)> {
-    let class = lane.connection.class;
-    if class == GatewayClass::N {
-        return waits(task, Verdict::Review, Duration::ZERO);
-    }
-    match find(lane, request).await {
-        Found::Record(reply) => answered(task, Source::Query, answer::to_query(&reply, 0), &[&reply], true),
+async fn ask(lane: &LaneContext, task: &OpenTask, request: &RefundRequest) -> Looked {
+    let (state, now) = (State::Unknown, now(lane, task));
+    let found = match find(lane, request).await {
+        Ok(found) => found,
+        Err(wait) => return Ok(waits(task, answer::verdict(state.next(Event::NoAnswer, now)?), wait)),
+    };
+    Ok(match found {
+        Found::Record(reply) => {
+            let answer = answer::to_query(&reply, state, task.amount_minor, now, 0)?;
+            answered(task, Source::Query, answer, &[&reply], true)
+        }
         Found::NoAnswer(reply) => {
             let wait = no_answer(lane, &reply).await;
-            answered(task, Source::Query, answer::read(&reply, Verdict::Unknown, wait), &[&reply], false)
+            let verdict = answer::verdict(state.next(Event::NoAnswer, now)?);
+            answered(task, Source::Query, answer::read(&reply, verdict, wait), &[&reply], false)
         }
-        // Never means that it failed: it may still arrive. Sent again only where the key makes a second one harmless.
-        Found::NotFound(reply) if class == GatewayClass::K && task.in_window && task.batch_status != "cancelled" => {
-            send_again(lane, task, request, Before::Uncertain, Some(reply)).await
+        Found::NotFound(reply) if mutant!("not_found_is_failed") => {
+            answered(task, Source::Query, answer::read(&reply, Verdict::Failed, Duration::ZERO), &[&reply], true)
         }
-        Found::NotFound(reply) => match backoff::not_found(task.queries) {
-            Some(wait) => answered(task, Source::Query, answer::read(&reply, Verdict::Unknown, wait), &[&reply], true),
-            None => {
-                let answer = answer::own(
-                    Verdict::Review,
+        Found::NotFound(reply) => {
+            // What people had asked once more goes back to them, and is never sent again by itself.
+            let wait = backoff::not_found(task.queries).filter(|_| !task.reviewed);
+            let now = Now { in_window: now.in_window && !task.reviewed, ..now };
+            let step = state.next(Event::NotFound { spent: wait.is_none() }, now)?;
+            if step.then == Then::Send {
+                return send_again(lane, task, request, step.state, Some(reply)).await;
+            }
+            let answer = match step.then {
+                Then::Look => answer::own(
+                    answer::verdict(step),
                     "not_found",
                     "It was sent without a clear reply, and the gateway shows no refund under its key. Look it up at the gateway.",
                     Duration::ZERO,
-                );
-                answered(task, Source::Query, answer, &[&reply], true)
-            }
-        },
-    }
+                ),
+                _ => answer::read(&reply, answer::verdict(step), wait.unwrap_or_default()),
+            };
+            answered(task, Source::Query, answer, &[&reply], true)
+        }
+    })
 }
 
 /// PENDING: asked after until the gateway's last word.
-async fn follow(lane: &LaneContext, task: &OpenTask, request: &RefundRequest) -> Option<(Source, Resolution)> {
-    match find(lane, request).await {
+async fn follow(lane: &LaneContext, task: &OpenTask, request: &RefundRequest) -> Looked {
+    let (state, now, answered_before) = (State::Pending, now(lane, task), task.queries.saturating_add(1));
+    let found = match find(lane, request).await {
+        Ok(found) => found,
+        Err(wait) => return Ok(waits(task, answer::verdict(state.next(Event::NoAnswer, now)?), wait)),
+    };
+    Ok(match found {
         Found::Record(reply) => {
-            answered(task, Source::Query, answer::to_query(&reply, task.queries.saturating_add(1)), &[&reply], true)
+            let answer = answer::to_query(&reply, state, task.amount_minor, now, answered_before)?;
+            answered(task, Source::Query, answer, &[&reply], true)
         }
         Found::NotFound(reply) => {
-            let wait = backoff::pending(task.queries.saturating_add(1));
-            answered(task, Source::Query, answer::read(&reply, Verdict::Pending, wait), &[&reply], true)
+            let verdict = answer::verdict(state.next(Event::NotFound { spent: false }, now)?);
+            let wait = backoff::pending(answered_before);
+            answered(task, Source::Query, answer::read(&reply, verdict, wait), &[&reply], true)
         }
         Found::NoAnswer(reply) => {
             let wait = no_answer(lane, &reply).await;
-            answered(task, Source::Query, answer::read(&reply, Verdict::Pending, wait), &[&reply], false)
+            let verdict = answer::verdict(state.next(Event::NoAnswer, now)?);
+            answered(task, Source::Query, answer::read(&reply, verdict, wait), &[&reply], false)
         }
-    }
+    })
 }
 
-pub(super) async fn find(lane: &LaneContext, request: &RefundRequest) -> Found {
-    let Ok(_slot) = lane.connection.slots.acquire().await else {
-        return Found::NoAnswer(answer::not_sent("stopping", "The process is stopping."));
-    };
-    lane.connection.gateway.find(request).await
+/// Asks what became of a refund. Err: it is not our turn; how long to wait.
+pub(super) async fn find(lane: &LaneContext, request: &RefundRequest) -> Result<Found, Duration> {
+    let _slot = lane.connection.turn_to_ask().await?;
+    fault!("query", "before");
+    let found = lane.connection.gateway.find(request).await;
+    fault!("query", "after");
+    Ok(found)
 }
 
 /// How long to wait after a query that said nothing.
@@ -195,6 +255,7 @@ pub(super) async fn no_answer(lane: &LaneContext, reply: &Reply) -> Duration {
     if reply.class == ReplyClass::Refused {
         lane.refused(reply).await;
     }
+    lane.heed(reply).await;
     reply.wait.unwrap_or_default().max(backoff::NO_ANSWER)
 }
 
@@ -203,51 +264,61 @@ async fn send_again(
     lane: &LaneContext,
     task: &OpenTask,
     request: &RefundRequest,
-    before: Before,
+    from: State,
     asked: Option<Reply>,
-) -> Option<(Source, Resolution)> {
-    let connection = &lane.connection;
-    let stay = if before == Before::Uncertain { Verdict::Unknown } else { Verdict::Retry };
-    if task.batch_status == "cancelled" {
-        // RETRY: proved not carried out, and now never to be.
-        let answer = answer::own(Verdict::Failed, "CANCELLED", "Cancelled before it was sent", Duration::ZERO);
+) -> Looked {
+    let (connection, now) = (&lane.connection, now(lane, task));
+    if now.cancelled {
+        let verdict = answer::verdict(from.next(Event::Cancelled, now)?);
+        let answer = answer::own(verdict, "CANCELLED", "Cancelled before it was sent", Duration::ZERO);
         let resolution = Resolution { key: task.key(), epoch: task.epoch, answer, counts: false, evidence: None };
-        return Some((Source::Send, resolution));
+        return Ok(Some((Source::Send, resolution)));
     }
+    let stay = answer::verdict(from.next(Event::Held, now)?);
+    let before = match from.next(Event::Intended, now)?.state {
+        State::Sending(before) => before,
+        _ => Before::Uncertain,
+    };
     if task.batch_status != "processing" {
-        return waits(task, stay, backoff::HELD);
+        return Ok(waits(task, stay, backoff::HELD));
     }
     let closed = connection.breaker.closed_for(Instant::now());
     if !closed.is_zero() {
-        return waits(task, stay, closed);
+        return Ok(waits(task, stay, closed));
     }
     let turn = match connection.pace.take(&request.order_id, request.amount.minor, Instant::now()) {
         Ok(turn) => turn,
-        Err(wait) => return waits(task, stay, wait),
+        Err(wait) => return Ok(waits(task, stay, wait)),
     };
     let Ok(_slot) = connection.slots.acquire().await else {
         turn.give_back();
-        return None;
+        return Ok(None);
     };
+    if let Err(wait) = connection.limits.throttle.take(1, Instant::now()) {
+        turn.give_back();
+        return Ok(waits(task, stay, wait));
+    }
     // From before the commit: its reply may have waited in a process that was paused.
     let begun = Instant::now();
     match intend(lane, task).await {
         Ok(true) => {}
         Ok(false) => {
             turn.give_back();
-            return waits(task, stay, backoff::HELD);
+            return Ok(waits(task, stay, backoff::HELD));
         }
         Err(error) => {
             tracing::warn!(%error, "processor.cannot_intend_again");
             turn.give_back();
-            return None;
+            return Ok(None);
         }
     }
-    let reply = if begun.elapsed() > FENCE {
+    let reply = if begun.elapsed() > FENCE && !mutant!("no_self_fence") {
         turn.give_back();
         answer::not_sent("not_sent_in_time", "It was not sent in time, so it was not sent.")
     } else {
+        fault!("resend", "before");
         let reply = connection.gateway.refund(request).await;
+        fault!("resend", "after");
         lane.note(&reply).await;
         drop(turn);
         reply
@@ -255,19 +326,28 @@ async fn send_again(
     if reply.class == ReplyClass::Refused {
         lane.refused(&reply).await;
     }
-    let mut answer = answer::to_send(&reply, connection.class, before, lane.state.config.resolve_after);
+    let mut answer =
+        answer::to_send(&reply, task.amount_minor, connection.class, before, lane.state.config.resolve_after);
     if answer.verdict == Verdict::Retry && reply.wait.is_none() {
         let step = u32::from(task.attempts.unsigned_abs()).min(6);
         answer.wait = answer.wait.saturating_mul(1 << step);
     }
+    if answer.verdict == Verdict::Unknown {
+        let step = u32::from(task.attempts.unsigned_abs()).saturating_sub(1).min(8);
+        answer.wait = answer.wait.saturating_mul(1 << step);
+        // Neither found nor taken again: the gateway contradicts itself, and one more question will not change that.
+        if reply.class == ReplyClass::Unknown && task.attempts >= DOUBTS {
+            answer = answer::read(&reply, Verdict::Review, Duration::ZERO);
+        }
+    }
     let replies: Vec<&Reply> = asked.iter().chain([&reply]).collect();
-    answered(task, Source::Send, answer, &replies, false)
+    Ok(answered(task, Source::Send, answer, &replies, false))
 }
 
 /// Whether the intent is committed. After an error nothing is known, and nothing is sent.
 async fn intend(lane: &LaneContext, task: &OpenTask) -> sqlx::Result<bool> {
     let mut tx = lane.tx().await?;
     let allowed = resolve::intend_again(&mut tx, lane.worker, &[task]).await?;
-    tx.commit().await?;
+    tx.commit_at("intent_again").await?;
     Ok(allowed.contains(&task.key()))
 }

@@ -40,8 +40,11 @@ impl Pace {
         }
         let key = (order.to_owned(), amount);
         let mut taken = self.taken();
-        if taken.len() > 10_000 {
+        // Swept only when it would have to grow: a look at all of them for each one would be felt at thousands a second.
+        if taken.len() > 10_000 && taken.len() == taken.capacity() {
             taken.retain(|_, free| free.is_none_or(|free| free > now));
+            let left = taken.len();
+            taken.reserve(left);
         }
         match taken.get(&key) {
             Some(None) => return Err(Duration::from_millis(100).min(self.gap)),

@@ -1,12 +1,12 @@
 //! Reads orders before their first refund of a batch.
 
-use super::{answer, lane::LaneContext};
+use super::{answer, lane::LaneContext, throttle::PATIENCE};
 use crate::server::{
     db::tasks::{
-        claim::{Chunk, WaitingRow},
+        claim::{self, Chunk, WaitingRow},
         orders::{self, OrderRead, OrderToRead},
     },
-    gateway::{OrderState, Reply, ReplyClass},
+    gateway::{Found, GatewayClass, OrderState, Reply, ReplyClass},
 };
 use futures::{StreamExt, stream};
 use std::{
@@ -18,6 +18,9 @@ use std::{
 const ROUNDS: usize = 3;
 /// Before an order that could not be read is tried again.
 const UNREADABLE: Duration = Duration::from_secs(5);
+
+/// The code of a question that was not put.
+const NOT_ASKED: &str = "not_asked";
 
 /// How far the rows may be sent.
 #[derive(Debug)]
@@ -62,8 +65,12 @@ pub(super) async fn read(lane: &LaneContext, chunk: &Chunk, rows: &[WaitingRow])
             // The order of locks: one statement takes the balances by order id.
             reads.sort_by(|a, b| a.order_id.cmp(&b.order_id));
             let mut tx = lane.tx().await?;
-            orders::see(&mut tx, chunk.batch_id, &reads).await?;
-            tx.commit().await?;
+            let seen = orders::see(&mut tx, chunk.batch_id, &reads).await?;
+            tx.commit_at("orders").await?;
+            if usize::try_from(seen).is_ok_and(|seen| seen == missing.len()) {
+                missing.clear();
+                break;
+            }
         }
         if !wait.is_zero() {
             let mut tx = lane.tx().await?;
@@ -77,24 +84,96 @@ pub(super) async fn read(lane: &LaneContext, chunk: &Chunk, rows: &[WaitingRow])
     Ok(Read { rows: known, wait: if wait.is_zero() { UNREADABLE } else { wait } })
 }
 
-/// Reads the first row's order, to see whether a gateway that failed is back.
-pub(super) async fn probe(lane: &LaneContext, rows: &[WaitingRow]) {
-    let answered = match rows.first() {
-        None => true,
-        Some(row) => match lane.connection.gateway.order(&row.order_id).await {
-            OrderState::Known(_) | OrderState::Missing(_) => true,
-            OrderState::NoAnswer(reply) => {
-                if reply.class == ReplyClass::Refused {
-                    lane.refused(&reply).await;
-                }
-                if let Some(turned) = lane.connection.breaker.probed(false, Instant::now()) {
-                    lane.tell_of_trouble(turned, &reply).await;
-                }
-                return;
-            }
-        },
+/// Whether a gateway that failed is back: asked by a question, which moves no money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Probe {
+    /// Asked. The breaker knows what became of it.
+    Asked,
+    /// This gateway answers no questions: only a row can tell.
+    OnlyByRow,
+}
+
+/// Asks about the first row: its order where orders can be read, else the refund itself, which was never sent.
+pub(super) async fn probe(lane: &LaneContext, chunk: &Chunk, rows: &[WaitingRow]) -> sqlx::Result<Probe> {
+    let connection = &lane.connection;
+    let Some(row) = rows.first() else {
+        connection.breaker.probed(true, Instant::now());
+        return Ok(Probe::Asked);
     };
-    lane.connection.breaker.probed(answered, Instant::now());
+    let silence = if connection.gateway.descriptor().reads_orders {
+        match read_one(lane, &row.order_id).await {
+            OrderState::Known(_) | OrderState::Missing(_) => None,
+            OrderState::NoAnswer(reply) => Some(reply),
+        }
+    } else if connection.class == GatewayClass::N {
+        return Ok(Probe::OnlyByRow);
+    } else {
+        match ask_about(lane, chunk, row).await {
+            Ok(Some(Found::Record(_) | Found::NotFound(_))) => None,
+            Ok(Some(Found::NoAnswer(reply))) => Some(reply),
+            Ok(None) => return Ok(Probe::OnlyByRow),
+            Err(error) => {
+                connection.breaker.untried();
+                return Err(error);
+            }
+        }
+    };
+    let turned = match &silence {
+        Some(reply) if reply.code.as_deref() == Some(NOT_ASKED) => {
+            connection.breaker.untried();
+            lane.pause(reply.wait.unwrap_or_default().min(PATIENCE)).await;
+            return Ok(Probe::Asked);
+        }
+        Some(reply) => {
+            lane.heed(reply).await;
+            if reply.class == ReplyClass::Refused {
+                lane.refused(reply).await;
+            }
+            connection.breaker.probed(false, Instant::now())
+        }
+        None => connection.breaker.probed(true, Instant::now()),
+    };
+    if let (Some(turned), Some(reply)) = (turned, &silence) {
+        lane.tell_of_trouble(turned, reply).await;
+    }
+    Ok(Probe::Asked)
+}
+
+/// Asks what became of a row that was never sent. None: there is no such question.
+async fn ask_about(lane: &LaneContext, chunk: &Chunk, row: &WaitingRow) -> sqlx::Result<Option<Found>> {
+    let mut tx = lane.tx().await?;
+    let asked = claim::question(&mut tx, chunk, row.row_no).await?;
+    tx.commit().await?;
+    let request = asked.and_then(|row| {
+        answer::request(
+            lane.connection.gateway.descriptor(),
+            &row.gateway_key,
+            &row.order_id,
+            row.txn_id.as_deref(),
+            row.amount_minor,
+            &row.currency,
+            row.extra.as_deref(),
+        )
+        .ok()
+    });
+    let Some(request) = request else { return Ok(None) };
+    match lane.connection.turn_to_ask().await {
+        Ok(_slot) => Ok(Some(lane.connection.gateway.find(&request).await)),
+        Err(wait) => Ok(Some(Found::NoAnswer(not_asked(wait)))),
+    }
+}
+
+/// Reads an order when it is this lane's turn to ask.
+async fn read_one(lane: &LaneContext, order: &str) -> OrderState {
+    match lane.connection.turn_to_ask().await {
+        Ok(_slot) => lane.connection.gateway.order(order).await,
+        Err(wait) => OrderState::NoAnswer(not_asked(wait)),
+    }
+}
+
+fn not_asked(wait: Duration) -> Reply {
+    let reply = answer::not_sent(NOT_ASKED, "Nothing was asked: the gateway is left alone for a while.");
+    Reply { wait: Some(wait), ..reply }
 }
 
 async fn ask(lane: &LaneContext, order: &OrderToRead) -> Result<OrderRead, Reply> {
@@ -111,10 +190,7 @@ async fn ask(lane: &LaneContext, order: &OrderToRead) -> Result<OrderRead, Reply
         transactions: Vec::new(),
         body: None,
     };
-    let Ok(_slot) = lane.connection.slots.acquire().await else {
-        return Err(answer::not_sent("stopping", "The process is stopping."));
-    };
-    match lane.connection.gateway.order(&order.order_id).await {
+    match read_one(lane, &order.order_id).await {
         OrderState::Known(seen) => Ok(OrderRead {
             known: true,
             charged: seen.charged,
@@ -131,7 +207,9 @@ async fn ask(lane: &LaneContext, order: &OrderToRead) -> Result<OrderRead, Reply
             Ok(OrderRead { body: Some(reply.body.replace('\0', "\u{fffd}")), ..unread(order) })
         }
         OrderState::NoAnswer(reply) => {
-            lane.note(&reply).await;
+            if reply.code.as_deref() != Some(NOT_ASKED) {
+                lane.note(&reply).await;
+            }
             Err(reply)
         }
     }

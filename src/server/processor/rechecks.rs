@@ -1,16 +1,21 @@
 //! Rows that a person asked about again. Only questions: nothing is sent.
 
 use super::{answer, lane::LaneContext, open};
-use crate::server::{
-    db::tasks::{
-        Verdict,
-        recheck::{self, Recheck},
-        resolve::{self, Resolution, RowKey, Source},
+use crate::{
+    domain::{
+        protocol::{Confirmed, Event, Now, State, Then},
+        task::TaskState,
     },
-    gateway::{Found, Reply},
+    server::{
+        db::tasks::{
+            recheck::{self, Recheck},
+            resolve::{self, Resolution, RowKey, Source},
+        },
+        gateway::{Found, Reply},
+    },
 };
 use futures::{StreamExt, stream};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 use uuid::Uuid;
 
 /// Questions without an answer before a row is left as it is.
@@ -20,7 +25,7 @@ const TAKE: usize = 64;
 /// Works on due rows until there are none. Answers whether it did anything.
 pub(super) async fn run(lane: &LaneContext) -> bool {
     let mut touched = BTreeSet::new();
-    while !lane.soft.is_cancelled() {
+    while !lane.soft.is_cancelled() && lane.connection.closed_for().is_zero() {
         let rows = match take(lane).await {
             Ok(rows) if rows.is_empty() => break,
             Ok(rows) => rows,
@@ -47,7 +52,7 @@ pub(super) async fn run(lane: &LaneContext) -> bool {
 }
 
 async fn take(lane: &LaneContext) -> sqlx::Result<Vec<Recheck>> {
-    let limit = i32::try_from(lane.connection.concurrency.min(TAKE)).unwrap_or(1);
+    let limit = lane.connection.claimable(TAKE);
     let mut tx = lane.tx().await?;
     let rows = recheck::take(&mut tx, lane.gateway, limit, lane.state.config.lease).await?;
     tx.commit().await?;
@@ -57,6 +62,7 @@ async fn take(lane: &LaneContext) -> sqlx::Result<Vec<Recheck>> {
 /// The row's name when it is done with.
 async fn ask(lane: &LaneContext, row: &Recheck) -> Option<RowKey> {
     let request = answer::request(
+        lane.connection.gateway.descriptor(),
         &row.gateway_key,
         &row.order_id,
         row.txn_id.as_deref(),
@@ -65,7 +71,9 @@ async fn ask(lane: &LaneContext, row: &Recheck) -> Option<RowKey> {
         row.extra.as_deref(),
     );
     let Ok(request) = request else { return Some(row.key()) };
-    let reply = match open::find(lane, &request).await {
+    // Not our turn: it is asked again when its lease is over.
+    let found = open::find(lane, &request).await.ok()?;
+    let reply = match found {
         Found::Record(reply) => {
             return match record(lane, row, &reply).await {
                 Ok(()) => Some(row.key()),
@@ -104,37 +112,48 @@ async fn keep(lane: &LaneContext, row: &Recheck, reply: &Reply) -> sqlx::Result<
 }
 
 async fn record(lane: &LaneContext, row: &Recheck, reply: &Reply) -> sqlx::Result<()> {
-    let mut found = answer::to_query(reply, 0);
-    let took_it = match found.verdict {
-        Verdict::Succeeded | Verdict::Pending => true,
-        Verdict::Failed => false,
-        Verdict::Unknown | Verdict::Retry | Verdict::Review => return keep(lane, row, reply).await,
+    // A question sends nothing, so neither window nor cancel counts.
+    let now = Now { class: lane.connection.class, in_window: false, cancelled: false };
+    let before = match row.succeeded {
+        None => State::Review,
+        Some(true) => State::Succeeded,
+        Some(false) => State::Failed,
+    };
+    let event = Event::Record(reply.class, Confirmed::of(reply.confirmed_minor, row.amount_minor));
+    let step = match before.next(event, now) {
+        Ok(step) if step.state != before => step,
+        Ok(_) => return keep(lane, row, reply).await,
+        Err(illegal) => {
+            tracing::error!(%illegal, "processor.record_without_a_rule");
+            return keep(lane, row, reply).await;
+        }
     };
     let mut tx = lane.tx().await?;
-    match row.succeeded {
-        // In review: the gateway has a record after all.
-        None => {
-            let Some((epoch, _)) = resolve::claim_one(&mut tx, row.key(), lane.worker, lane.state.config.lease).await?
-            else {
-                return keep(lane, row, reply).await;
-            };
-            let evidence = Some((Uuid::now_v7(), replies(row, reply)));
-            let resolution = Resolution { key: row.key(), epoch, answer: found, counts: false, evidence };
-            resolve::resolve(&mut tx, Source::Query, &[resolution]).await?;
+    if step.then == Then::Reverse {
+        recheck::keep_evidence(&mut tx, row.key(), Uuid::now_v7(), &replies(row, reply)).await?;
+        let took_it = step.state == State::Succeeded;
+        let mut found = answer::read(reply, answer::verdict(step), Duration::ZERO);
+        found.code = Some("contradiction".to_owned());
+        found.message = Some(match took_it {
+            true => "The gateway had refused it and now says that it was carried out.".to_owned(),
+            false => "The gateway had carried it out and now says that it failed.".to_owned(),
+        });
+        if recheck::reverse(&mut tx, row.key(), took_it, &found).await? {
+            tracing::error!(organisation = %lane.organisation, batch = %row.batch_id, row = row.row_no, took_it, "gateway.contradiction");
         }
-        Some(before) => {
-            recheck::keep_evidence(&mut tx, row.key(), Uuid::now_v7(), &replies(row, reply)).await?;
-            if before != took_it && reply.confirmed_minor.is_none_or(|minor| minor == row.amount_minor) {
-                found.code = Some("contradiction".to_owned());
-                found.message = Some(match took_it {
-                    true => "The gateway had refused it and now says that it was carried out.".to_owned(),
-                    false => "The gateway had carried it out and now says that it failed.".to_owned(),
-                });
-                if recheck::reverse(&mut tx, row.key(), took_it, &found).await? {
-                    tracing::error!(organisation = %lane.organisation, batch = %row.batch_id, row = row.row_no, took_it, "gateway.contradiction");
-                }
-            }
-        }
+        return tx.commit().await;
     }
+    // In review: the gateway has a record after all. It may have left review since.
+    let Some((epoch, state)) = resolve::claim_one(&mut tx, row.key(), lane.worker, lane.state.config.lease).await?
+    else {
+        return keep(lane, row, reply).await;
+    };
+    let state = TaskState::from_code(&state).map_or(before, State::stored);
+    let Ok(found) = answer::to_query(reply, state, row.amount_minor, now, 0) else {
+        return keep(lane, row, reply).await;
+    };
+    let evidence = Some((Uuid::now_v7(), replies(row, reply)));
+    let resolution = Resolution { key: row.key(), epoch, answer: found, counts: false, evidence };
+    resolve::resolve(&mut tx, Source::Query, &[resolution]).await?;
     tx.commit().await
 }

@@ -1,15 +1,16 @@
 //! Runs of rows: claim, preflight, intent, send. Replies go to the settler.
 
 use super::{
-    answer::{self, Before},
+    answer::{self, Unsendable},
     breaker::Admission,
     lane::{LaneContext, Trouble, trouble},
     pace::Turn,
-    preflight,
+    preflight::{self, Probe},
     settler::{self, Sent},
+    throttle::PATIENCE,
 };
 use crate::{
-    domain::money::Currency,
+    domain::{money::Currency, protocol::Before},
     server::db::tasks::{
         claim::{self, Chunk, Hold, WaitingRow},
         intend::{self, IntendedRow, Run},
@@ -36,6 +37,11 @@ const FENCE: Duration = Duration::from_secs(5);
 /// How long a group waits for more free slots.
 const COMPANY: Duration = Duration::from_millis(2);
 
+/// A connection that is closed is looked at again after so long, whatever it asked for: that may change.
+const CLOSED: Duration = Duration::from_secs(10);
+/// After that nobody waits for a free slot: this process may have no part in them any more.
+const SLOTLESS: Duration = Duration::from_secs(5);
+
 /// Chunks held by this lane, each with the mark that its lease is lost.
 type Held = Arc<Mutex<HashMap<Hold, CancellationToken>>>;
 
@@ -51,7 +57,7 @@ pub(super) async fn run(lane: &LaneContext, leftovers: bool) -> bool {
     heartbeat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         while more && drivers.len() < CHUNKS {
-            let closed = lane.connection.breaker.closed_for(Instant::now());
+            let closed = lane.connection.breaker.closed_for(Instant::now()).max(lane.connection.closed_for());
             if lane.soft.is_cancelled() || started.elapsed() > SLICE || (!leftovers && !closed.is_zero()) {
                 more = false;
                 break;
@@ -116,7 +122,9 @@ async fn claim_one(lane: &LaneContext, leftovers: bool) -> sqlx::Result<Option<C
         let found = claim::recover(&mut tx, &[hold], config.resolve_after).await?;
         recovered = found.iter().map(|(_, _, rows)| *rows).sum();
     }
-    tx.commit().await?;
+    #[cfg(feature = "torture")]
+    crate::server::db::torture::abandoned_becomes_ready(&mut tx).await?;
+    tx.commit_at("claim").await?;
     if recovered > 0 {
         tracing::warn!(organisation = %lane.organisation, batch = %chunk.batch_id, rows = recovered, "processor.abandoned_sends_found");
     }
@@ -221,11 +229,19 @@ impl Driver {
             if self.lost.is_cancelled() {
                 return Ok(End::Abandon);
             }
+            let closed = lane.connection.closed_for();
+            if !closed.is_zero() {
+                return Ok(End::Release(closed.min(CLOSED)));
+            }
+            let mut by_row = false;
             match lane.connection.breaker.admit(Instant::now()) {
                 Admission::Free => {}
                 Admission::Probe => {
-                    preflight::probe(&lane, rest).await;
-                    continue;
+                    if preflight::probe(&lane, &self.chunk, rest).await? == Probe::Asked {
+                        continue;
+                    }
+                    lane.connection.breaker.try_by_row();
+                    by_row = true;
                 }
                 Admission::Wait(wait) => return Ok(End::Release(wait)),
             }
@@ -237,8 +253,14 @@ impl Driver {
                 }
                 seen = next + read.rows;
             }
-            let ready = rest.get(..lane.connection.group().min(seen - next)).unwrap_or(rest);
-            match self.send_some(ready, tracker).await? {
+            let group = if by_row { 1 } else { lane.connection.group() };
+            let ready = rest.get(..group.min(seen - next)).unwrap_or(rest);
+            let step = self.send_some(ready, tracker).await;
+            if by_row {
+                while self.sends.join_next().await.is_some() {}
+                lane.connection.breaker.tried_by_row();
+            }
+            match step? {
                 Step::Went(rows) => next += rows,
                 Step::Blocked(wait) => lane.pause(wait).await,
                 Step::End(end) => return Ok(end),
@@ -283,26 +305,39 @@ impl Driver {
             turns.into_iter().for_each(Turn::give_back);
             return Ok(Step::End(End::Release(Duration::ZERO)));
         };
+        let throttle = &connection.limits.throttle;
+        let mut permits = permits;
+        match throttle.take(permits.len(), Instant::now()) {
+            Ok(count) => permits.truncate(count),
+            Err(wait) => {
+                turns.into_iter().for_each(Turn::give_back);
+                return Ok(Step::Blocked(wait.min(PATIENCE)));
+            }
+        }
         turns.drain(permits.len()..).for_each(Turn::give_back);
-        let (Some(first), Some(last)) = (rows.first(), rows.get(permits.len() - 1)) else {
+        let Some(last) = rows.get(permits.len() - 1) else {
             return Ok(Step::Blocked(Duration::ZERO));
         };
-        let run = Run { hold: self.hold, from_row: first.row_no, to_row: last.row_no };
+        // From where the chunk stands: between the rows of a retry lie rows that are not of it.
+        let run = Run { hold: self.hold, from_row: self.chunk.next_row, to_row: last.row_no };
         // From before the commit: its reply may have waited in a process that was paused.
         let begun = Instant::now();
         let intended = match self.intend(run).await {
             Ok(Intent::Send(intended)) => intended,
             Ok(Intent::Refused) => {
+                throttle.give_back(permits.len());
                 turns.into_iter().for_each(Turn::give_back);
                 return Ok(Step::End(End::Release(self.lane.state.config.poll)));
             }
             // Whether the intent stands is not known: do not send. What it was is found when the lease lapses.
             Ok(Intent::Lost) => return Ok(Step::End(End::Abandon)),
             Err(error) => {
+                throttle.give_back(permits.len());
                 turns.into_iter().for_each(Turn::give_back);
                 return Err(error);
             }
         };
+        self.chunk.next_row = run.to_row + 1;
         let count = permits.len();
         let mut intended: HashMap<i32, IntendedRow> = intended.into_iter().map(|row| (row.row_no, row)).collect();
         for ((row, turn), permit) in rows.iter().zip(turns).zip(permits) {
@@ -320,6 +355,7 @@ impl Driver {
         let slots = &self.lane.connection.slots;
         let first = tokio::select! {
             permit = slots.clone().acquire_owned() => permit.ok()?,
+            () = tokio::time::sleep(SLOTLESS) => return None,
             () = self.lane.soft.cancelled() => return None,
         };
         if wanted > 1 && slots.available_permits() < wanted / 2 {
@@ -340,6 +376,7 @@ impl Driver {
             let written = async {
                 let mut tx = self.lane.tx().await?;
                 let mut rows = intend::intend(&mut tx, self.lane.worker, run).await?;
+                rows.iter_mut().for_each(|row| row.reserved |= mutant!("balance_not_reserved"));
                 let mut refused: HashSet<i32> = rows.iter().filter(|row| !row.reserved).map(|row| row.row_no).collect();
                 if !refused.is_empty() {
                     let decimals = rows
@@ -362,10 +399,20 @@ impl Driver {
                     if rows.is_empty() && refused == 0 {
                         return Ok(Intent::Refused);
                     }
-                    if let Err(error) = tx.commit().await {
+                    if mutant!("sent_before_commit") {
+                        tokio::spawn(
+                            async move { (tokio::time::sleep(Duration::from_secs(1)).await, tx.commit().await) },
+                        );
+                        return Ok(Intent::Send(rows));
+                    }
+                    if let Err(error) = tx.commit_at("intent").await {
                         tracing::warn!(%error, "processor.intent_lost");
+                        if mutant!("lost_intent_is_sent") {
+                            return Ok(Intent::Send(rows));
+                        }
                         return Ok(Intent::Lost);
                     }
+                    self.lane.connection.limits.count_finished(refused);
                     return Ok(Intent::Send(rows));
                 }
                 Err(error) if last || trouble(&error) == Trouble::Violation => return Err(error),
@@ -390,6 +437,7 @@ impl Driver {
         let (lane, hold, replies, token) = (self.lane.clone(), self.hold, self.replies.clone(), tracker.token());
         self.sends.spawn(async move {
             let request = answer::request(
+                lane.connection.gateway.descriptor(),
                 &row.gateway_key,
                 &row.order_id,
                 row.txn_id.as_deref(),
@@ -399,24 +447,29 @@ impl Driver {
             );
             let connection = &lane.connection;
             let reply = match request {
-                _ if begun.elapsed() > FENCE => {
+                _ if begun.elapsed() > FENCE && !mutant!("no_self_fence") => {
                     turn.give_back();
                     answer::not_sent("not_sent_in_time", "It was not sent in time, so it was not sent.")
                 }
                 Ok(request) => {
+                    fault!("send", "before");
                     let reply = connection.gateway.refund(&request).await;
+                    fault!("send", "after");
                     lane.note(&reply).await;
                     drop(turn);
                     reply
                 }
-                Err(sentence) => {
+                Err(why) => {
                     turn.give_back();
-                    lane.violated(&format!("row {} of batch {}: {sentence}", row.row_no, hold.batch)).await;
-                    answer::not_sent("unreadable_record", &sentence)
+                    if let Unsendable::Unreadable(sentence) = &why {
+                        lane.violated(&format!("row {} of batch {}: {sentence}", row.row_no, hold.batch)).await;
+                    }
+                    why.reply()
                 }
             };
             drop(permit);
-            let answer = answer::to_send(&reply, connection.class, Before::Nothing, lane.state.config.resolve_after);
+            let resolve_after = lane.state.config.resolve_after;
+            let answer = answer::to_send(&reply, row.amount_minor, connection.class, Before::Nothing, resolve_after);
             let sent = Sent { hold, row: row.row_no, revision: row.revision, answer, reply, _recorded: token };
             if replies.send(sent).await.is_err() {
                 tracing::error!("processor.reply_without_settler");

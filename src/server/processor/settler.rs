@@ -67,7 +67,10 @@ async fn record(lane: &LaneContext, group: &[Sent]) {
     let mut wait = Duration::from_millis(20);
     loop {
         match settle_once(lane, &runs).await {
-            Ok(fenced) => {
+            Ok(unfenced) => {
+                let ended = unfenced.iter().filter_map(|run| runs.get(*run)).flat_map(|run| &run.answers);
+                lane.connection.limits.count_finished(ended.filter(|(_, answer)| answer.verdict.is_counted()).count());
+                let fenced = runs.len() - unfenced.len();
                 if fenced > 0 {
                     tracing::warn!(organisation = %lane.organisation, fenced, "processor.late_replies_kept_as_evidence");
                 }
@@ -92,11 +95,12 @@ async fn record(lane: &LaneContext, group: &[Sent]) {
     }
 }
 
-async fn settle_once(lane: &LaneContext, runs: &[Settled]) -> sqlx::Result<usize> {
+/// Which runs were not fenced.
+async fn settle_once(lane: &LaneContext, runs: &[Settled]) -> sqlx::Result<Vec<usize>> {
     let mut tx = lane.tx().await?;
-    let unfenced = settle::settle(&mut tx, runs).await?.len();
-    tx.commit().await?;
-    Ok(runs.len() - unfenced)
+    let unfenced = settle::settle(&mut tx, runs).await?;
+    tx.commit_at("settle").await?;
+    Ok(unfenced)
 }
 
 async fn keep(lane: &LaneContext, runs: &[Settled]) {

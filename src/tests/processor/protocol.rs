@@ -107,7 +107,7 @@ async fn two_workers_send_every_row_of_a_batch_once() {
 }
 
 /// Claims the batch's chunk and writes the intent of its first `rows` rows, as a worker would.
-async fn intend_first(bench: &Bench, worker: Uuid, rows: i32) -> Hold {
+pub(super) async fn intend_first(bench: &Bench, worker: Uuid, rows: i32) -> Hold {
     let mut tx = bench.world.state.db.worker(bench.organisation).await.unwrap();
     let lease = Duration::from_secs(20);
     let chunk = claim::claim_chunks(&mut tx, bench.gateway, 1, worker, lease, false).await.unwrap().remove(0);
@@ -349,7 +349,7 @@ async fn a_pause_or_cancel_between_claim_and_intent_stops_the_send() {
     tx.commit().await.unwrap();
     let caller = bench.world.caller("owner@globex.test").await;
     let refund = crate::domain::batch::Operation::Refund;
-    crate::server::ops::batches::pause(&bench.world.state, &caller, refund, batch).await.unwrap();
+    crate::server::ops::batches::pause(&bench.world.state, &caller, refund, batch, "").await.unwrap();
     let hold = Hold { batch: batch.0, chunk: chunk.chunk_no, epoch: chunk.epoch };
     let mut tx = bench.world.state.db.worker(bench.organisation).await.unwrap();
     let run = Run { hold, from_row: 1, to_row: 2 };

@@ -4,7 +4,10 @@ use crate::{
     domain::money::{Currency, Money},
     server::{
         db::gateways::GatewayRow,
-        gateway::{Found, Gateway, OrderSnapshot, OrderState, RefundRequest, Reply, ReplyClass},
+        gateway::{
+            Descriptor, Found, Gateway, ListedRefund, Listing, OrderSnapshot, OrderState, RefundRequest, Reply,
+            ReplyClass, juspay,
+        },
         processor::Connect,
         state::AppState,
     },
@@ -21,6 +24,7 @@ use std::{
 pub(super) struct Call {
     pub(super) key: String,
     pub(super) order: String,
+    pub(super) minor: i64,
     pub(super) at: Instant,
 }
 
@@ -30,6 +34,13 @@ pub(super) struct Books {
     /// Effects by key: money moved so often.
     effects: HashMap<String, u32>,
     finds: HashMap<String, u32>,
+}
+
+impl Books {
+    /// Money moves for a key without a request that we know of.
+    pub(super) fn make(&mut self, key: &str) {
+        *self.effects.entry(key.to_owned()).or_default() += 1;
+    }
 }
 
 /// The double.
@@ -45,6 +56,12 @@ pub(super) struct Script {
     pub(super) locked: Mutex<bool>,
     /// What `find` says about refunds that were declined: the gateway contradicts itself.
     pub(super) contradicts: Mutex<bool>,
+    /// Whether it lists the refunds of an order.
+    pub(super) lists: bool,
+    /// What it lists of an order instead of what it did; none: it does not answer.
+    pub(super) shows: Mutex<HashMap<String, Option<Vec<ListedRefund>>>>,
+    /// How often each order was listed.
+    pub(super) listed: Mutex<HashMap<String, u32>>,
 }
 
 /// Gives the same double for every connection.
@@ -81,6 +98,22 @@ fn done(class: ReplyClass, status: &str, minor: i64) -> Reply {
     }
 }
 
+/// A refund in a list.
+pub(super) fn listed(key: &str, status: &str, minor: i64) -> ListedRefund {
+    ListedRefund {
+        key: Some(key.to_owned()),
+        reference: Some(format!("REF-{key}")),
+        status: status.to_owned(),
+        class: match status {
+            "SUCCESS" => ReplyClass::Succeeded,
+            "FAILURE" => ReplyClass::Failed,
+            "PENDING" => ReplyClass::Pending,
+            _ => ReplyClass::Review,
+        },
+        amount_minor: Some(minor),
+    }
+}
+
 impl Script {
     pub(super) fn keyed() -> Self {
         Self { keyed: true, ..Self::default() }
@@ -106,6 +139,10 @@ impl Script {
 
 #[async_trait]
 impl Gateway for Script {
+    fn descriptor(&self) -> &Descriptor {
+        &juspay::DESCRIPTOR
+    }
+
     fn same_amount_gap(&self) -> Duration {
         self.gap
     }
@@ -138,7 +175,7 @@ impl Gateway for Script {
         let (order, minor) = (request.order_id.as_str(), request.amount.minor);
         let times = {
             let mut books = self.books.lock().unwrap();
-            books.calls.push(Call { key: request.key.clone(), order: order.to_owned(), at: Instant::now() });
+            books.calls.push(Call { key: request.key.clone(), order: order.to_owned(), minor, at: Instant::now() });
             u32::try_from(books.calls.iter().filter(|call| call.key == request.key).count()).unwrap()
         };
         tokio::time::sleep(self.latency).await;
@@ -173,6 +210,26 @@ impl Gateway for Script {
                 done(ReplyClass::Succeeded, "SUCCESS", minor)
             }
         }
+    }
+
+    async fn refunds_of(&self, order_id: &str, _: Currency) -> Listing {
+        if !self.lists {
+            return Listing::CannotList;
+        }
+        *self.listed.lock().unwrap().entry(order_id.to_owned()).or_default() += 1;
+        match self.shows.lock().unwrap().get(order_id).cloned() {
+            Some(Some(refunds)) => return Listing::Refunds(refunds),
+            Some(None) => return Listing::NoAnswer(reply(ReplyClass::Unknown, 500)),
+            None => {}
+        }
+        let books = self.books.lock().unwrap();
+        let mut refunds: Vec<ListedRefund> = Vec::new();
+        for call in books.calls.iter().filter(|call| call.order == order_id && books.effects.contains_key(&call.key)) {
+            if !refunds.iter().any(|refund| refund.key.as_deref() == Some(call.key.as_str())) {
+                refunds.push(listed(&call.key, "SUCCESS", call.minor));
+            }
+        }
+        Listing::Refunds(refunds)
     }
 
     async fn find(&self, request: &RefundRequest) -> Found {

@@ -10,7 +10,8 @@ use crate::{
     server::{
         db::{self, gateways::GatewayRow},
         gateway::{
-            Found, Gateway, OrderSnapshot, OrderState, RefundRequest, Reply, ReplyClass, SeenRefund, webhook::Secret,
+            Descriptor, Found, Gateway, OrderSnapshot, OrderState, RefundRequest, Reply, ReplyClass, SeenRefund,
+            juspay, webhook::Secret,
         },
         ops::{
             downloads,
@@ -94,6 +95,10 @@ fn reply(class: ReplyClass, http: u16, message: &str) -> Reply {
 
 #[async_trait]
 impl Gateway for Book {
+    fn descriptor(&self) -> &Descriptor {
+        &juspay::DESCRIPTOR
+    }
+
     fn same_amount_gap(&self) -> Duration {
         Duration::ZERO
     }

@@ -155,7 +155,7 @@ async fn pause_and_cancel_stop_what_nobody_works_on() {
     let batch = bench.batch(&["SLOW,,", "PLAIN,,"], true).await;
     let owner = bench.world.caller(OWNER).await;
     let (state, sync) = (&bench.world.state, Operation::OrderSync);
-    batches::pause(state, &owner, sync, batch).await.unwrap();
+    batches::pause(state, &owner, sync, batch, "").await.unwrap();
     let running = bench.start();
     tokio::time::sleep(std::time::Duration::from_millis(200)).await;
     assert_eq!(bench.book.asked("PLAIN"), 0, "paused before it began");

@@ -152,6 +152,9 @@ pub fn LinkButton(
     /// A file to keep: the browser saves it and the router leaves it alone.
     #[prop(optional)]
     download: bool,
+    /// A page that the browser has no part of: it is loaded, not routed to.
+    #[prop(optional)]
+    on_server: bool,
     /// The words.
     children: Children,
 ) -> impl IntoView {
@@ -162,6 +165,7 @@ pub fn LinkButton(
             data-kind=kind.attribute()
             data-size=size.attribute()
             download=download.then_some("")
+            rel=on_server.then_some("external")
         >
             {icon.map(|name| view! { <Icon name=name /> })}
             {children()}

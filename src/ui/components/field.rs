@@ -37,9 +37,12 @@ fn described_by(id: &str, hint: bool, error: bool) -> Option<String> {
 /// A line of text.
 #[component]
 pub fn Field(
-    /// Id and name of the control.
+    /// Name of the control.
     #[prop(into)]
     name: String,
+    /// Its id, where the name stands on the page more than once.
+    #[prop(optional, into)]
+    id: Option<String>,
     /// What it is called.
     #[prop(into)]
     label: String,
@@ -68,7 +71,7 @@ pub fn Field(
     #[prop(optional)]
     autofocus: bool,
 ) -> impl IntoView {
-    let id = name.clone();
+    let id = id.unwrap_or_else(|| name.clone());
     let has_hint = hint.is_some();
     let described = {
         let id = id.clone();
@@ -122,9 +125,12 @@ fn textarea_content(text: &str) -> String {
 /// Several lines of text.
 #[component]
 pub fn TextArea(
-    /// Id and name of the control.
+    /// Name of the control.
     #[prop(into)]
     name: String,
+    /// Its id, where the name stands on the page more than once.
+    #[prop(optional, into)]
+    id: Option<String>,
     /// What it is called.
     #[prop(into)]
     label: String,
@@ -150,7 +156,7 @@ pub fn TextArea(
     #[prop(optional)]
     required: bool,
 ) -> impl IntoView {
-    let id = name.clone();
+    let id = id.unwrap_or_else(|| name.clone());
     let has_hint = hint.is_some();
     let described = {
         let id = id.clone();

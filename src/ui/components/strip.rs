@@ -60,7 +60,7 @@ fn percent(hundredths: u64) -> String {
 /// `980 of 1,000` and, when there are any, `12 failed`; or why there is nothing to count.
 pub fn progress_words(status: BatchStatus, counts: Counts) -> (String, Option<String>) {
     match status {
-        BatchStatus::AwaitingApproval => ("Not started".to_owned(), None),
+        BatchStatus::AwaitingApproval if counts.accepted + counts.failed == 0 => ("Not started".to_owned(), None),
         BatchStatus::Validating => ("Being checked".to_owned(), None),
         BatchStatus::Invalid | BatchStatus::Rejected | BatchStatus::Withdrawn | BatchStatus::Expired => {
             ("Nothing was sent".to_owned(), None)

@@ -1,7 +1,7 @@
 //! Live updates of batches: counters arrive as server-sent events and move the page without a reload.
 //!
-//! A tab has a stream only while it is visible, so one window of a browser has one stream however many tabs it holds
-//! (HTTP/1.1 allows six connections to a host). On the server and until hydration is over there is no stream at all: the
+//! All tabs of a browser share one stream (HTTP/1.1 allows six connections to a host), and none is open while no tab is
+//! visible: see `public/live.js`. On the server and until hydration is over there is no stream at all: the
 //! page shows what the server rendered, and the first event replaces it.
 
 #[cfg(feature = "hydrate")]
@@ -60,8 +60,8 @@ pub struct LiveList {
 /// Follows one batch. Opens after hydration, closes with the page, while the tab is hidden and while paused.
 pub fn use_live_batch(id: Signal<Option<BatchId>>) -> LiveState {
     let (snapshot, set_snapshot) = signal(None::<BatchSnapshot>);
-    let address = Signal::derive(move || id.get().map(|id| format!("/events?batch={id}")));
-    let (connection, paused) = follow(address, move |new| {
+    let watch = Signal::derive(move || id.get().map(|id| id.to_string()));
+    let (connection, paused) = follow(watch, move |new| {
         if id.get_untracked() == Some(new.id) {
             set_snapshot.set(Some(new));
         }
@@ -72,8 +72,8 @@ pub fn use_live_batch(id: Signal<Option<BatchId>>) -> LiveState {
 /// Follows all batches of `operation` in the caller's organisation.
 pub fn use_live_list(operation: Operation) -> LiveList {
     let (snapshots, set_snapshots) = signal(BTreeMap::new());
-    let address = Signal::stored(Some(format!("/events?operation={}", operation.code())));
-    let (connection, paused) = follow(address, move |new| {
+    let watch = Signal::stored(Some(operation.code().to_owned()));
+    let (connection, paused) = follow(watch, move |new| {
         set_snapshots.update(|all| {
             all.insert(new.id, new);
         });
@@ -81,9 +81,9 @@ pub fn use_live_list(operation: Operation) -> LiveList {
     LiveList { snapshots, connection, paused }
 }
 
-/// Follows the stream at `address`, hands over each event, and shows in the top bar how that goes.
+/// Follows `watch` (the id of a batch, or the code of an operation), hands over each event, and shows in the top bar how that goes.
 fn follow(
-    address: Signal<Option<String>>,
+    watch: Signal<Option<String>>,
     on_event: impl Fn(BatchSnapshot) + Copy + Send + Sync + 'static,
 ) -> (ReadSignal<Connection>, RwSignal<bool>) {
     let connection = RwSignal::new(Connection::Off);
@@ -96,9 +96,9 @@ fn follow(
     // Set by an effect, so only in the browser and after hydration: until then the bar is as the server rendered it.
     BarSlot::show(move || view! { <LiveBadge connection=connection.read_only() paused updated=updated.read_only()/> });
     #[cfg(feature = "hydrate")]
-    stream::open_while_visible(address, paused, connection, on_event);
+    stream::follow(watch, paused, connection, on_event);
     #[cfg(not(feature = "hydrate"))]
-    let _ = (address, on_event);
+    let _ = (watch, on_event);
     (connection.read_only(), paused)
 }
 
@@ -234,6 +234,7 @@ mod tests {
             decision: None,
             updated_text: String::new(),
             notice: None,
+            pace: String::new(),
         }
     }
 

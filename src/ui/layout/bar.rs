@@ -27,12 +27,35 @@ fn trail(path: &str) -> Vec<(String, Option<String>)> {
         return match rest.trim_matches('/') {
             "" => area().into_iter().chain([last(name)]).collect(),
             "new" | "new/description" => way(last("New batch")),
-            id => way((format!("…{}", tail(id)), None)),
+            rest => match rest.split_once('/') {
+                None => way((format!("…{}", tail(rest)), None)),
+                Some((id, below)) => {
+                    let end = match below.strip_prefix("tasks/") {
+                        Some(number) => format!("Task {number}"),
+                        None => "Failed rows".to_owned(),
+                    };
+                    let batch = (format!("…{}", tail(id)), Some(format!("{root}/{id}")));
+                    area().into_iter().chain([link(name, root), batch, (end, None)]).collect()
+                }
+            },
+        };
+    }
+    // No page below it is in the browser's part.
+    #[cfg(feature = "ssr")]
+    if let Some(rest) = path.strip_prefix("/settings") {
+        let settings = link("Settings", "/settings");
+        let connections = link("Connections", "/settings/connections");
+        return match rest.trim_matches('/') {
+            "" => vec![last("Settings")],
+            "connections" => vec![settings, last("Connections")],
+            "connections/new" => vec![settings, connections, last("Add connection")],
+            id => vec![settings, connections, (format!("…{}", tail(id)), None)],
         };
     }
     match path.strip_prefix("/approvals").map(|rest| rest.trim_matches('/')) {
         Some("") => vec![last("Approvals")],
         Some(id) => vec![link("Approvals", "/approvals"), (format!("…{}", tail(id)), None)],
+        None if path == "/notices" => vec![last("Notices")],
         None if path == "/" => vec![last("Home")],
         None if path == "/search" => vec![last("Search")],
         None if path == "/settings" => vec![last("Organisation"), last("Settings")],
@@ -55,6 +78,7 @@ pub fn Bar(
         .as_ref()
         .is_some_and(|viewer| Operation::ALL.iter().any(|operation| viewer.may(operation.module(), Right::Read)));
     let test_data = context.viewer.as_ref().is_some_and(|viewer| viewer.test_data);
+    let unread = context.viewer.as_ref().map(|viewer| viewer.unread);
     let crumbs = move || {
         let trail = trail(&path.get());
         let end = trail.len();
@@ -107,7 +131,8 @@ pub fn Bar(
                                 "TEST DATA"
                             </span>
                         }
-                    })} {move || extra.get().map(|view| view.run())} <ThemeSwitch theme=context.theme />
+                    })} {move || extra.get().map(|view| view.run())} {unread.map(|unread| view! { <Bell unread=unread /> })}
+                <ThemeSwitch theme=context.theme />
             </div>
         </header>
     }
@@ -133,6 +158,31 @@ fn Search() -> impl IntoView {
         </form>
         <a class="button bar-search-link" data-kind="quiet" data-only="icon" data-size="sm" href="/search" rel="external" aria-label="Search orders and batches">
             <Icon name="search" />
+        </a>
+    }
+    .into_any()
+}
+
+/// The way to the notices, with the number of those that were not read when the page was loaded.
+#[component]
+fn Bell(
+    /// How many.
+    unread: u32,
+) -> impl IntoView {
+    let label = if unread == 0 { "Notices".to_owned() } else { format!("Notices, {unread} not read") };
+    view! {
+        <a
+            class="button bell"
+            data-kind="quiet"
+            data-size="sm"
+            data-only="icon"
+            href="/notices"
+            rel="external"
+            title=label.clone()
+            aria-label=label
+        >
+            <Icon name="bell" />
+            {(unread > 0).then(|| view! { <span class="count">{unread.min(99)}</span> })}
         </a>
     }
     .into_any()

@@ -26,6 +26,9 @@ fn Entry(
     /// A page that the browser has no part of: it is loaded, not routed to.
     #[prop(optional)]
     on_server: bool,
+    /// What waits, for those who hear it.
+    #[prop(default = "waiting for you")]
+    of: &'static str,
 ) -> impl IntoView {
     let path = use_location().pathname;
     // `/batch` covers all bulk operations; home is only home.
@@ -43,7 +46,7 @@ fn Entry(
                     .then(|| {
                         view! {
                             <span class="count">
-                                {waiting} <span class="vh">" waiting for you"</span>
+                                {waiting} <span class="vh">" " {of}</span>
                             </span>
                         }
                     })}
@@ -74,7 +77,7 @@ pub fn Nav(
     let bulk = Operation::ALL.into_iter().find(|operation| viewer.may(operation.module(), Right::Read));
     let approvals = bulk.is_some();
     let settings = viewer.may(Module::Settings, Right::Read);
-    let waiting = viewer.waiting;
+    let (waiting, review) = (viewer.waiting, viewer.review);
     let organisation = viewer.organisation;
     let email = viewer.person.email;
     let local = email.split('@').next().unwrap_or_default().to_owned();
@@ -99,7 +102,17 @@ pub fn Nav(
                     <Entry href="/" icon="home" text="Home" />
                     {approvals
                         .then(|| {
-                            view! { <Entry href="/approvals" icon="approve" text="Approvals" waiting=waiting /> }
+                            view! {
+                                <Entry href="/approvals" icon="approve" text="Approvals" waiting=waiting />
+                                <Entry
+                                    href="/review"
+                                    icon="eye"
+                                    text="Review"
+                                    waiting=review
+                                    of="in review"
+                                    on_server=true
+                                />
+                            }
                         })}
                 </ul>
                 {bulk

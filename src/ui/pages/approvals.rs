@@ -3,6 +3,7 @@
 pub mod decision;
 pub mod evidence;
 pub mod inbox;
+pub mod retry;
 
 pub use inbox::ApprovalsPage;
 
@@ -116,6 +117,7 @@ pub fn Request(
     let total = Money::new(snapshot.amounts.total, snapshot.amounts.currency);
     let about = things(operation, snapshot.records);
     let submitted = detail.submitted.clone();
+    let again = detail.retry.as_ref().map(|retry| format!(", failed rows again (retry {})", retry.number));
     let expires = detail.expires.clone().filter(|_| snapshot.status == BatchStatus::AwaitingApproval);
     let can_decide = detail.can_decide;
     view! {
@@ -126,7 +128,7 @@ pub fn Request(
                 <BatchStamp status=snapshot.status/>
             </div>
             <div class="meta">
-                <span>{kind}", asked for by "{detail.maker.clone()}</span>
+                <span>{kind}{again}", asked for by "{detail.maker.clone()}</span>
                 <TimeView moment=submitted/>
                 {expires.map(|moment| view! { <span>"expires "<TimeView moment/></span> })}
                 <a class="id" href=format!("{}/{}", operation.path(), snapshot.id)>{snapshot.id.to_string()}</a>
@@ -136,6 +138,7 @@ pub fn Request(
             <div class="stack" data-gap="24">
                 {outcome(&detail)}
                 <evidence::WillHappen detail=detail.clone()/>
+                {detail.retry.clone().map(|asked| view! { <retry::Asked asked total/> })}
                 <evidence::Largest snapshot=snapshot.clone() rows=detail.largest.clone()/>
                 {words.amounts.then(|| view! {
                     <evidence::Again operation repeated=detail.repeated.clone() earlier=detail.earlier.clone()/>

@@ -3,6 +3,10 @@
 pub mod detail;
 pub mod list;
 pub mod new;
+#[cfg(feature = "ssr")]
+pub mod retry;
+#[cfg(feature = "ssr")]
+pub mod story;
 
 use crate::{
     domain::{access::Right, batch::Operation},

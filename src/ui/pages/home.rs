@@ -107,9 +107,11 @@ fn Needs(attention: Vec<(String, String)>) -> impl IntoView {
                 <li data-tone="waiting">
                     <Glyph name="partial" medium=true />
                     <h2>
-                        <a href=href.clone()>{sentence}</a>
+                        <a href=href.clone() rel=href.starts_with("/review").then_some("external")>
+                            {sentence}
+                        </a>
                     </h2>
-                    <LinkButton href=href kind=kind>
+                    <LinkButton href=href.clone() kind=kind on_server=href.starts_with("/review")>
                         "Open"
                     </LinkButton>
                 </li>

@@ -1,5 +1,9 @@
 //! `/settings`: the organisation's own rules. Rendered on the server only; nothing on it moves by itself.
 
+pub mod connections;
+pub mod fields;
+pub mod sending;
+
 use crate::{
     api::settings::load_settings,
     domain::{
@@ -15,6 +19,7 @@ use crate::{
 };
 use leptos::prelude::*;
 use leptos_meta::Title;
+use sending::Switch;
 
 /// The page.
 #[component]
@@ -43,10 +48,25 @@ pub fn SettingsPage() -> impl IntoView {
 #[component]
 fn Loaded(settings: Settings) -> impl IntoView {
     let may_change = settings.may_change;
+    let sending = settings.sending.clone();
     let organisation = settings.organisation.clone();
     let approvals = settings.approvals.clone();
     view! {
         <div class="stack" data-gap="24">
+            <Switch
+                sending=sending
+                what="the whole organisation"
+                base="/settings".to_owned()
+                flash=flash()
+                may_change=may_change
+            />
+            <Sheet title="Gateway connections" note="The accounts that carry out your batches.">
+                <div class="sheet-body">
+                    <a class="button" href="/settings/connections" rel="external">
+                        "Open Connections"
+                    </a>
+                </div>
+            </Sheet>
             <Sheet title="Organisation">
                 <div class="sheet-body">
                     <dl class="facts">

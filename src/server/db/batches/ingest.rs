@@ -52,12 +52,13 @@ pub async fn look_alikes(
 ) -> sqlx::Result<Vec<LookAlike>> {
     let organisation = tx.organisation();
     sqlx::query_as(
-        "SELECT DISTINCT ON (u.place) u.place - 1 AS place, b.id AS batch_id, b.file_name, b.created_at
+        "SELECT DISTINCT ON (u.place) u.place - 1 AS place, b.id AS batch_id, b.file_name, v.created_at
            FROM unnest($2::text[], $3::bigint[]) WITH ORDINALITY AS u(order_id, amount_minor, place)
            JOIN record r ON r.organisation_id = $1 AND r.order_id = u.order_id COLLATE \"C\" AND r.amount_minor = u.amount_minor
            JOIN batch b ON b.organisation_id = $1 AND b.id = r.batch_id
-          WHERE b.created_at >= $4 AND b.status NOT IN ('rejected', 'withdrawn', 'expired', 'validating')
-            AND NOT EXISTS (SELECT FROM task t WHERE t.organisation_id = $1 AND t.batch_id = r.batch_id AND t.row_no = r.row_no AND t.status = 'FAILED')
+           JOIN batch_revision v ON v.organisation_id = $1 AND v.batch_id = r.batch_id AND v.revision = r.revision
+          WHERE v.created_at >= $4 AND b.status NOT IN ('rejected', 'withdrawn', 'expired', 'validating')
+            AND EXISTS (SELECT FROM task t WHERE t.organisation_id = $1 AND t.batch_id = r.batch_id AND t.row_no = r.row_no AND t.revision = r.revision AND t.status <> 'FAILED')
           ORDER BY u.place, b.id DESC",
     )
     .bind(organisation.0)

@@ -189,6 +189,39 @@ pub struct WaitingRow {
     pub amount_minor: i64,
 }
 
+/// What a question about a row needs.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Question {
+    /// Key at the gateway.
+    pub gateway_key: String,
+    /// Order.
+    pub order_id: String,
+    /// Transaction.
+    pub txn_id: Option<String>,
+    /// Minor units.
+    pub amount_minor: i64,
+    /// Currency of the batch.
+    pub currency: String,
+    /// Further fields, JSON text.
+    pub extra: Option<String>,
+}
+
+/// A row of a chunk, to ask about it before it was sent: only to hear whether the gateway answers.
+pub async fn question(tx: &mut Tx, chunk: &Chunk, row: i32) -> sqlx::Result<Option<Question>> {
+    let organisation = tx.organisation();
+    sqlx::query_as(
+        "SELECT r.gateway_key, r.order_id, r.txn_id, r.amount_minor, b.currency::text AS currency, r.extra
+           FROM record r JOIN batch b ON b.organisation_id = $1 AND b.id = r.batch_id
+          WHERE r.organisation_id = $1 AND r.batch_id = $2 AND r.revision = $3 AND r.row_no = $4",
+    )
+    .bind(organisation.0)
+    .bind(chunk.batch_id)
+    .bind(chunk.revision)
+    .bind(row)
+    .fetch_optional(tx.conn())
+    .await
+}
+
 /// The rows of a chunk from `from_row` on.
 pub async fn waiting_rows(tx: &mut Tx, chunk: &Chunk, from_row: i32) -> sqlx::Result<Vec<WaitingRow>> {
     let organisation = tx.organisation();

@@ -35,8 +35,10 @@ pub struct OpenTask {
     pub queries: i16,
     /// Code of the last reply.
     pub code: Option<String>,
-    /// Whether the key may still be sent again (class K, within 0.8 of its window).
+    /// Whether the key may still be sent again (class K, within 0.8 of its window; never once people reviewed it).
     pub in_window: bool,
+    /// Two people had the gateway asked again: it is only asked after.
+    pub reviewed: bool,
     /// Status of the batch.
     pub batch_status: String,
     /// Currency of the batch.
@@ -82,7 +84,7 @@ pub async fn claim_open(
              FROM due d, gateway g
             WHERE t.organisation_id = $1 AND t.batch_id = d.batch_id AND t.row_no = d.row_no AND t.revision = d.revision AND g.organisation_id = $1 AND g.id = $2
            RETURNING t.batch_id, t.row_no, t.revision, t.epoch, t.state, t.attempts, t.queries, t.code,
-                     coalesce(g.class = 'K' AND now() < t.first_sent_at + 0.8 * g.key_window, false) AS in_window)
+                     coalesce(g.class = 'K' AND now() < t.first_sent_at + 0.8 * g.key_window AND NOT t.reviewed, false) AS in_window, t.reviewed)
          SELECT c.*, b.status AS batch_status, b.currency::text AS currency, r.order_id, r.amount_minor, r.gateway_key, r.txn_id, r.request_sha256, r.extra
            FROM claimed c
            JOIN batch b ON b.organisation_id = $1 AND b.id = c.batch_id
@@ -156,6 +158,8 @@ pub struct Resolution {
 /// new state. What was ACCEPTED (PENDING) leaves it only for FAILED; a review after acceptance stays PENDING with the gateway's
 /// word MANUAL_REVIEW. Answers what each task became.
 pub async fn resolve(tx: &mut Tx, source: Source, resolutions: &[Resolution]) -> sqlx::Result<Vec<(RowKey, Verdict)>> {
+    #[cfg(feature = "torture")]
+    let resolutions: &[Resolution] = &crate::server::db::torture::resolve_without_fence(tx, resolutions).await?;
     let organisation = tx.organisation();
     let kept: Vec<(&Resolution, &(Uuid, String))> =
         resolutions.iter().filter_map(|r| r.evidence.as_ref().map(|evidence| (r, evidence))).collect();

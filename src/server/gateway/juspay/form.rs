@@ -5,7 +5,7 @@ use crate::{
         money::{Currency, Money},
         view::Split,
     },
-    server::gateway::RefundRequest,
+    server::gateway::{RefundRequest, Target},
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 /// The fields of a refund. The amount is always among them: without it Juspay would refund the whole order.
 pub(super) fn fields(request: &RefundRequest) -> Vec<(&'static str, String)> {
     let mut fields = Vec::new();
-    if let Some(txn_id) = &request.txn_id {
+    if let Target::Transaction(txn_id) = &request.target {
         fields.push(("order_id", request.order_id.clone()));
         fields.push(("txn_id", txn_id.clone()));
         fields.push(("refund_type", "STANDARD".to_owned()));
@@ -76,7 +76,7 @@ mod tests {
         RefundRequest {
             key: "REF1".to_owned(),
             order_id: "ORD/1".to_owned(),
-            txn_id: txn_id.map(str::to_owned),
+            target: txn_id.map_or(Target::Order, |id| Target::Transaction(id.to_owned())),
             amount: Money::new(100_000, Currency::Inr),
             split,
         }

@@ -4,7 +4,7 @@ use super::wire::{ErrorBody, OrderBody, RefundBody, minor};
 use crate::{
     domain::money::{Currency, Money},
     server::gateway::{
-        Found, OrderSnapshot, OrderState, RefundRequest, Reply, ReplyClass, SeenRefund,
+        Found, ListedRefund, Listing, OrderSnapshot, OrderState, RefundRequest, Reply, ReplyClass, SeenRefund, Target,
         client::{Answer, Exchange},
     },
 };
@@ -87,6 +87,47 @@ pub(super) fn order(reply: Reply, exchange: Exchange, order_id: &str) -> OrderSt
     }
 }
 
+/// All refunds of the order, whoever asked for them.
+pub(super) fn refunds(reply: Reply, exchange: Exchange, order_id: &str, currency: Currency) -> Listing {
+    let answer = match exchange {
+        Exchange::Reply(answer) => answer,
+        Exchange::NotSent { .. } | Exchange::NoReply { .. } => return Listing::NoAnswer(reply),
+    };
+    match answer.status {
+        401 | 403 => Listing::NoAnswer(refused(reply)),
+        429 => Listing::NoAnswer(too_many(reply)),
+        200 if answer.broken.is_none() => {
+            let Some(order) = parse::<OrderBody>(&answer).filter(|order| order.order_id == order_id) else {
+                return Listing::NoAnswer(reply);
+            };
+            let same = order.currency.as_deref().is_none_or(|code| code == currency.code());
+            Listing::Refunds(order.refunds.iter().flatten().map(|refund| listed(refund, same, currency)).collect())
+        }
+        400..=499 if answer.broken.is_none() && error_body(&answer).is_unknown_order(order_id) => {
+            Listing::Refunds(Vec::new())
+        }
+        _ => Listing::NoAnswer(reply),
+    }
+}
+
+fn listed(refund: &RefundBody, same_currency: bool, currency: Currency) -> ListedRefund {
+    let references = [&refund.reference, &refund.reference_id, &refund.epg_txn_id];
+    let status = filled(refund.status.clone()).unwrap_or_default();
+    ListedRefund {
+        key: filled(refund.unique_request_id.clone()),
+        reference: references.into_iter().find_map(|reference| filled(reference.clone())),
+        class: match status.as_str() {
+            "SUCCESS" => ReplyClass::Succeeded,
+            "PENDING" => ReplyClass::Pending,
+            "FAILURE" => ReplyClass::Failed,
+            "MANUAL_REVIEW" => ReplyClass::Review,
+            _ => ReplyClass::Unknown,
+        },
+        status,
+        amount_minor: refund.amount.as_deref().filter(|_| same_currency).and_then(|raw| minor(raw, currency)),
+    }
+}
+
 fn snapshot(reply: &Reply, answer: &Answer, order_id: &str) -> Result<OrderSnapshot, &'static str> {
     let order = parse::<OrderBody>(answer).filter(|order| order.order_id == order_id);
     let order = order.ok_or("The gateway's answer about the order cannot be read.")?;
@@ -132,7 +173,7 @@ fn seen_refund(refund: &RefundBody, currency: Currency) -> SeenRefund {
 fn done(reply: Reply, answer: &Answer, request: &RefundRequest) -> Reply {
     let unreadable = "The gateway answered, but not with this refund.";
     let unclear = |reply: Reply| Reply { message: Some(unreadable.to_owned()), ..reply };
-    if let Some(txn_id) = &request.txn_id {
+    if let Target::Transaction(txn_id) = &request.target {
         let ours = |refund: &RefundBody| refund.unique_request_id.as_deref() == Some(request.key.as_str());
         let Some(refund) = parse::<RefundBody>(answer).filter(ours) else { return unclear(reply) };
         let other = |named: &Option<String>, ours: &str| named.as_deref().is_some_and(|named| named != ours);
@@ -159,11 +200,9 @@ enum Named<'a> {
 }
 
 fn named<'a>(order: &'a OrderBody, request: &RefundRequest) -> Named<'a> {
-    let mut ours = order
-        .refunds
-        .iter()
-        .flatten()
-        .filter(|refund| refund.unique_request_id.as_deref() == Some(request.key.as_str()));
+    let mut ours = order.refunds.iter().flatten().filter(|refund| {
+        refund.unique_request_id.as_deref() == Some(request.key.as_str()) || mutant!("key_not_matched")
+    });
     match (ours.next(), ours.next()) {
         (None, _) => Named::None,
         (Some(one), None) => Named::One(one),
@@ -180,6 +219,7 @@ fn judge(mut reply: Reply, currency: Option<&str>, refund: &RefundBody, request:
     reply.refund_status = filled(refund.status.clone());
     reply.refund_type = filled(refund.refund_type.clone());
     reply.confirmed_minor = refund.amount.as_deref().and_then(|raw| minor(raw, wanted.currency));
+    reply.confirmed_minor = if mutant!("amount_not_matched") { Some(wanted.minor) } else { reply.confirmed_minor };
     if let Some(currency) = currency.filter(|currency| *currency != wanted.currency.code()) {
         let message = format!("The gateway has this refund in {currency}, not in {}.", wanted.currency);
         return review(reply, "currency_mismatch", message);

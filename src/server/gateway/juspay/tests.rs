@@ -77,7 +77,7 @@ fn request(order_id: &str, key: &str) -> RefundRequest {
     RefundRequest {
         key: key.to_owned(),
         order_id: order_id.to_owned(),
-        txn_id: None,
+        target: Target::Order,
         amount: Money::new(10_050, Currency::Inr),
         split: None,
     }
@@ -113,7 +113,8 @@ async fn a_plain_refund_is_confirmed_with_key_amount_and_reference() {
 async fn a_refund_by_transaction_is_found_again_in_its_order() {
     let simulator = Simulator::start().await;
     let gateway = simulator.gateway();
-    let by_transaction = RefundRequest { txn_id: Some("acme-ORD_1-1".to_owned()), ..request("ORD_1", "REF1") };
+    let by_transaction =
+        RefundRequest { target: Target::Transaction("acme-ORD_1-1".to_owned()), ..request("ORD_1", "REF1") };
     let reply = gateway.refund(&by_transaction).await;
     assert_eq!(reply.class, ReplyClass::Succeeded, "{reply:?}");
     assert_eq!(reply.reference.as_deref(), Some("SIM0000000001"));

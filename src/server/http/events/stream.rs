@@ -52,7 +52,7 @@ struct Follower {
     web: Web,
     caller: Caller,
     ticket: Ticket,
-    watch: Watch,
+    watch: Vec<Watch>,
     out: mpsc::Sender<Event>,
     last: u64,
 }
@@ -61,7 +61,13 @@ struct Follower {
 struct Ended;
 
 /// Opens the stream. It lives in a task of its own, which ends with its reader.
-pub(super) fn open(web: Web, caller: Caller, ticket: Ticket, watch: Watch, last: u64) -> impl Stream<Item = Event> {
+pub(super) fn open(
+    web: Web,
+    caller: Caller,
+    ticket: Ticket,
+    watch: Vec<Watch>,
+    last: u64,
+) -> impl Stream<Item = Event> {
     let (out, events) = mpsc::channel(QUEUE);
     let follower = Follower { web, caller, ticket, watch, out, last };
     tokio::spawn(follower.follow());
@@ -91,7 +97,8 @@ impl Follower {
             tokio::select! {
                 () = self.out.closed() => return Err(Ended),
                 _ = beat.tick() => {
-                    self.caller = still_allowed(&self.web, &self.ticket.session, self.watch).await.ok_or(Ended)?;
+                    let allowed = still_allowed(&self.web, &self.ticket.session, &self.watch).await;
+                    (self.caller, self.watch) = allowed.ok_or(Ended)?;
                     self.send(Event::default().comment("")).await?;
                 }
                 change = changes.recv() => match change {
@@ -116,10 +123,10 @@ impl Follower {
 
     fn concerns(&self, changed: Changed) -> bool {
         changed.organisation == self.caller.organisation.id
-            && match self.watch {
-                Watch::Batch(batch, _) => batch == changed.batch,
+            && self.watch.iter().any(|watch| match watch {
+                Watch::Batch(batch, _) => *batch == changed.batch,
                 Watch::Operation(_) => true,
-            }
+            })
     }
 
     async fn tell(&mut self, due: Due) -> Result<(), Ended> {
@@ -134,14 +141,18 @@ impl Follower {
                 Ok(reading) => reading,
                 // Of a module that this person may not read; a list simply does not show it.
                 Err(error)
-                    if matches!(self.watch, Watch::Operation(_))
+                    if !matches!(*self.watch, [Watch::Batch(..)])
                         && matches!(error.refusal.kind, RefusalKind::Forbidden | RefusalKind::NotFound) =>
                 {
                     continue;
                 }
                 Err(error) => return Err(ended(error)),
             };
-            if matches!(self.watch, Watch::Operation(operation) if operation != reading.operation) {
+            let watched = |watch: &Watch| match watch {
+                Watch::Batch(watched, _) => *watched == batch,
+                Watch::Operation(operation) => *operation == reading.operation,
+            };
+            if !self.watch.iter().any(watched) {
                 continue;
             }
             self.last = self.last.saturating_add(1);
@@ -153,14 +164,18 @@ impl Follower {
 
     /// Every batch that the page may show.
     async fn everything(&self) -> OpResult<Vec<BatchId>> {
-        match self.watch {
-            Watch::Batch(batch, _) => Ok(vec![batch]),
-            Watch::Operation(operation) => {
-                let newest = BatchQuery::default();
-                let list = ops::batches::list(&self.web, &self.caller, operation, &newest).await?;
-                Ok(list.page.rows.into_iter().map(|row| row.id).collect())
+        let mut all = Vec::new();
+        for watch in &self.watch {
+            match *watch {
+                Watch::Batch(batch, _) => all.push(batch),
+                Watch::Operation(operation) => {
+                    let newest = BatchQuery::default();
+                    let list = ops::batches::list(&self.web, &self.caller, operation, &newest).await?;
+                    all.extend(list.page.rows.into_iter().map(|row| row.id));
+                }
             }
         }
+        Ok(all)
     }
 
     async fn send(&self, event: Event) -> Result<(), Ended> {

@@ -4,11 +4,20 @@ use super::moment;
 use crate::{
     domain::{
         batch::{BatchStatus, Operation},
-        money::{Money, group},
+        money::{Currency, Money, group},
         task::{RecordExtra, TaskState, TaskStatus},
-        view::{ActivityRow, Amounts, BatchRow, BatchSnapshot, Counts, DecisionView, TaskRow, sync::SyncTask},
+        view::{
+            ActivityRow, Amounts, BatchRow, BatchSnapshot, Counts, DecisionView, TaskRow,
+            connection::{ConnectionHealth, ConnectionState},
+            connections::Sending,
+            retries::RevisionRow,
+            sync::SyncTask,
+        },
     },
-    server::{db, ops::uploads::hex},
+    server::{
+        db,
+        ops::{connections, uploads::hex},
+    },
 };
 use jiff::tz::TimeZone;
 
@@ -32,6 +41,7 @@ pub(in crate::server::ops) fn snapshot(
     row: &db::batches::BatchRow,
     zone: &TimeZone,
     notice: Option<String>,
+    pace: String,
 ) -> BatchSnapshot {
     BatchSnapshot {
         id: row.id,
@@ -54,7 +64,24 @@ pub(in crate::server::ops) fn snapshot(
         decision: decision(row),
         updated_text: moment::moment(row.modified_at, zone).text,
         notice,
+        pace,
     }
+}
+
+/// How fast a batch goes, what limits it, and how long it will take.
+pub(in crate::server::ops) fn pace(health: &ConnectionHealth) -> String {
+    let left = match health.eta.as_str() {
+        "" => None,
+        why if why.ends_with('.') => Some(why.to_owned()),
+        about if health.rate.is_empty() => Some(format!("{about} left.")),
+        about => Some(format!("{about} left at {}.", health.rate)),
+    };
+    let away = match &health.state {
+        ConnectionState::Paused { reason, .. } => Some(reason.clone()),
+        _ => None,
+    };
+    let limit = left.is_some().then(|| format!("Limit: {}.", health.limit));
+    [left, away, limit].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 fn decision(row: &db::batches::BatchRow) -> Option<DecisionView> {
@@ -69,6 +96,39 @@ fn decision(row: &db::batches::BatchRow) -> Option<DecisionView> {
         at: row.decided_at.map(moment::utc).unwrap_or_default(),
         reason: row.reason.clone().unwrap_or_default(),
     })
+}
+
+/// A submission in the list of a batch's page.
+pub(in crate::server::ops) fn revision(
+    revision: &db::retries::Revision,
+    currency: Currency,
+    zone: &TimeZone,
+) -> RevisionRow {
+    let decision = match (revision.verdict.as_deref(), revision.dropped.as_deref()) {
+        (Some("NOT_REQUIRED"), _) => "No decision was needed".to_owned(),
+        (Some(verdict), _) => super::super::approvals::decided_by(
+            verdict,
+            revision.checker_email.as_deref(),
+            revision.decided_at,
+            revision.reason.as_deref(),
+            zone,
+        ),
+        (None, Some("EXPIRED")) => "Nobody decided in time".to_owned(),
+        (None, Some(_)) => "Taken back before a decision".to_owned(),
+        (None, None) => "Waits for a decision".to_owned(),
+    };
+    let (accepted, failed) =
+        (u64::try_from(revision.accepted).unwrap_or(0), u64::try_from(revision.failed).unwrap_or(0));
+    let records = count(revision.records);
+    RevisionRow {
+        number: u32::try_from(revision.revision).unwrap_or(1),
+        maker: revision.maker_email.clone(),
+        at: moment::moment(revision.created_at, zone),
+        records,
+        amount: Money::new(revision.amount_minor, currency),
+        decision,
+        outcome: (accepted, failed, records.saturating_sub(accepted + failed)),
+    }
 }
 
 /// A batch in a list.
@@ -168,6 +228,7 @@ pub(in crate::server::ops) fn message(task: &db::batches::TaskRow, state: TaskSt
 pub(in crate::server::ops) fn activity(act: &db::audit::AuditRow, zone: &TimeZone) -> ActivityRow {
     let detail: serde_json::Value = serde_json::from_str(&act.detail).unwrap_or_default();
     let number = |name: &str| group(detail.get(name).and_then(serde_json::Value::as_u64).unwrap_or(0), true);
+    let retried = detail.get("revision").and_then(serde_json::Value::as_u64).is_some_and(|revision| revision > 1);
     let (text, tone) = match act.action.as_str() {
         "batch.created" => {
             let toggle = match detail.get("sync_with_gateway").and_then(serde_json::Value::as_bool) {
@@ -177,6 +238,16 @@ pub(in crate::server::ops) fn activity(act: &db::audit::AuditRow, zone: &TimeZon
             };
             (format!("Uploaded, {} rows checked, none with an error{toggle}", number("records")), "neutral")
         }
+        "batch.approved" if retried => ("Approved that failed rows are sent again".to_owned(), "accepted"),
+        "batch.rejected" if retried => ("Rejected that failed rows are sent again".to_owned(), "failed"),
+        "batch.retried" => (
+            format!(
+                "Asked for {} failed rows to be sent again, {} of them changed",
+                number("records"),
+                number("changed")
+            ),
+            "queued",
+        ),
         "batch.approved" => ("Approved".to_owned(), "accepted"),
         "batch.rejected" => ("Rejected".to_owned(), "failed"),
         "batch.withdrawn" => ("Withdrawn".to_owned(), "neutral"),
@@ -185,6 +256,18 @@ pub(in crate::server::ops) fn activity(act: &db::audit::AuditRow, zone: &TimeZon
         "batch.resumed" => ("Resumed".to_owned(), "queued"),
         "batch.cancelled" => ("Cancelled".to_owned(), "neutral"),
         "batch.synced" => (format!("Sync with Gateway, {} asked about", number("asking")), "queued"),
+        "batch.reconciled" => match detail.get("result").and_then(serde_json::Value::as_str) {
+            Some("DONE") => (
+                format!("Reconciled with the gateway: {} of {} agree", number("agreed"), number("records")),
+                if number("agreed") == number("records") { "accepted" } else { "waiting" },
+            ),
+            _ => ("Not reconciled: the gateway has no lists".to_owned(), "neutral"),
+        },
+        "review.proposed" => (format!("{} in review: a proposal", rows(&detail)), "waiting"),
+        "review.confirmed" => (format!("{} in review: the proposal was confirmed", rows(&detail)), "accepted"),
+        "review.rejected" => (format!("{} in review: the proposal was rejected", rows(&detail)), "failed"),
+        "review.withdrawn" => (format!("{} in review: the proposal was withdrawn", rows(&detail)), "neutral"),
+        "review.acknowledged" => ("A difference with the gateway was acknowledged".to_owned(), "neutral"),
         "batch.downloaded" => (
             format!("Downloaded {}", detail.get("file").and_then(serde_json::Value::as_str).unwrap_or("a file")),
             "neutral",
@@ -200,6 +283,12 @@ pub(in crate::server::ops) fn activity(act: &db::audit::AuditRow, zone: &TimeZon
     }
 }
 
+/// How many rows an act in review was about.
+fn rows(detail: &serde_json::Value) -> String {
+    let n = detail.get("rows").and_then(serde_json::Value::as_array).map_or(0, Vec::len);
+    super::super::review::refunds(u64::try_from(n).unwrap_or(0))
+}
+
 /// `Juspay (acme)`: how people know a connection.
 pub(in crate::server::ops) fn gateway_name(gateway: &db::gateways::GatewayRow) -> String {
     let mut letters = gateway.connector.chars();
@@ -207,12 +296,96 @@ pub(in crate::server::ops) fn gateway_name(gateway: &db::gateways::GatewayRow) -
     format!("{name} ({})", gateway.merchant_id)
 }
 
-/// Why nothing is sent to a connection, one sentence; none while it is sent to.
-pub(in crate::server::ops) fn gateway_notice(gateway: &db::gateways::GatewayRow, zone: &TimeZone) -> Option<String> {
-    if gateway.sending {
-        return None;
+/// Why nothing is sent for the whole organisation, in sentences; none while something is.
+pub(in crate::server::ops) fn organisation_notice(
+    organisation: &db::organisations::OrganisationRow,
+    zone: &TimeZone,
+) -> Option<String> {
+    let name = &organisation.reference.name;
+    match connections::organisation_sending(organisation, zone) {
+        Sending::On => None,
+        Sending::Paused { by, since, reason } => Some(format!(
+            "{by} paused all sending of {name} since {}: “{reason}” An administrator resumes it in Settings.",
+            since.text
+        )),
+        Sending::Stopped { since, reason } => Some(format!(
+            "Batchdesk itself stopped all sending of {name} since {}. {reason} An administrator looks into it and resumes in Settings.",
+            since.text
+        )),
     }
-    let since = gateway.stopped_at.map(|at| moment::moment(at, zone).text).unwrap_or_default();
-    let reason = gateway.stopped_reason.clone().unwrap_or_else(|| "Sending is switched off.".to_owned());
-    Some(format!("Nothing is sent to {} since {since}. {reason}", gateway_name(gateway)))
+}
+
+/// Why nothing is sent to a connection, in sentences; none while something is.
+pub(in crate::server::ops) fn gateway_notice(gateway: &db::gateways::GatewayRow, zone: &TimeZone) -> Option<String> {
+    let name = gateway_name(gateway);
+    match connections::sending(gateway, zone) {
+        Sending::On => None,
+        Sending::Paused { by, since, reason } => Some(format!(
+            "{by} paused the connection {name} since {}: “{reason}” An administrator resumes it in Settings.",
+            since.text
+        )),
+        Sending::Stopped { since, reason } => {
+            let since = since.text;
+            let what = match reason.trim_end_matches('.').split_once(" (") {
+                Some((what, detail)) => format!("{what} since {since} ({detail}."),
+                None => format!("{} since {since}.", reason.trim_end_matches('.')),
+            };
+            Some(format!(
+                "{what} Nothing is sent to {name}. An administrator corrects the connection in Settings and resumes it."
+            ))
+        }
+    }
+}
+
+/// Who paused a batch, since when and why.
+pub(in crate::server::ops) fn pause_notice(act: &db::audit::AuditRow, zone: &TimeZone) -> String {
+    let pause = Pause::of(act);
+    let why = if pause.reason.is_empty() { ".".to_owned() } else { format!(": “{}”", pause.reason) };
+    let whose = if pause.by_admin { " Only an administrator can resume it." } else { "" };
+    format!("Paused by {} since {}{why}{whose}", act.actor, moment::moment(act.at, zone).text)
+}
+
+/// What a pause of a batch was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::server::ops) struct Pause {
+    /// Whether the person was an administrator then.
+    pub by_admin: bool,
+    /// What they wrote.
+    pub reason: String,
+}
+
+impl Pause {
+    /// From the audit trail, which nobody can change afterwards.
+    pub(in crate::server::ops) fn of(act: &db::audit::AuditRow) -> Self {
+        let detail: serde_json::Value = serde_json::from_str(&act.detail).unwrap_or_default();
+        Self {
+            by_admin: detail.get("by_admin").and_then(serde_json::Value::as_bool).unwrap_or(false),
+            reason: detail.get("reason").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_estimated_is_not_dressed_as_a_figure() {
+        let health = |eta: &str, rate: &str| ConnectionHealth {
+            name: "Juspay (acme)".to_owned(),
+            state: ConnectionState::Working,
+            finished_in_a_minute: 0,
+            rate: rate.to_owned(),
+            limit: "5 requests a second, 8 calls at once".to_owned(),
+            workers: 1,
+            eta: eta.to_owned(),
+        };
+        assert_eq!(
+            pace(&health("About 3 minutes", "5.6 a second")),
+            "About 3 minutes left at 5.6 a second. Limit: 5 requests a second, 8 calls at once."
+        );
+        let none = "No estimate: the gateway does not answer now.";
+        assert_eq!(pace(&health(none, "5.6 a second")), format!("{none} Limit: 5 requests a second, 8 calls at once."));
+        assert_eq!(pace(&health("", "5.6 a second")), "");
+    }
 }

@@ -30,8 +30,12 @@ pub fn WillHappen(detail: ApprovalDetail) -> impl IntoView {
     let steps = match snapshot.operation {
         Operation::Refund => {
             let total = Money::new(snapshot.amounts.total, snapshot.amounts.currency);
+            let again = match detail.retry {
+                Some(_) => " again, each once and under a new key. For none of them money moved before.",
+                None => ", each once.",
+            };
             view! {
-                <li><span><b>{format!("{number} of {total}")}</b>" are sent to "{gateway}", each once."</span></li>
+                <li><span><b>{format!("{number} of {total}")}</b>" are sent to "{gateway}{again}</span></li>
                 <li>
                     <span>
                         "The money goes back to the buyers’ own payment methods. "
@@ -181,7 +185,7 @@ pub fn Again(operation: Operation, repeated: Vec<RepeatedOrder>, earlier: Vec<Ea
             let sentence = view! {
                 {format!("Row {}. The same order and amount stood on {} in ", order.row, order.at.date)}
                 <a href=format!("{}/{}", operation.path(), order.batch)>{order.file_name}</a>
-                ". The maker chose “Upload it again anyway”."
+                ". The maker confirmed that it is meant."
             };
             finding(order.order_id, order.amount.to_string(), sentence.into_any())
         })

@@ -173,7 +173,7 @@ fn row(shelf: Shelf, row: ApprovalRow) -> AnyView {
         <tr role="row">
             <th role="rowheader" scope="row" data-cell="lead">
                 <a class="name" href=format!("/approvals/{}", row.id)>{row.file_name}</a>
-                <small>{words.title}</small>
+                <small>{words.title}{row.retry.then_some(", failed rows again")}</small>
             </th>
             <td role="cell">{row.description}</td>
             <td role="cell" data-cell="mark">{row.maker}</td>

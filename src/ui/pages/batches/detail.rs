@@ -10,6 +10,7 @@ pub mod head;
 pub mod notices;
 pub mod orders;
 pub mod progress;
+pub mod revisions;
 pub mod row_map;
 pub mod tasks;
 pub mod words;
@@ -140,7 +141,11 @@ pub fn Detail(
     // would be asked once more in between, by an event, and be gone.
     let following = Memo::new(move |_| live.connection.get() == Connection::Live && !live.paused.get());
     // Before anything was sent there is nothing to see where.
-    let row_map = if detail.snapshot.status.has_been_sent() { detail.row_map.clone() } else { String::new() };
+    let row_map = if detail.snapshot.status.has_been_sent() || !detail.revisions.is_empty() {
+        detail.row_map.clone()
+    } else {
+        String::new()
+    };
     let first_title = title(&detail.snapshot);
     view! {
         // The server asks for the title when everything is rendered; by then this run may have given way to another.
@@ -157,6 +162,7 @@ pub fn Detail(
                 <card::Card detail=detail.clone() shown/>
             </div>
             <tasks::Tasks shown tasks=detail.tasks query search/>
+            {revisions::list(detail.revisions)}
             <div class="split" data-side="half">
                 <activity::Activity rows=detail.activity/>
                 <activity::Failures shown failures=detail.failures/>

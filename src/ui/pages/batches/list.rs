@@ -181,7 +181,9 @@ fn Loaded(
         .into_any();
     }
     let chips = chips(&list.by_status, &query, address);
+    let stopped = list.notice.map(|notice| view! { <Banner tone="waiting" title="Nothing is sent.">{notice}</Banner> });
     view! {
+        {stopped}
         <Chips label="File Upload Status" chips=chips />
         <section class="sheet" aria-label=words.caption>
             {if list.page.rows.is_empty() {

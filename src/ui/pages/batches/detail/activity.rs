@@ -87,7 +87,7 @@ pub fn Failures(
                 <p class="small soft">
                     {if amounts {
                         format!(
-                            "No money moved for {}. Correct the rows and upload them as a new batch.",
+                            "No money moved for {}.",
                             match tasks {
                                 1 => "this one".to_owned(),
                                 _ => format!("these {}", things(snapshot.operation, tasks)),

@@ -128,6 +128,7 @@ mod tests {
             decision: None,
             updated_text: String::new(),
             notice: None,
+            pace: String::new(),
         }
     }
 

@@ -4,7 +4,7 @@ use super::words::things;
 use crate::{
     api::ApiError,
     domain::view::{BatchDetail, BatchSnapshot, SyncReport},
-    ui::components::{Banner, BatchStamp, Icon, Menu},
+    ui::components::{Banner, BatchStamp, Icon, Menu, TextArea},
 };
 use leptos::prelude::*;
 
@@ -113,7 +113,7 @@ fn More(
         }
     };
     let withdraw = actions.withdraw.then(|| post("withdraw", "undo", "Withdraw"));
-    let pause = actions.pause.then(|| post("pause", "pause", "Pause"));
+    let pause_to = below(&snapshot, "pause");
     let resume = actions.resume.then(|| post("resume", "play", "Resume"));
     let changes = actions.withdraw || actions.pause || actions.resume || actions.cancel;
     let called_off = move || {
@@ -134,6 +134,9 @@ fn More(
             <Icon name="more"/>
         </button>
         <Menu id="batch-menu" label="More">
+            {actions.retry.then(|| view! {
+                <a href=below(&snapshot, "retry") rel="external"><Icon name="undo"/>"Send failed rows again"</a>
+            })}
             {move || (shown.with(|shown| shown.counts.failed) > 0).then(|| view! {
                 <a href=failed_rows.clone() download rel="external">
                     <Icon name="download"/>
@@ -146,12 +149,36 @@ fn More(
             </a>
             {changes.then(|| view! { <hr/> })}
             {withdraw}
-            {pause}
+            {actions.pause.then(|| view! {
+                <button type="button" popovertarget="pause-batch"><Icon name="pause"/>"Pause…"</button>
+            })}
             {resume}
             {actions.cancel.then(|| view! {
                 <button type="button" popovertarget="cancel-batch"><Icon name="x"/>"Cancel…"</button>
             })}
         </Menu>
+        {actions.pause.then(|| view! {
+            <div class="dialog" id="pause-batch" popover="auto" role="dialog" aria-labelledby="pause-title">
+                <header><h2 id="pause-title">"Pause this batch?"</h2></header>
+                <form class="stack" id="pause-form" method="post" action=pause_to>
+                    <p>"Nothing new is sent until somebody resumes. What is on its way finishes."</p>
+                    <TextArea
+                        name="reason"
+                        id="pause-reason"
+                        label="Reason (optional)"
+                        hint="Everybody who can open the batch reads it."
+                        rows=2
+                        most=500
+                    />
+                </form>
+                <footer>
+                    <button class="button" type="button" popovertarget="pause-batch" popovertargetaction="hide">
+                        "Keep it running"
+                    </button>
+                    <button class="button" data-kind="primary" type="submit" form="pause-form">"Pause"</button>
+                </footer>
+            </div>
+        })}
         {actions.cancel.then(|| view! {
             <div class="dialog" id="cancel-batch" popover="auto" role="dialog" aria-labelledby="cancel-title">
                 <header><h2 id="cancel-title">"Cancel what was not sent?"</h2></header>

@@ -39,7 +39,10 @@ pub fn Notices(
     let detail = StoredValue::new(detail);
     // Only what the banners depend on: they must not be drawn again with every counter.
     let standing_of = Memo::new(move |_| {
-        shown.with(|shown| (shown.status, shown.decision.clone(), shown.counts.failed, shown.counts.accepted))
+        shown.with(|shown| {
+            let paused = if shown.status == BatchStatus::Paused { shown.notice.clone() } else { None };
+            (shown.status, shown.decision.clone(), shown.counts.failed, shown.counts.accepted, paused)
+        })
     });
     let open = Memo::new(move |_| shown.with(|shown| (shown.counts.checking, shown.counts.review)));
     let notice = Memo::new(move |_| shown.with(|shown| shown.notice.clone()));
@@ -49,15 +52,23 @@ pub fn Notices(
                 let again = view! { <a class="button" data-size="sm" href="" rel="external">"Try again"</a> }.into_any();
                 banner("waiting", "The rows below may be old.".to_owned(), refusal.message, Some(again))
             })}
-        {move || notice.get().map(|notice| banner("waiting", "Work on this batch waits.".to_owned(), notice, None))}
+        {move || {
+            // What is paused says so below, with its way on.
+            let paused = shown.with_untracked(|shown| shown.status == BatchStatus::Paused);
+            notice
+                .get()
+                .filter(|_| !paused)
+                .map(|notice| banner("waiting", "Work on this batch waits.".to_owned(), notice, None))
+        }}
         {move || {
             standing_of.track();
             shown.with_untracked(|shown| detail.with_value(|detail| standing(detail, shown)))
         }}
         {move || {
             let (checking, review) = open.get();
-            waiting_for_the_gateway(shown.with_untracked(|shown| shown.operation), checking, review)
+            shown.with_untracked(|shown| waiting_for_the_gateway(shown, checking, review))
         }}
+        {detail.with_value(reconciled)}
     }
     .into_any()
 }
@@ -103,8 +114,9 @@ fn standing(detail: &BatchDetail, shown: &BatchSnapshot) -> Option<AnyView> {
                 .into_any()
             });
             let wait = things(operation, counts.queued);
+            let paused = shown.notice.clone().unwrap_or_else(|| "Paused.".to_owned());
             let sentence = format!("Nothing new is sent; what was on its way finishes. {wait} still queued.");
-            banner("waiting", "Paused.".to_owned(), sentence, resume)
+            banner("waiting", paused, sentence, resume)
         }
         BatchStatus::Cancelled => banner(
             "neutral",
@@ -131,7 +143,14 @@ fn standing(detail: &BatchDetail, shown: &BatchSnapshot) -> Option<AnyView> {
                 1 => "The other one is accepted and is not sent again.".to_owned(),
                 accepted => format!("The other {} are accepted and are not sent again.", count(accepted)),
             };
-            let download = view! {
+            let again = detail.actions.retry.then(|| {
+                view! {
+                    <a class="button" data-size="sm" href=below(shown, "retry") rel="external">"Send failed rows again"</a>
+                }
+            });
+            let next = if again.is_some() { " Correct the failed rows and send them again here." } else { "" };
+            let acts = view! {
+                {again}
                 <LinkButton href=below(shown, "failed_rows.csv") size=Size::Small icon="download" download=true>
                     "Download only failed rows"
                 </LinkButton>
@@ -140,8 +159,8 @@ fn standing(detail: &BatchDetail, shown: &BatchSnapshot) -> Option<AnyView> {
             banner(
                 "waiting",
                 format!("{} failed.", things(operation, counts.failed)),
-                format!("{rest} Download the failed rows, correct them and upload them as a new batch."),
-                Some(download),
+                format!("{rest}{next}"),
+                Some(acts),
             )
         }
         BatchStatus::Invalid => banner(
@@ -156,14 +175,17 @@ fn standing(detail: &BatchDetail, shown: &BatchSnapshot) -> Option<AnyView> {
 
 /// Who decides, and what this person can do about it.
 fn awaiting(detail: &BatchDetail, shown: &BatchSnapshot) -> AnyView {
-    let own = page_context().viewer.is_some_and(|viewer| viewer.person.email == detail.maker);
+    // Of a batch that was sent, failed rows wait: who asked for that may be another than its maker.
+    let again = detail.revisions.first();
+    let maker = again.map_or(&detail.maker, |again| &again.maker);
+    let own = page_context().viewer.is_some_and(|viewer| viewer.person.email == *maker);
     let module = shown.operation.module().code();
     let words = if detail.actions.decide {
         "You can decide.".to_owned()
     } else if own {
         format!("You created this request, so another person with Approve on {module} must decide.")
     } else {
-        format!("A person with Approve on {module} decides; not {}, who asked for it.", detail.maker)
+        format!("A person with Approve on {module} decides; not {maker}, who asked for it.")
     };
     let expires = detail.expires.clone().map(|moment| view! { " It expires on " <TimeView moment/> "." });
     let acts = if detail.actions.decide {
@@ -183,11 +205,17 @@ fn awaiting(detail: &BatchDetail, shown: &BatchSnapshot) -> AnyView {
         None
     };
     let sentence = view! { {words} " Nothing is sent before that." {expires} };
-    banner("waiting", "Waiting for a decision.".to_owned(), sentence, acts)
+    let fact = match again {
+        Some(again) => format!("{} wait for a decision.", things(shown.operation, again.records)),
+        None => "Waiting for a decision.".to_owned(),
+    };
+    banner("waiting", fact, sentence, acts)
 }
 
 /// Tasks whose fate is open, and what happens with them.
-fn waiting_for_the_gateway(operation: Operation, checking: u64, review: u64) -> AnyView {
+fn waiting_for_the_gateway(shown: &BatchSnapshot, checking: u64, review: u64) -> AnyView {
+    let operation = shown.operation;
+    let href = in_review(shown);
     let checked = (checking > 0).then(|| {
         let (is, they, not) = match checking {
             1 => ("is", "it was", "It is not"),
@@ -203,15 +231,53 @@ fn waiting_for_the_gateway(operation: Operation, checking: u64, review: u64) -> 
         )
     });
     let reviewed = (review > 0).then(|| {
-        let show = view! { <LinkButton href="?status=QUEUED" size=Size::Small>"Show queued tasks"</LinkButton> };
+        let show = view! { <LinkButton href size=Size::Small on_server=true>"Review"</LinkButton> };
         banner(
             "waiting",
             format!("{} {} review.", things(operation, review), if review == 1 { "needs" } else { "need" }),
-            "Whether the money moved is not known, and Batchdesk does not guess. Look the Unique Id up with the gateway; once it has an answer there, Sync with Gateway brings it here.",
+            "Whether the money moved is not known, and Batchdesk does not guess. One person looks it up at the gateway and proposes, another confirms.",
             Some(show.into_any()),
         )
     });
     view! { {checked} {reviewed} }.into_any()
+}
+
+/// Where the batch stands in review.
+fn in_review(shown: &BatchSnapshot) -> String {
+    format!("/review?batch={}", shown.id)
+}
+
+/// What the last comparison with the gateway said, and differences that nobody has acknowledged.
+fn reconciled(detail: &BatchDetail) -> Option<AnyView> {
+    let open = detail.differences;
+    let Some(last) = detail.reconciled.clone() else {
+        return (open > 0).then(|| {
+            let show = view! { <LinkButton href=in_review(&detail.snapshot) size=Size::Small on_server=true>"Review"</LinkButton> };
+            banner("failed", "The gateway took back its last word.".to_owned(), "See what changed, and acknowledge it.", Some(show.into_any()))
+        });
+    };
+    let tone = match (last.settled, open) {
+        (_, 1..) => "failed",
+        (true, _) => "accepted",
+        _ => "neutral",
+    };
+    let more = (open > 0 || !last.differences.is_empty()).then(|| {
+        view! { <LinkButton href=in_review(&detail.snapshot) size=Size::Small on_server=true>"See differences"</LinkButton> }
+            .into_any()
+    });
+    let lines = last
+        .differences
+        .into_iter()
+        .map(
+            |difference| view! { <br/>{format!("{}: {} {}", difference.place, difference.fact, difference.next_step)} },
+        )
+        .collect_view();
+    let fact = if open > 0 { format!("{} to acknowledge.", things_differ(open)) } else { String::new() };
+    Some(banner(tone, fact, view! { {last.sentence} {lines} }, more))
+}
+
+fn things_differ(open: u64) -> String {
+    if open == 1 { "1 difference".to_owned() } else { format!("{} differences", count(open)) }
 }
 
 /// The page when the batch could not be loaded at all.

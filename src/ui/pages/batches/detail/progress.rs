@@ -27,6 +27,10 @@ pub fn Progress(
             let all = count(shown.records);
             let (number, words) = match shown.status {
                 status if status.has_been_sent() => (count(answered), format!("of {all} tasks have an answer")),
+                // Failed rows wait to be sent again; the others have their answer.
+                BatchStatus::AwaitingApproval if answered > 0 => {
+                    (count(answered), format!("of {all} tasks have an answer"))
+                }
                 BatchStatus::AwaitingApproval => (all, "tasks, not started".to_owned()),
                 _ => (all, "tasks, none was sent".to_owned()),
             };
@@ -61,6 +65,9 @@ pub fn Progress(
                 </p>
             </div>
             <div class="stack" data-gap="4"><Strip counts size=StripSize::Large/>{ticks}</div>
+            {move || shown.with(|shown| {
+                (!shown.pace.is_empty()).then(|| view! { <p class="small soft" data-pace="">{shown.pace.clone()}</p> })
+            })}
         </div>
     }
     .into_any()

@@ -1,13 +1,16 @@
 //! The table of tasks: filtered by status, searched by order id, paged; all of it in the address.
 
-use super::{orders, words::things};
+use super::{
+    orders,
+    words::{next_step, things},
+};
 use crate::{
     domain::{
-        batch::Operation,
+        batch::{BatchStatus, Operation},
         ids::BatchId,
         money::Money,
         page::{Paged, TaskQuery},
-        task::{TaskState, TaskStatus},
+        task::TaskStatus,
         view::{BatchSnapshot, Split, TaskRow},
     },
     ui::components::{Chip, Chips, Glyph, Icon, MoneyView, Pagination, TaskStamp, Tone},
@@ -57,8 +60,13 @@ pub fn Tasks(
         move |page| here(&TaskQuery { page, ..query.clone() })
     };
     let (page, size, total) = (tasks.page, tasks.size, tasks.total);
+    let base = format!("{}/{id}/tasks/", operation.path());
+    let (batch, stopped) = shown.with_untracked(|shown| (shown.status, shown.notice.is_some()));
     let (heads, rows) = match operation {
-        Operation::Refund => (heads(), tasks.rows.into_iter().map(row).collect_view()),
+        Operation::Refund => {
+            let row = |task| row(task, &base, batch, stopped);
+            (heads(), tasks.rows.into_iter().map(row).collect_view())
+        }
         Operation::OrderSync => (orders::heads(), tasks.rows.into_iter().map(orders::row).collect_view()),
     };
     view! {
@@ -191,7 +199,7 @@ fn heads() -> AnyView {
     .into_any()
 }
 
-fn row(task: TaskRow) -> AnyView {
+fn row(task: TaskRow, base: &str, batch: BatchStatus, stopped: bool) -> AnyView {
     let TaskRow { number, row, status, state, amount, updated, created, .. } = task;
     let note = state.note();
     let refund = (!task.refund_status.is_empty()).then(|| {
@@ -203,12 +211,7 @@ fn row(task: TaskRow) -> AnyView {
         let class = if status == TaskStatus::Failed { "bad" } else { "dim" };
         view! { <span class=class>{task.message}</span> }
     });
-    let next = match state {
-        TaskState::Unknown => Some("Perhaps carried out: not sent again, the gateway is asked."),
-        TaskState::Review => Some("Look it up with the gateway, then Sync with Gateway."),
-        _ => None,
-    }
-    .filter(|_| message.is_none());
+    let next = next_step(state, batch, stopped);
     // The key differs from the unique id when that did not fit the gateway.
     let key = (task.gateway_key != task.unique_id && !task.gateway_key.is_empty())
         .then(|| view! { <small class="id">"key "{task.gateway_key}</small> });
@@ -217,7 +220,7 @@ fn row(task: TaskRow) -> AnyView {
         <tr role="row" id=format!("task-{number}")>
             <td role="cell" class="num dim" data-cell="drop" title=format!("Row {row} of the file")>{number}</td>
             <th role="rowheader" scope="row" data-cell="lead">
-                <a class="name id" href=format!("#task-{number}")>{task.order_id}</a>
+                <a class="name id" href=format!("{base}{number}") rel="external">{task.order_id}</a>
                 {small_id(task.txn_id)}
             </th>
             <td role="cell" class="tight" data-cell="mark">
@@ -237,7 +240,7 @@ fn row(task: TaskRow) -> AnyView {
                 {key}
                 {small_id(task.gateway_reference)}
             </td>
-            <td role="cell" class="msg">{message}{next.map(|next| view! { <span class="dim">{next}</span> })}</td>
+            <td role="cell" class="msg">{message}" "{next.map(|next| view! { <span class="dim">{next}</span> })}</td>
             <td role="cell" class="tight" data-cell="drop">
                 <time datetime=updated.utc title=times>{updated.time}<small>{updated.date}</small></time>
             </td>

@@ -1,10 +1,33 @@
 //! Small words and figures that the parts of the page share.
 
-use crate::{domain::batch::Operation, ui::components::count};
+use crate::{
+    domain::{
+        batch::{BatchStatus, Operation},
+        task::TaskState,
+    },
+    ui::components::count,
+};
 
 /// `1 refund`, `1,000 refunds`.
 pub(crate) fn things(operation: Operation, number: u64) -> String {
     format!("{} {}", count(number), operation.thing(number))
+}
+
+/// What a task that is not final waits for, and what happens next.
+pub(crate) fn next_step(state: TaskState, batch: BatchStatus, stopped: bool) -> Option<&'static str> {
+    Some(match (state, batch) {
+        (TaskState::Ready, BatchStatus::AwaitingApproval) => "Not sent: waits for a decision.",
+        (TaskState::Ready, BatchStatus::Paused) => "Not sent: the batch is paused.",
+        (TaskState::Ready, BatchStatus::Processing) if stopped => "Not sent: waits as said above.",
+        (TaskState::Ready, BatchStatus::Processing) => "Waits for its turn.",
+        (TaskState::Sending, _) => "On its way to the gateway.",
+        (TaskState::Retry, BatchStatus::Paused) => "Not carried out. Sent again once the batch is resumed.",
+        (TaskState::Retry, _) => "Not carried out. Sent again by itself.",
+        (TaskState::Unknown, _) => "Perhaps carried out: not sent again, the gateway is asked.",
+        (TaskState::Pending, _) => "The gateway took it and is asked until it has finished.",
+        (TaskState::Review, _) => "Look it up with the gateway, then Sync with Gateway.",
+        (TaskState::Ready | TaskState::Succeeded | TaskState::Failed, _) => return None,
+    })
 }
 
 /// `72.8 %`: the share of `part` in `whole` with one decimal, rounded down so that only all is 100 %.
@@ -51,6 +74,29 @@ mod tests {
         assert_eq!(share(0, 0), "0 %");
         assert_eq!(bar_width(5, 9), "55.5%");
         assert_eq!(bar_width(0, 0), "0.0%");
+    }
+
+    #[test]
+    fn whatever_is_not_final_says_what_comes_next() {
+        for state in [
+            TaskState::Ready,
+            TaskState::Sending,
+            TaskState::Retry,
+            TaskState::Unknown,
+            TaskState::Pending,
+            TaskState::Review,
+        ] {
+            for batch in [BatchStatus::Processing, BatchStatus::Paused] {
+                for stopped in [false, true] {
+                    assert!(
+                        next_step(state, batch, stopped).is_some_and(|next| next.ends_with('.')),
+                        "{state:?} {batch:?}"
+                    );
+                }
+            }
+        }
+        assert_eq!(next_step(TaskState::Succeeded, BatchStatus::Processing, true), None);
+        assert_eq!(next_step(TaskState::Ready, BatchStatus::Rejected, false), None, "nothing will happen to it");
     }
 
     #[test]

@@ -1,0 +1,40 @@
+// A file that the server kept from an earlier try, and two places of the list that must not break at their widths.
+import { BATCH, REFUNDS, batchOf, client, expect, open, plain, refunds, send, test, unique } from "../support/desk";
+
+test("a kept file is sent from its page without choosing it again", async ({ as, allow }) => {
+  allow(/422/);
+  const page = await as("owner");
+  const rows = [plain("12.50")];
+  const name = `${unique("kept")}.csv`;
+  await batchOf(page.request, name, rows);
+  // The same order and amount again, under another unique id: held back until it is confirmed, and kept meanwhile.
+  const repeat = [{ ...rows[0], key: unique("R") }];
+  const answer = await send(page.request, name, refunds(repeat));
+  expect(answer.status()).toBe(422);
+  await open(page, `${REFUNDS}/new?upload=${(await answer.json()).upload}`);
+  await page.getByLabel("Upload it again anyway").check();
+  await page.getByRole("button", { name: "Upload", exact: true }).click();
+  await page.waitForURL(BATCH);
+  await expect(page.getByText(name).first()).toBeVisible();
+});
+
+test("the search stands across a phone's list, and its buttons keep their words on one line", async ({ as }) => {
+  const page = await as("owner");
+  await batchOf(page.request, `${unique("width")}.csv`, [plain("1")]);
+  await page.setViewportSize({ width: 390, height: 844 });
+  await open(page, REFUNDS);
+  const main = (await page.locator("main").boundingBox())!;
+  const search = (await page.getByRole("searchbox", { name: "Search by file name" }).boundingBox())!;
+  expect(search.width, "all of the width but the margins").toBeGreaterThan(main.width - 80);
+  await page.setViewportSize({ width: 1280, height: 800 });
+  const button = page.getByRole("button", { name: "Sync with Gateway" }).first();
+  const lines = await button.evaluate((element) => {
+    const range = document.createRange();
+    range.selectNodeContents(element);
+    return new Set([...range.getClientRects()].filter((box) => box.width > 0).map((box) => Math.round(box.top))).size;
+  });
+  expect(lines).toBe(1);
+  expect(await page.evaluate(() => document.documentElement.scrollWidth), "nothing sticks out").toBeLessThanOrEqual(1280);
+  const box = page.locator(".table-box").first();
+  expect(await box.evaluate((element) => element.scrollWidth - element.clientWidth), "the table fits").toBeLessThanOrEqual(0);
+});

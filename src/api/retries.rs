@@ -1,0 +1,21 @@
+//! Failed rows that are sent again, and the story of a task. Their pages are rendered on the server only, so these are plain
+//! functions without an address.
+
+use super::ApiError;
+use crate::domain::{
+    batch::Operation,
+    ids::BatchId,
+    view::retries::{RetryView, TaskStory},
+};
+
+/// The page with the failed rows of a batch.
+pub async fn load_retry(operation: Operation, batch: BatchId, page: u32) -> Result<RetryView, ApiError> {
+    let (state, caller) = super::caller::current()?;
+    crate::server::ops::retries::page(&state, &caller, operation, batch, page).await.map_err(super::caller::refused)
+}
+
+/// The story of a task.
+pub async fn load_story(operation: Operation, batch: BatchId, number: u32) -> Result<TaskStory, ApiError> {
+    let (state, caller) = super::caller::current()?;
+    crate::server::ops::history::task(&state, &caller, operation, batch, number).await.map_err(super::caller::refused)
+}

@@ -1,0 +1,177 @@
+//! Proposals, confirmations and acknowledgements in review, as plain forms. What was typed is never lost.
+
+use super::{
+    Web, answer, approvals,
+    batches::{done, refused_on_page},
+    form::Form,
+    visit::{SignedIn, Visit},
+};
+use crate::{
+    domain::{access::Right, error::RefusalKind, ids::BatchId, view::Flash},
+    server::{
+        error::{OpError, OpResult},
+        ops::{
+            self,
+            access::{Caller, authorise},
+            review::{self, Answer, Finding, ProposalKey, ProposedRow},
+        },
+    },
+};
+use axum::{
+    extract::{Path, State},
+    response::Response,
+};
+use uuid::Uuid;
+
+/// What a form does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Act {
+    Propose,
+    Answer,
+    Withdraw,
+    Acknowledge,
+}
+
+impl Act {
+    pub(super) const ALL: [Self; 4] = [Self::Propose, Self::Answer, Self::Withdraw, Self::Acknowledge];
+
+    /// The end of its address.
+    pub(super) const fn path(self) -> &'static str {
+        match self {
+            Self::Propose => "propose",
+            Self::Answer => "answer",
+            Self::Withdraw => "withdraw",
+            Self::Acknowledge => "acknowledge",
+        }
+    }
+}
+
+type Refused = (OpError, Option<&'static str>);
+
+/// `POST /review/{batch_id}/…`.
+pub(super) async fn act(
+    State(web): State<Web>,
+    SignedIn { visit, caller }: SignedIn,
+    Path(id): Path<String>,
+    act: Act,
+    form: Form,
+) -> Response {
+    let Ok(batch) = id.parse::<BatchId>() else {
+        return answer::failure(&web, &visit, &OpError::not_found("batch")).await;
+    };
+    let page = format!("/review?batch={batch}");
+    match perform(&web, &visit, caller.clone(), batch, act, &form).await {
+        Ok(notice) => done(&web, caller.person.id, &page, &notice),
+        Err((error, field)) => {
+            let typed = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+            let flash = Flash {
+                error: None,
+                notice: None,
+                field: field.map(|field| format!("{}-{field}", act.path())),
+                values: form.pairs().filter(|(name, _)| *name != "password").map(typed).collect(),
+            };
+            refused_on_page(&web, &visit, &page, error, flash).await
+        }
+    }
+}
+
+async fn perform(
+    web: &Web,
+    visit: &Visit,
+    caller: Caller,
+    batch: BatchId,
+    act: Act,
+    form: &Form,
+) -> Result<String, Refused> {
+    let plain = |error| (error, None);
+    match act {
+        Act::Propose => {
+            let finding = Finding::ALL.into_iter().find(|finding| finding.code() == form.get("finding"));
+            let rows = form.all("row").filter_map(|row| proposed(row, form)).collect::<Vec<_>>();
+            let reason = form.get("reason");
+            let Some(finding) = finding else {
+                // The rights come first, whatever else is wrong.
+                allowed(web, &caller, batch, Right::ReadWrite).await.map_err(plain)?;
+                let error = OpError::refuse(RefusalKind::Invalid, "Choose what became of them.");
+                return Err((error, Some("finding")));
+            };
+            let field = if reason.trim().is_empty() && !rows.is_empty() { Some("reason") } else { None };
+            let n = review::propose(web, &caller, batch, finding, &rows, reason)
+                .await
+                .map_err(|error| (on_field(&error, field), error))
+                .map_err(|(field, error)| (error, field))?;
+            Ok(format!("Proposed for {}. Another person confirms or rejects it.", review::refunds(n)))
+        }
+        Act::Answer => {
+            allowed(web, &caller, batch, Right::Approve).await.map_err(plain)?;
+            let answer = match form.get("answer") {
+                "confirm" => Answer::Confirm,
+                "reject" => Answer::Reject,
+                _ => return Err(plain(OpError::refuse(RefusalKind::Invalid, "Choose Confirm or Reject."))),
+            };
+            let proposals = proposals(form);
+            let caller =
+                approvals::prove(web, visit, caller, form.get("password"), "Give your password again to decide.")
+                    .await
+                    .map_err(|error| (error, Some("password")))?;
+            let field = (answer == Answer::Reject && form.get("note").trim().is_empty() && !proposals.is_empty())
+                .then_some("note");
+            let n = review::close(web, &caller, batch, answer, &proposals, form.get("note"))
+                .await
+                .map_err(|error| (on_field(&error, field), error))
+                .map_err(|(field, error)| (error, field))?;
+            Ok(match answer {
+                Answer::Confirm => format!("Confirmed for {}. It counts from now on.", review::refunds(n)),
+                _ => format!("Rejected for {}. They wait for another proposal.", review::refunds(n)),
+            })
+        }
+        Act::Withdraw => {
+            let n = review::close(web, &caller, batch, Answer::Withdraw, &proposals(form), "").await.map_err(plain)?;
+            Ok(format!("Withdrawn for {}. They wait for another proposal.", review::refunds(n)))
+        }
+        Act::Acknowledge => {
+            let entry = form.get("entry").parse::<Uuid>().ok();
+            review::acknowledge(web, &caller, batch, entry, form.get("note"))
+                .await
+                .map_err(|error| (on_field(&error, Some("note")), error))
+                .map_err(|(field, error)| (error, field))?;
+            Ok("Acknowledged. Your note stands beside it.".to_owned())
+        }
+    }
+}
+
+/// The field that an error is shown at; only what is wrong with the input belongs to one.
+fn on_field(error: &OpError, field: Option<&'static str>) -> Option<&'static str> {
+    field.filter(|_| error.refusal.kind == RefusalKind::Invalid)
+}
+
+async fn allowed(web: &Web, caller: &Caller, batch: BatchId, right: Right) -> OpResult<()> {
+    let snapshot = ops::batches::snapshot(web, caller, batch).await?;
+    authorise(caller, snapshot.operation.module(), right)
+}
+
+/// `7.1.<seen>`: S.No, revision, and where it stood when it was shown.
+fn proposed(row: &str, form: &Form) -> Option<ProposedRow> {
+    let (name, seen) = row.rsplit_once('.')?;
+    let (number, revision) = name.split_once('.')?;
+    Some(ProposedRow {
+        row: number.parse().ok()?,
+        revision: revision.parse().ok()?,
+        seen: seen.to_owned(),
+        reference: form.get(&format!("reference-{name}")).to_owned(),
+    })
+}
+
+/// `7.1.2`: S.No, revision, number of the proposal.
+fn proposals(form: &Form) -> Vec<ProposalKey> {
+    let read = |text: &str| {
+        let mut parts = text.split('.');
+        let key = ProposalKey {
+            row: parts.next()?.parse().ok()?,
+            revision: parts.next()?.parse().ok()?,
+            n: parts.next()?.parse().ok()?,
+        };
+        parts.next().is_none().then_some(key)
+    };
+    form.all("proposal").filter_map(read).collect()
+}

@@ -1,0 +1,515 @@
+//! Connections to gateways, as people look after them: what each is, and what they do with it.
+
+pub mod probe;
+mod shown;
+mod trial;
+
+pub use shown::{list, page};
+pub(super) use shown::{organisation_sending, sending};
+pub use trial::Trial;
+
+use super::{
+    access::{Caller, authorise},
+    approvals::needs_proof,
+    audit, connection_health,
+    gateways::in_use,
+};
+use crate::{
+    domain::{
+        access::{Module, Permissions, Right},
+        connection_limits::ConnectionLimits,
+        error::RefusalKind,
+        ids::{GatewayId, PersonId},
+        view::{PersonRef, connections::Sending},
+    },
+    server::{
+        db::{
+            self, Tx,
+            connections::{CapabilityRow, NewAccount, NewConnection},
+            gateways::GatewayRow,
+        },
+        error::{OpError, OpResult},
+        gateway::{self, Gateway, GatewayClass, address},
+        state::AppState,
+    },
+};
+use probe::{Probed, Questions};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Characters of a reason, at most.
+pub const REASON_CHARS: usize = 500;
+
+/// A refusal with the field that it is about, if it is about one.
+pub type Refused = (OpError, Option<&'static str>);
+
+fn plain(error: impl Into<OpError>) -> Refused {
+    (error.into(), None)
+}
+
+fn about(field: &'static str, sentence: impl Into<String>) -> Refused {
+    (OpError::refuse(RefusalKind::Invalid, sentence), Some(field))
+}
+
+/// An account as a person typed it.
+#[derive(Debug)]
+pub struct Entry {
+    /// Name of the connector; of a new connection only.
+    pub connector: String,
+    /// Where the gateway answers.
+    pub base_url: String,
+    /// The merchant's id there.
+    pub merchant_id: String,
+    /// The API key; empty keeps the stored one.
+    pub api_key: SecretString,
+    /// Whether it moves no real money; of a new connection only.
+    pub sandbox: bool,
+    /// Store it although nothing answers there.
+    pub untested: bool,
+}
+
+/// What was stored: a sentence for the person.
+#[derive(Debug)]
+pub struct Stored {
+    /// Which.
+    pub id: GatewayId,
+    /// What the gateway said to it.
+    pub said: String,
+}
+
+/// The gateway behind a connection. `key` is used in place of the stored one.
+fn open(
+    state: &AppState,
+    row: &GatewayRow,
+    caller: &Caller,
+    key: Option<&SecretString>,
+) -> Result<Arc<dyn Gateway>, OpError> {
+    let api_key = match key {
+        Some(key) => key.clone(),
+        None => state.config.secret_key.open(row.id.as_bytes(), &row.sealed_key).map_err(OpError::internal)?,
+    };
+    gateway::connect(&gateway::Connection {
+        connector: row.connector.clone(),
+        base_url: row.base_url.clone(),
+        merchant_id: row.merchant_id.clone(),
+        api_key,
+        currency: caller.organisation.currency,
+        timeout: state.config.gateway_timeout,
+        concurrency: 1,
+        allowed_hosts: state.config.allowed_hosts.clone(),
+    })
+    .map_err(|error| OpError::refuse(RefusalKind::Invalid, error.to_string()))
+}
+
+async fn found(tx: &mut Tx, id: GatewayId) -> OpResult<GatewayRow> {
+    db::gateways::load(tx, id).await?.ok_or_else(|| OpError::not_found("connection"))
+}
+
+fn proved(state: &AppState, caller: &Caller) -> Result<(), Refused> {
+    match needs_proof(state, caller) {
+        true => Err(about("password", "Give your password again to change where money goes.")),
+        false => Ok(()),
+    }
+}
+
+fn visible(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 200 && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// What was typed, checked as far as that is possible without the gateway.
+fn checked(state: &AppState, entry: &Entry, key_needed: bool) -> Result<String, Refused> {
+    if entry.base_url.len() > 500 {
+        return Err(about("base_url", "The address is too long. Write it as https://host."));
+    }
+    let base_url =
+        address::check(&entry.base_url, &state.config.allowed_hosts).map_err(|sentence| about("base_url", sentence))?;
+    if !visible(&entry.merchant_id) {
+        let sentence =
+            "The merchant id is empty, too long, or has blanks or special characters. Copy it from the gateway.";
+        return Err(about("merchant_id", sentence));
+    }
+    let key = entry.api_key.expose_secret();
+    if (key_needed || !key.is_empty()) && !visible(key) {
+        let sentence = "The API key is empty, too long, or has blanks or special characters. Copy it from the gateway.";
+        return Err(about("api_key", sentence));
+    }
+    Ok(base_url.into())
+}
+
+/// Asks the gateway about an account before it is stored.
+async fn tried(
+    state: &AppState,
+    caller: &Caller,
+    row: &GatewayRow,
+    key: Option<&SecretString>,
+    untested: bool,
+) -> Result<String, Refused> {
+    let gateway = open(state, row, caller, key).map_err(|error| (error, Some("api_key")))?;
+    match trial::read(gateway.as_ref(), row).await {
+        Trial::Works(sentence) => Ok(sentence),
+        Trial::KeyRefused(sentence) => Err(about("api_key", format!("{sentence} Nothing was stored."))),
+        Trial::UnknownMerchant(sentence) => Err(about("merchant_id", format!("{sentence} Nothing was stored."))),
+        Trial::Away(sentence) if untested => Ok(format!("It was not tested: {sentence}")),
+        Trial::Away(sentence) => {
+            let next = "Nothing was stored. Correct the address, or tick “Store it untested”.";
+            Err(about("base_url", format!("{sentence} {next}")))
+        }
+    }
+}
+
+/// Adds a connection. New batches go on using the one they use; the first is chosen by itself. Needs ReadWrite on settings and a
+/// proof of the password.
+pub async fn add(state: &AppState, caller: &Caller, entry: Entry) -> Result<Stored, Refused> {
+    authorise(caller, Module::Settings, Right::ReadWrite).map_err(plain)?;
+    let Some(connector) = gateway::descriptor(&entry.connector) else {
+        return Err(about("connector", "Choose the kind of gateway."));
+    };
+    let base_url = checked(state, &entry, true)?;
+    proved(state, caller)?;
+    let id = GatewayId(Uuid::now_v7());
+    let now = state.clock.now();
+    let row = GatewayRow {
+        id: id.0,
+        connector: connector.name.to_owned(),
+        base_url,
+        merchant_id: entry.merchant_id.clone(),
+        sandbox: entry.sandbox,
+        ..GatewayRow::unsaved(now)
+    };
+    let said = tried(state, caller, &row, Some(&entry.api_key), entry.untested).await?;
+    let sealed =
+        state.config.secret_key.seal(id.0.as_bytes(), &entry.api_key).map_err(OpError::internal).map_err(plain)?;
+    let account =
+        NewAccount { base_url: &row.base_url, merchant_id: &row.merchant_id, sealed_key: Some(sealed.as_slice()) };
+    let mut tx = begin(state, caller).await.map_err(plain)?;
+    let new = NewConnection {
+        connector: connector.name,
+        sandbox: entry.sandbox,
+        preflight: connector.reads_orders,
+        balances: connector.balances_known,
+    };
+    db::connections::add(&mut tx, id, new, &account, now).await.map_err(taken)?;
+    let detail = json!({ "connector": connector.name, "base_url": row.base_url, "merchant_id": row.merchant_id,
+                         "sandbox": entry.sandbox, "untested": entry.untested });
+    audit::record(state, &mut tx, caller, "gateway.added", Some(id.0), detail).await.map_err(plain)?;
+    tx.commit().await.map_err(plain)?;
+    Ok(Stored { id, said })
+}
+
+/// Changes address, merchant or key of a connection. Needs ReadWrite on settings and a proof of the password; another address or
+/// merchant is refused while work on it is open, and promises nothing until it is measured.
+pub async fn change(state: &AppState, caller: &Caller, id: GatewayId, entry: Entry) -> Result<Stored, Refused> {
+    authorise(caller, Module::Settings, Right::ReadWrite).map_err(plain)?;
+    let mut tx = begin(state, caller).await.map_err(plain)?;
+    let old = found(&mut tx, id).await.map_err(plain)?;
+    tx.commit().await.map_err(plain)?;
+    let base_url = checked(state, &entry, false)?;
+    proved(state, caller)?;
+    let key = Some(&entry.api_key).filter(|key| !key.expose_secret().is_empty());
+    let row = GatewayRow { base_url, merchant_id: entry.merchant_id.clone(), ..old.clone() };
+    // The stored key must not be carried to whatever address somebody types: only who knows the key may name another.
+    if row.base_url != old.base_url && key.is_none() {
+        return Err(about("api_key", "Give the key again for another address: the stored one is not sent there."));
+    }
+    let said = tried(state, caller, &row, key, entry.untested).await?;
+    let sealed = match key {
+        Some(key) => {
+            Some(state.config.secret_key.seal(id.0.as_bytes(), key).map_err(OpError::internal).map_err(plain)?)
+        }
+        None => None,
+    };
+    let account = NewAccount { base_url: &row.base_url, merchant_id: &row.merchant_id, sealed_key: sealed.as_deref() };
+    let mut tx = begin(state, caller).await.map_err(plain)?;
+    db::connections::change(&mut tx, id, &account, state.clock.now()).await.map_err(taken)?;
+    let detail = json!({ "base_url": row.base_url, "merchant_id": row.merchant_id, "old_base_url": old.base_url,
+                         "old_merchant_id": old.merchant_id, "key_changed": key.is_some(), "untested": entry.untested });
+    audit::record(state, &mut tx, caller, "gateway.changed", Some(id.0), detail).await.map_err(plain)?;
+    tx.commit().await.map_err(plain)?;
+    Ok(Stored { id, said })
+}
+
+fn taken(error: sqlx::Error) -> Refused {
+    let unique = error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation);
+    match unique {
+        true => {
+            let sentence = "There is a connection to this account already. Change that one, or name another merchant.";
+            (OpError::refuse(RefusalKind::Conflict, sentence), Some("merchant_id"))
+        }
+        false => plain(in_use(error)),
+    }
+}
+
+async fn begin(state: &AppState, caller: &Caller) -> OpResult<Tx> {
+    Ok(state.db.web(caller.organisation.id, Some(caller.person.id)).await?)
+}
+
+/// Asks the gateway with the stored key. Reads; moves no money. Needs ReadWrite on settings.
+pub async fn test(state: &AppState, caller: &Caller, id: GatewayId) -> OpResult<Trial> {
+    authorise(caller, Module::Settings, Right::ReadWrite)?;
+    let mut tx = begin(state, caller).await?;
+    let row = found(&mut tx, id).await?;
+    tx.commit().await?;
+    let trial = trial::read(open(state, &row, caller, None)?.as_ref(), &row).await;
+    let mut tx = begin(state, caller).await?;
+    let detail = json!({ "works": matches!(trial, Trial::Works(_)), "said": trial.sentence() });
+    audit::record(state, &mut tx, caller, "gateway.tested", Some(id.0), detail).await?;
+    tx.commit().await?;
+    Ok(trial)
+}
+
+/// Nothing new is sent to a connection until somebody resumes it. Needs ReadWrite on settings, and a reason.
+pub async fn pause(state: &AppState, caller: &Caller, id: GatewayId, reason: &str) -> Result<(), Refused> {
+    authorise(caller, Module::Settings, Right::ReadWrite).map_err(plain)?;
+    let reason = why(reason)?;
+    let done = async {
+        let mut tx = begin(state, caller).await?;
+        found(&mut tx, id).await?;
+        if !db::connections::pause(&mut tx, id, reason, state.clock.now()).await? {
+            return Err(OpError::refuse(RefusalKind::Conflict, "Nothing is sent to this connection already."));
+        }
+        audit::record(state, &mut tx, caller, "gateway.paused", Some(id.0), json!({ "reason": reason })).await?;
+        db::connections::wake(&mut tx).await?;
+        Ok(tx.commit().await?)
+    };
+    done.await.map_err(plain)
+}
+
+/// A connection sends again, whoever stopped it. Needs ReadWrite on settings.
+pub async fn resume(state: &AppState, caller: &Caller, id: GatewayId) -> OpResult<()> {
+    authorise(caller, Module::Settings, Right::ReadWrite)?;
+    let mut tx = begin(state, caller).await?;
+    let row = found(&mut tx, id).await?;
+    if !db::connections::resume(&mut tx, id).await? {
+        return Err(OpError::refuse(RefusalKind::Conflict, "This connection sends already."));
+    }
+    let detail = json!({ "paused_by": row.paused_by, "stopped_reason": row.stopped_reason });
+    audit::record(state, &mut tx, caller, "gateway.resumed", Some(id.0), detail).await?;
+    db::connections::wake(&mut tx).await?;
+    Ok(tx.commit().await?)
+}
+
+/// New batches use this connection from now on; batches that exist keep theirs. Needs ReadWrite on settings and a proof of the
+/// password.
+pub async fn choose(state: &AppState, caller: &Caller, id: GatewayId) -> Result<String, Refused> {
+    authorise(caller, Module::Settings, Right::ReadWrite).map_err(plain)?;
+    proved(state, caller)?;
+    let done = async {
+        let mut tx = begin(state, caller).await?;
+        let row = found(&mut tx, id).await?;
+        let before = db::gateways::current(&mut tx).await?.map(|row| row.id);
+        db::connections::choose(&mut tx, id).await?;
+        audit::record(state, &mut tx, caller, "gateway.chosen", Some(id.0), json!({ "before": before })).await?;
+        tx.commit().await?;
+        Ok::<_, OpError>(super::batches::gateway_name(&row))
+    };
+    done.await.map_err(plain)
+}
+
+/// Sets what a connection may be asked at most. Needs ReadWrite on settings. Holds within seconds, for batches that run, too.
+pub async fn limit(state: &AppState, caller: &Caller, id: GatewayId, limits: ConnectionLimits) -> OpResult<()> {
+    authorise(caller, Module::Settings, Right::ReadWrite)?;
+    let mut tx = begin(state, caller).await?;
+    let old = found(&mut tx, id).await?;
+    connection_health::set_limits(&mut tx, id, limits).await?;
+    let detail = json!({ "concurrency": limits.concurrency, "rate_limit": limits.rate, "rate_burst": limits.burst,
+                         "old": [old.concurrency, old.rate_limit, old.rate_burst] });
+    audit::record(state, &mut tx, caller, "gateway.limited", Some(id.0), detail).await?;
+    // Pages show what limits the rate.
+    let running = db::connections::running_batches(&mut tx, id).await?;
+    db::outbox::changed(&mut tx, &running).await?;
+    db::connections::wake(&mut tx).await?;
+    Ok(tx.commit().await?)
+}
+
+/// The person of `caller` pauses everything that the organisation sends. Needs ReadWrite on settings, and a reason.
+pub async fn pause_all(state: &AppState, caller: &Caller, reason: &str) -> Result<(), Refused> {
+    authorise(caller, Module::Settings, Right::ReadWrite).map_err(plain)?;
+    let reason = why(reason)?;
+    let done = async {
+        let mut tx = begin(state, caller).await?;
+        if !db::organisations::pause(&mut tx, reason, state.clock.now()).await? {
+            return Err(OpError::refuse(RefusalKind::Conflict, "Nothing is sent already."));
+        }
+        let object = Some(caller.organisation.id.0);
+        audit::record(state, &mut tx, caller, "organisation.paused", object, json!({ "reason": reason })).await?;
+        db::connections::wake(&mut tx).await?;
+        Ok(tx.commit().await?)
+    };
+    done.await.map_err(plain)
+}
+
+/// The organisation sends again, whoever stopped it. Needs ReadWrite on settings.
+pub async fn resume_all(state: &AppState, caller: &Caller) -> OpResult<()> {
+    authorise(caller, Module::Settings, Right::ReadWrite)?;
+    let mut tx = begin(state, caller).await?;
+    let row = db::organisations::load(&mut tx).await?.ok_or_else(|| OpError::not_found("organisation"))?;
+    if !db::organisations::resume(&mut tx).await? {
+        return Err(OpError::refuse(RefusalKind::Conflict, "The organisation sends already."));
+    }
+    let detail = json!({ "paused_by": row.paused_by, "stopped_reason": row.stopped_reason });
+    audit::record(state, &mut tx, caller, "organisation.resumed", Some(caller.organisation.id.0), detail).await?;
+    db::connections::wake(&mut tx).await?;
+    Ok(tx.commit().await?)
+}
+
+fn why(reason: &str) -> Result<&str, Refused> {
+    let reason = reason_text(reason).map_err(|sentence| about("reason", sentence))?;
+    if reason.is_empty() {
+        return Err(about("reason", "Say why: everybody whose batches wait reads it."));
+    }
+    Ok(reason)
+}
+
+/// A reason as it is stored; it may be empty. The error is a sentence.
+pub(super) fn reason_text(typed: &str) -> Result<&str, String> {
+    let reason = typed.trim();
+    if reason.chars().count() > REASON_CHARS {
+        return Err(format!("A reason has at most {REASON_CHARS} characters."));
+    }
+    match reason.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+        true => Err("The reason holds characters that cannot be stored. Type it again.".to_owned()),
+        false => Ok(reason),
+    }
+}
+
+/// Measures what a sandbox promises, with a few refunds on orders that the person names, and stores the class that follows. Needs
+/// ReadWrite on settings. Refused for a connection that is not marked as a sandbox: these refunds would move money.
+pub async fn measure(
+    state: &AppState,
+    caller: &Caller,
+    id: GatewayId,
+    questions: Questions,
+) -> Result<Probed, Refused> {
+    authorise(caller, Module::Settings, Right::ReadWrite).map_err(plain)?;
+    let mut tx = begin(state, caller).await.map_err(plain)?;
+    let row = found(&mut tx, id).await.map_err(plain)?;
+    let organisation = db::organisations::load(&mut tx).await.map_err(plain)?;
+    tx.commit().await.map_err(plain)?;
+    measurable(&row, organisation.is_some_and(|organisation| organisation.sending), &questions)?;
+    let gateway = open(state, &row, caller, None).map_err(plain)?;
+    let probed = probe::run(gateway.as_ref(), &questions).await.map_err(|sentence| about("order", sentence))?;
+    let mut tx = begin(state, caller).await.map_err(plain)?;
+    keep(state, &mut tx, &row, &questions, &probed, &caller.person.email).await.map_err(plain)?;
+    let detail = json!({ "class": probed.class.code(), "order": questions.order });
+    audit::record(state, &mut tx, caller, "gateway.measured", Some(id.0), detail).await.map_err(plain)?;
+    tx.commit().await.map_err(plain)?;
+    Ok(probed)
+}
+
+/// The same for the operator, on the connection to a merchant or on the one that new batches use.
+pub async fn measure_own(
+    state: &AppState,
+    organisation: &str,
+    merchant_id: Option<&str>,
+    mut questions: Questions,
+) -> OpResult<(String, Probed)> {
+    let mut global = state.db.global().await?;
+    let id = db::people::organisation_by_name(&mut global, organisation).await?;
+    global.commit().await?;
+    let missing =
+        || OpError::refuse(RefusalKind::NotFound, format!("There is no organisation named {organisation:?}."));
+    let mut tx = state.db.web(id.ok_or_else(missing)?, None).await?;
+    let organisation = db::organisations::load(&mut tx).await?.ok_or_else(missing)?;
+    let row = match merchant_id {
+        None => db::gateways::current(&mut tx).await?,
+        // Its sandbox: the other one is refused below.
+        Some(merchant) => {
+            let all = db::gateways::all(&mut tx).await?;
+            let mut fitting: Vec<GatewayRow> = all.into_iter().filter(|row| row.merchant_id == merchant).collect();
+            fitting.sort_by_key(|row| !row.sandbox);
+            fitting.into_iter().next()
+        }
+    };
+    let row = row.ok_or_else(|| OpError::not_found("connection"))?;
+    tx.commit().await?;
+    questions.currency = organisation.reference.currency;
+    measurable(&row, organisation.sending, &questions).map_err(|(error, _)| error)?;
+    let own = Caller {
+        person: PersonRef { id: PersonId(Uuid::nil()), email: String::new() },
+        organisation: organisation.reference,
+        permissions: Permissions::default(),
+        proved_at: None,
+    };
+    let gateway = open(state, &row, &own, None)?;
+    let refused = |sentence: String| OpError::refuse(RefusalKind::Invalid, sentence);
+    let probed = probe::run(gateway.as_ref(), &questions).await.map_err(refused)?;
+    let mut tx = state.db.web(own.organisation.id, None).await?;
+    keep(state, &mut tx, &row, &questions, &probed, "Batchdesk").await?;
+    let detail = json!({ "class": probed.class.code(), "order": questions.order });
+    audit::record_own(state, &mut tx, "gateway.measured", Some(row.id), detail).await?;
+    tx.commit().await?;
+    Ok((super::batches::gateway_name(&row), probed))
+}
+
+fn measurable(row: &GatewayRow, organisation_sends: bool, questions: &Questions) -> Result<(), Refused> {
+    if !row.sandbox {
+        let sentence = "This connection is not marked as a sandbox: the refunds of a measurement would move money. Connect the \
+                        gateway's sandbox and measure that.";
+        return Err((OpError::refuse(RefusalKind::Conflict, sentence), None));
+    }
+    if !row.sending || !organisation_sends {
+        let sentence = "Sending is paused, and a measurement sends refunds. Resume first.";
+        return Err((OpError::refuse(RefusalKind::Conflict, sentence), None));
+    }
+    let orders = [
+        ("order", Some(&questions.order)),
+        ("declined_order", questions.declined.as_ref()),
+        ("failing_order", questions.failing.as_ref()),
+    ];
+    for (field, order) in orders {
+        let fits = |order: &String| visible(order) && order.len() <= 128;
+        if !order.is_none_or(fits) {
+            return Err(about(field, "Give the id of an order in the sandbox: up to 128 characters, no blanks."));
+        }
+    }
+    Ok(())
+}
+
+/// Stores what was found, unless the account is another by now.
+async fn keep(
+    state: &AppState,
+    tx: &mut Tx,
+    row: &GatewayRow,
+    questions: &Questions,
+    probed: &Probed,
+    actor: &str,
+) -> OpResult<()> {
+    let id = GatewayId(row.id);
+    let window = probed.key_window.and_then(|window| i64::try_from(window.as_secs()).ok());
+    let fact = CapabilityRow {
+        at: state.clock.now(),
+        actor: actor.to_owned(),
+        measured: true,
+        base_url: row.base_url.clone(),
+        merchant_id: row.merchant_id.clone(),
+        class: probed.class.code().to_owned(),
+        key_window_seconds: window,
+        order_id: Some(questions.order.clone()),
+        evidence: serde_json::to_string(&probed.steps).map_err(OpError::internal)?,
+    };
+    db::connections::add_capability(tx, id, &fact).await?;
+    if !db::connections::set_class(tx, row, probed.class.code(), probed.key_window.map(|window| window.as_secs_f64()))
+        .await?
+    {
+        return Err(OpError::refuse(
+            RefusalKind::Conflict,
+            "The connection was changed while it was measured. Nothing was stored; measure it again.",
+        ));
+    }
+    Ok(())
+}
+
+/// The class in words: what it means for a refund whose fate is not known.
+pub fn class_words(class: GatewayClass) -> &'static str {
+    match class {
+        GatewayClass::K => {
+            "keeps every outcome under our key: what got no clear reply is asked after and may be sent again"
+        }
+        GatewayClass::Q => {
+            "can be asked what became of a refund: what got no clear reply is asked after, never sent again"
+        }
+        GatewayClass::N => "promises nothing: what got no clear reply goes to people",
+    }
+}

@@ -1,0 +1,346 @@
+//! The whole story of one task: the file, each retry, each decision, intent, reply and outcome, in order.
+
+mod redact;
+
+use super::{
+    access::{Caller, authorise},
+    batches::{found, shown},
+    moment, records,
+};
+use crate::{
+    domain::{
+        access::Right,
+        batch::{BatchEvent, Operation},
+        ids::BatchId,
+        money::{Currency, Money, group},
+        task::{TaskState, TaskStatus},
+        view::retries::{StoryStep, TaskStory},
+    },
+    formats::refunds::{RefundRecord, Template, cell},
+    server::{
+        db::{
+            self,
+            batches::BatchRow,
+            history::{RowAttempt, RowOrder, RowReply, RowReview, RowRevision},
+        },
+        error::{OpError, OpResult},
+        state::AppState,
+    },
+};
+use jiff::tz::TimeZone;
+use redact::readable;
+use time::OffsetDateTime;
+
+/// The story of a batch's task. Needs Read.
+pub async fn task(
+    state: &AppState,
+    caller: &Caller,
+    operation: Operation,
+    batch: BatchId,
+    number: u32,
+) -> OpResult<TaskStory> {
+    authorise(caller, operation.module(), Right::Read)?;
+    let zone = moment::zone(&caller.organisation.zone);
+    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+    let row = found(&mut tx, operation, batch).await?;
+    let missing = || OpError::not_found("task");
+    let row_no = i32::try_from(number).map_err(|_| missing())?;
+    let revisions = db::history::revisions(&mut tx, batch, row_no).await?;
+    let task = db::batches::tasks_after(&mut tx, row.operation, batch, row_no - 1, 1, false).await?;
+    let task = task.into_iter().find(|task| task.row_no == row_no).ok_or_else(missing)?;
+    let attempts = db::history::attempts(&mut tx, batch, row_no).await?;
+    let replies = db::history::replies(&mut tx, batch, row_no).await?;
+    let reviews = db::history::reviews(&mut tx, batch, row_no).await?;
+    let orders = db::history::orders(&mut tx, batch, row_no).await?;
+    tx.commit().await?;
+
+    let teller = Teller { batch: &row, template: records::template(&row), zone: &zone, number };
+    let mut told = Vec::new();
+    let mut before: Option<RefundRecord> = None;
+    for revision in &revisions {
+        let record = teller.record(revision);
+        teller.submission(&mut told, revision, &record, before.as_ref());
+        teller.end(&mut told, revision, &replies);
+        before = Some(record);
+    }
+    told.extend(attempts.iter().map(|attempt| teller.attempt(attempt, &revisions)));
+    told.extend(replies.iter().map(|reply| teller.reply(reply)));
+    told.extend(orders.iter().map(|order| teller.order(order)));
+    for review in &reviews {
+        teller.review(&mut told, review);
+    }
+    // What has the same time stands in the order in which it must have happened.
+    told.sort_by_key(|step| (step.at, step.rank));
+    let state = TaskState::from_code(&task.state).unwrap_or(TaskState::Review);
+    let retry = caller.permissions.allow(operation.module(), Right::ReadWrite)
+        && state.status() == TaskStatus::Failed
+        && row.status.next(BatchEvent::Retry { needs_decision: true }).is_ok();
+    Ok(TaskStory {
+        snapshot: shown::snapshot(&row, &zone, None, String::new()),
+        number: (number, u64::try_from(row.records).unwrap_or(0)),
+        row: u32::try_from(task.sheet_row).unwrap_or(0),
+        order_id: task.order_id.clone(),
+        amount: Money::new(task.amount_minor, row.currency),
+        status: state.status(),
+        note: state.note().unwrap_or_default().to_owned(),
+        message: shown::message(&task, state),
+        steps: told.into_iter().map(|step| step.step).collect(),
+        retry,
+    })
+}
+
+/// A step with its place among those of the same time.
+struct Told {
+    at: OffsetDateTime,
+    rank: u8,
+    step: StoryStep,
+}
+
+struct Teller<'a> {
+    batch: &'a BatchRow,
+    template: Template,
+    zone: &'a TimeZone,
+    number: u32,
+}
+
+fn fact(name: &str, value: impl Into<String>) -> (String, String) {
+    (name.to_owned(), value.into())
+}
+
+impl Teller<'_> {
+    fn told(&self, at: OffsetDateTime, rank: u8, step: StoryStep) -> Told {
+        Told { at, rank, step: StoryStep { at: Some(moment::moment(at, self.zone)), ..step } }
+    }
+
+    fn money(&self, minor: i64) -> String {
+        Money::new(minor, self.batch.currency).to_string()
+    }
+
+    fn record(&self, revision: &RowRevision) -> RefundRecord {
+        records::refund_of(
+            self.number,
+            revision.sheet_row,
+            &revision.order_id,
+            revision.amount_minor,
+            &revision.txn_id,
+            &revision.unique_id,
+            revision.extra.as_deref(),
+        )
+    }
+
+    /// The file or a retry, and the decision on it.
+    fn submission(
+        &self,
+        told: &mut Vec<Told>,
+        revision: &RowRevision,
+        record: &RefundRecord,
+        before: Option<&RefundRecord>,
+    ) {
+        let currency: Currency = self.batch.currency;
+        let cells = self.template.columns().iter().map(|column| fact(column, cell(column, record, currency)));
+        let mut facts: Vec<(String, String)> = match before {
+            None => cells.filter(|(_, value)| !value.is_empty()).collect(),
+            Some(_) => Vec::new(),
+        };
+        facts.push(fact("Key at the gateway", &revision.gateway_key));
+        let changes =
+            before.map(|before| records::differences(self.template, before, record, currency)).unwrap_or_default();
+        let (kind, title) = match before {
+            None => ("file", format!("Row {} of {}", record.row, self.batch.file_name)),
+            Some(_) if changes.is_empty() => ("retry", "To be sent again as it was, under a new key".to_owned()),
+            Some(_) => ("retry", "To be sent again, corrected, under a new key".to_owned()),
+        };
+        let actor = revision.maker_email.clone();
+        let step = StoryStep { kind, tone: "neutral", title, actor, facts, changes, ..StoryStep::default() };
+        told.push(self.told(revision.created_at, 0, step));
+        let Some(verdict) = revision.verdict.as_deref() else { return };
+        let at = revision.decided_at.unwrap_or(revision.created_at);
+        let (title, tone) = match verdict {
+            "APPROVE" => ("Approved", "accepted"),
+            "REJECT" => ("Rejected", "failed"),
+            _ => ("No decision was needed", "neutral"),
+        };
+        let step = StoryStep {
+            kind: "decision",
+            tone,
+            title: title.to_owned(),
+            actor: revision.checker_email.clone().unwrap_or_else(|| "Batchdesk".to_owned()),
+            remark: revision.reason.clone().unwrap_or_default(),
+            ..StoryStep::default()
+        };
+        told.push(self.told(at, 1, step));
+    }
+
+    /// What a submission came to, or where it stands.
+    fn end(&self, told: &mut Vec<Told>, revision: &RowRevision, replies: &[RowReply]) {
+        // A step is dated with the begin of its transaction, the reply that it rests on with the moment of its writing there.
+        let told_at = |at| {
+            let resting_on = replies.iter().filter(|reply| reply.revision == revision.revision && !reply.fenced);
+            resting_on.map(|reply| reply.at).find(|reply| *reply >= at).unwrap_or(at)
+        };
+        if let (Some(at), Some(succeeded)) = (revision.ended_at, revision.succeeded) {
+            let (title, tone) = match (succeeded, revision.attempts) {
+                (true, _) => ("Succeeded", "accepted"),
+                (false, Some(0)) => ("Failed before anything was sent", "failed"),
+                (false, _) => ("Failed", "failed"),
+            };
+            let mut facts = Vec::new();
+            facts.extend(revision.gw_ref.as_ref().map(|text| fact("GW Transaction Id", text)));
+            facts.extend(revision.refund_status.as_ref().map(|text| fact("Refund Status", text)));
+            facts.extend(revision.code.as_ref().map(|text| fact("Code", text)));
+            let remark = revision.message.clone().unwrap_or_default();
+            let step =
+                StoryStep { kind: "outcome", tone, title: title.to_owned(), remark, facts, ..StoryStep::default() };
+            told.push(Told { at: told_at(at), ..self.told(at, 5, step) });
+        }
+        if let (Some(at), Some(succeeded)) = (revision.reversed_at, revision.reversed) {
+            let (title, tone) = match succeeded {
+                true => ("The gateway takes back that it failed: it succeeded", "accepted"),
+                false => ("The gateway takes back that it succeeded: it failed", "failed"),
+            };
+            let remark = revision.reversal.clone().unwrap_or_default();
+            let step = StoryStep { kind: "reversal", tone, title: title.to_owned(), remark, ..StoryStep::default() };
+            told.push(Told { at: told_at(at), ..self.told(at, 6, step) });
+        }
+        if let (Some(at), Some(open)) = (revision.open_at, revision.open.as_deref()) {
+            let title = match open {
+                "PENDING" => "The gateway took it and has not finished",
+                "REVIEW" => "Two people must look at it",
+                "RETRY" => "Proved not carried out; waits to be sent again",
+                "SENDING" => "Sent again; no reply yet",
+                _ => "Perhaps carried out; the gateway is asked and nothing is sent again meanwhile",
+            };
+            let facts = revision.open_ref.iter().map(|text| fact("GW Transaction Id", text)).collect();
+            let step = StoryStep {
+                kind: "open",
+                tone: "waiting",
+                title: title.to_owned(),
+                remark: revision.open_message.clone().unwrap_or_default(),
+                facts,
+                ..StoryStep::default()
+            };
+            told.push(Told { at: told_at(at), ..self.told(at, 7, step) });
+        }
+    }
+
+    fn attempt(&self, attempt: &RowAttempt, revisions: &[RowRevision]) -> Told {
+        let key = revisions.iter().find(|known| known.revision == attempt.revision).map(|known| &known.gateway_key);
+        let mut facts = vec![fact("Attempt", attempt.attempt.to_string())];
+        facts.extend(key.map(|key| fact("Key at the gateway", key)));
+        facts.push(fact("Worker", format!("{}, epoch {}", attempt.owner, attempt.epoch)));
+        if attempt.rows > 1 {
+            facts.push(fact("Written with", format!("{} rows in one step", group(attempt.rows.unsigned_abs(), true))));
+        }
+        let title = match attempt.attempt {
+            1 => "Intent to send it was written down",
+            _ => "Intent to send it again under the same key was written down",
+        };
+        let actor = "Batchdesk".to_owned();
+        let step = StoryStep {
+            kind: "attempt",
+            tone: "queued",
+            title: title.to_owned(),
+            actor,
+            facts,
+            ..StoryStep::default()
+        };
+        self.told(attempt.at, 3, step)
+    }
+
+    fn reply(&self, reply: &RowReply) -> Told {
+        let said: serde_json::Value = serde_json::from_str(&reply.reply).unwrap_or_default();
+        let text = |name: &str| match said.get(name) {
+            None | Some(serde_json::Value::Null) => None,
+            Some(serde_json::Value::String(text)) => Some(text.clone()),
+            Some(other) => Some(other.to_string()),
+        };
+        let title = match reply.source.as_str() {
+            "SEND" => "Reply to the refund",
+            "QUERY" => "Reply to a question about it",
+            "WEBHOOK" => "Notice from the gateway",
+            _ => "Reply to a question after it was final",
+        };
+        let class = text("class").unwrap_or_default();
+        let (tone, meaning) = match class.as_str() {
+            "Succeeded" => ("accepted", "Carried out"),
+            "Failed" => ("failed", "Definitely not carried out"),
+            "Pending" => ("waiting", "Taken, not finished"),
+            "NotSent" => ("neutral", "Not carried out"),
+            "Refused" => ("failed", "The gateway refused our key"),
+            "Review" => ("waiting", "People must look"),
+            _ => ("waiting", "In doubt"),
+        };
+        let mut facts = vec![fact("Read as", meaning)];
+        facts.push(fact("HTTP status", text("http").unwrap_or_else(|| "no reply".to_owned())));
+        facts.extend(text("ref").map(|text| fact("GW Transaction Id", text)));
+        facts.extend(text("code").map(|text| fact("Code", text)));
+        let minor = said.get("confirmed_minor").and_then(serde_json::Value::as_i64);
+        facts.extend(minor.map(|minor| fact("Confirmed amount", self.money(minor))));
+        if reply.fenced {
+            facts.push(fact("Moved nothing", "It came to a worker that no longer held the row"));
+        }
+        let step = StoryStep {
+            kind: "reply",
+            tone,
+            title: title.to_owned(),
+            actor: "Gateway".to_owned(),
+            facts,
+            raw: readable(&text("body").unwrap_or_default()),
+            ..StoryStep::default()
+        };
+        self.told(reply.at, 4, step)
+    }
+
+    fn order(&self, order: &RowOrder) -> Told {
+        let money = |minor: i64| match order.currency.as_deref().and_then(|code| code.trim().parse::<Currency>().ok()) {
+            Some(currency) => Money::new(minor, currency).to_string(),
+            None => self.money(minor),
+        };
+        let mut facts = vec![fact("Order", &order.order_id)];
+        facts.extend(order.status.as_ref().map(|text| fact("Status", text)));
+        facts.extend(order.amount_minor.map(|minor| fact("Amount", money(minor))));
+        facts.extend(order.refunded_minor.map(|minor| fact("Refunded before", money(minor))));
+        facts.extend(order.refundable_minor.map(|minor| fact("Can be refunded", money(minor))));
+        let (title, tone) = match order.known {
+            true => ("The order was read before anything was sent", "neutral"),
+            false => ("The gateway does not know the order", "failed"),
+        };
+        let step = StoryStep {
+            kind: "order",
+            tone,
+            title: title.to_owned(),
+            actor: "Gateway".to_owned(),
+            facts,
+            raw: readable(order.body.as_deref().unwrap_or_default()),
+            ..StoryStep::default()
+        };
+        self.told(order.at, 2, step)
+    }
+
+    fn review(&self, told: &mut Vec<Told>, review: &RowReview) {
+        let title = match review.verdict.as_str() {
+            "DONE" => "Review: it was carried out",
+            "NOT_DONE" => "Review: it was not carried out",
+            _ => "Review: the gateway is to be asked again",
+        };
+        let step = StoryStep {
+            kind: "review",
+            tone: "waiting",
+            title: title.to_owned(),
+            actor: review.proposer_email.clone(),
+            remark: review.reason.clone(),
+            ..StoryStep::default()
+        };
+        told.push(self.told(review.at, 5, step));
+        if let (Some(at), Some(email)) = (review.confirmed_at, &review.confirmer_email) {
+            let step = StoryStep {
+                kind: "review",
+                tone: "accepted",
+                title: "Review confirmed by a second person".to_owned(),
+                actor: email.clone(),
+                ..StoryStep::default()
+            };
+            told.push(self.told(at, 6, step));
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Records of refunds as the database keeps them, as the validator made them, and back.
+
+use crate::{
+    domain::{ids::BatchId, money::Currency, task::RecordExtra},
+    formats::refunds::{RefundRecord, Template, UDFS, cell},
+    server::db::{
+        batches::{BatchRow, NewRecords, TaskRow},
+        retries::Change,
+    },
+};
+use sha2::{Digest, Sha256};
+
+/// The template that a batch came in.
+pub(super) fn template(batch: &BatchRow) -> Template {
+    Template::ALL.into_iter().find(|template| template.title() == batch.template).unwrap_or(Template::Standard)
+}
+
+/// A task's latest record.
+pub(super) fn refund(task: &TaskRow) -> RefundRecord {
+    let number = u32::try_from(task.row_no).unwrap_or(0);
+    let extra = task.extra.as_deref();
+    refund_of(number, task.sheet_row, &task.order_id, task.amount_minor, &task.txn_id, &task.unique_id, extra)
+}
+
+/// A record from its columns.
+pub(super) fn refund_of(
+    number: u32,
+    sheet_row: i32,
+    order_id: &str,
+    amount_minor: i64,
+    txn_id: &Option<String>,
+    unique_id: &Option<String>,
+    extra: Option<&str>,
+) -> RefundRecord {
+    let RecordExtra { split, udf, .. } = extra.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    RefundRecord {
+        number,
+        row: u32::try_from(sheet_row).unwrap_or(0),
+        order_id: order_id.to_owned(),
+        amount_minor,
+        txn_id: txn_id.clone(),
+        unique_id: unique_id.clone(),
+        split,
+        udf: udfs(udf),
+    }
+}
+
+/// A row of a retry: as it was before, and as it is to be sent.
+pub(super) fn before_and_now(c: &Change) -> (RefundRecord, RefundRecord) {
+    let number = u32::try_from(c.row_no).unwrap_or(0);
+    let (was_extra, extra) = (c.was_extra.as_deref(), c.extra.as_deref());
+    (
+        refund_of(number, c.sheet_row, &c.was_order_id, c.was_amount_minor, &c.was_txn_id, &c.was_unique_id, was_extra),
+        refund_of(number, c.sheet_row, &c.order_id, c.amount_minor, &c.txn_id, &c.unique_id, extra),
+    )
+}
+
+fn udfs(udf: Vec<String>) -> [String; UDFS] {
+    let mut all: [String; UDFS] = std::array::from_fn(|_| String::new());
+    for (place, text) in all.iter_mut().zip(udf) {
+        *place = text;
+    }
+    all
+}
+
+/// What differs between two records of a row: column, before, now.
+pub(super) fn differences(
+    template: Template,
+    was: &RefundRecord,
+    now: &RefundRecord,
+    currency: Currency,
+) -> Vec<(String, String, String)> {
+    template
+        .columns()
+        .iter()
+        .map(|column| ((*column).to_owned(), cell(column, was, currency), cell(column, now, currency)))
+        .filter(|(_, was, now)| was != now)
+        .collect()
+}
+
+/// The hash of the canonical request.
+pub(super) fn request_hash(record: &RefundRecord, currency: Currency) -> Vec<u8> {
+    Sha256::digest(record.canonical(currency)).to_vec()
+}
+
+/// Adds a record under this key.
+pub(super) fn push(records: &mut NewRecords, record: &RefundRecord, key: String, hash: Vec<u8>) {
+    let filled = record.udf.iter().rposition(|text| !text.is_empty()).map_or(0, |last| last + 1);
+    let extra = RecordExtra {
+        split: record.split.clone(),
+        udf: record.udf.get(..filled).map(<[String]>::to_vec).unwrap_or_default(),
+        ..RecordExtra::default()
+    };
+    let plain = extra == RecordExtra::default();
+    records.numbers.push(i32::try_from(record.number).unwrap_or(i32::MAX));
+    records.sheet_rows.push(i32::try_from(record.row).unwrap_or(i32::MAX));
+    records.orders.push(record.order_id.clone());
+    records.amounts.push(record.amount_minor);
+    records.keys.push(key);
+    records.unique_ids.push(record.unique_id.clone());
+    records.txn_ids.push(record.txn_id.clone());
+    records.hashes.push(hash);
+    records.extras.push((!plain).then(|| serde_json::to_string(&extra).unwrap_or_default()));
+}
+
+/// The seed of a batch's derived keys.
+pub(super) const fn seed(batch: &BatchId) -> &[u8; 16] {
+    batch.0.as_bytes()
+}

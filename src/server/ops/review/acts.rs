@@ -1,0 +1,274 @@
+//! What people do in review: propose, confirm, reject, withdraw, acknowledge. The guards are the database's.
+
+use super::{
+    super::{
+        access::{Caller, authorise},
+        approvals::{REASON_CHARS, needs_proof},
+        audit, moment,
+    },
+    ProposalKey, ProposedRow, TASKS,
+};
+use crate::{
+    domain::{access::Right, error::RefusalKind, ids::BatchId, limits::MAX_ID_CHARS},
+    server::{
+        db::{self, Tx, batches::BatchRow},
+        error::{OpError, OpResult},
+        state::AppState,
+    },
+};
+use serde_json::json;
+use uuid::Uuid;
+
+/// What became of a refund.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// It was carried out; each row has the gateway's reference.
+    Done,
+    /// It was not, and never will be under this key.
+    NotDone,
+    /// The gateway is to be asked again.
+    AskAgain,
+}
+
+impl Finding {
+    /// All of them, in the order of the form.
+    pub const ALL: [Self; 3] = [Self::Done, Self::NotDone, Self::AskAgain];
+
+    /// The word in forms.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::NotDone => "not_done",
+            Self::AskAgain => "ask_again",
+        }
+    }
+
+    const fn stored(self) -> &'static str {
+        match self {
+            Self::Done => "DONE",
+            Self::NotDone => "NOT_DONE",
+            Self::AskAgain => "ASK_AGAIN",
+        }
+    }
+}
+
+/// A batch that the caller may work on in this way.
+async fn found(tx: &mut Tx, caller: &Caller, batch: BatchId, right: Right) -> OpResult<BatchRow> {
+    let row = db::batches::load(tx, batch).await?.ok_or_else(|| OpError::not_found("batch"))?;
+    authorise(caller, row.operation.module(), right)?;
+    Ok(row)
+}
+
+fn reason(text: &str, missing: &str) -> OpResult<String> {
+    let text = text.trim();
+    match text.chars().count() {
+        0 => Err(OpError::refuse(RefusalKind::Invalid, missing)),
+        n if n > REASON_CHARS => {
+            Err(OpError::refuse(RefusalKind::Invalid, format!("Write at most {REASON_CHARS} characters.")))
+        }
+        _ => Ok(text.to_owned()),
+    }
+}
+
+fn at_least_one<T>(rows: &[T]) -> OpResult<()> {
+    match rows.len() {
+        0 => Err(OpError::refuse(RefusalKind::Invalid, "Mark at least one refund.")),
+        n if n > TASKS => Err(OpError::refuse(RefusalKind::Invalid, format!("Mark at most {TASKS} refunds at once."))),
+        _ => Ok(()),
+    }
+}
+
+/// Says what became of refunds in review; another person must confirm it. Needs ReadWrite. All rows or none.
+pub async fn propose(
+    state: &AppState,
+    caller: &Caller,
+    batch: BatchId,
+    finding: Finding,
+    rows: &[ProposedRow],
+    why: &str,
+) -> OpResult<u64> {
+    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+    let row = found(&mut tx, caller, batch, Right::ReadWrite).await?;
+    at_least_one(rows)?;
+    let why = reason(why, "Write how you know. The other person reads it and so does whoever asks later.")?;
+    if finding == Finding::Done {
+        let unfit = |reference: &str| {
+            let reference = reference.trim();
+            reference.is_empty()
+                || reference.chars().count() > MAX_ID_CHARS
+                || reference.chars().any(|c| c.is_control())
+        };
+        if rows.iter().any(|row| unfit(&row.reference)) {
+            return Err(OpError::refuse(
+                RefusalKind::Invalid,
+                format!(
+                    "Write the gateway's reference beside each refund that you mark as done (1 to {MAX_ID_CHARS} characters)."
+                ),
+            ));
+        }
+    }
+    let written = db::review::propose(&mut tx, batch, finding.stored(), rows, &why).await;
+    let n = written.map_err(|error| match db::guard_code(&error).as_deref() {
+        Some("BD412") => moved(),
+        Some("BD409") => OpError::refuse(
+            RefusalKind::Conflict,
+            "Somebody proposed something about one of these meanwhile. Nothing was changed. Look at it, then confirm or reject it.",
+        ),
+        Some("BD422") => OpError::refuse(RefusalKind::Invalid, "This gateway cannot be asked. Choose another answer."),
+        _ => error.into(),
+    })?;
+    let numbers: Vec<i32> = rows.iter().map(|row| row.row).collect();
+    let detail = json!({ "finding": finding.code(), "rows": numbers, "reason": why });
+    audit::record(state, &mut tx, caller, "review.proposed", Some(row.id.0), detail).await?;
+    db::outbox::changed(&mut tx, &[batch.0]).await?;
+    tx.commit().await?;
+    Ok(u64::try_from(n).unwrap_or(0))
+}
+
+/// How a proposal ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Another person agrees: it is carried out.
+    Confirm,
+    /// Another person does not; needs a reason.
+    Reject,
+    /// Its proposer takes it back.
+    Withdraw,
+}
+
+impl Answer {
+    const fn stored(self) -> &'static str {
+        match self {
+            Self::Confirm => "CONFIRM",
+            Self::Reject => "REJECT",
+            Self::Withdraw => "WITHDRAW",
+        }
+    }
+
+    const fn action(self) -> &'static str {
+        match self {
+            Self::Confirm => "review.confirmed",
+            Self::Reject => "review.rejected",
+            Self::Withdraw => "review.withdrawn",
+        }
+    }
+}
+
+/// Confirms, rejects or withdraws proposals. Confirm and reject need Approve and are another person's than the proposer's;
+/// confirm needs a proof of the password of the last 10 minutes; withdraw needs ReadWrite and is the proposer's. All or none.
+pub async fn close(
+    state: &AppState,
+    caller: &Caller,
+    batch: BatchId,
+    answer: Answer,
+    proposals: &[ProposalKey],
+    note: &str,
+) -> OpResult<u64> {
+    let right = if answer == Answer::Withdraw { Right::ReadWrite } else { Right::Approve };
+    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+    let row = found(&mut tx, caller, batch, right).await?;
+    at_least_one(proposals)?;
+    if answer != Answer::Withdraw && needs_proof(state, caller) {
+        return Err(OpError::refuse(RefusalKind::Invalid, "Give your password again to decide."));
+    }
+    let note = match answer {
+        Answer::Reject => reason(note, "Write a reason, so that whoever proposed it knows what to look at again.")?,
+        Answer::Confirm | Answer::Withdraw => note.trim().chars().take(REASON_CHARS).collect(),
+    };
+    let n = match db::review::close(&mut tx, batch, answer.stored(), proposals, &note).await {
+        Ok(n) => n,
+        Err(error) => {
+            drop(tx);
+            return Err(close_refused(state, caller, batch, answer, proposals, error).await);
+        }
+    };
+    let numbers: Vec<i32> = proposals.iter().map(|proposal| proposal.row).collect();
+    let detail = json!({ "rows": numbers, "reason": note });
+    audit::record(state, &mut tx, caller, answer.action(), Some(row.id.0), detail).await?;
+    db::outbox::changed(&mut tx, &[batch.0]).await?;
+    tx.commit().await?;
+    Ok(u64::try_from(n).unwrap_or(0))
+}
+
+fn moved() -> OpError {
+    OpError::refuse(
+        RefusalKind::Changed,
+        "One of these refunds moved since it was shown to you. Nothing was changed. Look at the page again and decide then.",
+    )
+}
+
+async fn close_refused(
+    state: &AppState,
+    caller: &Caller,
+    batch: BatchId,
+    answer: Answer,
+    proposals: &[ProposalKey],
+    error: sqlx::Error,
+) -> OpError {
+    match db::guard_code(&error).as_deref() {
+        Some("BD403") if answer == Answer::Withdraw => {
+            OpError::refuse(RefusalKind::Forbidden, "Only who proposed it can withdraw it.")
+        }
+        Some("BD403") => {
+            OpError::refuse(RefusalKind::Forbidden, "You proposed this, so another person must confirm or reject it.")
+        }
+        Some("BD412") => moved(),
+        Some("BD409") => OpError::refuse(RefusalKind::Conflict, how_it_ended(state, caller, batch, proposals).await),
+        _ => error.into(),
+    }
+}
+
+async fn how_it_ended(state: &AppState, caller: &Caller, batch: BatchId, proposals: &[ProposalKey]) -> String {
+    let zone = moment::zone(&caller.organisation.zone);
+    let look = async {
+        let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+        for proposal in proposals {
+            if let Some(ended) = db::review::closed_by(&mut tx, batch, *proposal).await? {
+                return Ok(Some(ended));
+            }
+        }
+        Ok::<_, sqlx::Error>(None)
+    };
+    match look.await {
+        Ok(Some((verdict, person, at))) => {
+            let word = match verdict.as_str() {
+                "CONFIRM" => "confirmed",
+                "REJECT" => "rejected",
+                _ => "withdrew",
+            };
+            format!("{person} {word} this on {}. Nothing was changed by you.", moment::moment(at, &zone).text)
+        }
+        _ => "This was decided meanwhile. Nothing was changed by you. Load the page again.".to_owned(),
+    }
+}
+
+/// Says that a difference of a batch was seen, with a note. Needs ReadWrite or Approve; moves nothing.
+pub async fn acknowledge(
+    state: &AppState,
+    caller: &Caller,
+    batch: BatchId,
+    entry: Option<Uuid>,
+    note: &str,
+) -> OpResult<()> {
+    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+    let row = db::batches::load(&mut tx, batch).await?.ok_or_else(|| OpError::not_found("batch"))?;
+    if !caller.permissions.allow(row.operation.module(), Right::Approve) {
+        authorise(caller, row.operation.module(), Right::ReadWrite)?;
+    }
+    let note = reason(note, "Write what you found or did about it.")?;
+    let missing = || OpError::not_found("difference");
+    let entry = entry.ok_or_else(missing)?;
+    if db::review::batch_of_entry(&mut tx, entry).await? != Some(batch) {
+        return Err(missing());
+    }
+    if !db::review::acknowledge(&mut tx, entry, &note).await? {
+        return Err(OpError::refuse(
+            RefusalKind::Conflict,
+            "Somebody acknowledged this meanwhile. Their note stands; yours was not kept.",
+        ));
+    }
+    let detail = json!({ "entry": entry, "reason": note });
+    audit::record(state, &mut tx, caller, "review.acknowledged", Some(row.id.0), detail).await?;
+    db::outbox::changed(&mut tx, &[batch.0]).await?;
+    Ok(tx.commit().await?)
+}

@@ -1,0 +1,205 @@
+//! What this process may ask of one connection: its part of the limits that stand on the connection's row.
+//!
+//! Limits are the connection's, however many worker processes use it. Each takes the part that its place among them gives; see the
+//! migration for why the parts never add up to more.
+
+use super::throttle::Throttle;
+use crate::server::{
+    db::gateways::{Attendance, GatewayRow},
+    gateway::{GatewayClass, concurrency_in_force},
+};
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use tokio::sync::Semaphore;
+
+/// The limits of a connection as its row has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Settings {
+    /// Calls on the wire at once.
+    pub(super) concurrency: usize,
+    /// Requests a second.
+    pub(super) rate: Option<u32>,
+    /// Requests at once after a rest.
+    pub(super) burst: u32,
+}
+
+impl Settings {
+    /// The limits in force: `default` calls where the row names none.
+    pub(super) fn of(row: &GatewayRow, class: GatewayClass, default: usize) -> Self {
+        let concurrency = row.concurrency.and_then(|n| usize::try_from(n).ok()).unwrap_or(default).max(1);
+        let concurrency = concurrency_in_force(class, concurrency);
+        let positive = |n: Option<i32>| n.and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0);
+        Self { concurrency, rate: positive(row.rate_limit), burst: positive(row.rate_burst).unwrap_or(1) }
+    }
+
+    /// What the process in this place among so many gets of them.
+    fn part(&self, place: usize, workers: usize) -> Part {
+        let workers = workers.max(1);
+        let share = |whole: usize| whole / workers + usize::from(place < whole % workers);
+        let crowd = u32::try_from(workers).unwrap_or(u32::MAX);
+        Part {
+            slots: share(self.concurrency),
+            interval: self.rate.map_or(Duration::ZERO, |rate| Duration::from_secs(1) * crowd / rate.max(1)),
+            burst: u32::try_from(share(usize::try_from(self.burst).unwrap_or(1))).unwrap_or(1).max(1),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Part {
+    slots: usize,
+    interval: Duration,
+    burst: u32,
+}
+
+/// One connection's limits in this process. They outlive every change of the connection's settings.
+#[derive(Debug)]
+pub(super) struct Limits {
+    pub(super) throttle: Throttle,
+    /// Calls on the wire.
+    pub(super) slots: Arc<Semaphore>,
+    size: Mutex<usize>,
+    finished: AtomicU32,
+    used: Mutex<Instant>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            throttle: Throttle::default(),
+            slots: Arc::new(Semaphore::new(0)),
+            size: Mutex::default(),
+            finished: AtomicU32::new(0),
+            used: Mutex::new(Instant::now()),
+        }
+    }
+}
+
+impl Limits {
+    /// Takes the part that `attendance` gives; it lapses at `lapses` unless it is renewed.
+    pub(super) fn apply(&self, settings: Settings, attendance: &Attendance, lapses: Instant) {
+        let place = usize::try_from(attendance.place).unwrap_or(0);
+        let part = settings.part(place, usize::try_from(attendance.workers).unwrap_or(1));
+        self.resize(part.slots);
+        match attendance.settled && part.slots > 0 {
+            true => self.throttle.set(part.interval, part.burst, lapses),
+            false => self.throttle.set_none(),
+        }
+        let paused = Duration::try_from_secs_f64(attendance.paused).unwrap_or_default();
+        if !paused.is_zero() {
+            self.throttle.pause(paused, Instant::now());
+        }
+    }
+
+    /// Makes the slots so many. Calls on the wire finish; what they held beyond the new size is taken away as they end.
+    fn resize(&self, to: usize) {
+        let mut size = self.size.lock().unwrap_or_else(PoisonError::into_inner);
+        if to > *size {
+            self.slots.add_permits(to - *size);
+        }
+        let owed = (*size).saturating_sub(to);
+        let later = owed - self.slots.forget_permits(owed);
+        if let Ok(later) = u32::try_from(later)
+            && later > 0
+        {
+            let slots = self.slots.clone();
+            // In the queue before whoever asks next.
+            tokio::spawn(async move {
+                if let Ok(permits) = slots.acquire_many_owned(later).await {
+                    permits.forget();
+                }
+            });
+        }
+        *size = to;
+    }
+
+    /// So many tasks came to an end: told with the next renewal.
+    pub(super) fn count_finished(&self, tasks: usize) {
+        self.finished.fetch_add(u32::try_from(tasks).unwrap_or(u32::MAX), Ordering::Relaxed);
+    }
+
+    /// What is to be told; given back with [`Self::count_finished`] when it could not be.
+    pub(super) fn take_finished(&self) -> u32 {
+        self.finished.swap(0, Ordering::Relaxed)
+    }
+
+    /// A lane begins on it.
+    pub(super) fn used_now(&self) {
+        *self.used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// For how long no lane has begun on it.
+    pub(super) fn idle(&self) -> Duration {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(concurrency: usize, rate: Option<u32>) -> Settings {
+        Settings { concurrency, rate, burst: 1 }
+    }
+
+    fn attendance(place: i32, workers: i32, settled: bool) -> Attendance {
+        Attendance { place, workers, settled, paused: 0.0 }
+    }
+
+    #[test]
+    fn the_parts_of_all_processes_add_up_to_the_limits() {
+        for concurrency in 1..20 {
+            for workers in 1..8 {
+                let all = settings(concurrency, Some(5));
+                let slots: usize = (0..workers).map(|place| all.part(place, workers).slots).sum();
+                assert_eq!(slots, concurrency, "{concurrency} among {workers}");
+                let interval = all.part(0, workers).interval;
+                let wanted = Duration::from_secs(1) * u32::try_from(workers).unwrap() / 5;
+                assert_eq!(interval, wanted, "5/s among {workers}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn slots_are_taken_away_as_calls_end() {
+        let limits = Limits::default();
+        let far = Instant::now() + Duration::from_secs(60);
+        limits.apply(settings(4, None), &attendance(0, 1, true), far);
+        let held: Vec<_> = (0..3).map(|_| limits.slots.clone().try_acquire_owned().unwrap()).collect();
+        limits.apply(settings(4, None), &attendance(0, 4, true), far);
+        tokio::task::yield_now().await;
+        assert!(limits.slots.clone().try_acquire_owned().is_err(), "one slot, and three calls on the wire");
+        let mut held = held.into_iter();
+        drop(held.next());
+        drop(held.next());
+        tokio::task::yield_now().await;
+        assert!(limits.slots.clone().try_acquire_owned().is_err());
+        drop(held.next());
+        tokio::task::yield_now().await;
+        assert!(limits.slots.clone().try_acquire_owned().is_ok());
+        limits.apply(settings(4, None), &attendance(0, 1, true), far);
+        assert_eq!(limits.slots.available_permits(), 4);
+    }
+
+    #[tokio::test]
+    async fn a_process_without_a_part_asks_nothing() {
+        let limits = Limits::default();
+        let far = Instant::now() + Duration::from_secs(60);
+        limits.apply(settings(4, None), &attendance(1, 2, false), far);
+        assert!(limits.throttle.take(1, Instant::now()).is_err(), "not all others have counted it");
+        limits.apply(settings(4, None), &attendance(1, 2, true), far);
+        assert!(limits.throttle.take(1, Instant::now()).is_ok());
+        limits.apply(settings(1, None), &attendance(1, 2, true), far);
+        assert!(limits.throttle.take(1, Instant::now()).is_err(), "one slot, and it is the other's");
+        limits.apply(settings(4, None), &Attendance { paused: 3.0, ..attendance(0, 1, true) }, far);
+        assert!(
+            limits.throttle.closed_for(Instant::now()) > Duration::from_secs(2),
+            "another process was asked to stay away"
+        );
+    }
+}

@@ -1,0 +1,168 @@
+//! Faults on purpose, for the tests alone: moments at which this process dies, stops, waits or fails, and guards that are out.
+//!
+//! Without the feature `torture` both macros come to nothing; with it no release is built (`lib.rs` refuses). The processor and
+//! the acts of people name their moments, `BATCHDESK_FAULT` says what happens there:
+//!
+//! ```text
+//! BATCHDESK_FAULT=intent.after_commit@2=kill        die there, the second time
+//! BATCHDESK_FAULT=send.after@1=delay:500,…          wait so many milliseconds; several, with commas
+//! BATCHDESK_FAULT=settle.before_commit@*=error      fail, each time
+//! BATCHDESK_FAULT=send.before@1=stop                stop like SIGSTOP, until somebody sends SIGCONT
+//! BATCHDESK_FAULT=trace                             say each moment on standard error
+//! ```
+//!
+//! `BATCHDESK_MUTANT=name` takes one guard out. A test that does not notice that proves nothing.
+
+/// A moment: `fault!(name, step)` where an error has nowhere to go, `fault!(? name, step)` where it has.
+macro_rules! fault {
+    (? $name:expr, $step:literal) => {
+        #[cfg(feature = "torture")]
+        $crate::server::torture::reach($name, $step).await?;
+        #[cfg(not(feature = "torture"))]
+        let _ = $name;
+    };
+    ($name:expr, $step:literal) => {
+        #[cfg(feature = "torture")]
+        let _ = $crate::server::torture::reach($name, $step).await;
+    };
+}
+
+/// Whether the guard of this name is out.
+macro_rules! mutant {
+    ($name:literal) => {
+        $crate::server::torture::is_out($name)
+    };
+}
+
+/// Whether the guard of this name is out: never.
+#[cfg(not(feature = "torture"))]
+#[inline(always)]
+pub const fn is_out(_: &str) -> bool {
+    false
+}
+
+#[cfg(feature = "torture")]
+pub use on::{is_out, reach};
+
+#[cfg(feature = "torture")]
+mod on {
+    use std::{
+        io::{self, Write},
+        sync::{Mutex, OnceLock, PoisonError},
+        time::Duration,
+    };
+
+    /// What happens at a moment.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    enum Act {
+        Kill,
+        Stop,
+        Error,
+        Delay(Duration),
+    }
+
+    #[derive(Debug)]
+    struct Fault {
+        moment: String,
+        /// Which time; none for each.
+        hit: Option<u32>,
+        act: Act,
+    }
+
+    #[derive(Debug, Default)]
+    struct Plan {
+        trace: bool,
+        faults: Vec<Fault>,
+    }
+
+    /// Reads the plan. What cannot be read would be a test that tests nothing, so it ends the process.
+    fn plan() -> &'static Plan {
+        static PLAN: OnceLock<Plan> = OnceLock::new();
+        PLAN.get_or_init(|| {
+            let text = std::env::var("BATCHDESK_FAULT").unwrap_or_default();
+            read(&text).unwrap_or_else(|| {
+                let _ = writeln!(io::stderr(), "BATCHDESK_FAULT cannot be read: {text}");
+                std::process::exit(2)
+            })
+        })
+    }
+
+    fn read(text: &str) -> Option<Plan> {
+        let mut plan = Plan::default();
+        for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+            if part == "trace" {
+                plan.trace = true;
+                continue;
+            }
+            let (place, act) = part.split_once('=')?;
+            let (moment, hit) = place.split_once('@')?;
+            let hit = if hit == "*" { None } else { Some(hit.parse().ok()?) };
+            let act = match act.split_once(':') {
+                None => match act {
+                    "kill" => Act::Kill,
+                    "stop" => Act::Stop,
+                    "error" => Act::Error,
+                    _ => return None,
+                },
+                Some(("delay", ms)) => Act::Delay(Duration::from_millis(ms.parse().ok()?)),
+                Some(_) => return None,
+            };
+            plan.faults.push(Fault { moment: moment.to_owned(), hit, act });
+        }
+        Some(plan)
+    }
+
+    /// Which time it is that this moment is reached.
+    fn count(moment: &str) -> u32 {
+        static COUNTS: Mutex<Vec<(String, u32)>> = Mutex::new(Vec::new());
+        let mut counts = COUNTS.lock().unwrap_or_else(PoisonError::into_inner);
+        match counts.iter_mut().find(|(known, _)| known == moment) {
+            Some((_, count)) => {
+                *count += 1;
+                *count
+            }
+            None => {
+                counts.push((moment.to_owned(), 1));
+                1
+            }
+        }
+    }
+
+    /// A moment is reached: what is planned for it happens.
+    pub async fn reach(name: &str, step: &str) -> sqlx::Result<()> {
+        let plan = plan();
+        if !plan.trace && plan.faults.is_empty() {
+            return Ok(());
+        }
+        let moment = format!("{name}.{step}");
+        let hit = count(&moment);
+        if plan.trace {
+            let _ = writeln!(io::stderr(), "torture: {moment} {hit}");
+        }
+        for fault in plan.faults.iter().filter(|fault| fault.moment == moment && fault.hit.is_none_or(|at| at == hit)) {
+            match fault.act {
+                Act::Kill => end(nix::sys::signal::Signal::SIGKILL),
+                Act::Stop => end(nix::sys::signal::Signal::SIGSTOP),
+                Act::Delay(time) => tokio::time::sleep(time).await,
+                Act::Error => {
+                    return Err(sqlx::Error::Io(io::Error::new(
+                        io::ErrorKind::ConnectionReset,
+                        format!("at {moment}"),
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// To this very thread: a signal to the process may be taken by another one, and this one would go on for a moment.
+    fn end(signal: nix::sys::signal::Signal) {
+        let _ = nix::sys::signal::raise(signal);
+    }
+
+    /// Whether the guard of this name is out.
+    pub fn is_out(name: &str) -> bool {
+        static OUT: OnceLock<Option<String>> = OnceLock::new();
+        OUT.get_or_init(|| std::env::var("BATCHDESK_MUTANT").ok()).as_deref() == Some(name)
+    }
+}

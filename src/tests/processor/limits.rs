@@ -1,0 +1,208 @@
+//! The limits of a connection, seen from the gateway's side of the socket: rate, calls at once, and staying away when asked to,
+//! with one worker process and with several.
+
+use super::matrix::{
+    Arena,
+    connectors::Mistake,
+    server::{Call, Fault, Kind, Times},
+};
+use super::*;
+use crate::domain::view::connection::ConnectionState;
+use crate::server::gateway::GatewayClass;
+use std::time::Instant;
+
+const TIMES: Times = Times {
+    hang: Duration::from_secs(60),
+    late: Duration::from_secs(5),
+    stale: Duration::from_secs(5),
+    window: Duration::from_secs(24 * 3600),
+    latency: Duration::from_millis(5),
+    retry_after: 4,
+};
+
+fn rows(fault: Fault, count: usize) -> Vec<(String, String)> {
+    (0..count).map(|number| (format!("{}_{number:05}", fault.name()), format!("2.{number:02}"))).collect()
+}
+
+async fn upload(arena: &Arena, rows: &[(String, String)]) -> BatchId {
+    let rows: Vec<(&str, &str)> = rows.iter().map(|(id, amount)| (id.as_str(), amount.as_str())).collect();
+    arena.world.upload("owner@globex.test", &refunds(&rows)).await
+}
+
+/// Waits until the gateway has had so many requests.
+async fn until(arena: &Arena, calls: usize) -> Vec<Call> {
+    let give_up = Instant::now() + Duration::from_secs(60);
+    loop {
+        let had = arena.server.gateway.calls();
+        if had.len() >= calls {
+            return had;
+        }
+        assert!(Instant::now() < give_up, "{} of {calls} requests", had.len());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// The most requests in any second.
+fn most_in_a_second(calls: &[Call]) -> usize {
+    let mut at: Vec<Instant> = calls.iter().map(|call| call.at).collect();
+    at.sort();
+    at.iter()
+        .map(|start| at.iter().filter(|at| **at >= *start && **at < *start + Duration::from_secs(1)).count())
+        .max()
+        .unwrap_or(0)
+}
+
+async fn stop(running: Vec<(CancellationToken, JoinHandle<()>)>) {
+    for (soft, task) in running {
+        soft.cancel();
+        tokio::time::timeout(Duration::from_secs(20), task).await.unwrap().unwrap();
+    }
+}
+
+async fn sql(arena: &Arena, sql: &str) {
+    arena.world.as_superuser(sql).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sends_and_questions_together_keep_to_the_rate_and_a_change_acts_without_a_restart() {
+    let arena = Arena::new(Kind::Keyed, GatewayClass::K, TIMES, Mistake::None).await;
+    sql(&arena, "UPDATE gateway SET rate_limit = 10").await;
+    // Each row takes a reading of its order and a send.
+    upload(&arena, &rows(Fault::Plain, 90)).await;
+    let running = vec![arena.start()];
+    let calls = until(&arena, 35).await;
+    assert!(calls.iter().any(|call| call.send) && calls.iter().any(|call| !call.send));
+    // Evenly spaced: one more than the rate where the edges of the second meet requests, one for a late timer.
+    let most = most_in_a_second(&calls);
+    assert!((5..=12).contains(&most), "{most} requests in a second, at most 10 allowed");
+    sql(&arena, "UPDATE gateway SET rate_limit = 200").await;
+    let before = Instant::now();
+    let calls = until(&arena, 180).await;
+    assert!(before.elapsed() < Duration::from_secs(8), "the new limit acts within a second: {:?}", before.elapsed());
+    assert!(most_in_a_second(&calls) > 30);
+    stop(running).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_worker_processes_share_one_rate_and_one_number_of_calls() {
+    let times = Times { latency: Duration::from_millis(120), ..TIMES };
+    let arena = Arena::new(Kind::Listed, GatewayClass::Q, times, Mistake::None).await;
+    sql(&arena, "UPDATE gateway SET rate_limit = 20, concurrency = 3").await;
+    // A process drives three runs of rows at a time: there must be some left for the others.
+    for batch in 0..9 {
+        let rows: Vec<_> = (0..14).map(|n| (format!("PLAIN_{batch}{n:03}"), "2.00".to_owned())).collect();
+        upload(&arena, &rows).await;
+    }
+    let mut running = vec![arena.start()];
+    until(&arena, 10).await;
+    running.push(arena.start());
+    running.push(arena.start());
+    let calls = until(&arena, 110).await;
+    let most = most_in_a_second(&calls);
+    assert!((8..=24).contains(&most), "{most} requests in a second from three processes, at most 20 allowed");
+    let at_once = arena.server.gateway.most_at_once();
+    assert!((2..=3).contains(&at_once), "{at_once} calls at once from three processes, at most 3 allowed");
+    let mut admin = arena.world.options.clone().options([("search_path", "desk")]).connect().await.unwrap();
+    let owners: i64 =
+        sqlx::query_scalar("SELECT count(DISTINCT owner) FROM attempt").fetch_one(&mut admin).await.unwrap();
+    assert!(owners > 1, "the test must be able to fail: {owners} processes sent anything");
+    until(&arena, 126).await;
+    stop(running).await;
+    let left: i64 = sqlx::query_scalar("SELECT count(*) FROM gateway_worker").fetch_one(&mut admin).await.unwrap();
+    assert_eq!(left, 0, "who stops gives its part back");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn retry_after_stops_the_whole_connection_in_all_processes() {
+    let arena = Arena::new(Kind::Keyed, GatewayClass::K, TIMES, Mistake::None).await;
+    sql(&arena, "UPDATE gateway SET concurrency = 2").await;
+    let mut all = rows(Fault::Plain, 300);
+    all.extend(rows(Fault::TooMany, 1));
+    all.extend((300..400).map(|n| (format!("PLAIN_{n:05}"), "2.00".to_owned())));
+    upload(&arena, &all).await;
+    upload(&arena, &(400..600).map(|n| (format!("PLAIN_{n:05}"), "2.00".to_owned())).collect::<Vec<_>>()).await;
+    let running = vec![arena.start(), arena.start()];
+    let refused = loop {
+        match arena.server.gateway.calls().iter().find(|call| call.answered == 429) {
+            Some(call) => break call.at,
+            None => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    };
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let caller = arena.world.caller("owner@globex.test").await;
+    let mut admin = arena.world.options.clone().options([("search_path", "desk")]).connect().await.unwrap();
+    let (batch,): (Uuid,) =
+        sqlx::query_as("SELECT id FROM batch ORDER BY id LIMIT 1").fetch_one(&mut admin).await.unwrap();
+    let health =
+        crate::server::ops::connection_health::of_batch(&arena.world.state, &caller, BatchId(batch)).await.unwrap();
+    assert!(matches!(health.state, ConnectionState::Paused { .. }), "{health:?}");
+    until(&arena, 1_000).await;
+    stop(running).await;
+    // The process that heard it stops at once; the other reads of it within a second.
+    let (from, to) = (refused + Duration::from_millis(1_600), refused + Duration::from_millis(3_900));
+    let calls = arena.server.gateway.calls();
+    let inside = calls.iter().filter(|call| call.at > from && call.at < to).count();
+    assert_eq!(inside, 0, "requests while the gateway wants none");
+    assert!(calls.iter().any(|call| call.at > to), "and afterwards it goes on");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_shown_of_a_connection_is_what_happens_there() {
+    let arena = Arena::new(Kind::Keyed, GatewayClass::K, TIMES, Mistake::None).await;
+    sql(&arena, "UPDATE gateway SET rate_limit = 20, concurrency = 2").await;
+    let batch = upload(&arena, &rows(Fault::Plain, 90)).await;
+    let caller = arena.world.caller("owner@globex.test").await;
+    let health =
+        async || crate::server::ops::connection_health::of_batch(&arena.world.state, &caller, batch).await.unwrap();
+    let before = health().await;
+    assert_eq!((before.state, before.finished_in_a_minute, before.rate.as_str()), (ConnectionState::Working, 0, ""));
+    assert_eq!(before.limit, "20 requests a second, 2 calls at once");
+    assert!(before.eta.starts_with("No estimate yet"), "{}", before.eta);
+    let running = vec![arena.start()];
+    let mut admin = arena.world.options.clone().options([("search_path", "desk")]).connect().await.unwrap();
+    let mut estimated = false;
+    let give_up = Instant::now() + Duration::from_secs(40);
+    loop {
+        let shown = health().await;
+        // Rows end at half the rate: each takes a reading and a send.
+        estimated |= shown.eta == "Less than a minute";
+        if shown.eta.is_empty() {
+            break;
+        }
+        assert!(Instant::now() < give_up, "{shown:?}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    assert!(estimated, "there was never an estimate");
+    let finished: i64 = sqlx::query_scalar("SELECT count(*) FROM outcome").fetch_one(&mut admin).await.unwrap();
+    assert_eq!(finished, 90);
+    // The last second is told with the next look.
+    while health().await.finished_in_a_minute < 90 {
+        assert!(Instant::now() < give_up);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let shown = health().await;
+    assert!(shown.finished_in_a_minute == 90 && shown.workers <= 1, "{shown:?}");
+    assert!(shown.rate.ends_with("a second"), "{}", shown.rate);
+    stop(running).await;
+    sql(&arena, "UPDATE gateway SET sending = false, stopped_at = now(), stopped_reason = 'The gateway refused our key (HTTP 401).'").await;
+    assert!(
+        matches!(health().await.state, ConnectionState::Stopped { since: Some(_), reason } if reason.contains("refused"))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_database_refuses_limits_that_are_none() {
+    let arena = Arena::new(Kind::Mute, GatewayClass::N, TIMES, Mistake::None).await;
+    for bad in [
+        "rate_limit = 0",
+        "rate_limit = -5",
+        "concurrency = 0",
+        "rate_limit = 5, rate_burst = 0",
+        "rate_burst = 3",
+        "rate_limit = 10001",
+    ] {
+        let error = arena.world.as_superuser(&format!("UPDATE gateway SET {bad}")).await.unwrap_err();
+        assert_eq!(error.as_database_error().unwrap().code().unwrap(), "23514", "{bad}");
+    }
+    sql(&arena, "UPDATE gateway SET rate_limit = 5, rate_burst = 2, concurrency = 1").await;
+}

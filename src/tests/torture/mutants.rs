@@ -1,0 +1,80 @@
+//! A zero without a failing mutant is no evidence: each guard is taken out, and its smallest scenario must notice.
+//!
+//! The cheap ones run with every `make test`, all with `make torture-mutants`.
+
+use super::{
+    business, gate,
+    moments::{self, deaths, lost_commit},
+    poison, replicas,
+    world::Out,
+};
+use std::time::Duration;
+
+const LONG: Duration = Duration::from_secs(600);
+
+/// One test for each guard: its name, the scenario without it, and words of which one must be seen.
+macro_rules! mutants {
+    ($($(#[$ignored:meta])? $name:ident, $out:expr, $scenario:expr, $seen:expr;)*) => {$(
+        #[test]
+        $(#[$ignored])?
+        fn $name() {
+            let scenario: fn(Out) -> super::report::Report = $scenario;
+            scenario($out).expect_caught(stringify!($name), &$seen);
+        }
+    )*};
+}
+
+const NO_DECISION: &str = "DO $do$ BEGIN EXECUTE regexp_replace(pg_get_functiondef('desk.attempt_guard'::regproc),
+    'JOIN decision d ON .*?d\\.content_sha256 = v\\.content_sha256', ''); END $do$";
+const NO_HASH: &str = "DO $do$ BEGIN EXECUTE replace(pg_get_functiondef('desk.attempt_guard'::regproc),
+    'AND d.content_sha256 = v.content_sha256', ''); END $do$";
+const NO_UNIQUE_IDS: &str =
+    "CREATE OR REPLACE FUNCTION desk.take_unique_ids(p_organisation uuid, p_batch uuid, p_revision smallint)
+    RETURNS void LANGUAGE sql AS ''";
+const NO_COUNTERS: &str = "CREATE FUNCTION desk.forget() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF NEW.failed > OLD.failed THEN RETURN NULL; END IF; RETURN NEW; END $$;
+    CREATE TRIGGER aaa_forget BEFORE UPDATE ON desk.batch_progress FOR EACH ROW EXECUTE FUNCTION desk.forget()";
+
+mutants! {
+    timeout_is_failed, Out::Code("timeout_is_failed"), moments::undisturbed, ["FAILED, and refunded"];
+    amount_not_matched, Out::Code("amount_not_matched"), poison::poisoned, ["is accepted, not queued"];
+    abandoned_becomes_ready, Out::Code("abandoned_becomes_ready"), died_with_a_reply, ["refunded 2 times"];
+    #[ignore = "make torture-mutants"]
+    doubtful_is_sent_again, Out::Code("doubtful_is_sent_again"), moments::undisturbed, ["refunded 2 times"];
+    #[ignore = "make torture-mutants"]
+    error_500_is_failed, Out::Code("error_500_is_failed"), moments::undisturbed, ["FAILED, and refunded"];
+    #[ignore = "make torture-mutants"]
+    not_found_is_failed, Out::Code("not_found_is_failed"), moments::undisturbed, ["is failed, not accepted"];
+    #[ignore = "make torture-mutants"]
+    fresh_key, Out::Code("fresh_key"), moments::undisturbed, ["sent under two keys"];
+    #[ignore = "make torture-mutants"]
+    key_not_matched, Out::Code("key_not_matched"), poison::poisoned, ["is accepted, not queued"];
+    #[ignore = "make torture-mutants"]
+    sent_before_commit, Out::Code("sent_before_commit"), died_with_a_reply, ["refunded 2 times", "intents"];
+    #[ignore = "make torture-mutants"]
+    lost_intent_is_sent, Out::Code("lost_intent_is_sent"), intent_fails, ["refunded 2 times", "intents"];
+    #[ignore = "make torture-mutants"]
+    no_self_fence, Out::Code("no_self_fence"), replicas::asleep_before_the_send, ["refunded 2 times"];
+    #[ignore = "make torture-mutants"]
+    no_fence_in_settle, Out::Code("no_fence_in_settle"), replicas::asleep_with_a_reply, ["sending was stopped", "no stale write was refused"];
+    #[ignore = "make torture-mutants"]
+    no_fence_in_resolve, Out::Code("no_fence_in_resolve"), replicas::asleep_with_an_answer, ["no stale write was refused"];
+    #[ignore = "make torture-mutants"]
+    balance_not_reserved, Out::Code("balance_not_reserved"), business::over_refunds, ["captured"];
+    #[ignore = "make torture-mutants"]
+    unique_ids_not_taken, Out::Sql(NO_UNIQUE_IDS), business::racing_ids, ["2 of 2 were taken"];
+    #[ignore = "make torture-mutants"]
+    counters_not_moved, Out::Sql(NO_COUNTERS), business::declined, ["did not end", "the API says"];
+    #[ignore = "make torture-mutants"]
+    sent_without_a_decision, Out::Sql(NO_DECISION), gate::undecided, ["were sent with no decision"];
+    #[ignore = "make torture-mutants"]
+    sent_with_another_hash, Out::Sql(NO_HASH), gate::undecided, ["were sent with a decision for another content"];
+}
+
+fn died_with_a_reply(out: Out) -> super::report::Report {
+    deaths(out, "G2 death at send.after", &["send.after"], &[1], LONG)
+}
+
+fn intent_fails(out: Out) -> super::report::Report {
+    lost_commit(out, "intent.before_commit")
+}

@@ -1,0 +1,60 @@
+//! G8: a gateway whose replies cannot be believed. Nothing about such a row is called done, and nothing failed.
+
+use super::{
+    client::GLOBEX,
+    file::{End, POISONS},
+    report::Report,
+    world::{Out, Setup, World, size},
+};
+use serde_json::Value;
+use std::{
+    fs, thread,
+    time::{Duration, Instant},
+};
+
+/// Most memory that the server may take: a reply of 200 MB when unpacked is among them.
+const MEMORY_KB: u64 = 300 * 1024;
+
+pub(super) fn poisoned(out: Out) -> Report {
+    // The gateway acts, and says something else; it knows its keys.
+    let mut world =
+        World::begin(&Setup { scenario: "G8 poisoned replies", knobs: &["--hang-ms", "300"], out, cut: false });
+    let each = size(3, 15);
+    let kinds: Vec<_> = POISONS.iter().map(|prefix| (*prefix, End::Open, each)).collect();
+    let kinds = [kinds, vec![("ORD_", End::Accepted, each * 4)]].concat();
+    let server = world.serve(&[], &[]);
+    let file = world.file(&kinds);
+    let batch = world.submit(&GLOBEX, file);
+    let open = i64::try_from(each * POISONS.len()).unwrap();
+    let done = move |snapshot: &Value| snapshot["counts"]["queued"].as_i64().is_some_and(|queued| queued <= open);
+    world.wait(batch, done);
+    // Each was asked after at least once, or is before people.
+    let unasked = "SELECT count(*) FROM desk.open_task t WHERE state <> 'REVIEW' AND NOT EXISTS (
+        SELECT FROM desk.evidence e WHERE e.batch_id = t.batch_id AND t.row_no BETWEEN e.from_row AND e.to_row AND e.source = 'QUERY')";
+    let give_up = Instant::now() + Duration::from_secs(size(60, 240));
+    while world.number(unasked) > 0 && Instant::now() < give_up {
+        thread::sleep(Duration::from_millis(100));
+    }
+    if world.number(unasked) > 0 {
+        world.breaches.push(format!("{} rows were never asked after", world.number(unasked)));
+    }
+    // The gateway has no such refund and will not take it again: asked ever more seldom.
+    let most = world.number("SELECT coalesce(max(attempts), 0)::bigint FROM desk.open_task");
+    if most > 8 {
+        world.breaches.push(format!("one row was sent {most} times"));
+    }
+    let review = world.number("SELECT count(*) FROM desk.open_task WHERE state = 'REVIEW'");
+    let status = fs::read_to_string(format!("/proc/{}/status", world.servers[server].pid())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let peak: u64 = peak.trim().trim_end_matches(" kB").trim().parse().unwrap();
+    if peak > MEMORY_KB {
+        world.breaches.push(format!("the server took {peak} KB"));
+    }
+    let injected = format!("{open} poisoned rows, {review} in review, server at most {} MB", peak / 1024);
+    world.finish(injected, done)
+}
+
+#[test]
+fn g8_nothing_that_cannot_be_believed_is_believed() {
+    poisoned(Out::Nothing).expect_clean();
+}

@@ -1,0 +1,147 @@
+//! G4: several processes on one batch, and one that sleeps past its lease.
+
+use super::{
+    client::GLOBEX,
+    file::End,
+    report::Report,
+    run::{FORGETFUL, settled},
+    world::{Out, Setup, World, budget, size, size_text},
+};
+use nix::sys::signal::Signal;
+use serde_json::Value;
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+/// Twice the lease of these worlds.
+const SLEEP: Duration = Duration::from_secs(8);
+const FENCED: &str = "SELECT count(*) FROM desk.evidence WHERE fenced";
+
+/// All workers but one are stopped again and again: among them, mostly, the one that holds the rows.
+fn asleep(scenario: &'static str, workers: usize) {
+    // Nothing but the key keeps a request apart that was under way when its sender fell asleep.
+    let knobs = ["--hang-ms", "300", "--latency-ms", "10..60"];
+    let mut world = World::begin(&Setup { scenario, knobs: &knobs, out: Out::Nothing, cut: false });
+    let (sleeps, plain) = size((2, 700), (25, 990));
+    let kinds =
+        [("ORD_T_BEFORE_", End::Accepted, 3), ("ORD_T_AFTER_", End::Accepted, 3), ("ORD_", End::Accepted, plain)];
+    world.serve(&["--no-worker"], &[]);
+    for _ in 0..workers {
+        world.serve(&["--no-web"], &[]);
+    }
+    let file = world.file(&kinds);
+    let mut batch = world.submit(&GLOBEX, file);
+    let (begun, time, mut slept, mut killed) = (Instant::now(), budget(40, 150), 0, 0);
+    while slept < sleeps && begun.elapsed() < time {
+        batch = world.in_the_middle(batch, &kinds, time);
+        world.pass_time(600);
+        if world.random.within(0..=2) == 0 {
+            let dead = 1 + usize::try_from(world.random.within(0..=workers as u64 - 1)).unwrap();
+            world.servers.remove(dead).kill();
+            world.serve(&["--no-web"], &[]);
+            killed += 1;
+            continue;
+        }
+        let awake = 1 + usize::try_from(world.random.within(0..=workers as u64 - 1)).unwrap();
+        let sleepers: Vec<usize> = (1..=workers).filter(|worker| *worker != awake).collect();
+        sleepers.iter().for_each(|worker| world.signal(*worker, Signal::SIGSTOP));
+        thread::sleep(SLEEP);
+        sleepers.iter().for_each(|worker| world.signal(*worker, Signal::SIGCONT));
+        slept += 1;
+    }
+    let mut ended = 0;
+    while ended < world.batches.len() {
+        world.wait(ended, settled);
+        ended += 1;
+    }
+    let (fenced, owners) = (world.number(FENCED), world.number("SELECT count(DISTINCT owner) FROM desk.attempt"));
+    if fenced == 0 && size_text() != "short" {
+        world.breaches.push("no stale write was refused: the fence was never hit".to_owned());
+    }
+    world
+        .finish(
+            format!("{slept} sleeps of 2 leases, {killed} kills, {owners} senders, {fenced} stale writes refused"),
+            settled,
+        )
+        .expect_clean();
+}
+
+#[test]
+fn g4_two_workers_and_one_asleep() {
+    asleep("G4 two workers", 2);
+}
+
+#[test]
+fn g4_four_workers_and_three_asleep() {
+    if size_text() != "short" {
+        asleep("G4 four workers", 4);
+    }
+}
+
+/// One worker stops itself at a moment of its own; the other takes over; then the first wakes and goes on.
+pub(super) fn frozen(
+    out: Out,
+    scenario: &'static str,
+    moment: &str,
+    knobs: &[&str],
+    kinds: &[(&'static str, End, usize)],
+) -> Report {
+    let mut world = World::begin(&Setup { scenario, knobs, out, cut: false });
+    world.serve(&["--no-worker"], &[]);
+    let sleeper = world.serve(&["--no-web"], &[("BATCHDESK_FAULT", &format!("{moment}@1=stop"))]);
+    let file = world.file(kinds);
+    let batch = world.submit(&GLOBEX, file);
+    if !world.frozen(sleeper, Duration::from_secs(30)) {
+        world.breaches.push(format!("{moment} was never reached"));
+    }
+    world.serve(&["--no-web"], &[]);
+    let begun = Instant::now();
+    let open = i64::try_from(world.batches[batch].file.rows.iter().filter(|row| row.end == End::Open).count()).unwrap();
+    let done = move |snapshot: &Value| snapshot["counts"]["queued"] == open;
+    world.wait(batch, done);
+    // Longer than the lease, and than the time after which a send must not begin.
+    thread::sleep(SLEEP.saturating_sub(begun.elapsed()));
+    world.signal(sleeper, Signal::SIGCONT);
+    let give_up = Instant::now() + Duration::from_secs(6);
+    while world.number(FENCED) == 0 && Instant::now() < give_up {
+        thread::sleep(Duration::from_millis(50));
+    }
+    let fenced = world.number(FENCED);
+    if fenced == 0 {
+        world.breaches.push("no stale write was refused: it moved something, or was lost".to_owned());
+    }
+    world.finish(format!("asleep at {moment}, {fenced} stale writes refused"), done)
+}
+
+const PLAIN: [(&str, End, usize); 1] = [("ORD_", End::Accepted, 12)];
+const KEYED: [&str; 2] = ["--hang-ms", "300"];
+
+pub(super) fn asleep_before_the_send(out: Out) -> Report {
+    frozen(out, "G4 asleep between intent and send", "intent.after_commit", &FORGETFUL, &PLAIN)
+}
+
+pub(super) fn asleep_with_a_reply(out: Out) -> Report {
+    frozen(out, "G4 asleep with a reply in hand", "send.after", &KEYED, &PLAIN)
+}
+
+pub(super) fn asleep_with_an_answer(out: Out) -> Report {
+    // The gateway never says anything that can be believed, so the task is still open when the sleeper wakes.
+    let kinds = [("ORD_P_302_", End::Open, 1), ("ORD_", End::Accepted, 5)];
+    frozen(out, "G4 asleep with an answer in hand", "query.after", &KEYED, &kinds)
+}
+
+#[test]
+fn g4_a_sender_that_slept_does_not_send() {
+    asleep_before_the_send(Out::Nothing).expect_clean();
+}
+
+#[test]
+fn g4_a_late_reply_moves_nothing() {
+    asleep_with_a_reply(Out::Nothing).expect_clean();
+}
+
+#[test]
+fn g4_a_late_answer_moves_nothing() {
+    asleep_with_an_answer(Out::Nothing).expect_clean();
+}

@@ -1,0 +1,187 @@
+//! Fields of pages with several forms: the id names the form, the name is the field's own.
+
+use crate::{
+    domain::view::Flash,
+    ui::components::{FieldError, TextArea},
+};
+use leptos::prelude::*;
+
+/// What an earlier try of one form left to say.
+#[derive(Clone, Debug)]
+pub struct Tried {
+    form: &'static str,
+    flash: Flash,
+}
+
+impl Tried {
+    /// Of the form with this name.
+    pub fn of(form: &'static str, flash: &Flash) -> Self {
+        Self { form, flash: flash.clone() }
+    }
+
+    /// The id of a field.
+    pub fn id(&self, field: &str) -> String {
+        format!("{}-{field}", self.form)
+    }
+
+    /// What was typed, or else what is stored.
+    pub fn value(&self, field: &str, stored: &str) -> String {
+        let typed = self.typed(field);
+        if typed.is_none() && !self.was_sent() { stored.to_owned() } else { typed.unwrap_or_default() }
+    }
+
+    /// Whether a box was ticked.
+    pub fn ticked(&self, field: &str) -> bool {
+        self.typed(field).is_some_and(|value| !value.is_empty())
+    }
+
+    /// What is wrong with a field.
+    pub fn error(&self, field: &str) -> Option<String> {
+        self.flash.error.clone().filter(|_| self.flash.field == Some(self.id(field)))
+    }
+
+    /// Whether anything is wrong in this form.
+    pub fn is_wrong(&self) -> bool {
+        self.flash.field.as_ref().is_some_and(|field| field.starts_with(&format!("{}-", self.form)))
+    }
+
+    fn typed(&self, field: &str) -> Option<String> {
+        let id = self.id(field);
+        self.flash.values.iter().find(|(name, _)| *name == id).map(|(_, value)| value.clone())
+    }
+
+    fn was_sent(&self) -> bool {
+        let prefix = format!("{}-", self.form);
+        self.flash.values.iter().any(|(name, _)| name.starts_with(&prefix))
+    }
+}
+
+/// A line of text.
+#[component]
+pub fn Line(
+    /// The form that it belongs to.
+    tried: Tried,
+    /// Name of the field.
+    name: &'static str,
+    /// What it is called.
+    label: &'static str,
+    /// What is stored.
+    #[prop(optional, into)]
+    stored: String,
+    /// Help below the label.
+    #[prop(optional, into)]
+    hint: Option<String>,
+    /// `text`, `url`, `password` …
+    #[prop(default = "text")]
+    kind: &'static str,
+    /// What browsers and password keepers know it as.
+    #[prop(default = "off")]
+    autocomplete: &'static str,
+    /// Digits, on a phone.
+    #[prop(optional)]
+    digits: bool,
+) -> impl IntoView {
+    let id = tried.id(name);
+    let error = tried.error(name);
+    // A secret is never sent back.
+    let value = if kind == "password" { String::new() } else { tried.value(name, &stored) };
+    let ids = [hint.is_some().then(|| format!("{id}-hint")), error.is_some().then(|| format!("{id}-error"))];
+    let described = ids.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    view! {
+        <div class="field">
+            <label class="label" for=id.clone()>
+                {label}
+            </label>
+            {hint.map(|hint| view! { <span class="hint" id=format!("{id}-hint")>{hint}</span> })}
+            <input
+                class="input"
+                id=id.clone()
+                name=name
+                type=kind
+                value=value
+                autocomplete=autocomplete
+                spellcheck="false"
+                inputmode=digits.then_some("numeric")
+                aria-invalid=error.is_some().then_some("true")
+                aria-describedby=(!described.is_empty()).then_some(described)
+            />
+            <FieldError id=id error=Signal::stored(error) />
+        </div>
+    }
+    .into_any()
+}
+
+/// A box to tick.
+#[component]
+pub fn Tick(
+    /// The form that it belongs to.
+    tried: Tried,
+    /// Name of the field.
+    name: &'static str,
+    /// What it says.
+    label: &'static str,
+) -> impl IntoView {
+    let ticked = tried.ticked(name);
+    view! {
+        <label class="check">
+            <input type="checkbox" name=name value="1" checked=ticked />
+            {label}
+        </label>
+    }
+    .into_any()
+}
+
+/// The person's password, where it is asked for again.
+#[component]
+pub fn Again(
+    /// The form that it belongs to.
+    tried: Tried,
+    /// Whether it is asked for.
+    needed: bool,
+    /// E-mail of the person, for the keeper of passwords.
+    viewer: String,
+) -> impl IntoView {
+    needed.then(|| {
+        view! {
+            <input
+                class="vh"
+                type="text"
+                autocomplete="username"
+                value=viewer
+                aria-label="Signed in as"
+                readonly
+                tabindex="-1"
+            />
+            <Line
+                tried=tried
+                name="password"
+                label="Password"
+                kind="password"
+                autocomplete="current-password"
+                hint="Yours, once more: it was last asked for more than 10 minutes ago."
+            />
+        }
+    })
+}
+
+/// Why, in a few words.
+#[component]
+pub fn Reason(
+    /// The form that it belongs to.
+    tried: Tried,
+) -> impl IntoView {
+    let (id, value, error) = (tried.id("reason"), tried.value("reason", ""), tried.error("reason"));
+    view! {
+        <TextArea
+            name="reason"
+            id=id
+            label="Reason"
+            hint="Everybody whose batches wait reads it."
+            value=value
+            rows=2
+            most=500
+            error=Signal::stored(error)
+        />
+    }
+    .into_any()
+}
