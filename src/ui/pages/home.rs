@@ -57,11 +57,11 @@ struct May {
 impl May {
     fn of(viewer: Option<&Viewer>) -> Self {
         let Some(viewer) = viewer else { return Self::default() };
-        let refunds = |right| viewer.may(Module::Refunds, right);
+        let any = |right| Operation::ALL.iter().any(|operation| viewer.may(operation.module(), right));
         Self {
-            read: refunds(Right::Read),
-            create: refunds(Right::ReadWrite),
-            decide: refunds(Right::Approve) || viewer.may(Module::Orders, Right::Approve),
+            read: any(Right::Read),
+            create: viewer.may(Module::Refunds, Right::ReadWrite),
+            decide: any(Right::Approve),
         }
     }
 }
@@ -126,15 +126,18 @@ fn Needs(attention: Vec<(String, String)>) -> impl IntoView {
     .into_any()
 }
 
-fn list_of(status: BatchStatus) -> String {
+/// The list with batches of this status: that of the newest of them.
+fn list_of(status: BatchStatus, recent: &[(Operation, BatchRow)]) -> String {
     let query = BatchQuery { status: Some(status), sort: BatchSort::Created, ..BatchQuery::default() };
-    format!("{}{}", Operation::Refund.path(), query.to_query())
+    let newest = recent.iter().find(|(_, row)| row.status == status).or(recent.first());
+    let operation = newest.map_or(Operation::Refund, |(operation, _)| *operation);
+    format!("{}{}", operation.path(), query.to_query())
 }
 
 /// The numbers of the day.
 #[component]
 fn Figures(home: Home, may: May) -> impl IntoView {
-    let Home { waiting, processing, failures, refunded_today, .. } = home;
+    let Home { waiting, processing, failures, refunded_today, recent, .. } = home;
     view! {
         <section aria-labelledby="figures">
             <div class="section-head">
@@ -164,7 +167,7 @@ fn Figures(home: Home, may: May) -> impl IntoView {
                                 label="Processing now"
                                 tone="running"
                                 glyph="running"
-                                href=list_of(BatchStatus::Processing)
+                                href=list_of(BatchStatus::Processing, &recent)
                                 number=move || count(processing)
                             >
                                 {if processing == 1 { "batch" } else { "batches" }}
@@ -173,7 +176,7 @@ fn Figures(home: Home, may: May) -> impl IntoView {
                                 label="Completed with failures"
                                 tone="waiting"
                                 glyph="partial"
-                                href=list_of(BatchStatus::CompletedWithFailures)
+                                href=list_of(BatchStatus::CompletedWithFailures, &recent)
                                 number=move || count(failures)
                             >
                                 "in the last 7 days"
@@ -242,6 +245,11 @@ fn FirstSteps(may: May) -> impl IntoView {
 /// The newest batches.
 #[component]
 fn Recent(recent: Vec<(Operation, BatchRow)>) -> impl IntoView {
+    let viewer = page_context().viewer;
+    let may_read = |operation: &Operation| {
+        viewer.as_ref().is_some_and(|viewer| viewer.may(operation.module(), Right::Read))
+    };
+    let readable: Vec<Operation> = Operation::ALL.into_iter().filter(may_read).collect();
     let rows = recent
         .into_iter()
         .map(|(operation, row)| {
@@ -272,9 +280,14 @@ fn Recent(recent: Vec<(Operation, BatchRow)>) -> impl IntoView {
         <section aria-labelledby="recent">
             <div class="section-head">
                 <h2 id="recent">"Recent batches"</h2>
-                <a class="push small" href=Operation::Refund.path()>
-                    "All refunds"
-                </a>
+                <span class="push small row">
+                    {readable
+                        .into_iter()
+                        .map(|operation| {
+                            view! { <a href=operation.path()>"All " {operation.thing(0)}</a> }
+                        })
+                        .collect_view()}
+                </span>
             </div>
             <div class="sheet">
                 <div class="table-box">

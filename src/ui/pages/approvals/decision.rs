@@ -37,8 +37,21 @@ pub fn Decision(
     let about = view! {
         <div class="sheet-body verdict">
             <h2 id="decide" class="tile-label">{heading}</h2>
-            <span><span class="sum"><MoneyView amount=total large=true/></span></span>
-            <p class="small">{things(snapshot.operation, snapshot.records)}{largest}</p>
+            {if snapshot.operation.words().amounts {
+                view! {
+                    <span><span class="sum"><MoneyView amount=total large=true/></span></span>
+                    <p class="small">{things(snapshot.operation, snapshot.records)}{largest}</p>
+                }
+                .into_any()
+            } else {
+                view! {
+                    <span class="hero">{things(snapshot.operation, snapshot.records)}</span>
+                    {detail.sync_with_gateway.map(|on| {
+                        view! { <p class="small">{if on { "Sync With Gateway: On" } else { "Sync With Gateway: Off" }}</p> }
+                    })}
+                }
+                .into_any()
+            }}
         </div>
     };
     let bound = view! { <Fingerprint hash=snapshot.content_sha256.clone() can_decide=detail.can_decide/> };
