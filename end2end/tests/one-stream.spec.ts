@@ -1,11 +1,11 @@
 // One stream of live events for all tabs of a browser: they share it, hand it over, and close it.
-import type { BrowserContext, Page } from "@playwright/test";
+import type { BrowserContext, Page, Request } from "@playwright/test";
 import { REFUNDS, batchOf, batchStatus, client, expect, open, plain, test, tile, unique } from "../support/desk";
 
 /** The streams of a browser: those that were ever asked for, and those that are open. */
 function streams(context: BrowserContext) {
   const asked: string[] = [];
-  const opened = new Set<unknown>();
+  const opened = new Set<Request>();
   context.on("request", (request) => {
     if (!request.url().includes("/events?")) return;
     asked.push(request.url());
@@ -13,7 +13,9 @@ function streams(context: BrowserContext) {
   });
   context.on("requestfinished", (request) => void opened.delete(request));
   context.on("requestfailed", (request) => void opened.delete(request));
-  return { asked, open: () => opened.size };
+  // A page that is closed takes its requests with it, without another word.
+  const lives = (request: Request) => !request.frame().page().isClosed();
+  return { asked, open: () => [...opened].filter(lives).length };
 }
 
 /** A batch that is under way for some seconds. */
