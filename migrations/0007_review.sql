@@ -114,7 +114,8 @@ BEGIN
     LEFT JOIN person m ON m.id = p.proposer;
   INSERT INTO evidence (organisation_id, batch_id, id, from_row, to_row, source, fenced, replies)
   SELECT org, p_batch, gen_random_uuid(), v.row_no, v.row_no, 'PEOPLE', false,
-         json_build_array(json_build_object('row', v.row_no, 'revision', v.revision, 'verdict', v.verdict, 'ref', v.gw_ref, 'reason', v.reason, 'proposer', v.proposer,
+         json_build_array(json_build_object('row', v.row_no, 'revision', v.revision, 'verdict', v.verdict, 'ref', v.gw_ref, 'reason', v.reason,
+           'class', CASE v.verdict WHEN 'DONE' THEN 'Succeeded' WHEN 'NOT_DONE' THEN 'Failed' ELSE 'Unknown' END, 'proposer', v.proposer,
                                             'confirmer', (SELECT email FROM person WHERE id = current_person())))::text
     FROM review_rows(decided) v;
   UPDATE open_task t SET state = CASE t.state WHEN 'REVIEW' THEN 'UNKNOWN' ELSE t.state END, reviewed = true, epoch = t.epoch + 1, owner = NULL,

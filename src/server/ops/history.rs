@@ -258,6 +258,7 @@ impl Teller<'_> {
             "SEND" => "Reply to the refund",
             "QUERY" => "Reply to a question about it",
             "WEBHOOK" => "Notice from the gateway",
+            "PEOPLE" => "Two people decided in review",
             _ => "Reply to a question after it was final",
         };
         let class = text("class").unwrap_or_default();
