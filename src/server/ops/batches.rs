@@ -298,7 +298,10 @@ fn actions(caller: &Caller, row: &db::batches::BatchRow) -> BatchActions {
         resume: write && row.status == BatchStatus::Paused,
         cancel: write && matches!(row.status, BatchStatus::Processing | BatchStatus::Paused) && row.queued.0 > 0,
         decide: may(Right::Approve) && !row.is_of(caller.person.id.0) && waiting,
-        retry: write && row.status.next(BatchEvent::Retry { needs_decision: true }).is_ok(),
+        // What is only asked for and told is done again by "Sync with Gateway".
+        retry: write
+            && row.operation == Operation::Refund
+            && row.status.next(BatchEvent::Retry { needs_decision: true }).is_ok(),
     }
 }
 

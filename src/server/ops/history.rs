@@ -64,7 +64,9 @@ pub async fn task(
         before = Some(record);
     }
     told.extend(attempts.iter().map(|attempt| teller.attempt(attempt, &revisions)));
-    told.extend(replies.iter().map(|reply| teller.reply(reply)));
+    // What two people decided is told with the review itself.
+    let from_gateway = replies.iter().filter(|reply| reply.source != "PEOPLE");
+    told.extend(from_gateway.map(|reply| teller.reply(reply)));
     told.extend(orders.iter().map(|order| teller.order(order)));
     for review in &reviews {
         teller.review(&mut told, review);

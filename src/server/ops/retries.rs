@@ -71,6 +71,7 @@ pub async fn page(
     page: u32,
 ) -> OpResult<RetryView> {
     authorise(caller, operation.module(), Right::ReadWrite)?;
+    refunds_only(operation)?;
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let row = found(&mut tx, operation, batch).await?;
     let zone = moment::zone(&caller.organisation.zone);
@@ -109,6 +110,14 @@ pub async fn page(
     })
 }
 
+/// Rows of refunds only: what moves no money is simply asked for again.
+fn refunds_only(operation: Operation) -> OpResult<()> {
+    match operation {
+        Operation::Refund => Ok(()),
+        _ => Err(OpError::not_found("page for failed rows")),
+    }
+}
+
 /// Why the failed rows of a batch cannot be sent again now; none when they can.
 pub(super) fn why_not(row: &BatchRow, maker_checker: bool) -> Option<String> {
     if row.status.next(BatchEvent::Retry { needs_decision: maker_checker }).is_ok() {
@@ -138,6 +147,7 @@ pub async fn keep(
     typed: &[Typed],
 ) -> OpResult<()> {
     authorise(caller, operation.module(), Right::ReadWrite)?;
+    refunds_only(operation)?;
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let row = open(&mut tx, operation, batch, base).await?;
     let lines = lines(&mut tx, &row).await?;
@@ -156,6 +166,7 @@ pub async fn take_all(
     take: bool,
 ) -> OpResult<()> {
     authorise(caller, operation.module(), Right::ReadWrite)?;
+    refunds_only(operation)?;
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let row = open(&mut tx, operation, batch, base).await?;
     let drafts: Vec<Draft> =
@@ -167,6 +178,7 @@ pub async fn take_all(
 /// Forgets what the caller typed. Needs ReadWrite.
 pub async fn reset(state: &AppState, caller: &Caller, operation: Operation, batch: BatchId) -> OpResult<()> {
     authorise(caller, operation.module(), Right::ReadWrite)?;
+    refunds_only(operation)?;
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     found(&mut tx, operation, batch).await?;
     db::retries::forget_drafts(&mut tx, batch).await?;
@@ -184,6 +196,7 @@ pub async fn send(
     confirm_repeat: bool,
 ) -> OpResult<Sent> {
     authorise(caller, operation.module(), Right::ReadWrite)?;
+    refunds_only(operation)?;
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let row = open(&mut tx, operation, batch, base).await?;
     let needed = db::organisations::approval_needed(&mut tx, operation).await?;
