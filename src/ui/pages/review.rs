@@ -35,9 +35,7 @@ pub fn ReviewPage() -> impl IntoView {
                 "What the gateway cannot tell, two people decide: one proposes, another confirms. Nothing on this page sends anything."
             </p>
         </div>
-        <Suspense fallback=|| {
-            ()
-        }>
+        <Suspense fallback=|| ()>
             {Suspend::new(async move {
                 let only = match asked.as_deref().filter(|asked| !asked.is_empty()).map(str::parse::<BatchId>) {
                     None => Ok(None),
