@@ -246,7 +246,9 @@ impl Driver {
                 Admission::Wait(wait) => return Ok(End::Release(wait)),
             }
             if next >= seen {
-                let window = rest.get(..(lane.connection.concurrency * 4).max(64)).unwrap_or(rest);
+                // No more than can be read soon: what is known is sent meanwhile.
+                let soon = lane.connection.limits.throttle.within_patience();
+                let window = rest.get(..(lane.connection.concurrency * 4).max(64).min(soon)).unwrap_or(rest);
                 let read = preflight::read(&lane, &self.chunk, window).await?;
                 if read.rows == 0 {
                     return Ok(End::Release(read.wait));

@@ -104,6 +104,7 @@ impl Arena {
                 .await
                 .unwrap();
         assert_eq!(stopped, None, "an assertion was violated");
+        self.server.gateway.settled().await;
         ended
     }
 }
