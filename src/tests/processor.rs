@@ -133,6 +133,20 @@ impl Bench {
         panic!("not all in {states:?}: {last:#?}");
     }
 
+    /// Waits until one task stands so.
+    async fn ends(&self, batch: BatchId, order: &str, state: &str) {
+        for round in 0..300 {
+            if self.task(batch, order).await.state == state {
+                return;
+            }
+            if round % 5 == 4 {
+                self.hurry().await;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{order} is not {state}: {:#?}", self.task(batch, order).await);
+    }
+
     /// Counters, facts and balances against each other, and the gateway's own books.
     async fn sound(&self, batch: BatchId) {
         let mut tx = self.world.state.db.worker(self.organisation).await.unwrap();

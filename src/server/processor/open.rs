@@ -206,7 +206,11 @@ async fn ask(lane: &LaneContext, task: &OpenTask, request: &RefundRequest) -> Lo
                 Then::Look => answer::own(
                     answer::verdict(step),
                     "not_found",
-                    "It was sent without a clear reply, and the gateway shows no refund under its key. Look it up at the gateway.",
+                    if task.reviewed {
+                        "The gateway was asked again and still shows no refund under its key. Look it up at the gateway."
+                    } else {
+                        "It was sent without a clear reply, and the gateway shows no refund under its key. Look it up at the gateway."
+                    },
                     Duration::ZERO,
                 ),
                 _ => answer::read(&reply, answer::verdict(step), wait.unwrap_or_default()),
