@@ -28,7 +28,7 @@ export const REFUNDS = "/batch/batch-refunds";
 export const BATCH = /\/batch\/batch-refunds\/[0-9a-f]{8}-[0-9a-f-]{27}$/;
 
 /** A browser whose scripts are off refuses ours, and then says that what was loaded early for them went unused. */
-const WITHOUT_SCRIPTS = [/^request failed: GET \S+\/pkg\/batchdesk-\w+\.js: csp$/, /^console warning: The resource \S+\.wasm was preloaded/];
+const WITHOUT_SCRIPTS = [/^request failed: GET \S+\/pkg\/(batchdesk|live)-\w+\.js: csp$/, /^console warning: The resource \S+\.wasm was preloaded/];
 
 /** Collects whatever a page complains about. `allowed` is what a journey provokes on purpose. */
 class Watch {
