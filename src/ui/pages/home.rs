@@ -246,9 +246,8 @@ fn FirstSteps(may: May) -> impl IntoView {
 #[component]
 fn Recent(recent: Vec<(Operation, BatchRow)>) -> impl IntoView {
     let viewer = page_context().viewer;
-    let may_read = |operation: &Operation| {
-        viewer.as_ref().is_some_and(|viewer| viewer.may(operation.module(), Right::Read))
-    };
+    let may_read =
+        |operation: &Operation| viewer.as_ref().is_some_and(|viewer| viewer.may(operation.module(), Right::Read));
     let readable: Vec<Operation> = Operation::ALL.into_iter().filter(may_read).collect();
     let rows = recent
         .into_iter()
