@@ -53,7 +53,8 @@ DO $$ DECLARE t text; BEGIN
   END LOOP;
 END $$;
 
--- Renews a process's row and counts. place: which of them it is, from 0. settled: whether all others have counted it.
+-- Renews a process's row and counts. place: which of them it is, from 0. settled: whether all others have counted it, long enough
+-- after it came that what they had on the wire beyond their new part has ended (but for the slowest calls).
 -- paused: for how many seconds nothing may be asked. One at a time for a connection, so that two newcomers see each other.
 CREATE FUNCTION attend_gateway(p_gateway uuid, p_worker uuid, p_lasts interval, p_finished int)
 RETURNS TABLE (place int, workers int, settled boolean, paused double precision)
@@ -75,7 +76,7 @@ BEGIN
   END IF;
   RETURN QUERY
   SELECT (count(*) FILTER (WHERE (w.joined_at, w.worker) < (mine.joined_at, mine.worker)))::int, count(*)::int,
-         coalesce(bool_and(w.worker = mine.worker OR w.seen_at >= mine.joined_at), true),
+         coalesce(bool_and(w.worker = mine.worker OR w.seen_at >= mine.joined_at + interval '500 milliseconds'), true),
          coalesce((SELECT greatest(extract(epoch FROM p.until - t), 0)::float8 FROM gateway_pause p
                     WHERE p.organisation_id = org AND p.gateway_id = p_gateway), 0)
     FROM gateway_worker w WHERE w.organisation_id = org AND w.gateway_id = p_gateway;
