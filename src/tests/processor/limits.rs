@@ -183,7 +183,7 @@ async fn what_is_shown_of_a_connection_is_what_happens_there() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let shown = health().await;
-    assert!(shown.finished_in_a_minute == 90 && shown.workers <= 1, "{shown:?}");
+    assert!(shown.finished_in_a_minute == 180 && shown.workers <= 1, "{shown:?}");
     assert!(shown.rate.ends_with("a second"), "{}", shown.rate);
     stop(running).await;
     sql(&arena, "UPDATE gateway SET sending = false, stopped_at = now(), stopped_reason = 'The gateway refused our key (HTTP 401).'").await;
