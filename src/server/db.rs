@@ -64,6 +64,9 @@ pub struct Db {
     committed: Arc<Notify>,
 }
 
+/// After that the server ends a session that idles in a transaction, and with it the transaction.
+const IDLE_IN_TRANSACTION: &str = "60s";
+
 /// How many connections each part may have.
 #[derive(Clone, Copy, Debug)]
 pub struct PoolSizes {
@@ -141,7 +144,13 @@ impl GlobalTx {
 impl Db {
     /// Connects both pools; every connection takes its role before it is used. Refuses roles that see through policies.
     pub async fn connect(options: PgConnectOptions, sizes: PoolSizes) -> Result<Self, StartError> {
-        let options = options.options([("search_path", "desk"), ("application_name", "batchdesk")]);
+        let options = options.options([
+            ("search_path", "desk"),
+            ("application_name", "batchdesk"),
+            // No transaction of ours waits for anything but the database. One that does was lost on the way (its reply never came,
+            // or whoever had it is gone) and keeps rows locked that nobody else can claim.
+            ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION),
+        ]);
         let worker_options = options.clone().options([("plan_cache_mode", "force_generic_plan"), ("jit", "off")]);
         let web = pool(options, "batchdesk_web", "SET ROLE batchdesk_web", sizes.web).await?;
         let worker = pool(worker_options, "batchdesk_worker", "SET ROLE batchdesk_worker", sizes.worker).await?;
