@@ -19,7 +19,7 @@ pub mod notices;
 pub mod outbox;
 pub mod passwords;
 pub mod people;
-mod records;
+pub(super) mod records;
 pub mod retries;
 pub mod review;
 pub mod search;

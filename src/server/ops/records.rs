@@ -107,3 +107,27 @@ pub(super) fn push(records: &mut NewRecords, record: &RefundRecord, key: String,
 pub(super) const fn seed(batch: &BatchId) -> &[u8; 16] {
     batch.0.as_bytes()
 }
+
+/// A record as it is stored, with the hash that was made of it when it was checked.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::server) struct Stored<'a> {
+    pub row_no: i32,
+    pub order_id: &'a str,
+    pub amount_minor: i64,
+    pub currency: &'a str,
+    pub txn_id: &'a Option<String>,
+    pub unique_id: &'a Option<String>,
+    pub extra: Option<&'a str>,
+    pub request_sha256: &'a [u8],
+}
+
+impl Stored<'_> {
+    /// Whether it is still what was checked and decided on. A record that was changed behind our back is never sent.
+    pub(in crate::server) fn is_as_checked(&self) -> bool {
+        let Ok(currency) = self.currency.trim().parse::<Currency>() else { return false };
+        let Ok(number) = u32::try_from(self.row_no) else { return false };
+        let (txn_id, unique_id) = (self.txn_id, self.unique_id);
+        let record = refund_of(number, 0, self.order_id, self.amount_minor, txn_id, unique_id, self.extra);
+        request_hash(&record, currency) == self.request_sha256
+    }
+}

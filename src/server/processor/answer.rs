@@ -10,6 +10,7 @@ use crate::{
     server::{
         db::tasks::{Answer, Verdict},
         gateway::{Descriptor, GatewayClass, RefundRequest, Reply, ReplyClass},
+        ops::records::Stored,
     },
 };
 use std::time::Duration;
@@ -180,6 +181,14 @@ impl Unsendable {
             Self::NotTaken(sentence) => Reply { class: ReplyClass::Failed, ..not_sent("not_taken", sentence) },
         }
     }
+}
+
+/// Refuses a record that is not what it was when it was checked.
+pub(super) fn as_checked(record: &Stored<'_>) -> Result<(), Unsendable> {
+    if record.is_as_checked() {
+        return Ok(());
+    }
+    Err(Unsendable::Unreadable("the stored record is not what was checked and decided on".to_owned()))
 }
 
 /// The request of a record, as `connector` can send it.

@@ -15,6 +15,7 @@ use crate::{
             resolve::{self, OpenTask, Resolution, RowKey, Source},
         },
         gateway::{Found, RefundRequest, Reply, ReplyClass},
+        ops::records::Stored,
     },
 };
 use futures::{StreamExt, stream};
@@ -126,15 +127,27 @@ fn answered(
 
 /// What to record about a task; nothing when its lease is to lapse.
 async fn look_at(lane: &LaneContext, task: &OpenTask) -> Option<(Source, Resolution)> {
-    let request = answer::request(
-        lane.connection.gateway.descriptor(),
-        &task.gateway_key,
-        &task.order_id,
-        task.txn_id.as_deref(),
-        task.amount_minor,
-        &task.currency,
-        task.extra.as_deref(),
-    );
+    let stored = Stored {
+        row_no: task.row_no,
+        order_id: &task.order_id,
+        amount_minor: task.amount_minor,
+        currency: &task.currency,
+        txn_id: &task.txn_id,
+        unique_id: &task.unique_id,
+        extra: task.extra.as_deref(),
+        request_sha256: &task.request_sha256,
+    };
+    let request = answer::as_checked(&stored).and_then(|()| {
+        answer::request(
+            lane.connection.gateway.descriptor(),
+            &task.gateway_key,
+            &task.order_id,
+            task.txn_id.as_deref(),
+            task.amount_minor,
+            &task.currency,
+            task.extra.as_deref(),
+        )
+    });
     let request = match request {
         Ok(request) if mutant!("fresh_key") => {
             RefundRequest { key: format!("{:.16}F{}", request.key, task.attempts), ..request }

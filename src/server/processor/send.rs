@@ -15,6 +15,7 @@ use crate::{
         claim::{self, Chunk, Hold, WaitingRow},
         intend::{self, IntendedRow, Run},
     },
+    server::ops::records::Stored,
 };
 use std::{
     collections::{HashMap, HashSet},
@@ -438,15 +439,27 @@ impl Driver {
     ) {
         let (lane, hold, replies, token) = (self.lane.clone(), self.hold, self.replies.clone(), tracker.token());
         self.sends.spawn(async move {
-            let request = answer::request(
-                lane.connection.gateway.descriptor(),
-                &row.gateway_key,
-                &row.order_id,
-                row.txn_id.as_deref(),
-                row.amount_minor,
-                &row.currency,
-                row.extra.as_deref(),
-            );
+            let stored = Stored {
+                row_no: row.row_no,
+                order_id: &row.order_id,
+                amount_minor: row.amount_minor,
+                currency: &row.currency,
+                txn_id: &row.txn_id,
+                unique_id: &row.unique_id,
+                extra: row.extra.as_deref(),
+                request_sha256: &row.request_sha256,
+            };
+            let request = answer::as_checked(&stored).and_then(|()| {
+                answer::request(
+                    lane.connection.gateway.descriptor(),
+                    &row.gateway_key,
+                    &row.order_id,
+                    row.txn_id.as_deref(),
+                    row.amount_minor,
+                    &row.currency,
+                    row.extra.as_deref(),
+                )
+            });
             let connection = &lane.connection;
             let reply = match request {
                 _ if begun.elapsed() > FENCE && !mutant!("no_self_fence") => {

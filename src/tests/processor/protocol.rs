@@ -391,3 +391,29 @@ async fn something_that_does_not_add_up_stops_the_organisation() {
     assert!(bench.number("SELECT count(*) FROM evidence WHERE fenced").await >= 1, "the reply is kept");
     assert_eq!(bench.status(batch).await, "processing");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_was_changed_after_it_was_decided_on_is_never_sent() {
+    for change in [
+        "amount_minor = 900000",
+        "order_id = 'PLAIN_9'",
+        "txn_id = 'T1'",
+        "unique_id = 'RF9'",
+        "extra = '{\"split\":{\"marketplace\":1000,\"vendors\":[]}}'",
+    ] {
+        let bench = Bench::new(GatewayClass::K, Script::keyed()).await;
+        let batch = bench.batch(&[("PLAIN_1", "10.00")]).await;
+        bench.sql(&format!("SET session_replication_role = replica; UPDATE record SET {change}")).await;
+        let running = bench.start();
+        for _ in 0..200 {
+            if bench.number("SELECT count(*) FROM organisation WHERE NOT sending").await == 1 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        running.stop().await;
+        assert_eq!(bench.number("SELECT count(*) FROM organisation WHERE NOT sending").await, 1, "{change}");
+        assert_eq!(bench.script.most_effects(), 0, "{change}");
+        assert_eq!(bench.status(batch).await, "processing");
+    }
+}

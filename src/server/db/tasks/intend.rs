@@ -32,6 +32,8 @@ pub struct IntendedRow {
     pub gateway_key: String,
     /// Transaction.
     pub txn_id: Option<String>,
+    /// As uploaded.
+    pub unique_id: Option<String>,
     /// Further fields, JSON text.
     pub extra: Option<String>,
     /// Hash of the canonical request.
@@ -51,7 +53,7 @@ pub async fn intend(tx: &mut Tx, worker: Uuid, run: Run) -> sqlx::Result<Vec<Int
            VALUES ($1, $3, $4, $5, $2, $6, $7, 1, 1)
            RETURNING batch_id, revision, from_row, to_row, currency, balanced),
          todo AS MATERIALIZED (
-           SELECT a.currency, a.balanced, r.row_no, r.revision, r.order_id, r.amount_minor, r.gateway_key, r.txn_id, r.extra, r.request_sha256,
+           SELECT a.currency, a.balanced, r.row_no, r.revision, r.order_id, r.amount_minor, r.gateway_key, r.txn_id, r.unique_id, r.extra, r.request_sha256,
                   s.order_id IS NOT NULL AND NOT coalesce(s.known AND s.charged AND s.currency = a.currency, false) AS bad
              FROM run a
              JOIN record r ON r.organisation_id = $1 AND r.batch_id = a.batch_id AND r.row_no BETWEEN a.from_row AND a.to_row AND r.revision = a.revision
@@ -64,7 +66,7 @@ pub async fn intend(tx: &mut Tx, worker: Uuid, run: Run) -> sqlx::Result<Vec<Int
              WHERE ob.currency = excluded.currency
                AND (ob.captured_minor IS NULL OR ob.committed_minor + ob.outside_minor + excluded.committed_minor <= ob.captured_minor)
            RETURNING ob.order_id, ob.currency)
-         SELECT t.row_no, t.revision, t.currency, t.order_id, t.amount_minor, t.gateway_key, t.txn_id, t.extra, t.request_sha256,
+         SELECT t.row_no, t.revision, t.currency, t.order_id, t.amount_minor, t.gateway_key, t.txn_id, t.unique_id, t.extra, t.request_sha256,
                 NOT t.bad AND (NOT t.balanced OR (t.order_id, t.currency) IN (SELECT order_id, currency FROM fits)) AS reserved
            FROM todo t ORDER BY t.row_no",
     )

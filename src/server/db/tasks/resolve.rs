@@ -51,6 +51,8 @@ pub struct OpenTask {
     pub gateway_key: String,
     /// Transaction.
     pub txn_id: Option<String>,
+    /// As uploaded.
+    pub unique_id: Option<String>,
     /// Further fields, JSON text.
     pub extra: Option<String>,
     /// Hash of the canonical request.
@@ -85,7 +87,7 @@ pub async fn claim_open(
             WHERE t.organisation_id = $1 AND t.batch_id = d.batch_id AND t.row_no = d.row_no AND t.revision = d.revision AND g.organisation_id = $1 AND g.id = $2
            RETURNING t.batch_id, t.row_no, t.revision, t.epoch, t.state, t.attempts, t.queries, t.code,
                      coalesce(g.class = 'K' AND now() < t.first_sent_at + 0.8 * g.key_window AND NOT t.reviewed, false) AS in_window, t.reviewed)
-         SELECT c.*, b.status AS batch_status, b.currency::text AS currency, r.order_id, r.amount_minor, r.gateway_key, r.txn_id, r.request_sha256, r.extra
+         SELECT c.*, b.status AS batch_status, b.currency::text AS currency, r.order_id, r.amount_minor, r.gateway_key, r.txn_id, r.unique_id, r.request_sha256, r.extra
            FROM claimed c
            JOIN batch b ON b.organisation_id = $1 AND b.id = c.batch_id
            JOIN record r ON r.organisation_id = $1 AND r.batch_id = c.batch_id AND r.row_no = c.row_no AND r.revision = c.revision",
