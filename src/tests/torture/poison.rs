@@ -28,8 +28,8 @@ pub(super) fn poisoned(out: Out) -> Report {
     let open = i64::try_from(each * POISONS.len()).unwrap();
     let done = move |snapshot: &Value| snapshot["counts"]["queued"].as_i64().is_some_and(|queued| queued <= open);
     world.wait(batch, done);
-    // Each was asked after at least once, or is before people.
-    let unasked = "SELECT count(*) FROM desk.open_task t WHERE state <> 'REVIEW' AND NOT EXISTS (
+    // Each was asked after at least once, or is before people. The question before a second send is kept with that send.
+    let unasked = "SELECT count(*) FROM desk.open_task t WHERE state <> 'REVIEW' AND attempts = 1 AND NOT EXISTS (
         SELECT FROM desk.evidence e WHERE e.batch_id = t.batch_id AND t.row_no BETWEEN e.from_row AND e.to_row AND e.source = 'QUERY')";
     let give_up = Instant::now() + Duration::from_secs(size(60, 240));
     while world.number(unasked) > 0 && Instant::now() < give_up {
