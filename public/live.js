@@ -77,7 +77,11 @@ function hear(mine, { from, to, lead, wants, state, event }) {
   if (lead) mine.channel.postMessage({ from: me, wants: mine.wants });
   if (wants && mine.leads) serve(mine, from, wants);
   if (state && !mine.leads) become(state);
-  if (event && !mine.leads) pass(event);
+  if (event && !mine.leads) {
+    // Whatever this tab was told before, an event proves that the stream lives.
+    become("live");
+    pass(event);
+  }
 }
 
 function become(now) {
@@ -127,6 +131,8 @@ function connect(mine) {
   source.onopen = () => {
     mine.refused = 0;
     become("live");
+    // Also to those who came while it was being opened anew.
+    mine.channel?.postMessage({ from: me, state });
   };
   source.onerror = () => {
     become("again");

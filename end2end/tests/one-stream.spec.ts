@@ -34,12 +34,25 @@ test("eight tabs move over one stream", async ({ as }) => {
   const seen = streams(first.context());
   const rows = 400;
   const batches = [await underWay(rows), await underWay(rows)];
+  // They stand still until every tab is there, however long that takes: an ended batch has nothing to follow.
+  const owner = await client("owner");
+  const all = async (what: "pause" | "resume") => {
+    for (const batch of batches) {
+      const headers = { origin: process.env.BATCHDESK_URL! };
+      const answer = await owner.post(`${REFUNDS}/${batch}/${what}`, { headers, maxRedirects: 0 });
+      expect(answer.status(), what).toBe(303);
+    }
+  };
+  await all("pause");
   const tabs = [first, ...(await Promise.all(Array.from({ length: 7 }, () => first.context().newPage())))];
   await Promise.all(tabs.map((tab, at) => open(tab, at === 7 ? REFUNDS : `${REFUNDS}/${batches[at % 2]}`)));
+  for (const tab of tabs.slice(0, 7)) await expect(live(tab)).toHaveCount(1);
+  expect(seen.open(), `one stream at a time: ${seen.asked.join("\n")}`).toBe(1);
+  await all("resume");
+  await owner.dispose();
   for (const tab of tabs.slice(0, 7)) {
     await expect(batchStatus(tab)).toHaveAttribute("data-status", "completed", { timeout: 50_000 });
     await expect(tile(tab, "accepted")).toHaveText(String(rows + 3));
-    await expect(live(tab)).toHaveCount(1);
   }
   const list = tabs[7];
   for (const batch of batches) {

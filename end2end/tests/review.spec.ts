@@ -49,13 +49,14 @@ for (const javaScriptEnabled of [true, false]) {
     await approve(watching, batch);
     await open(watching, `${REFUNDS}/${batch}`);
     await expect(watching.getByText("2 refunds need review.")).toBeVisible({ timeout: 30_000 });
-    await watching.getByRole("link", { name: "Review", exact: true }).last().click();
+    await watching.getByRole("main").getByRole("link", { name: "Review", exact: true }).last().click();
     await watching.waitForURL(`**/review?batch=${batch}`);
 
     const maker = await as("maker", { javaScriptEnabled });
     await maker.goto("/review");
-    await maker.getByRole("link", { name: new RegExp(name) }).first().click();
-    await maker.waitForURL(`**/review?batch=${batch}`);
+    await expect(maker.getByRole("link", { name: new RegExp(name) }).first()).toBeVisible();
+    // With one batch in review there is nothing to choose from.
+    await maker.goto(`/review?batch=${batch}`);
     await expect(maker.getByText("The gateway itself cannot tell").first()).toBeVisible();
     const item = (order: string) => maker.locator("li", { hasText: order });
     // Nothing chosen: said, nothing changed.
