@@ -37,12 +37,6 @@ impl Operation {
             Self::OrderSync => Module::Orders,
         }
     }
-
-    /// What people call it.
-    pub const fn title(self) -> &'static str {
-        self.words().title
-    }
-
     /// The address of its list page.
     pub const fn path(self) -> &'static str {
         match self {

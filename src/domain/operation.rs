@@ -34,6 +34,8 @@ pub struct Words {
     pub total_records: bool,
     /// Whether its tasks have amounts.
     pub amounts: bool,
+    /// Whether failed rows can be corrected and sent again in place.
+    pub retries: bool,
 }
 
 const REFUND: Words = Words {
@@ -53,6 +55,7 @@ const REFUND: Words = Words {
     download: "batch_refund.csv",
     total_records: false,
     amounts: true,
+    retries: true,
 };
 
 const ORDER_SYNC: Words = Words {
@@ -72,6 +75,7 @@ const ORDER_SYNC: Words = Words {
     download: "batch_sync.csv",
     total_records: true,
     amounts: false,
+    retries: false,
 };
 
 impl Operation {

@@ -5,8 +5,8 @@ mod lists;
 mod tasks;
 
 pub use ingest::{
-    LookAlike, NewBatch, NewRecords, TakenId, insert, insert_records, look_alikes, same_file, submit, taken_ids,
-    unique_ids,
+    LookAlike, NewBatch, NewRecord, NewRecords, TakenId, insert, insert_records, look_alikes, same_file, submit,
+    taken_ids, unique_ids,
 };
 pub use lists::{any, count_by_status, list, newest};
 pub use tasks::{TaskRow, count_tasks, failures, row_map, tasks, tasks_after};

@@ -284,7 +284,7 @@ fn work(table: &mut Table, operation: Operation) {
             post(move |state, signed_in, path, form| batches::act(state, signed_in, path, operation, act, form)),
         );
     }
-    if operation == Operation::Refund {
+    if operation.words().retries {
         table.form(
             &format!("{list}/{{id}}/retry"),
             write,

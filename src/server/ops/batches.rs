@@ -300,7 +300,7 @@ fn actions(caller: &Caller, row: &db::batches::BatchRow) -> BatchActions {
         decide: may(Right::Approve) && !row.is_of(caller.person.id.0) && waiting,
         // What is only asked for and told is done again by "Sync with Gateway".
         retry: write
-            && row.operation == Operation::Refund
+            && row.operation.words().retries
             && row.status.next(BatchEvent::Retry { needs_decision: true }).is_ok(),
     }
 }

@@ -1,11 +1,16 @@
 //! Connections to gateways, as people look after them: what each is, and what they do with it.
 
+mod measure;
 pub mod probe;
 mod shown;
+mod stops;
 mod trial;
 
+pub use measure::{measure, measure_own};
 pub use shown::{list, page};
 pub(super) use shown::{organisation_sending, sending};
+pub(super) use stops::reason_text;
+pub use stops::{REASON_CHARS, pause, pause_all, resume, resume_all};
 pub use trial::Trial;
 
 use super::{
@@ -16,16 +21,16 @@ use super::{
 };
 use crate::{
     domain::{
-        access::{Module, Permissions, Right},
+        access::{Module, Right},
         connection_limits::ConnectionLimits,
         error::RefusalKind,
-        ids::{GatewayId, PersonId},
-        view::{PersonRef, connections::Sending},
+        ids::GatewayId,
+        view::connections::Sending,
     },
     server::{
         db::{
             self, Tx,
-            connections::{CapabilityRow, NewAccount, NewConnection},
+            connections::{NewAccount, NewConnection},
             gateways::GatewayRow,
         },
         error::{OpError, OpResult},
@@ -33,14 +38,10 @@ use crate::{
         state::AppState,
     },
 };
-use probe::{Probed, Questions};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use std::sync::Arc;
 use uuid::Uuid;
-
-/// Characters of a reason, at most.
-pub const REASON_CHARS: usize = 500;
 
 /// A refusal with the field that it is about, if it is about one.
 pub type Refused = (OpError, Option<&'static str>);
@@ -259,37 +260,6 @@ pub async fn test(state: &AppState, caller: &Caller, id: GatewayId) -> OpResult<
     Ok(trial)
 }
 
-/// Nothing new is sent to a connection until somebody resumes it. Needs ReadWrite on settings, and a reason.
-pub async fn pause(state: &AppState, caller: &Caller, id: GatewayId, reason: &str) -> Result<(), Refused> {
-    authorise(caller, Module::Settings, Right::ReadWrite).map_err(plain)?;
-    let reason = why(reason)?;
-    let done = async {
-        let mut tx = begin(state, caller).await?;
-        found(&mut tx, id).await?;
-        if !db::connections::pause(&mut tx, id, reason, state.clock.now()).await? {
-            return Err(OpError::refuse(RefusalKind::Conflict, "Nothing is sent to this connection already."));
-        }
-        audit::record(state, &mut tx, caller, "gateway.paused", Some(id.0), json!({ "reason": reason })).await?;
-        db::connections::wake(&mut tx).await?;
-        Ok(tx.commit().await?)
-    };
-    done.await.map_err(plain)
-}
-
-/// A connection sends again, whoever stopped it. Needs ReadWrite on settings.
-pub async fn resume(state: &AppState, caller: &Caller, id: GatewayId) -> OpResult<()> {
-    authorise(caller, Module::Settings, Right::ReadWrite)?;
-    let mut tx = begin(state, caller).await?;
-    let row = found(&mut tx, id).await?;
-    if !db::connections::resume(&mut tx, id).await? {
-        return Err(OpError::refuse(RefusalKind::Conflict, "This connection sends already."));
-    }
-    let detail = json!({ "paused_by": row.paused_by, "stopped_reason": row.stopped_reason });
-    audit::record(state, &mut tx, caller, "gateway.resumed", Some(id.0), detail).await?;
-    db::connections::wake(&mut tx).await?;
-    Ok(tx.commit().await?)
-}
-
 /// New batches use this connection from now on; batches that exist keep theirs. Needs ReadWrite on settings and a proof of the
 /// password.
 pub async fn choose(state: &AppState, caller: &Caller, id: GatewayId) -> Result<String, Refused> {
@@ -321,184 +291,6 @@ pub async fn limit(state: &AppState, caller: &Caller, id: GatewayId, limits: Con
     db::outbox::changed(&mut tx, &running).await?;
     db::connections::wake(&mut tx).await?;
     Ok(tx.commit().await?)
-}
-
-/// The person of `caller` pauses everything that the organisation sends. Needs ReadWrite on settings, and a reason.
-pub async fn pause_all(state: &AppState, caller: &Caller, reason: &str) -> Result<(), Refused> {
-    authorise(caller, Module::Settings, Right::ReadWrite).map_err(plain)?;
-    let reason = why(reason)?;
-    let done = async {
-        let mut tx = begin(state, caller).await?;
-        if !db::organisations::pause(&mut tx, reason, state.clock.now()).await? {
-            return Err(OpError::refuse(RefusalKind::Conflict, "Nothing is sent already."));
-        }
-        let object = Some(caller.organisation.id.0);
-        audit::record(state, &mut tx, caller, "organisation.paused", object, json!({ "reason": reason })).await?;
-        db::connections::wake(&mut tx).await?;
-        Ok(tx.commit().await?)
-    };
-    done.await.map_err(plain)
-}
-
-/// The organisation sends again, whoever stopped it. Needs ReadWrite on settings.
-pub async fn resume_all(state: &AppState, caller: &Caller) -> OpResult<()> {
-    authorise(caller, Module::Settings, Right::ReadWrite)?;
-    let mut tx = begin(state, caller).await?;
-    let row = db::organisations::load(&mut tx).await?.ok_or_else(|| OpError::not_found("organisation"))?;
-    if !db::organisations::resume(&mut tx).await? {
-        return Err(OpError::refuse(RefusalKind::Conflict, "The organisation sends already."));
-    }
-    let detail = json!({ "paused_by": row.paused_by, "stopped_reason": row.stopped_reason });
-    audit::record(state, &mut tx, caller, "organisation.resumed", Some(caller.organisation.id.0), detail).await?;
-    db::connections::wake(&mut tx).await?;
-    Ok(tx.commit().await?)
-}
-
-fn why(reason: &str) -> Result<&str, Refused> {
-    let reason = reason_text(reason).map_err(|sentence| about("reason", sentence))?;
-    if reason.is_empty() {
-        return Err(about("reason", "Say why: everybody whose batches wait reads it."));
-    }
-    Ok(reason)
-}
-
-/// A reason as it is stored; it may be empty. The error is a sentence.
-pub(super) fn reason_text(typed: &str) -> Result<&str, String> {
-    let reason = typed.trim();
-    if reason.chars().count() > REASON_CHARS {
-        return Err(format!("A reason has at most {REASON_CHARS} characters."));
-    }
-    match reason.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
-        true => Err("The reason holds characters that cannot be stored. Type it again.".to_owned()),
-        false => Ok(reason),
-    }
-}
-
-/// Measures what a sandbox promises, with a few refunds on orders that the person names, and stores the class that follows. Needs
-/// ReadWrite on settings. Refused for a connection that is not marked as a sandbox: these refunds would move money.
-pub async fn measure(
-    state: &AppState,
-    caller: &Caller,
-    id: GatewayId,
-    questions: Questions,
-) -> Result<Probed, Refused> {
-    authorise(caller, Module::Settings, Right::ReadWrite).map_err(plain)?;
-    let mut tx = begin(state, caller).await.map_err(plain)?;
-    let row = found(&mut tx, id).await.map_err(plain)?;
-    let organisation = db::organisations::load(&mut tx).await.map_err(plain)?;
-    tx.commit().await.map_err(plain)?;
-    measurable(&row, organisation.is_some_and(|organisation| organisation.sending), &questions)?;
-    let gateway = open(state, &row, caller, None).map_err(plain)?;
-    let probed = probe::run(gateway.as_ref(), &questions).await.map_err(|sentence| about("order", sentence))?;
-    let mut tx = begin(state, caller).await.map_err(plain)?;
-    keep(state, &mut tx, &row, &questions, &probed, &caller.person.email).await.map_err(plain)?;
-    let detail = json!({ "class": probed.class.code(), "order": questions.order });
-    audit::record(state, &mut tx, caller, "gateway.measured", Some(id.0), detail).await.map_err(plain)?;
-    tx.commit().await.map_err(plain)?;
-    Ok(probed)
-}
-
-/// The same for the operator, on the connection to a merchant or on the one that new batches use.
-pub async fn measure_own(
-    state: &AppState,
-    organisation: &str,
-    merchant_id: Option<&str>,
-    mut questions: Questions,
-) -> OpResult<(String, Probed)> {
-    let mut global = state.db.global().await?;
-    let id = db::people::organisation_by_name(&mut global, organisation).await?;
-    global.commit().await?;
-    let missing =
-        || OpError::refuse(RefusalKind::NotFound, format!("There is no organisation named {organisation:?}."));
-    let mut tx = state.db.web(id.ok_or_else(missing)?, None).await?;
-    let organisation = db::organisations::load(&mut tx).await?.ok_or_else(missing)?;
-    let row = match merchant_id {
-        None => db::gateways::current(&mut tx).await?,
-        // Its sandbox: the other one is refused below.
-        Some(merchant) => {
-            let all = db::gateways::all(&mut tx).await?;
-            let mut fitting: Vec<GatewayRow> = all.into_iter().filter(|row| row.merchant_id == merchant).collect();
-            fitting.sort_by_key(|row| !row.sandbox);
-            fitting.into_iter().next()
-        }
-    };
-    let row = row.ok_or_else(|| OpError::not_found("connection"))?;
-    tx.commit().await?;
-    questions.currency = organisation.reference.currency;
-    measurable(&row, organisation.sending, &questions).map_err(|(error, _)| error)?;
-    let own = Caller {
-        person: PersonRef { id: PersonId(Uuid::nil()), email: String::new() },
-        organisation: organisation.reference,
-        permissions: Permissions::default(),
-        proved_at: None,
-    };
-    let gateway = open(state, &row, &own, None)?;
-    let refused = |sentence: String| OpError::refuse(RefusalKind::Invalid, sentence);
-    let probed = probe::run(gateway.as_ref(), &questions).await.map_err(refused)?;
-    let mut tx = state.db.web(own.organisation.id, None).await?;
-    keep(state, &mut tx, &row, &questions, &probed, "Batchdesk").await?;
-    let detail = json!({ "class": probed.class.code(), "order": questions.order });
-    audit::record_own(state, &mut tx, "gateway.measured", Some(row.id), detail).await?;
-    tx.commit().await?;
-    Ok((super::batches::gateway_name(&row), probed))
-}
-
-fn measurable(row: &GatewayRow, organisation_sends: bool, questions: &Questions) -> Result<(), Refused> {
-    if !row.sandbox {
-        let sentence = "This connection is not marked as a sandbox: the refunds of a measurement would move money. Connect the \
-                        gateway's sandbox and measure that.";
-        return Err((OpError::refuse(RefusalKind::Conflict, sentence), None));
-    }
-    if !row.sending || !organisation_sends {
-        let sentence = "Sending is paused, and a measurement sends refunds. Resume first.";
-        return Err((OpError::refuse(RefusalKind::Conflict, sentence), None));
-    }
-    let orders = [
-        ("order", Some(&questions.order)),
-        ("declined_order", questions.declined.as_ref()),
-        ("failing_order", questions.failing.as_ref()),
-    ];
-    for (field, order) in orders {
-        let fits = |order: &String| visible(order) && order.len() <= 128;
-        if !order.is_none_or(fits) {
-            return Err(about(field, "Give the id of an order in the sandbox: up to 128 characters, no blanks."));
-        }
-    }
-    Ok(())
-}
-
-/// Stores what was found, unless the account is another by now.
-async fn keep(
-    state: &AppState,
-    tx: &mut Tx,
-    row: &GatewayRow,
-    questions: &Questions,
-    probed: &Probed,
-    actor: &str,
-) -> OpResult<()> {
-    let id = GatewayId(row.id);
-    let window = probed.key_window.and_then(|window| i64::try_from(window.as_secs()).ok());
-    let fact = CapabilityRow {
-        at: state.clock.now(),
-        actor: actor.to_owned(),
-        measured: true,
-        base_url: row.base_url.clone(),
-        merchant_id: row.merchant_id.clone(),
-        class: probed.class.code().to_owned(),
-        key_window_seconds: window,
-        order_id: Some(questions.order.clone()),
-        evidence: serde_json::to_string(&probed.steps).map_err(OpError::internal)?,
-    };
-    db::connections::add_capability(tx, id, &fact).await?;
-    if !db::connections::set_class(tx, row, probed.class.code(), probed.key_window.map(|window| window.as_secs_f64()))
-        .await?
-    {
-        return Err(OpError::refuse(
-            RefusalKind::Conflict,
-            "The connection was changed while it was measured. Nothing was stored; measure it again.",
-        ));
-    }
-    Ok(())
 }
 
 /// The class in words: what it means for a refund whose fate is not known.

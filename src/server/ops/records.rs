@@ -4,8 +4,9 @@ use crate::{
     domain::{ids::BatchId, money::Currency, task::RecordExtra},
     formats::refunds::{RefundRecord, Template, UDFS, cell},
     server::db::{
-        batches::{BatchRow, NewRecords, TaskRow},
+        batches::{BatchRow, NewRecord, TaskRow},
         retries::Change,
+        tasks::{intend::IntendedRow, resolve::OpenTask},
     },
 };
 use sha2::{Digest, Sha256};
@@ -83,24 +84,26 @@ pub(super) fn request_hash(record: &RefundRecord, currency: Currency) -> Vec<u8>
     Sha256::digest(record.canonical(currency)).to_vec()
 }
 
-/// Adds a record under this key.
-pub(super) fn push(records: &mut NewRecords, record: &RefundRecord, key: String, hash: Vec<u8>) {
+/// What a refund has beside its columns; blank fields at the end are left out.
+pub(super) fn extra(record: &RefundRecord) -> RecordExtra {
     let filled = record.udf.iter().rposition(|text| !text.is_empty()).map_or(0, |last| last + 1);
-    let extra = RecordExtra {
-        split: record.split.clone(),
-        udf: record.udf.get(..filled).map(<[String]>::to_vec).unwrap_or_default(),
-        ..RecordExtra::default()
-    };
-    let plain = extra == RecordExtra::default();
-    records.numbers.push(i32::try_from(record.number).unwrap_or(i32::MAX));
-    records.sheet_rows.push(i32::try_from(record.row).unwrap_or(i32::MAX));
-    records.orders.push(record.order_id.clone());
-    records.amounts.push(record.amount_minor);
-    records.keys.push(key);
-    records.unique_ids.push(record.unique_id.clone());
-    records.txn_ids.push(record.txn_id.clone());
-    records.hashes.push(hash);
-    records.extras.push((!plain).then(|| serde_json::to_string(&extra).unwrap_or_default()));
+    let udf = record.udf.get(..filled).map(<[String]>::to_vec).unwrap_or_default();
+    RecordExtra { split: record.split.clone(), udf, ..RecordExtra::default() }
+}
+
+/// A record as it is stored under this key.
+pub(super) fn stored(record: &RefundRecord, key: String, currency: Currency) -> NewRecord {
+    NewRecord {
+        number: record.number,
+        sheet_row: record.row,
+        order_id: record.order_id.clone(),
+        amount_minor: record.amount_minor,
+        key,
+        unique_id: record.unique_id.clone(),
+        txn_id: record.txn_id.clone(),
+        hash: request_hash(record, currency),
+        extra: extra(record),
+    }
 }
 
 /// The seed of a batch's derived keys.
@@ -111,14 +114,14 @@ pub(super) const fn seed(batch: &BatchId) -> &[u8; 16] {
 /// A record as it is stored, with the hash that was made of it when it was checked.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::server) struct Stored<'a> {
-    pub row_no: i32,
-    pub order_id: &'a str,
-    pub amount_minor: i64,
-    pub currency: &'a str,
-    pub txn_id: &'a Option<String>,
-    pub unique_id: &'a Option<String>,
-    pub extra: Option<&'a str>,
-    pub request_sha256: &'a [u8],
+    row_no: i32,
+    order_id: &'a str,
+    amount_minor: i64,
+    currency: &'a str,
+    txn_id: &'a Option<String>,
+    unique_id: &'a Option<String>,
+    extra: Option<&'a str>,
+    request_sha256: &'a [u8],
 }
 
 impl Stored<'_> {
@@ -129,5 +132,35 @@ impl Stored<'_> {
         let (txn_id, unique_id) = (self.txn_id, self.unique_id);
         let record = refund_of(number, 0, self.order_id, self.amount_minor, txn_id, unique_id, self.extra);
         request_hash(&record, currency) == self.request_sha256
+    }
+}
+
+impl<'a> From<&'a IntendedRow> for Stored<'a> {
+    fn from(row: &'a IntendedRow) -> Self {
+        Self {
+            row_no: row.row_no,
+            order_id: &row.order_id,
+            amount_minor: row.amount_minor,
+            currency: &row.currency,
+            txn_id: &row.txn_id,
+            unique_id: &row.unique_id,
+            extra: row.extra.as_deref(),
+            request_sha256: &row.request_sha256,
+        }
+    }
+}
+
+impl<'a> From<&'a OpenTask> for Stored<'a> {
+    fn from(row: &'a OpenTask) -> Self {
+        Self {
+            row_no: row.row_no,
+            order_id: &row.order_id,
+            amount_minor: row.amount_minor,
+            currency: &row.currency,
+            txn_id: &row.txn_id,
+            unique_id: &row.unique_id,
+            extra: row.extra.as_deref(),
+            request_sha256: &row.request_sha256,
+        }
     }
 }

@@ -112,10 +112,7 @@ pub async fn page(
 
 /// Rows of refunds only: what moves no money is simply asked for again.
 fn refunds_only(operation: Operation) -> OpResult<()> {
-    match operation {
-        Operation::Refund => Ok(()),
-        _ => Err(OpError::not_found("page for failed rows")),
-    }
+    if operation.words().retries { Ok(()) } else { Err(OpError::not_found("page for failed rows")) }
 }
 
 /// Why the failed rows of a batch cannot be sent again now; none when they can.
@@ -245,7 +242,7 @@ async fn new_records(tx: &mut Tx, row: &BatchRow, checked: &Checked) -> OpResult
     for (record, number) in checked.records.iter().zip(numbers) {
         let used = earlier.get(&number).into_iter().flatten().map(String::as_str);
         let key = retry_key(record.unique_id.as_deref(), records::seed(&row.id), record.number, next, used);
-        records::push(&mut new, record, key, records::request_hash(record, row.currency));
+        new.push(records::stored(record, key, row.currency));
     }
     Ok(new)
 }

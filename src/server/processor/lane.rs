@@ -22,6 +22,12 @@ use uuid::Uuid;
 /// How much longer than the breaker's pause a page believes that a gateway is in trouble: the next try takes its time.
 const BELIEVED: Duration = Duration::from_secs(30);
 
+/// After that a lane makes room for others.
+pub(super) const SLICE: Duration = Duration::from_secs(10);
+/// A send that has not begun so long after its intent was begun does not begin: this process may have been paused, and somebody
+/// else may hold its rows by now.
+pub(super) const FENCE: Duration = Duration::from_secs(5);
+
 /// One organisation's connection to one gateway, as a lane sees it.
 #[derive(Clone)]
 pub(super) struct LaneContext {

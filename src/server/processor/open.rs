@@ -2,7 +2,7 @@
 
 use super::{
     answer, backoff,
-    lane::{LaneContext, Trouble, trouble},
+    lane::{FENCE, LaneContext, SLICE, Trouble, trouble},
 };
 use crate::{
     domain::{
@@ -15,7 +15,6 @@ use crate::{
             resolve::{self, OpenTask, Resolution, RowKey, Source},
         },
         gateway::{Found, RefundRequest, Reply, ReplyClass},
-        ops::records::Stored,
     },
 };
 use futures::{StreamExt, stream};
@@ -25,11 +24,8 @@ use std::{
 };
 use uuid::Uuid;
 
-/// After that a lane makes room for others.
-const SLICE: Duration = Duration::from_secs(10);
 /// Most tasks claimed at a time: all of them are on the wire at once, so that no lease is used up by waiting.
 const CLAIM: usize = 64;
-const FENCE: Duration = Duration::from_secs(5);
 /// Sends of one task that left it in doubt, each after an answer that it is not there: then people must look.
 const DOUBTS: i16 = 8;
 
@@ -127,17 +123,7 @@ fn answered(
 
 /// What to record about a task; nothing when its lease is to lapse.
 async fn look_at(lane: &LaneContext, task: &OpenTask) -> Option<(Source, Resolution)> {
-    let stored = Stored {
-        row_no: task.row_no,
-        order_id: &task.order_id,
-        amount_minor: task.amount_minor,
-        currency: &task.currency,
-        txn_id: &task.txn_id,
-        unique_id: &task.unique_id,
-        extra: task.extra.as_deref(),
-        request_sha256: &task.request_sha256,
-    };
-    let request = answer::as_checked(&stored).and_then(|()| {
+    let request = answer::as_checked(&task.into()).and_then(|()| {
         answer::request(
             lane.connection.gateway.descriptor(),
             &task.gateway_key,

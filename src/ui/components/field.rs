@@ -70,8 +70,12 @@ pub fn Field(
     /// Has the focus when the page opens.
     #[prop(optional)]
     autofocus: bool,
+    /// Digits, on a phone.
+    #[prop(optional)]
+    digits: bool,
 ) -> impl IntoView {
     let id = id.unwrap_or_else(|| name.clone());
+    let hint = hint.filter(|hint| !hint.is_empty());
     let has_hint = hint.is_some();
     let described = {
         let id = id.clone();
@@ -90,6 +94,8 @@ pub fn Field(
                 type=kind
                 value=bind.map_or(value, |bind| bind.get_untracked())
                 autocomplete=autocomplete
+                spellcheck="false"
+                inputmode=digits.then_some("numeric")
                 required=required
                 autofocus=autofocus
                 aria-invalid=move || error.with(Option::is_some).then_some("true")

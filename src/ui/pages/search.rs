@@ -113,6 +113,26 @@ fn marked(value: &str, text: &str) -> AnyView {
     }
 }
 
+/// What was found, a line each; the third column is money.
+fn table(label: &'static str, heads: [&'static str; 5], rows: AnyView) -> AnyView {
+    let head = |(place, head)| {
+        view! {
+            <th role="columnheader" scope="col" class=(place == 2).then_some("num")>
+                {head}
+            </th>
+        }
+    };
+    view! {
+        <table role="table" class="table" data-slips="" aria-label=label>
+            <thead role="rowgroup">
+                <tr role="row">{heads.into_iter().enumerate().map(head).collect_view()}</tr>
+            </thead>
+            <tbody role="rowgroup">{rows}</tbody>
+        </table>
+    }
+    .into_any()
+}
+
 #[component]
 fn Tasks(tasks: Vec<FoundTask>, more: bool, text: String) -> impl IntoView {
     let shown = tasks.len();
@@ -123,18 +143,7 @@ fn Tasks(tasks: Vec<FoundTask>, more: bool, text: String) -> impl IntoView {
     let rows = tasks.into_iter().map(|task| task_row(task, &text)).collect_view();
     view! {
         <Sheet title="Tasks" note=note>
-            <table role="table" class="table" data-slips="" aria-label="Tasks that were found">
-                <thead role="rowgroup">
-                    <tr role="row">
-                        <th role="columnheader" scope="col">"Order"</th>
-                        <th role="columnheader" scope="col">"Task Status"</th>
-                        <th role="columnheader" scope="col" class="num">"Amount"</th>
-                        <th role="columnheader" scope="col">"Batch"</th>
-                        <th role="columnheader" scope="col">"Created"</th>
-                    </tr>
-                </thead>
-                <tbody role="rowgroup">{rows}</tbody>
-            </table>
+            {table("Tasks that were found", ["Order", "Task Status", "Amount", "Batch", "Created"], rows.into_any())}
         </Sheet>
     }
     .into_any()
@@ -161,7 +170,7 @@ fn task_row(task: FoundTask, text: &str) -> AnyView {
             </td>
             <td role="cell">
                 <a href=batch>{task.file_name}</a>
-                <small>{task.operation.title()} ", row " {count(task.number)}</small>
+                <small>{task.operation.words().title} ", row " {count(task.number)}</small>
             </td>
             <td role="cell" class="tight" data-cell="drop">
                 <TimeView moment=task.created />
@@ -193,7 +202,7 @@ fn Batches(batches: Vec<FoundBatch>, text: String) -> impl IntoView {
                         {batch.operation.words().amounts.then(|| view! { <MoneyView amount=batch.amount /> })}
                         <small>{count(batch.records)} " rows"</small>
                     </td>
-                    <td role="cell">{batch.operation.title()}</td>
+                    <td role="cell">{batch.operation.words().title}</td>
                     <td role="cell" class="tight" data-cell="drop">
                         <TimeView moment=batch.created />
                     </td>
@@ -203,18 +212,7 @@ fn Batches(batches: Vec<FoundBatch>, text: String) -> impl IntoView {
         .collect_view();
     view! {
         <Sheet title="Batches">
-            <table role="table" class="table" data-slips="" aria-label="Batches that were found">
-                <thead role="rowgroup">
-                    <tr role="row">
-                        <th role="columnheader" scope="col">"File"</th>
-                        <th role="columnheader" scope="col">"Status"</th>
-                        <th role="columnheader" scope="col" class="num">"Amount"</th>
-                        <th role="columnheader" scope="col">"Module"</th>
-                        <th role="columnheader" scope="col">"Created"</th>
-                    </tr>
-                </thead>
-                <tbody role="rowgroup">{rows}</tbody>
-            </table>
+            {table("Batches that were found", ["File", "Status", "Amount", "Module", "Created"], rows.into_any())}
         </Sheet>
     }
     .into_any()

@@ -104,7 +104,7 @@ fn Approval(operation: Operation, needed: bool, may_change: bool) -> impl IntoVi
     let (value, act) = if needed { ("no", "Turn off") } else { ("yes", "Turn on") };
     view! {
         <li>
-            <span class="rule-name">{operation.title()}</span>
+            <span class="rule-name">{operation.words().title}</span>
             <span data-tone=tone class="rule-state">
                 <Glyph name=glyph />
                 {text}
@@ -116,7 +116,7 @@ fn Approval(operation: Operation, needed: bool, may_change: bool) -> impl IntoVi
                             <input type="hidden" name="operation" value=operation.code() />
                             <input type="hidden" name="needed" value=value />
                             <Button>
-                                {act} <span class="vh">" approvals of " {operation.title()}</span>
+                                {act} <span class="vh">" approvals of " {operation.words().title}</span>
                             </Button>
                         </form>
                     }

@@ -5,6 +5,7 @@ use crate::domain::{
     batch::Operation,
     ids::{BatchId, GatewayId},
     money::Currency,
+    task::RecordExtra,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -96,6 +97,29 @@ pub struct NewBatch<'a> {
     pub options: &'a str,
 }
 
+/// One record as it is stored.
+#[derive(Debug)]
+pub struct NewRecord {
+    /// S.No, from 1.
+    pub number: u32,
+    /// Row of the spreadsheet.
+    pub sheet_row: u32,
+    /// Order.
+    pub order_id: String,
+    /// Minor units; zero where nothing is moved.
+    pub amount_minor: i64,
+    /// Key at the gateway; empty where nothing is moved.
+    pub key: String,
+    /// As uploaded.
+    pub unique_id: Option<String>,
+    /// Transaction.
+    pub txn_id: Option<String>,
+    /// Hash of the canonical request.
+    pub hash: Vec<u8>,
+    /// What else the record has.
+    pub extra: RecordExtra,
+}
+
 /// Records of a new batch, column by column.
 #[derive(Debug, Default)]
 pub struct NewRecords {
@@ -117,6 +141,22 @@ pub struct NewRecords {
     pub hashes: Vec<Vec<u8>>,
     /// JSON with split and udf.
     pub extras: Vec<Option<String>>,
+}
+
+impl NewRecords {
+    /// Adds a record.
+    pub fn push(&mut self, record: NewRecord) {
+        let plain = record.extra == RecordExtra::default();
+        self.numbers.push(i32::try_from(record.number).unwrap_or(i32::MAX));
+        self.sheet_rows.push(i32::try_from(record.sheet_row).unwrap_or(i32::MAX));
+        self.orders.push(record.order_id);
+        self.amounts.push(record.amount_minor);
+        self.keys.push(record.key);
+        self.unique_ids.push(record.unique_id);
+        self.txn_ids.push(record.txn_id);
+        self.hashes.push(record.hash);
+        self.extras.push((!plain).then(|| serde_json::to_string(&record.extra).unwrap_or_default()));
+    }
 }
 
 /// Makes a batch that is being read in.

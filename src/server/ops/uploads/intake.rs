@@ -11,7 +11,8 @@ use crate::{
         refunds::{RefundRecord, check_refund_records, gateway_key},
         sync::{SyncRecord, check_order_records},
     },
-    server::db::batches::NewRecords,
+    server::db::batches::{NewRecord, NewRecords},
+    server::ops::records,
 };
 use sha2::{Digest, Sha256};
 
@@ -73,16 +74,17 @@ impl Intake {
                 0 => String::new(),
                 _ => gateway_key(record.unique_id.as_deref(), batch.0.as_bytes(), record.number, 1),
             };
-            let plain = record.extra == RecordExtra::default();
-            records.numbers.push(i32::try_from(record.number).unwrap_or(i32::MAX));
-            records.sheet_rows.push(i32::try_from(record.row).unwrap_or(i32::MAX));
-            records.orders.push(record.order_id.clone());
-            records.amounts.push(record.amount_minor);
-            records.keys.push(key);
-            records.unique_ids.push(record.unique_id.clone());
-            records.txn_ids.push(record.txn_id.clone());
-            records.hashes.push(record.hash.to_vec());
-            records.extras.push((!plain).then(|| serde_json::to_string(&record.extra).unwrap_or_default()));
+            records.push(NewRecord {
+                number: record.number,
+                sheet_row: record.row,
+                order_id: record.order_id.clone(),
+                amount_minor: record.amount_minor,
+                key,
+                unique_id: record.unique_id.clone(),
+                txn_id: record.txn_id.clone(),
+                hash: record.hash.to_vec(),
+                extra: record.extra.clone(),
+            });
         }
         records
     }
@@ -107,18 +109,15 @@ pub(super) fn options(operation: Operation, sync_with_gateway: bool) -> &'static
 }
 
 fn refund(record: RefundRecord, currency: Currency) -> Prepared {
-    let hash = Sha256::digest(record.canonical(currency)).into();
-    let filled = record.udf.iter().rposition(|text| !text.is_empty()).map_or(0, |last| last + 1);
-    let udf = record.udf.get(..filled).map(<[String]>::to_vec).unwrap_or_default();
     Prepared {
         number: record.number,
         row: record.row,
+        hash: Sha256::digest(record.canonical(currency)).into(),
+        extra: records::extra(&record),
         order_id: record.order_id,
         amount_minor: record.amount_minor,
         txn_id: record.txn_id,
         unique_id: record.unique_id,
-        extra: RecordExtra { split: record.split, udf, ..RecordExtra::default() },
-        hash,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::view::Flash,
-    ui::components::{FieldError, TextArea},
+    ui::components::{Field, TextArea},
 };
 use leptos::prelude::*;
 
@@ -81,32 +81,20 @@ pub fn Line(
     #[prop(optional)]
     digits: bool,
 ) -> impl IntoView {
-    let id = tried.id(name);
-    let error = tried.error(name);
     // A secret is never sent back.
     let value = if kind == "password" { String::new() } else { tried.value(name, &stored) };
-    let ids = [hint.is_some().then(|| format!("{id}-hint")), error.is_some().then(|| format!("{id}-error"))];
-    let described = ids.into_iter().flatten().collect::<Vec<_>>().join(" ");
     view! {
-        <div class="field">
-            <label class="label" for=id.clone()>
-                {label}
-            </label>
-            {hint.map(|hint| view! { <span class="hint" id=format!("{id}-hint")>{hint}</span> })}
-            <input
-                class="input"
-                id=id.clone()
-                name=name
-                type=kind
-                value=value
-                autocomplete=autocomplete
-                spellcheck="false"
-                inputmode=digits.then_some("numeric")
-                aria-invalid=error.is_some().then_some("true")
-                aria-describedby=(!described.is_empty()).then_some(described)
-            />
-            <FieldError id=id error=Signal::stored(error) />
-        </div>
+        <Field
+            name=name
+            id=tried.id(name)
+            label=label
+            kind=kind
+            value=value
+            hint=hint.unwrap_or_default()
+            error=Signal::stored(tried.error(name))
+            autocomplete=autocomplete
+            digits=digits
+        />
     }
     .into_any()
 }

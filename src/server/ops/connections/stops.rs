@@ -1,0 +1,105 @@
+//! Stops by people: of one connection, and of everything that the organisation sends.
+
+use super::{Refused, about, begin, found, plain};
+use crate::{
+    domain::{
+        access::{Module, Right},
+        error::RefusalKind,
+        ids::GatewayId,
+    },
+    server::{
+        db,
+        error::{OpError, OpResult},
+        ops::{
+            access::{Caller, authorise},
+            audit,
+        },
+        state::AppState,
+    },
+};
+use serde_json::json;
+
+/// Characters of a reason, at most.
+pub const REASON_CHARS: usize = 500;
+
+/// Nothing new is sent to a connection until somebody resumes it. Needs ReadWrite on settings, and a reason.
+pub async fn pause(state: &AppState, caller: &Caller, id: GatewayId, reason: &str) -> Result<(), Refused> {
+    authorise(caller, Module::Settings, Right::ReadWrite).map_err(plain)?;
+    let reason = why(reason)?;
+    let done = async {
+        let mut tx = begin(state, caller).await?;
+        found(&mut tx, id).await?;
+        if !db::connections::pause(&mut tx, id, reason, state.clock.now()).await? {
+            return Err(OpError::refuse(RefusalKind::Conflict, "Nothing is sent to this connection already."));
+        }
+        audit::record(state, &mut tx, caller, "gateway.paused", Some(id.0), json!({ "reason": reason })).await?;
+        db::connections::wake(&mut tx).await?;
+        Ok(tx.commit().await?)
+    };
+    done.await.map_err(plain)
+}
+
+/// A connection sends again, whoever stopped it. Needs ReadWrite on settings.
+pub async fn resume(state: &AppState, caller: &Caller, id: GatewayId) -> OpResult<()> {
+    authorise(caller, Module::Settings, Right::ReadWrite)?;
+    let mut tx = begin(state, caller).await?;
+    let row = found(&mut tx, id).await?;
+    if !db::connections::resume(&mut tx, id).await? {
+        return Err(OpError::refuse(RefusalKind::Conflict, "This connection sends already."));
+    }
+    let detail = json!({ "paused_by": row.paused_by, "stopped_reason": row.stopped_reason });
+    audit::record(state, &mut tx, caller, "gateway.resumed", Some(id.0), detail).await?;
+    db::connections::wake(&mut tx).await?;
+    Ok(tx.commit().await?)
+}
+
+/// The person of `caller` pauses everything that the organisation sends. Needs ReadWrite on settings, and a reason.
+pub async fn pause_all(state: &AppState, caller: &Caller, reason: &str) -> Result<(), Refused> {
+    authorise(caller, Module::Settings, Right::ReadWrite).map_err(plain)?;
+    let reason = why(reason)?;
+    let done = async {
+        let mut tx = begin(state, caller).await?;
+        if !db::organisations::pause(&mut tx, reason, state.clock.now()).await? {
+            return Err(OpError::refuse(RefusalKind::Conflict, "Nothing is sent already."));
+        }
+        let object = Some(caller.organisation.id.0);
+        audit::record(state, &mut tx, caller, "organisation.paused", object, json!({ "reason": reason })).await?;
+        db::connections::wake(&mut tx).await?;
+        Ok(tx.commit().await?)
+    };
+    done.await.map_err(plain)
+}
+
+/// The organisation sends again, whoever stopped it. Needs ReadWrite on settings.
+pub async fn resume_all(state: &AppState, caller: &Caller) -> OpResult<()> {
+    authorise(caller, Module::Settings, Right::ReadWrite)?;
+    let mut tx = begin(state, caller).await?;
+    let row = db::organisations::load(&mut tx).await?.ok_or_else(|| OpError::not_found("organisation"))?;
+    if !db::organisations::resume(&mut tx).await? {
+        return Err(OpError::refuse(RefusalKind::Conflict, "The organisation sends already."));
+    }
+    let detail = json!({ "paused_by": row.paused_by, "stopped_reason": row.stopped_reason });
+    audit::record(state, &mut tx, caller, "organisation.resumed", Some(caller.organisation.id.0), detail).await?;
+    db::connections::wake(&mut tx).await?;
+    Ok(tx.commit().await?)
+}
+
+fn why(reason: &str) -> Result<&str, Refused> {
+    let reason = reason_text(reason).map_err(|sentence| about("reason", sentence))?;
+    if reason.is_empty() {
+        return Err(about("reason", "Say why: everybody whose batches wait reads it."));
+    }
+    Ok(reason)
+}
+
+/// A reason as it is stored; it may be empty. The error is a sentence.
+pub(in crate::server::ops) fn reason_text(typed: &str) -> Result<&str, String> {
+    let reason = typed.trim();
+    if reason.chars().count() > REASON_CHARS {
+        return Err(format!("A reason has at most {REASON_CHARS} characters."));
+    }
+    match reason.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+        true => Err("The reason holds characters that cannot be stored. Type it again.".to_owned()),
+        false => Ok(reason),
+    }
+}

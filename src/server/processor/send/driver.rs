@@ -1,0 +1,378 @@
+//! One chunk: its rows are read ahead, intended in runs as large as there are free slots, and sent.
+
+use crate::{
+    domain::{money::Currency, protocol::Before},
+    server::{
+        db::tasks::{
+            claim::{self, Chunk, Hold, WaitingRow},
+            intend::{self, IntendedRow, Run},
+        },
+        processor::{
+            answer::{self, Unsendable},
+            backoff,
+            breaker::Admission,
+            lane::{FENCE, LaneContext, Trouble, trouble},
+            pace::Turn,
+            preflight::{self, Probe},
+            settler::Sent,
+            throttle::PATIENCE,
+        },
+    },
+};
+use std::{
+    collections::{HashMap, HashSet},
+    time::{Duration, Instant},
+};
+use tokio::{
+    sync::{OwnedSemaphorePermit, mpsc},
+    task::JoinSet,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// How long a group waits for more free slots.
+const COMPANY: Duration = Duration::from_millis(2);
+
+/// A connection that is closed is looked at again after so long, whatever it asked for: that may change.
+const CLOSED: Duration = Duration::from_secs(10);
+/// After that nobody waits for a free slot: this process may have no part in them any more.
+const SLOTLESS: Duration = Duration::from_secs(5);
+
+/// Drives one chunk.
+pub(super) struct Driver {
+    pub(super) lane: LaneContext,
+    pub(super) chunk: Chunk,
+    pub(super) hold: Hold,
+    pub(super) lost: CancellationToken,
+    pub(super) replies: mpsc::Sender<Sent>,
+    pub(super) sends: JoinSet<()>,
+}
+
+/// How driving ended.
+enum End {
+    /// Every row has its intent.
+    Through,
+    /// To be gone on with after so long, by whoever claims it.
+    Release(Duration),
+    /// It is not known what the database has: the lease is left to lapse.
+    Abandon,
+}
+
+/// What became of an intent.
+enum Intent {
+    /// Committed; these may be sent.
+    Send(Vec<IntendedRow>),
+    /// The gate is closed for this run.
+    Refused,
+    /// The reply of the COMMIT was lost.
+    Lost,
+}
+
+impl Driver {
+    /// Until every row has its intent, or the chunk is given back.
+    pub(super) async fn drive(mut self) {
+        let tracker = TaskTracker::new();
+        let end = match self.work(&tracker).await {
+            Ok(end) => end,
+            Err(error) if trouble(&error) == Trouble::Violation => {
+                self.lane.violated(&format!("a run of rows could not be sent ({error}).")).await;
+                End::Release(backoff::HELD)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "processor.run_given_back");
+                End::Release(Duration::from_secs(1))
+            }
+        };
+        tracker.close();
+        tracker.wait().await;
+        while self.sends.join_next().await.is_some() {}
+        let delay = match end {
+            End::Through | End::Abandon => return,
+            End::Release(delay) => delay,
+        };
+        let released = async {
+            let mut tx = self.lane.tx().await?;
+            claim::release(&mut tx, self.hold, delay).await?;
+            tx.commit().await
+        };
+        if let Err(error) = released.await {
+            tracing::warn!(%error, "processor.lease_left_to_lapse");
+        }
+    }
+
+    async fn work(&mut self, tracker: &TaskTracker) -> sqlx::Result<End> {
+        let lane = self.lane.clone();
+        if self.chunk.batch_status == "cancelled" {
+            return self.cancel().await;
+        }
+        let rows = self.waiting().await?;
+        let (mut next, mut seen) = (0, if lane.connection.preflight { 0 } else { rows.len() });
+        while next < rows.len() {
+            let rest = rows.get(next..).unwrap_or_default();
+            if lane.soft.is_cancelled() {
+                return Ok(End::Release(Duration::ZERO));
+            }
+            if self.lost.is_cancelled() {
+                return Ok(End::Abandon);
+            }
+            let closed = lane.connection.closed_for();
+            if !closed.is_zero() {
+                return Ok(End::Release(closed.min(CLOSED)));
+            }
+            let mut by_row = false;
+            match lane.connection.breaker.admit(Instant::now()) {
+                Admission::Free => {}
+                Admission::Probe => {
+                    if preflight::probe(&lane, &self.chunk, rest).await? == Probe::Asked {
+                        continue;
+                    }
+                    lane.connection.breaker.try_by_row();
+                    by_row = true;
+                }
+                Admission::Wait(wait) => return Ok(End::Release(wait)),
+            }
+            if next >= seen {
+                // No more than can be read soon: what is known is sent meanwhile.
+                let soon = lane.connection.limits.throttle.within_patience();
+                let window = rest.get(..(lane.connection.concurrency * 4).max(64).min(soon)).unwrap_or(rest);
+                let read = preflight::read(&lane, &self.chunk, window).await?;
+                if read.rows == 0 {
+                    return Ok(End::Release(read.wait));
+                }
+                seen = next + read.rows;
+            }
+            let group = if by_row { 1 } else { lane.connection.group() };
+            let ready = rest.get(..group.min(seen - next)).unwrap_or(rest);
+            let step = self.send_some(ready, tracker).await;
+            if by_row {
+                while self.sends.join_next().await.is_some() {}
+                lane.connection.breaker.tried_by_row();
+            }
+            match step? {
+                Step::Went(rows) => next += rows,
+                Step::Blocked(wait) => lane.pause(wait).await,
+                Step::End(end) => return Ok(end),
+            }
+        }
+        Ok(End::Through)
+    }
+
+    async fn cancel(&self) -> sqlx::Result<End> {
+        let mut tx = self.lane.tx().await?;
+        claim::cancel_rows(&mut tx, self.hold).await?;
+        tx.commit().await?;
+        self.lane.check_ended(&[self.hold.batch].into()).await;
+        Ok(End::Through)
+    }
+
+    async fn waiting(&self) -> sqlx::Result<Vec<WaitingRow>> {
+        let mut tx = self.lane.tx().await?;
+        let rows = claim::waiting_rows(&mut tx, &self.chunk, self.chunk.next_row).await?;
+        tx.commit().await?;
+        Ok(rows)
+    }
+
+    /// Sends the first of `rows`: as many as there are free slots, and none beside a like one.
+    async fn send_some(&mut self, rows: &[WaitingRow], tracker: &TaskTracker) -> sqlx::Result<Step> {
+        let connection = self.lane.connection.clone();
+        let mut turns = Vec::with_capacity(rows.len());
+        let mut blocked = Duration::ZERO;
+        for row in rows {
+            match connection.pace.take(&row.order_id, row.amount_minor, Instant::now()) {
+                Ok(turn) => turns.push(turn),
+                Err(wait) => {
+                    blocked = wait;
+                    break;
+                }
+            }
+        }
+        if turns.is_empty() {
+            return Ok(Step::Blocked(blocked));
+        }
+        let Some(permits) = self.slots(turns.len()).await else {
+            turns.into_iter().for_each(Turn::give_back);
+            return Ok(Step::End(End::Release(Duration::ZERO)));
+        };
+        let throttle = &connection.limits.throttle;
+        let mut permits = permits;
+        match throttle.take(permits.len(), Instant::now()) {
+            Ok(count) => permits.truncate(count),
+            Err(wait) => {
+                turns.into_iter().for_each(Turn::give_back);
+                return Ok(Step::Blocked(wait.min(PATIENCE)));
+            }
+        }
+        turns.drain(permits.len()..).for_each(Turn::give_back);
+        let Some(last) = rows.get(permits.len() - 1) else {
+            return Ok(Step::Blocked(Duration::ZERO));
+        };
+        // From where the chunk stands: between the rows of a retry lie rows that are not of it.
+        let run = Run { hold: self.hold, from_row: self.chunk.next_row, to_row: last.row_no };
+        // From before the commit: its reply may have waited in a process that was paused.
+        let begun = Instant::now();
+        let intended = match self.intend(run).await {
+            Ok(Intent::Send(intended)) => intended,
+            Ok(Intent::Refused) => {
+                throttle.give_back(permits.len());
+                turns.into_iter().for_each(Turn::give_back);
+                return Ok(Step::End(End::Release(self.lane.state.config.poll)));
+            }
+            // Whether the intent stands is not known: do not send. What it was is found when the lease lapses.
+            Ok(Intent::Lost) => return Ok(Step::End(End::Abandon)),
+            Err(error) => {
+                throttle.give_back(permits.len());
+                turns.into_iter().for_each(Turn::give_back);
+                return Err(error);
+            }
+        };
+        self.chunk.next_row = run.to_row + 1;
+        let count = permits.len();
+        let mut intended: HashMap<i32, IntendedRow> = intended.into_iter().map(|row| (row.row_no, row)).collect();
+        for ((row, turn), permit) in rows.iter().zip(turns).zip(permits) {
+            match intended.remove(&row.row_no) {
+                Some(row) => self.spawn(row, turn, permit, begun, tracker),
+                None => turn.give_back(),
+            }
+        }
+        while self.sends.try_join_next().is_some() {}
+        Ok(Step::Went(count))
+    }
+
+    /// Up to `wanted` free slots, at least one; none when the process is to stop.
+    async fn slots(&self, wanted: usize) -> Option<Vec<OwnedSemaphorePermit>> {
+        let slots = &self.lane.connection.slots;
+        let first = tokio::select! {
+            permit = slots.clone().acquire_owned() => permit.ok()?,
+            () = tokio::time::sleep(SLOTLESS) => return None,
+            () = self.lane.soft.cancelled() => return None,
+        };
+        if wanted > 1 && slots.available_permits() < wanted / 2 {
+            tokio::time::sleep(COMPANY).await;
+        }
+        let mut permits = vec![first];
+        while permits.len() < wanted
+            && let Ok(permit) = slots.clone().try_acquire_owned()
+        {
+            permits.push(permit);
+        }
+        Some(permits)
+    }
+
+    async fn intend(&self, run: Run) -> sqlx::Result<Intent> {
+        let mut wait = Duration::from_millis(10);
+        for last in [false, false, false, true] {
+            let written = async {
+                let mut tx = self.lane.tx().await?;
+                let mut rows = intend::intend(&mut tx, self.lane.worker, run).await?;
+                rows.iter_mut().for_each(|row| row.reserved |= mutant!("balance_not_reserved"));
+                let mut refused: HashSet<i32> = rows.iter().filter(|row| !row.reserved).map(|row| row.row_no).collect();
+                if !refused.is_empty() {
+                    let decimals = rows
+                        .first()
+                        .and_then(|row| row.currency.trim().parse::<Currency>().ok())
+                        .map_or(2, Currency::decimals);
+                    let mut ask: Vec<i32> = refused.iter().copied().collect();
+                    ask.sort_unstable();
+                    for row in
+                        intend::settle_refused(&mut tx, run.hold.batch, self.chunk.revision, &ask, decimals).await?
+                    {
+                        refused.remove(&row);
+                    }
+                    rows.retain(|row| !refused.contains(&row.row_no));
+                }
+                Ok::<_, sqlx::Error>((tx, rows, refused.len()))
+            };
+            match written.await {
+                Ok((tx, rows, refused)) => {
+                    if rows.is_empty() && refused == 0 {
+                        return Ok(Intent::Refused);
+                    }
+                    if mutant!("sent_before_commit") {
+                        tokio::spawn(
+                            async move { (tokio::time::sleep(Duration::from_secs(1)).await, tx.commit().await) },
+                        );
+                        return Ok(Intent::Send(rows));
+                    }
+                    if let Err(error) = tx.commit_at("intent").await {
+                        tracing::warn!(%error, "processor.intent_lost");
+                        if mutant!("lost_intent_is_sent") {
+                            return Ok(Intent::Send(rows));
+                        }
+                        return Ok(Intent::Lost);
+                    }
+                    self.lane.connection.limits.count_finished(refused);
+                    return Ok(Intent::Send(rows));
+                }
+                Err(error) if last || trouble(&error) == Trouble::Violation => return Err(error),
+                Err(error) => {
+                    tracing::debug!(%error, "processor.intend_again");
+                    tokio::time::sleep(wait).await;
+                    wait *= 4;
+                }
+            }
+        }
+        Ok(Intent::Refused)
+    }
+
+    fn spawn(
+        &mut self,
+        row: IntendedRow,
+        turn: Turn,
+        permit: OwnedSemaphorePermit,
+        begun: Instant,
+        tracker: &TaskTracker,
+    ) {
+        let (lane, hold, replies, token) = (self.lane.clone(), self.hold, self.replies.clone(), tracker.token());
+        self.sends.spawn(async move {
+            let request = answer::as_checked(&(&row).into()).and_then(|()| {
+                answer::request(
+                    lane.connection.gateway.descriptor(),
+                    &row.gateway_key,
+                    &row.order_id,
+                    row.txn_id.as_deref(),
+                    row.amount_minor,
+                    &row.currency,
+                    row.extra.as_deref(),
+                )
+            });
+            let connection = &lane.connection;
+            let reply = match request {
+                _ if begun.elapsed() > FENCE && !mutant!("no_self_fence") => {
+                    turn.give_back();
+                    answer::not_sent("not_sent_in_time", "It was not sent in time, so it was not sent.")
+                }
+                Ok(request) => {
+                    fault!("send", "before");
+                    let reply = connection.gateway.refund(&request).await;
+                    fault!("send", "after");
+                    lane.note(&reply).await;
+                    drop(turn);
+                    reply
+                }
+                Err(why) => {
+                    turn.give_back();
+                    if let Unsendable::Unreadable(sentence) = &why {
+                        lane.violated(&format!("row {} of batch {}: {sentence}", row.row_no, hold.batch)).await;
+                    }
+                    why.reply()
+                }
+            };
+            drop(permit);
+            let resolve_after = lane.state.config.resolve_after;
+            let answer = answer::to_send(&reply, row.amount_minor, connection.class, Before::Nothing, resolve_after);
+            let sent = Sent { hold, row: row.row_no, revision: row.revision, answer, reply, _recorded: token };
+            if replies.send(sent).await.is_err() {
+                tracing::error!("processor.reply_without_settler");
+            }
+        });
+    }
+}
+
+/// What sending some rows came to.
+enum Step {
+    /// So many rows were decided on.
+    Went(usize),
+    /// The first row must wait so long.
+    Blocked(Duration),
+    /// No more of this chunk now.
+    End(End),
+}
