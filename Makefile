@@ -1,5 +1,5 @@
 # Thin on purpose: the work is in .dev/. `make run` and `make test` install what is missing first.
-.PHONY: help run test dev check torture torture-mutants site bench bench-validate bench-tasks
+.PHONY: help run test dev check torture torture-mutants site bench bench-validate bench-ingest bench-tasks
 
 help:
 	@echo "make run     install what is missing, build, start the demo at http://127.0.0.1:3000"
@@ -8,7 +8,7 @@ help:
 	@echo "make check   format, lints, unit tests"
 	@echo "make torture exactly once under kills, lost replies, lies and stops; prints a table (about 20 minutes; only=NAME, BATCHDESK_TORTURE=short)"
 	@echo "make torture-mutants   each guard taken out in turn: the tests must notice (about 5 minutes)"
-	@echo "make bench   every benchmark; make bench-NAME for one of: validate, tasks"
+	@echo "make bench   every benchmark; make bench-NAME for one of: validate, ingest, tasks"
 
 run:
 	@.dev/run
@@ -32,10 +32,13 @@ site:
 	@.dev/install rust wasm bindgen
 	@.dev/build-site
 
-bench: bench-validate bench-tasks
+bench: bench-validate bench-ingest bench-tasks
 
 bench-validate:
 	@.dev/bench-validate
+
+bench-ingest:
+	@.dev/bench-ingest
 
 bench-tasks:
 	@.dev/bench-tasks

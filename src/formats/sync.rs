@@ -109,6 +109,12 @@ pub fn check_order_records(bytes: &[u8], limits: Limits) -> CheckedOrders {
     file::check_bytes(Orders, bytes, limits, false)
 }
 
+/// Checks a whole file and hands each clean row to `sink` as it is read. The result's `records` and `sheet` stay empty. A later
+/// finding may still refuse the file: act on nothing before the end.
+pub fn check_orders_each(bytes: &[u8], limits: Limits, sink: &mut dyn FnMut(SyncRecord)) -> CheckedOrders {
+    file::check(Orders, bytes, limits, None, sink)
+}
+
 /// Checks a sheet again after it was edited. The result's `sheet` stays empty: the caller has it.
 pub fn check_sheet(sheet: &Sheet, limits: Limits) -> CheckedOrders {
     file::check_cells(Orders, sheet, limits)

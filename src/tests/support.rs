@@ -100,22 +100,26 @@ async fn prepare_template(options: &PgConnectOptions) {
     let template = options.clone().database("batchdesk_template");
     db::migrate::run(&template).await.unwrap();
     let state = state(&template).await;
+    people_and_connections(&state).await;
+    state.db.close().await;
+}
+
+async fn people_and_connections(state: &AppState) {
     for (organisation, email, role) in PEOPLE {
-        people::create(&state, organisation, email, role, &SecretString::from(PASSWORD)).await.unwrap();
+        people::create(state, organisation, email, role, &SecretString::from(PASSWORD)).await.unwrap();
     }
     for (organisation, needed) in [("Acme Stores", true), ("Globex", false)] {
-        let id = organisation_id(&state, organisation).await;
+        let id = organisation_id(state, organisation).await;
         let mut tx = state.db.web(id, None).await.unwrap();
         for operation in Operation::ALL {
             db::organisations::set_approval_needed(&mut tx, operation, needed).await.unwrap();
         }
         tx.commit().await.unwrap();
-        gateways::add(&state, gateway(organisation, "http://127.0.0.1:9", GatewayClass::K)).await.unwrap();
+        gateways::add(state, gateway(organisation, "http://127.0.0.1:9", GatewayClass::K)).await.unwrap();
     }
     for (organisation, key) in [("Acme Stores", "bd_test_acme"), ("Globex", "bd_test_globex")] {
-        api_keys::add(&state, organisation_id(&state, organisation).await, key, Role::Viewer, key).await.unwrap();
+        api_keys::add(state, organisation_id(state, organisation).await, key, Role::Viewer, key).await.unwrap();
     }
-    state.db.close().await;
 }
 
 /// A connection of an organisation to a gateway at `base_url`.
@@ -162,7 +166,7 @@ pub(super) fn config() -> Config {
     }
 }
 
-async fn state(options: &PgConnectOptions) -> AppState {
+pub(super) async fn state(options: &PgConnectOptions) -> AppState {
     let db = Db::connect(options.clone(), PoolSizes { web: 6, worker: 6 }).await.unwrap();
     let clock = Clock::fixed(Clock::system().now());
     AppState::new(config(), db, clock, Live::default(), CancellationToken::new())
@@ -179,6 +183,21 @@ impl World {
         admin.execute(sqlx::AssertSqlSafe(create)).await.unwrap();
         let options = cluster.clone().database(&name);
         Self { state: state(&options).await, options }
+    }
+
+    /// An empty database of the same cluster, nothing migrated.
+    pub(super) async fn empty(name: &str) -> PgConnectOptions {
+        let cluster = tokio::task::spawn_blocking(cluster).await.unwrap();
+        let mut admin = cluster.clone().database("postgres").connect().await.unwrap();
+        admin.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
+        cluster.clone().database(name)
+    }
+
+    /// A world on a database that has its schema, with the people of all worlds.
+    pub(super) async fn on(options: PgConnectOptions) -> Self {
+        let state = state(&options).await;
+        people_and_connections(&state).await;
+        Self { state, options }
     }
 
     /// The caller behind an e-mail, with the password just given.

@@ -1,12 +1,13 @@
 //! Batches: lists, pages, and what people do with them. The statements of the money protocol are in `tasks`.
 
+mod copy;
 mod ingest;
 mod lists;
 mod tasks;
 
+pub use copy::insert_records;
 pub use ingest::{
-    LookAlike, NewBatch, NewRecord, NewRecords, TakenId, insert, insert_records, look_alikes, same_file, submit,
-    taken_ids, unique_ids,
+    LookAlike, NewBatch, NewRecord, NewRecords, TakenId, insert, look_alikes, same_file, submit, taken_ids, unique_ids,
 };
 pub use lists::{any, count_by_status, list, newest};
 pub use tasks::{TaskRow, count_tasks, failures, row_map, tasks, tasks_after};

@@ -25,11 +25,22 @@ END $$";
 
 /// Makes roles and schema where they are missing and applies every migration that is not applied yet.
 pub async fn run(options: &PgConnectOptions) -> Result<(), StartError> {
+    run_all(options, &MIGRATOR).await
+}
+
+/// The same up to a version: a database as an earlier binary left it.
+#[cfg(test)]
+pub async fn run_until(options: &PgConnectOptions, last: i64) -> Result<(), StartError> {
+    let earlier = MIGRATOR.iter().filter(|migration| migration.version <= last).cloned().collect();
+    run_all(options, &Migrator::with_migrations(earlier)).await
+}
+
+async fn run_all(options: &PgConnectOptions, migrator: &Migrator) -> Result<(), StartError> {
     let failed = |error: &dyn std::fmt::Display| StartError::Migration(error.to_string());
     let mut connection = options.clone().connect().await.map_err(StartError::Unreachable)?;
     connection.execute(ROLES).await.map_err(|error| failed(&error))?;
     connection.execute("SET ROLE batchdesk_owner; SET search_path = desk").await.map_err(|error| failed(&error))?;
-    MIGRATOR.run(&mut connection).await.map_err(|error| failed(&error))?;
+    migrator.run(&mut connection).await.map_err(|error| failed(&error))?;
     connection
         .execute("GRANT SELECT ON _sqlx_migrations TO batchdesk_web, batchdesk_worker")
         .await

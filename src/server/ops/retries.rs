@@ -311,8 +311,8 @@ async fn lines(tx: &mut Tx, row: &BatchRow) -> OpResult<Lines> {
 
 async fn repeats(state: &AppState, tx: &mut Tx, caller: &Caller, checked: &Checked) -> OpResult<Vec<Repeat>> {
     let zone = moment::zone(&caller.organisation.zone);
-    let rows: Vec<uploads::Sent> =
-        checked.records.iter().map(|record| (record.row, record.order_id.clone(), record.amount_minor)).collect();
+    let rows: Vec<uploads::Sent<'_>> =
+        checked.records.iter().map(|record| (record.row, record.order_id.as_str(), record.amount_minor)).collect();
     uploads::look_alikes(tx, caller, &zone, &rows, state.clock.now() - uploads::REPEAT_WINDOW).await
 }
 

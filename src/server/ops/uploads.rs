@@ -224,7 +224,6 @@ async fn create(
 ) -> OpResult<Result<BatchId, Vec<Finding>>> {
     let id = BatchId(Uuid::now_v7());
     let currency = organisation.reference.currency;
-    let records = file.checked.new_records(id);
     let head = format!("{}|{}|{gateway}|{}\n", operation.code(), caller.organisation.id, file.options);
     let content = file.checked.content_sha256(&head);
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
@@ -243,7 +242,7 @@ async fn create(
         options: file.options,
     };
     db::batches::insert(&mut tx, &batch).await?;
-    db::batches::insert_records(&mut tx, id, &records).await?;
+    db::batches::insert_records(&mut tx, id, file.checked.new_records(id)).await?;
     if let Err(error) = db::batches::submit(&mut tx, id, &content, organisation.approval_days).await {
         return match db::batches::taken_ids(&error) {
             Some(taken) => Ok(Err(taken.into_iter().map(taken_finding).collect())),
@@ -290,12 +289,9 @@ async fn repeats(state: &AppState, caller: &Caller, operation: Operation, file: 
     }
     // The same order may be brought up to date any day; only money that goes out again is worth a question.
     if operation.words().amounts {
-        let rows: Vec<Sent> = file
-            .checked
-            .records
-            .iter()
-            .map(|record| (record.row, record.order_id.clone(), record.amount_minor))
-            .collect();
+        let records = file.checked.records.iter();
+        let rows: Vec<Sent<'_>> =
+            records.map(|record| (record.row, record.order_id.as_str(), record.amount_minor)).collect();
         found.extend(look_alikes(&mut tx, caller, &zone, &rows, since).await?);
     }
     tx.commit().await?;
@@ -303,19 +299,18 @@ async fn repeats(state: &AppState, caller: &Caller, operation: Operation, file: 
 }
 
 /// Row of the spreadsheet, order and minor units of what is to be sent.
-pub(super) type Sent = (u32, String, i64);
+pub(super) type Sent<'a> = (u32, &'a str, i64);
 
 /// Rows with the same order and amount that went out since `since`, the first of them one by one.
 pub(super) async fn look_alikes(
     tx: &mut Tx,
     caller: &Caller,
     zone: &TimeZone,
-    records: &[Sent],
+    records: &[Sent<'_>],
     since: OffsetDateTime,
 ) -> OpResult<Vec<Repeat>> {
     let mut found = Vec::new();
-    let (orders, amounts): (Vec<_>, Vec<_>) = records.iter().map(|(_, order, amount)| (order.clone(), *amount)).unzip();
-    let alike = db::batches::look_alikes(tx, &orders, &amounts, since).await?;
+    let alike = db::batches::look_alikes(tx, records, since).await?;
     let more = alike.len().saturating_sub(REPEATS_LISTED);
     for look in alike.into_iter().take(REPEATS_LISTED) {
         let record = usize::try_from(look.place).ok().and_then(|place| records.get(place));

@@ -84,6 +84,7 @@ async fn a_maker_cannot_decide_and_neither_role_can_do_the_others_part() {
         "UPDATE chunk SET state = 'WAITING'",
         "UPDATE record SET amount_minor = 1",
         "DELETE FROM record",
+        "INSERT INTO record SELECT * FROM record",
         "UPDATE batch_progress SET queued = 0",
         "DELETE FROM unique_id_taken",
         "SELECT * FROM runnable_lanes()",
@@ -146,7 +147,8 @@ async fn another_organisation_sees_nothing() {
     }
     let bare: i64 = bench.number("SELECT count(*) FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'organisation_id'
         WHERE c.relnamespace = 'desk'::regnamespace AND c.relkind IN ('r', 'p') AND NOT (c.relrowsecurity AND c.relforcerowsecurity)
-          AND c.relname NOT IN ('organisation_name', 'person_organisation', 'api_key_organisation')").await;
+          AND NOT c.relispartition AND c.relname NOT IN ('organisation_name', 'person_organisation', 'api_key_organisation')").await;
+    // What leaves have in its place: tests/leaves.rs.
     assert_eq!(bare, 0, "a table of an organisation without row-level security");
 }
 

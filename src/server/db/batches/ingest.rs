@@ -43,15 +43,34 @@ pub struct LookAlike {
     pub created_at: OffsetDateTime,
 }
 
-/// Which of these (order, amount) pairs went out in another batch since `since`, newest match each. A refund that failed did
-/// not go out.
+/// Rows that are asked about at once.
+const ASKED: usize = 10_000;
+
+/// Which of these (row of the spreadsheet, order, amount) went out in another batch since `since`, newest match each. A refund
+/// that failed did not go out.
 pub async fn look_alikes(
     tx: &mut Tx,
-    orders: &[String],
-    amounts: &[i64],
+    sent: &[(u32, &str, i64)],
+    since: OffsetDateTime,
+) -> sqlx::Result<Vec<LookAlike>> {
+    let mut all = Vec::new();
+    let mut before = 0_i64;
+    for asked in sent.chunks(ASKED) {
+        for alike in look_alikes_of(tx, asked, since).await? {
+            all.push(LookAlike { place: alike.place + before, ..alike });
+        }
+        before += i64::try_from(asked.len()).unwrap_or(0);
+    }
+    Ok(all)
+}
+
+async fn look_alikes_of(
+    tx: &mut Tx,
+    asked: &[(u32, &str, i64)],
     since: OffsetDateTime,
 ) -> sqlx::Result<Vec<LookAlike>> {
     let organisation = tx.organisation();
+    let (orders, amounts): (Vec<_>, Vec<_>) = asked.iter().map(|(_, order, amount)| (*order, *amount)).unzip();
     sqlx::query_as(
         "SELECT DISTINCT ON (u.place) u.place - 1 AS place, b.id AS batch_id, b.file_name, v.created_at
            FROM unnest($2::text[], $3::bigint[]) WITH ORDINALITY AS u(order_id, amount_minor, place)
@@ -120,7 +139,15 @@ pub struct NewRecord {
     pub extra: RecordExtra,
 }
 
-/// Records of a new batch, column by column.
+impl NewRecord {
+    /// What else it has, as it is stored; nothing where there is nothing.
+    pub(super) fn extra_text(&self) -> Option<String> {
+        let plain = self.extra == RecordExtra::default();
+        (!plain).then(|| serde_json::to_string(&self.extra).unwrap_or_default())
+    }
+}
+
+/// Records of a new revision, column by column.
 #[derive(Debug, Default)]
 pub struct NewRecords {
     /// S.No.
@@ -146,7 +173,7 @@ pub struct NewRecords {
 impl NewRecords {
     /// Adds a record.
     pub fn push(&mut self, record: NewRecord) {
-        let plain = record.extra == RecordExtra::default();
+        self.extras.push(record.extra_text());
         self.numbers.push(i32::try_from(record.number).unwrap_or(i32::MAX));
         self.sheet_rows.push(i32::try_from(record.sheet_row).unwrap_or(i32::MAX));
         self.orders.push(record.order_id);
@@ -155,7 +182,6 @@ impl NewRecords {
         self.unique_ids.push(record.unique_id);
         self.txn_ids.push(record.txn_id);
         self.hashes.push(record.hash);
-        self.extras.push((!plain).then(|| serde_json::to_string(&record.extra).unwrap_or_default()));
     }
 }
 
@@ -185,29 +211,6 @@ pub async fn insert(tx: &mut Tx, batch: &NewBatch<'_>) -> sqlx::Result<()> {
         .execute(tx.conn())
         .await
         .map(|_| ())
-}
-
-/// Adds records to the batch that this transaction is reading in.
-pub async fn insert_records(tx: &mut Tx, id: BatchId, records: &NewRecords) -> sqlx::Result<()> {
-    let organisation = tx.organisation();
-    sqlx::query(
-        "INSERT INTO record (organisation_id, batch_id, row_no, sheet_row, order_id, amount_minor, gateway_key, unique_id, txn_id, request_sha256, extra)
-         SELECT $1, $2, u.* FROM unnest($3::int[], $4::int[], $5::text[], $6::bigint[], $7::text[], $8::text[], $9::text[], $10::bytea[], $11::text[]) AS u",
-    )
-    .bind(organisation.0)
-    .bind(id.0)
-    .bind(&records.numbers)
-    .bind(&records.sheet_rows)
-    .bind(&records.orders)
-    .bind(&records.amounts)
-    .bind(&records.keys)
-    .bind(&records.unique_ids)
-    .bind(&records.txn_ids)
-    .bind(&records.hashes)
-    .bind(&records.extras)
-    .execute(tx.conn())
-    .await
-    .map(|_| ())
 }
 
 /// Seals the batch that was read in. Guards refuse another content (`BD412`) and unique ids that are taken (`BD423`).

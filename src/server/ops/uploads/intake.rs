@@ -8,10 +8,10 @@ use crate::{
     formats::{
         file::Checked,
         header::Layout,
-        refunds::{RefundRecord, check_refund_records, gateway_key},
-        sync::{SyncRecord, check_order_records},
+        refunds::{RefundRecord, check_refunds_each, gateway_key},
+        sync::{SyncRecord, check_orders_each},
     },
-    server::db::batches::{NewRecord, NewRecords},
+    server::db::batches::NewRecord,
     server::ops::records,
 };
 use sha2::{Digest, Sha256};
@@ -38,7 +38,8 @@ pub(super) struct Prepared {
     pub(super) amount_minor: i64,
     txn_id: Option<String>,
     unique_id: Option<String>,
-    extra: RecordExtra,
+    /// Few have any.
+    extra: Option<Box<RecordExtra>>,
     /// Of its canonical form.
     hash: [u8; 32],
 }
@@ -48,45 +49,50 @@ impl Intake {
     pub(super) fn read(operation: Operation, bytes: &[u8], currency: Currency, limits: Limits) -> Self {
         match operation {
             Operation::Refund => {
-                Self::of(check_refund_records(bytes, currency, limits), |record| refund(record, currency))
+                let mut records = Vec::new();
+                let keep = &mut |record| records.push(refund(record, currency));
+                Self::of(check_refunds_each(bytes, currency, limits, keep)).with(records)
             }
-            Operation::OrderSync => Self::of(check_order_records(bytes, limits), order),
+            Operation::OrderSync => {
+                let mut records = Vec::new();
+                Self::of(check_orders_each(bytes, limits, &mut |record| records.push(order(record)))).with(records)
+            }
         }
     }
 
-    fn of<L: Layout, R>(checked: Checked<L, R>, prepare: impl Fn(R) -> Prepared) -> Self {
+    fn of<L: Layout, R>(checked: Checked<L, R>) -> Self {
         Self {
             template: checked.template.map_or("", Layout::title),
             rows: checked.rows,
             total_minor: checked.total_minor,
-            records: checked.records.into_iter().map(prepare).collect(),
+            records: Vec::new(),
             findings: checked.findings,
             errors: checked.errors,
         }
     }
 
-    /// The records of the batch with this id.
-    pub(super) fn new_records(&self, batch: BatchId) -> NewRecords {
-        let mut records = NewRecords::default();
-        for record in &self.records {
-            let key = match record.amount_minor {
+    /// Of a file that is kept out nothing is stored.
+    fn with(self, records: Vec<Prepared>) -> Self {
+        if self.errors > 0 { self } else { Self { records, ..self } }
+    }
+
+    /// The records of the batch with this id, one by one: all of them at once would be the file once more.
+    pub(super) fn new_records(&self, batch: BatchId) -> impl Iterator<Item = NewRecord> + Send {
+        self.records.iter().map(move |record| NewRecord {
+            number: record.number,
+            sheet_row: record.row,
+            order_id: record.order_id.clone(),
+            amount_minor: record.amount_minor,
+            key: match record.amount_minor {
                 // Nothing is moved, so nothing needs a key.
                 0 => String::new(),
                 _ => gateway_key(record.unique_id.as_deref(), batch.0.as_bytes(), record.number, 1),
-            };
-            records.push(NewRecord {
-                number: record.number,
-                sheet_row: record.row,
-                order_id: record.order_id.clone(),
-                amount_minor: record.amount_minor,
-                key,
-                unique_id: record.unique_id.clone(),
-                txn_id: record.txn_id.clone(),
-                hash: record.hash.to_vec(),
-                extra: record.extra.clone(),
-            });
-        }
-        records
+            },
+            unique_id: record.unique_id.clone(),
+            txn_id: record.txn_id.clone(),
+            hash: record.hash.to_vec(),
+            extra: record.extra.as_deref().cloned().unwrap_or_default(),
+        })
     }
 
     /// What a decision is about: the head of the batch, then every record in order.
@@ -113,7 +119,7 @@ fn refund(record: RefundRecord, currency: Currency) -> Prepared {
         number: record.number,
         row: record.row,
         hash: Sha256::digest(record.canonical(currency)).into(),
-        extra: records::extra(&record),
+        extra: some(records::extra(&record)),
         order_id: record.order_id,
         amount_minor: record.amount_minor,
         txn_id: record.txn_id,
@@ -131,7 +137,11 @@ fn order(record: SyncRecord) -> Prepared {
         amount_minor: 0,
         txn_id: record.txn_id,
         unique_id: None,
-        extra: RecordExtra { unique_request_id: record.unique_request_id, ..RecordExtra::default() },
+        extra: some(RecordExtra { unique_request_id: record.unique_request_id, ..RecordExtra::default() }),
         hash,
     }
+}
+
+fn some(extra: RecordExtra) -> Option<Box<RecordExtra>> {
+    (extra != RecordExtra::default()).then(|| Box::new(extra))
 }
