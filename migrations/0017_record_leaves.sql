@@ -59,7 +59,3 @@ ALTER TABLE record_leaf DISABLE ROW LEVEL SECURITY;
 ALTER TABLE record ATTACH PARTITION record_leaf FOR VALUES FROM (MINVALUE) TO (MAXVALUE);
 REVOKE ALL ON record_leaf FROM PUBLIC, batchdesk_web, batchdesk_worker, batchdesk_owner;
 GRANT INSERT ON record_leaf TO batchdesk_web;
-
--- A file is one large value. The default way to make it smaller takes longer than all its records; a server built without lz4 keeps it.
-DO $$ BEGIN ALTER TABLE file ALTER bytes SET COMPRESSION lz4;
-EXCEPTION WHEN feature_not_supported THEN NULL; END $$;
