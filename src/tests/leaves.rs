@@ -227,6 +227,9 @@ async fn an_upload_that_is_given_up_leaves_nothing_behind() {
     assert_eq!(number(&world, "SELECT count(*) FROM batch").await, 0);
 }
 
+/// Number, row of the sheet, minor units, order; transaction, unique id, what else there is.
+type StoredRow = (i32, i32, i64, String, Option<String>, Option<String>, Option<String>);
+
 #[tokio::test]
 async fn a_file_of_many_frames_is_stored_as_it_was_read() {
     let world = World::new().await;
@@ -245,7 +248,7 @@ async fn a_file_of_many_frames_is_stored_as_it_was_read() {
     }
     let batch = world.upload("owner@globex.test", &file).await;
     let mut admin = world.options.clone().options([("search_path", "desk")]).connect().await.unwrap();
-    let rows: Vec<(i32, i32, i64, String, Option<String>, Option<String>, Option<String>)> = sqlx::query_as(
+    let rows: Vec<StoredRow> = sqlx::query_as(
         "SELECT row_no, sheet_row, amount_minor, order_id, txn_id, unique_id, extra FROM record WHERE batch_id = $1 ORDER BY row_no",
     )
     .bind(batch.0)
