@@ -72,19 +72,14 @@ async fn look_alikes_of(
     let organisation = tx.organisation();
     let (orders, amounts): (Vec<_>, Vec<_>) = asked.iter().map(|(_, order, amount)| (*order, *amount)).unzip();
     sqlx::query_as(
-        // OFFSET 0: each row is looked for by its order, whatever the planner thinks of reading all records there are instead.
-        "WITH alike AS MATERIALIZED (
-           SELECT u.place, r.batch_id, r.row_no, r.revision
-             FROM unnest($2::text[], $3::bigint[]) WITH ORDINALITY AS u(order_id, amount_minor, place)
-            CROSS JOIN LATERAL (SELECT k.batch_id, k.row_no, k.revision FROM record k
-                                 WHERE k.organisation_id = $1 AND k.order_id = u.order_id COLLATE \"C\" AND k.amount_minor = u.amount_minor OFFSET 0) r)
-         SELECT DISTINCT ON (a.place) a.place - 1 AS place, b.id AS batch_id, b.file_name, v.created_at
-           FROM alike a
-           JOIN batch b ON b.organisation_id = $1 AND b.id = a.batch_id
-           JOIN batch_revision v ON v.organisation_id = $1 AND v.batch_id = a.batch_id AND v.revision = a.revision
+        "SELECT DISTINCT ON (u.place) u.place - 1 AS place, b.id AS batch_id, b.file_name, v.created_at
+           FROM unnest($2::text[], $3::bigint[]) WITH ORDINALITY AS u(order_id, amount_minor, place)
+           CROSS JOIN LATERAL (SELECT * FROM record r WHERE r.organisation_id = $1 AND r.order_id = u.order_id COLLATE \"C\" AND r.amount_minor = u.amount_minor OFFSET 0) r
+           JOIN batch b ON b.organisation_id = $1 AND b.id = r.batch_id
+           JOIN batch_revision v ON v.organisation_id = $1 AND v.batch_id = r.batch_id AND v.revision = r.revision
           WHERE v.created_at >= $4 AND b.status NOT IN ('rejected', 'withdrawn', 'expired', 'validating')
-            AND EXISTS (SELECT FROM task t WHERE t.organisation_id = $1 AND t.batch_id = a.batch_id AND t.row_no = a.row_no AND t.revision = a.revision AND t.status <> 'FAILED')
-          ORDER BY a.place, b.id DESC",
+            AND EXISTS (SELECT FROM task t WHERE t.organisation_id = $1 AND t.batch_id = r.batch_id AND t.row_no = r.row_no AND t.revision = r.revision AND t.status <> 'FAILED' OFFSET 0)
+          ORDER BY u.place, b.id DESC",
     )
     .bind(organisation.0)
     .bind(orders)

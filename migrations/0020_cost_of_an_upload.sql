@@ -20,7 +20,7 @@ BEGIN
   GET DIAGNOSTICS added = ROW_COUNT;
   IF added = wanted THEN RETURN; END IF;
   SELECT json_agg(json_build_object('row_no', r.row_no, 'sheet_row', r.sheet_row, 'unique_id', r.unique_id, 'batch_id', u.batch_id, 'other_row', u.row_no) ORDER BY r.row_no)::text INTO taken
-    FROM record r JOIN unique_id_taken u ON u.organisation_id = r.organisation_id AND u.unique_id = r.unique_id
+    FROM record r CROSS JOIN LATERAL (SELECT t.batch_id, t.row_no FROM unique_id_taken t WHERE t.organisation_id = r.organisation_id AND t.unique_id = r.unique_id OFFSET 0) u
    WHERE r.organisation_id = p_organisation AND r.batch_id = p_batch AND r.revision = p_revision AND (u.batch_id, u.row_no) <> (r.batch_id, r.row_no);
   IF taken IS NOT NULL THEN RAISE EXCEPTION 'unique ids are taken' USING ERRCODE = 'BD423', DETAIL = taken; END IF;
 END $$;
