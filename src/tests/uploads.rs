@@ -112,7 +112,8 @@ async fn the_result_file_has_every_record_whatever_its_state() {
     let world = World::new().await;
     let batch = world.upload("maker@acme.test", &refunds(&[("ORD_1", "100.5"), ("ORD_2", "7")])).await;
     let viewer = world.caller("viewer@acme.test").await;
-    let download = downloads::data(&world.state, &viewer, Operation::Refund, batch).await.unwrap();
+    let download =
+        downloads::data(&world.state, &viewer, Operation::Refund, batch, downloads::ResultFile::Csv).await.unwrap();
     let chunks: Vec<_> = download.body.map(|chunk| chunk.unwrap()).collect().await;
     let text = String::from_utf8(chunks.concat()).unwrap();
     let lines: Vec<&str> = text.lines().collect();

@@ -34,8 +34,13 @@ pub async fn list(state: &AppState, caller: &Caller, operation: Operation, query
     authorise(caller, operation.module(), Right::Read)?;
     let zone = moment::zone(&caller.organisation.zone);
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
-    let rows = db::batches::list(&mut tx, operation, query).await?;
-    let by_status = db::batches::count_by_status(&mut tx, operation, query).await?;
+    let between = (
+        query.from.as_ref().and_then(|day| moment::day(day, &zone)).map(|(begin, _)| begin),
+        query.to.as_ref().and_then(|day| moment::day(day, &zone)).map(|(_, end)| end),
+    );
+    let rows = db::batches::list(&mut tx, operation, query, between).await?;
+    let by_status = db::batches::count_by_status(&mut tx, operation, query, between).await?;
+    let makers = db::batches::makers(&mut tx, operation).await?;
     let organisation = db::organisations::load(&mut tx).await?;
     let current = db::gateways::current(&mut tx).await?;
     let notice = organisation
@@ -54,6 +59,7 @@ pub async fn list(state: &AppState, caller: &Caller, operation: Operation, query
             size: PAGE_SIZE,
         },
         by_status,
+        makers,
         any,
         can_create: can_write,
         notice,

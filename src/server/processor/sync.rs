@@ -205,22 +205,24 @@ async fn look_at(lane: &LaneContext, teller: &Teller, task: &Taken, stored: Opti
 /// The order as the gateway has it now; or what that question came to. Nothing when the task is to be taken again later as it is.
 async fn ask(lane: &LaneContext, task: &Taken, outcome: &mut Outcome) -> Result<Content, Option<Settled>> {
     let Ok(slot) = lane.connection.slots.acquire().await else { return Err(None) };
+    let asked = Instant::now();
     let state = lane.connection.gateway.order(&task.order_id).await;
+    let took = asked.elapsed();
     drop(slot);
     match state {
         OrderState::Known(seen) => {
-            outcome.kept.push(kept(task, "QUERY", Some(200), &seen.body));
+            outcome.kept.push(kept(task, "QUERY", None, Some(200), &seen.body, took));
             let content = Content::seen(&task.order_id, &seen);
             outcome.seen = Some(content.to_store(task.batch_id, &seen));
             Ok(content)
         }
         OrderState::Missing(reply) => {
-            outcome.kept.push(kept(task, "QUERY", reply.http, &reply.body));
+            outcome.kept.push(kept(task, "QUERY", None, reply.http, &reply.body, took));
             let message = format!("The gateway does not know order {}.", task.order_id);
             Err(Some(failed(task, "order_not_found", message)))
         }
         OrderState::NoAnswer(reply) => {
-            outcome.kept.push(kept(task, "QUERY", reply.http, &reply.body));
+            outcome.kept.push(kept(task, "QUERY", None, reply.http, &reply.body, took));
             let final_already = task.status != "QUEUED";
             let most = if final_already { GIVE_UP_ASKING_AGAIN } else { GIVE_UP_ASKING };
             let said = reply.message.clone().unwrap_or_else(|| "The gateway did not answer.".to_owned());
@@ -254,6 +256,7 @@ async fn tell(teller: &Teller, task: &Taken, content: &Content, replies: &mut Ve
         delivered,
         ..blank(task)
     };
+    let told = Instant::now();
     let delivery = match teller {
         Teller::Here => return took(Some("Stored in Batchdesk".to_owned()), None),
         Teller::There(_)
@@ -265,11 +268,7 @@ async fn tell(teller: &Teller, task: &Taken, content: &Content, replies: &mut Ve
     };
     let Told { delivery, id } = delivery;
     if let Some(id) = id {
-        let mut one = kept(task, "DELIVERY", delivery.http, &delivery.body);
-        one.replies =
-            serde_json::json!([{ "row": task.row_no, "id": id, "http": delivery.http, "body": delivery.body }])
-                .to_string();
-        replies.push(one);
+        replies.push(kept(task, "DELIVERY", Some(&id), delivery.http, &delivery.body, told.elapsed()));
     }
     let response = (!delivery.response.is_empty()).then(|| delivery.response.clone());
     match delivery.taken {
@@ -335,9 +334,12 @@ fn unchanged(task: &Taken) -> Settled {
     Settled { unchanged: true, ..blank(task) }
 }
 
-fn kept(task: &Taken, source: &'static str, http: Option<u16>, body: &str) -> Kept {
+/// A reply as it is kept, with the name of the message that it answers, and how long it was waited for.
+fn kept(task: &Taken, source: &'static str, id: Option<&str>, http: Option<u16>, body: &str, took: Duration) -> Kept {
     let body = body.replace('\0', "\u{fffd}");
-    let replies = serde_json::json!([{ "row": task.row_no, "http": http, "body": body }]).to_string();
+    let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    let replies =
+        serde_json::json!([{ "row": task.row_no, "id": id, "http": http, "ms": ms, "body": body }]).to_string();
     Kept { batch: task.batch_id, row: task.row_no, source, replies }
 }
 
