@@ -2,6 +2,7 @@
 
 mod approvals;
 mod connections;
+mod lists;
 mod pool;
 mod processor;
 mod search;

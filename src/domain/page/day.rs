@@ -18,17 +18,6 @@ impl Day {
     pub fn text(&self) -> &str {
         &self.0
     }
-
-    /// `20 Nov 2026`.
-    pub fn words(&self) -> String {
-        const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-        let mut parts = self.0.split('-');
-        let (year, month, day) = (parts.next(), parts.next(), parts.next());
-        let month =
-            month.and_then(|month| month.parse::<usize>().ok()).and_then(|month| MONTHS.get(month.wrapping_sub(1)));
-        let day = day.map(|day| day.trim_start_matches('0'));
-        format!("{} {} {}", day.unwrap_or_default(), month.unwrap_or(&""), year.unwrap_or_default())
-    }
 }
 
 impl FromStr for Day {
@@ -87,10 +76,5 @@ mod tests {
         for text in ["2026-1-20", "20261120", "2026-11-20 ", "2026-11-2०", "+026-11-20", "2026-+1-20", "2026/11/20"] {
             assert_eq!(text.parse::<Day>(), Err(NoDay), "{text}");
         }
-    }
-
-    #[test]
-    fn a_day_has_words() {
-        assert_eq!("2026-11-05".parse::<Day>().unwrap().words(), "5 Nov 2026");
     }
 }

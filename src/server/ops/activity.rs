@@ -44,7 +44,7 @@ pub async fn log(
             "REJECT" => "Rejected",
             _ => "Decision",
         };
-        let by = row.checker_email.as_ref().map_or("not required".to_owned(), |email| format!("by {email}"));
+        let by = row.checker_email.as_ref().map_or("Not required".to_owned(), |email| format!("by {email}"));
         let words = match row.decided_at {
             Some(at) if row.checker_email.is_some() => format!("{} {by}", text(at)),
             _ => by,

@@ -49,6 +49,7 @@ pub async fn list(state: &AppState, caller: &Caller, operation: Operation, query
     let any = !by_status.is_empty() || db::batches::any(&mut tx, operation).await?;
     tx.commit().await?;
     let can_write = caller.permissions.allow(operation.module(), Right::ReadWrite);
+    let narrowed = shown::narrowed(query, &makers);
     let total =
         by_status.iter().filter(|(status, _)| query.status.is_none_or(|only| only == *status)).map(|(_, n)| n).sum();
     Ok(BatchList {
@@ -60,6 +61,7 @@ pub async fn list(state: &AppState, caller: &Caller, operation: Operation, query
         },
         by_status,
         makers,
+        narrowed,
         any,
         can_create: can_write,
         notice,

@@ -46,6 +46,12 @@ pub fn day(day: &Day, zone: &TimeZone) -> Option<(OffsetDateTime, OffsetDateTime
     Some((begin(date)?, begin(date.tomorrow().ok()?)?))
 }
 
+/// `20 Nov 2026`.
+pub fn day_words(day: &Day) -> String {
+    let date = day.text().parse::<jiff::civil::Date>();
+    date.map_or_else(|_| day.text().to_owned(), |date| date.strftime("%-d %b %Y").to_string())
+}
+
 /// The last time that it was `hour` o'clock in the zone, at `at` or before.
 pub fn last_time_of_day(at: OffsetDateTime, zone: &TimeZone, hour: i8) -> OffsetDateTime {
     let local = zoned(at, zone);

@@ -61,7 +61,9 @@ fn Log(log: ActivityLog) -> impl IntoView {
         </div>
         <div class="stack" data-gap="24">
             <Sheet title="In short">
-                <dl class="facts">{facts}</dl>
+                <div class="sheet-body">
+                    <dl class="facts">{facts}</dl>
+                </div>
             </Sheet>
             <section class="sheet" aria-labelledby="log">
                 <div class="sheet-head"><h2 id="log">"What was done"</h2><small>"newest first"</small></div>

@@ -28,7 +28,7 @@ use crate::{
         },
     },
 };
-use filters::{Filters, narrowing};
+use filters::Filters;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use news::{NewBatches, News};
@@ -183,7 +183,6 @@ fn Loaded(
         .into_any();
     }
     let chips = chips(&list.by_status, &query, address);
-    let narrowing = narrowing(&query, &list.makers);
     let stopped = list.notice.map(|notice| view! { <Banner tone="waiting" title="Nothing is sent.">{notice}</Banner> });
     view! {
         {stopped}
@@ -193,7 +192,7 @@ fn Loaded(
         </div>
         <section class="sheet" aria-label=words.caption>
             {if list.page.rows.is_empty() {
-                view! { <NothingFound operation=operation query=query narrowing=narrowing total=list.page.total /> }.into_any()
+                view! { <NothingFound operation=operation query=query narrowed=list.narrowed total=list.page.total /> }.into_any()
             } else {
                 view! {
                     <BatchTable operation=operation caption=words.caption page=list.page query=query live=live sync=sync />
@@ -229,7 +228,7 @@ fn NothingFound(
     operation: Operation,
     query: BatchQuery,
     /// Person and days, in words.
-    narrowing: String,
+    narrowed: String,
     total: u64,
 ) -> impl IntoView {
     let address = move |query: BatchQuery| format!("{}{}", operation.path(), query.to_query());
@@ -248,7 +247,12 @@ fn NothingFound(
         (true, None) => format!("No file matches “{}”", query.search),
         (false, Some(status)) => format!("Nothing is {} now", status.text()),
         (false, None) => "There is no file".to_owned(),
-    } + &narrowing;
+    };
+    // A list goes on with a comma, a single thing does not.
+    let title = match (searched, query.status) {
+        (false, None) => title + narrowed.trim_start_matches(','),
+        _ => title + &narrowed,
+    };
     let sensitive = searched && query.case_sensitive;
     let text = if sensitive { "The search is case-sensitive." } else { "" };
     let without_search = address(BatchQuery { search: String::new(), page: 1, ..query.clone() });
