@@ -6,6 +6,7 @@ mod lists;
 mod pool;
 mod processor;
 mod search;
+mod sentences;
 mod support;
 mod sync;
 mod tidy;

@@ -24,11 +24,11 @@ async function ended(page: Page, path: string) {
 }
 
 const MESSAGES: { list: string; message: string; file: () => string }[] = [
-  { list: REFUNDS, message: "Invalid file format", file: () => `${HEADER};\n${line(plain("1.00"))}\n` },
+  { list: REFUNDS, message: "Invalid file format", file: () => `${HEADER},colour\n${line(plain("1.00"))},red\n` },
   { list: REFUNDS, message: "Missing mandatory fields", file: () => refunds([{ order: "", amount: "1.00" }]) },
   { list: REFUNDS, message: "Row limit exceeded", file: () => refunds(Array.from({ length: 1001 }, () => plain("1.00"))) },
   { list: REFUNDS, message: "Invalid data type", file: () => refunds([plain("ten")]) },
-  { list: SYNC, message: "Invalid file format", file: () => `order_id;txn_id;unique_request_id\n${unique("ORD")};;\n` },
+  { list: SYNC, message: "Invalid file format", file: () => `${ORDERS},colour\n${unique("ORD")},,,red\n` },
   { list: SYNC, message: "Missing mandatory fields", file: () => "txn_id,unique_request_id\nT,R\n" },
   { list: SYNC, message: "Row limit exceeded", file: () => orders(...Array.from({ length: 1001 }, () => `${unique("ORD")},,`)) },
   { list: SYNC, message: "Invalid order ID format", file: () => orders("ORD 1,,") },
@@ -68,6 +68,7 @@ async function hue(of: Locator, property: "color" | "backgroundColor") {
 
 for (const colorScheme of ["light", "dark"] as const) {
   test(`ACCEPTED is green, FAILED red, QUEUED blue, the toggle blue or grey: ${colorScheme}`, async ({ as }) => {
+    test.slow();
     const owner = await client("owner");
     const maker = await client("maker");
     const done = [
@@ -102,6 +103,34 @@ for (const colorScheme of ["light", "dark"] as const) {
   });
 }
 
+const DESCRIPTIONS = [
+  {
+    list: REFUNDS,
+    tab: "Refunds",
+    words:
+      "This module helps in creating refunds in bulk using a file upload. It provides a holistic view of the files uploaded. Upon clicking the filename in the table below a detailed view of each refund uploaded is displayed.",
+  },
+  {
+    list: SYNC,
+    tab: "Sync",
+    words:
+      "This module helps in creating data synchronization in bulk using a file upload. It provides a holistic view of the files uploaded. Upon clicking the filename in the table below a detailed view of each sync operation uploaded is displayed.",
+  },
+];
+
+for (const { list, tab, words } of DESCRIPTIONS) {
+  test(`the description is literally the specification's, below its tab: ${list}`, async ({ as }) => {
+    const page = await as("viewer");
+    await open(page, "/");
+    await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "Bulk Operations" }).click();
+    await page.waitForURL(`**${REFUNDS}`);
+    await page.getByRole("navigation", { name: "Bulk Operations" }).getByRole("link", { name: tab, exact: true }).click();
+    await page.waitForURL(`**${list}`);
+    await expect(page.getByText(words, { exact: true })).toBeVisible();
+    await expect(page.locator("tr[data-batch]").first()).toBeVisible();
+  });
+}
+
 const LISTS = [
   {
     list: REFUNDS,
@@ -120,6 +149,7 @@ const LISTS = [
 
 for (const { list, heads, sortable, file } of LISTS) {
   test(`five columns sort both ways and no other: ${list}`, async ({ as }) => {
+    test.slow();
     const from = await client("owner");
     const mark = unique("Five");
     // Different orders by name, by status, by size and by time.
@@ -251,6 +281,7 @@ for (const { list, name, total, header, numbers, file } of RESULTS) {
 }
 
 test("files go by person and by day, with and without JavaScript", async ({ as }) => {
+  test.slow();
   const mark = unique("Who");
   for (const who of ["maker", "maker2"] as const) {
     const from = await client(who);
