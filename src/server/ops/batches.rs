@@ -1,5 +1,6 @@
 //! Batches: lists, pages, and what people do with them.
 
+mod narrowed;
 pub(super) mod shown;
 
 use super::{
@@ -49,7 +50,7 @@ pub async fn list(state: &AppState, caller: &Caller, operation: Operation, query
     let any = !by_status.is_empty() || db::batches::any(&mut tx, operation).await?;
     tx.commit().await?;
     let can_write = caller.permissions.allow(operation.module(), Right::ReadWrite);
-    let narrowed = shown::narrowed(query, &makers);
+    let narrowed = narrowed::narrowed(query, &makers);
     let total =
         by_status.iter().filter(|(status, _)| query.status.is_none_or(|only| only == *status)).map(|(_, n)| n).sum();
     Ok(BatchList {
