@@ -37,11 +37,14 @@ const MESSAGES: { list: string; message: string; file: () => string }[] = [
 
 for (const { list, message, file } of MESSAGES) {
   test(`"${message}" is shown literally: ${list}`, async ({ as, allow }) => {
+    test.slow();
     const page = await as("owner");
     await open(page, `${list}/new`);
     const content = file();
     await choose(page, `${unique("bad")}.csv`, content);
-    await expect(page.locator(".finding").first()).toContainText(message);
+    // Not what could be repaired, which has a place of its own above.
+    const found = (of: Page) => of.locator(".finding").filter({ has: of.locator("[data-finding]") }).first();
+    await expect(found(page)).toContainText(message);
 
     // And by the server, where there is no JavaScript.
     allow(/422/);
@@ -49,7 +52,7 @@ for (const { list, message, file } of MESSAGES) {
     await plainly.goto(`${list}/new`);
     await plainly.locator("input[type=file]").setInputFiles({ name: `${unique("bad")}.csv`, mimeType: "text/csv", buffer: Buffer.from(content) });
     await plainly.getByRole("button", { name: "Upload", exact: true }).click();
-    await expect(plainly.locator(".finding").first()).toContainText(message);
+    await expect(found(plainly)).toContainText(message);
   });
 }
 
