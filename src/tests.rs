@@ -2,9 +2,11 @@
 
 mod approvals;
 mod connections;
+mod lists;
 mod pool;
 mod processor;
 mod search;
+mod sentences;
 mod support;
 mod sync;
 mod tidy;
