@@ -3,9 +3,11 @@
 mod approvals;
 mod connections;
 mod leaves;
+mod lists;
 mod pool;
 mod processor;
 mod search;
+mod sentences;
 mod support;
 mod sync;
 mod tidy;

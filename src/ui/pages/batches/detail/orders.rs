@@ -58,7 +58,7 @@ fn answer(text: String) -> AnyView {
 }
 
 /// One task.
-pub(super) fn row(task: TaskRow) -> AnyView {
+pub(super) fn row(task: TaskRow, base: &str) -> AnyView {
     let TaskRow { number, row, status, updated, created, .. } = task;
     let sync = task.sync.unwrap_or_default();
     let message = (!task.message.is_empty()).then(|| {
@@ -71,7 +71,7 @@ pub(super) fn row(task: TaskRow) -> AnyView {
         <tr role="row" id=format!("task-{number}")>
             <td role="cell" class="num dim" data-cell="drop" title=format!("Row {row} of the file")>{number}</td>
             <th role="rowheader" scope="row" data-cell="lead">
-                <a class="name id" href=format!("#task-{number}")>{task.order_id}</a>
+                <a class="name id" href=format!("{base}{number}") rel="external">{task.order_id}</a>
                 {txn}
             </th>
             <td role="cell" class="tight" data-cell="mark"><TaskStamp status/></td>
