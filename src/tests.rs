@@ -2,6 +2,7 @@
 
 mod approvals;
 mod connections;
+mod orders;
 mod pool;
 mod processor;
 mod search;

@@ -2,6 +2,8 @@
 
 mod redact;
 
+pub(super) use redact::readable;
+
 use super::{
     access::{Caller, authorise},
     batches::{found, shown},
@@ -28,7 +30,6 @@ use crate::{
     },
 };
 use jiff::tz::TimeZone;
-use redact::readable;
 use time::OffsetDateTime;
 
 /// The story of a batch's task. Needs Read.
