@@ -373,7 +373,8 @@ mod tests {
             pairs.map(|(name, value)| (name.to_owned(), text(value))).collect()
         };
         let place = |key: &str, order: &str| Place { key: key.to_owned(), order_id: order.to_owned() };
-        for from in [None, Some(From::After(place("1763700000000000", "A.1"))), Some(From::Before(place("é.7", "ü")))] {
+        for from in [None, Some(From::After(place("1763700000000000", "A.1"))), Some(From::Before(place("é.7", "ü")))]
+        {
             let query = OrderQuery {
                 search: "é&=".to_owned(),
                 status: "CHARGED".to_owned(),
@@ -410,7 +411,8 @@ mod tests {
             ("unique_id", "U"),
             ("description", "why"),
         ]);
-        let orders: Vec<_> = chosen.orders.iter().map(|o| (o.order_id.as_str(), o.amount.as_deref(), o.unique_id.as_str())).collect();
+        let orders: Vec<_> =
+            chosen.orders.iter().map(|o| (o.order_id.as_str(), o.amount.as_deref(), o.unique_id.as_str())).collect();
         assert_eq!(orders, [("A", Some("1"), ""), ("B", None, "")]);
         assert_eq!(chosen.description, "why");
         let pairs = chosen.to_pairs();

@@ -30,11 +30,7 @@ use axum::{
 const REFUND: &str = "/orders/refund";
 
 /// `POST /orders/refund`: the lines as they were typed. Only one button sends; the others show them again.
-pub(super) async fn refund(
-    State(web): State<Web>,
-    SignedIn { visit, caller }: SignedIn,
-    form: Form,
-) -> Response {
+pub(super) async fn refund(State(web): State<Web>, SignedIn { visit, caller }: SignedIn, form: Form) -> Response {
     // What an earlier try kept belongs to the lines as they were then.
     let mut chosen = Chosen { draft: None, ..Chosen::from_pairs(form.pairs()) };
     let wish = form.get("do");
@@ -49,7 +45,9 @@ pub(super) async fn refund(
             let notice = match (records, waits) {
                 (1, true) => "1 refund waits for a decision. Nothing is sent before it.".to_owned(),
                 (1, false) => "1 refund is being sent.".to_owned(),
-                (many, true) => format!("{} refunds wait for a decision. Nothing is sent before it.", group(many, true)),
+                (many, true) => {
+                    format!("{} refunds wait for a decision. Nothing is sent before it.", group(many, true))
+                }
                 (many, false) => format!("{} refunds are being sent.", group(many, true)),
             };
             done(&web, caller.person.id, &format!("{}/{batch}", Operation::Refund.path()), &notice)

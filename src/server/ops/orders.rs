@@ -83,7 +83,16 @@ pub async fn list(state: &AppState, caller: &Caller, query: OrderQuery) -> OpRes
     let any = !orders.is_empty() || db::orders::store::any(&mut tx).await?;
     let statuses = db::orders::store::statuses(&mut tx).await?;
     tx.commit().await?;
-    Ok(OrderList { query, orders, any, statuses, newer, older, may_refund: may_refund(caller), may_sync: may_sync(caller) })
+    Ok(OrderList {
+        query,
+        orders,
+        any,
+        statuses,
+        newer,
+        older,
+        may_refund: may_refund(caller),
+        may_sync: may_sync(caller),
+    })
 }
 
 fn may_refund(caller: &Caller) -> bool {
@@ -101,8 +110,7 @@ fn seen_at(micros: &str) -> Option<OffsetDateTime> {
 
 /// Orders that begin with `text`, or have a transaction that does, at most `limit`: for the search from every page.
 pub(super) async fn beginning(tx: &mut Tx, caller: &Caller, text: &str, limit: i64) -> OpResult<Vec<StoredOrder>> {
-    let listing =
-        Listing { search: text, status: "", refunded: "", since: None, start: None, back: false, limit };
+    let listing = Listing { search: text, status: "", refunded: "", since: None, start: None, back: false, limit };
     let rows = db::orders::store::list(tx, &listing).await?;
     let zone = moment::zone(&caller.organisation.zone);
     let eye = Eye::open(tx, caller, &zone).await?;
@@ -275,7 +283,10 @@ impl<'a> Eye<'a> {
         }
         match refundable.saturating_sub(row.on_way_minor) {
             left if left > 0 => Ok(Money::new(left, currency)),
-            _ => Err(format!("{} is on its way already; no more can be refunded.", Money::new(row.on_way_minor, currency))),
+            _ => Err(format!(
+                "{} is on its way already; no more can be refunded.",
+                Money::new(row.on_way_minor, currency)
+            )),
         }
     }
 }

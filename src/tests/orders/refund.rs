@@ -43,7 +43,10 @@ async fn made(world: &World, email: &str, orders: &Chosen, confirm: bool) -> Bat
 }
 
 /// One value, as the superuser sees it.
-async fn value<T: for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres> + Send + Unpin>(world: &World, sql: &str) -> T {
+async fn value<T: for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres> + Send + Unpin>(
+    world: &World,
+    sql: &str,
+) -> T {
     let mut admin = world.options.clone().options([("search_path", "desk")]).connect().await.unwrap();
     sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(&mut admin).await.unwrap()
 }
@@ -67,7 +70,8 @@ async fn a_batch_from_orders_is_the_batch_of_the_same_file() {
     let made = batches::snapshot(&world.state, &maker, batch).await.unwrap();
     assert_eq!(made.amounts.total, 1_250 + 10_000 + 700);
     assert_eq!(made.records, 3);
-    let day = crate::server::ops::moment::day(world.state.clock.now(), &crate::server::ops::moment::zone("Asia/Kolkata"));
+    let day =
+        crate::server::ops::moment::day(world.state.clock.now(), &crate::server::ops::moment::zone("Asia/Kolkata"));
     assert_eq!(made.file_name, format!("orders-{day}.csv"));
 
     let mut file = downloads::original(&world.state, &maker, Operation::Refund, batch).await.unwrap();
@@ -81,7 +85,8 @@ async fn a_batch_from_orders_is_the_batch_of_the_same_file() {
     let uploaded = batches::snapshot(&world.state, &maker, again).await.unwrap();
     assert_eq!(uploaded.content_sha256, made.content_sha256, "what a decision is about is the same");
     assert_ne!(uploaded.id, made.id);
-    let acts = world.as_superuser("UPDATE audit SET at = at WHERE action = 'batch.created' AND detail LIKE '%orders-%'").await;
+    let acts =
+        world.as_superuser("UPDATE audit SET at = at WHERE action = 'batch.created' AND detail LIKE '%orders-%'").await;
     assert_eq!(acts.unwrap(), 1, "it is in the audit trail as every batch is");
 }
 
@@ -105,7 +110,12 @@ async fn what_has_nothing_left_is_left_out_and_nothing_is_made() {
     assert_eq!(lines, [("FULL", "100.00"), ("PART", "10.00"), ("SILENT", "75.00")]);
     assert_eq!(looked.total.unwrap().minor, 18_500);
     let why: Vec<_> = looked.left_out.iter().map(|(id, why)| (id.as_str(), why.as_str())).collect();
-    for (id, said) in [("DONE", "Nothing is left"), ("OPEN", "Nothing was captured: the gateway says NEW"), ("ABROAD", "USD"), ("GONE", "never seen")] {
+    for (id, said) in [
+        ("DONE", "Nothing is left"),
+        ("OPEN", "Nothing was captured: the gateway says NEW"),
+        ("ABROAD", "USD"),
+        ("GONE", "never seen"),
+    ] {
         assert!(why.iter().any(|(left, why)| *left == id && why.contains(said)), "{id}: {why:?}");
     }
     assert_eq!(refused(&world, &all).await.0, "4 orders cannot be refunded. Nothing was made: look at what is left.");
@@ -159,14 +169,19 @@ async fn what_is_on_its_way_is_not_refunded_twice() {
     let line = page(&world, MAKER, &chosen(&[("ORD_1", None)])).await.lines.remove(0);
     assert_eq!((line.amount.as_str(), line.order.on_way.minor), ("60.00", 0));
     let told = orders::page(&world.state, &world.caller(VIEWER).await, "ORD_1").await.unwrap();
-    assert_eq!(told.refunds[0].story, Some(format!("/batch/batch-refunds/{rest}/tasks/1")), "the gateway's refund is ours");
+    assert_eq!(
+        told.refunds[0].story,
+        Some(format!("/batch/batch-refunds/{rest}/tasks/1")),
+        "the gateway's refund is ours"
+    );
 }
 
 #[tokio::test]
 async fn findings_of_the_intake_come_back_at_their_fields_and_look_alikes_need_a_word() {
     let world = World::new().await;
     seen(&world, MAKER, &["ORD_1", "ORD_2"]).await;
-    let earlier = world.upload("maker2@acme.test", &refunds(&[("ORD_1", "5")]).replace("ORD_1,5,,,", "ORD_1,5,,TAKEN1,")).await;
+    let earlier =
+        world.upload("maker2@acme.test", &refunds(&[("ORD_1", "5")]).replace("ORD_1,5,,,", "ORD_1,5,,TAKEN1,")).await;
     let same = chosen(&[("ORD_1", Some("5")), ("ORD_2", Some("6"))]);
     let (sentence, kept) = refused(&world, &same).await;
     assert!(sentence.contains("went out before"), "{sentence}");
@@ -206,7 +221,8 @@ async fn never_more_than_the_row_limit_and_never_past_another_connection() {
         assert!(refused.refusal.message.starts_with("Row limit exceeded: 3 orders, at most 2"), "{refused}");
     }
     // The same id at another connection may be somebody else's order.
-    let new = crate::tests::support::gateway("Acme Stores", "http://127.0.0.1:10", crate::server::gateway::GatewayClass::K);
+    let new =
+        crate::tests::support::gateway("Acme Stores", "http://127.0.0.1:10", crate::server::gateway::GatewayClass::K);
     let new = crate::server::ops::gateways::NewGateway { merchant_id: "acme2".to_owned(), ..new };
     crate::server::ops::gateways::add(&world.state, new).await.unwrap();
     let looked = page(&world, MAKER, &chosen(&[("ORD_1", None)])).await;
@@ -226,6 +242,8 @@ async fn an_order_is_asked_about_by_a_batch_of_one_row() {
     assert!(page.seen.is_none() && page.may_sync);
     assert!(page.history.iter().any(|told| told.step.title == "A sync was asked for"));
     let mut reader = maker.clone();
-    reader.permissions = Permissions(maker.permissions.0.iter().filter(|(_, right)| *right == crate::domain::access::Right::Read).copied().collect());
+    reader.permissions = Permissions(
+        maker.permissions.0.iter().filter(|(_, right)| *right == crate::domain::access::Right::Read).copied().collect(),
+    );
     assert!(orders::synchronise(&world.state, &reader, "ORD_9").await.is_err());
 }

@@ -91,8 +91,19 @@ async fn orders_are_found_by_order_and_transaction_and_narrowed_by_state() {
     let rows = [
         SeenOrder { transactions: vec!["ABC-1".into(), "ABC-2".into(), "ABB-9".into()], ..plain("ORD_1") },
         // Found by its own id once, not by its transaction again.
-        SeenOrder { transactions: vec!["ABC_own".into()], refunded_minor: 400, refundable_minor: Some(9_600), ..plain("ABC") },
-        SeenOrder { status: "AUTHORIZATION_FAILED".into(), charged: false, refundable_minor: None, transactions: vec![], ..plain("ORD_2") },
+        SeenOrder {
+            transactions: vec!["ABC_own".into()],
+            refunded_minor: 400,
+            refundable_minor: Some(9_600),
+            ..plain("ABC")
+        },
+        SeenOrder {
+            status: "AUTHORIZATION_FAILED".into(),
+            charged: false,
+            refundable_minor: None,
+            transactions: vec![],
+            ..plain("ORD_2")
+        },
         SeenOrder { refunded_minor: 10_000, refundable_minor: Some(0), ..plain("ORD_3") },
     ];
     store(&world, MAKER, &rows, now - Duration::days(2)).await;
@@ -114,9 +125,11 @@ async fn orders_are_found_by_order_and_transaction_and_narrowed_by_state() {
     };
     let status = narrowed(|query| query.status = "AUTHORIZATION_FAILED".to_owned());
     assert_eq!(ids(&world, VIEWER, &status).await, ["ORD_2"]);
-    for (refunded, expected) in
-        [(Refunded::Nothing, vec!["ORD_NEW", "ORD_2", "ORD_1"]), (Refunded::Partly, vec!["ABC"]), (Refunded::Wholly, vec!["ORD_3"])]
-    {
+    for (refunded, expected) in [
+        (Refunded::Nothing, vec!["ORD_NEW", "ORD_2", "ORD_1"]),
+        (Refunded::Partly, vec!["ABC"]),
+        (Refunded::Wholly, vec!["ORD_3"]),
+    ] {
         let query = OrderQuery { refunded: Some(refunded), ..OrderQuery::default() };
         assert_eq!(ids(&world, VIEWER, &query).await, expected);
         let both = OrderQuery { search: "ORD_".to_owned(), ..query };
@@ -130,12 +143,19 @@ async fn orders_are_found_by_order_and_transaction_and_narrowed_by_state() {
     assert!(!all.may_refund && !all.may_sync);
 
     // A transaction that the gateway no longer lists leads nowhere, a new one does.
-    store(&world, MAKER, &[SeenOrder { transactions: vec!["ABC-2".into(), "NEW-1".into()], ..plain("ORD_1") }], now).await;
+    store(&world, MAKER, &[SeenOrder { transactions: vec!["ABC-2".into(), "NEW-1".into()], ..plain("ORD_1") }], now)
+        .await;
     for (text, expected) in [("ABC-1", vec![]), ("ABB", vec![]), ("ABC-2", vec!["ORD_1"]), ("NEW-", vec!["ORD_1"])] {
         assert_eq!(ids(&world, VIEWER, &search(text)).await, expected, "{text}");
     }
     // An older reading changes nothing.
-    store(&world, MAKER, &[SeenOrder { transactions: vec!["OLD-1".into()], ..plain("ORD_1") }], now - Duration::days(9)).await;
+    store(
+        &world,
+        MAKER,
+        &[SeenOrder { transactions: vec!["OLD-1".into()], ..plain("ORD_1") }],
+        now - Duration::days(9),
+    )
+    .await;
     assert!(ids(&world, VIEWER, &search("OLD-")).await.is_empty());
     // An id that no index could hold stops no sync.
     store(&world, MAKER, &[SeenOrder { transactions: vec!["L".repeat(9_000)], ..plain("ORD_1") }], now).await;
@@ -167,12 +187,20 @@ async fn every_page_is_a_range_of_an_index_under_the_policies() {
     let now = world.state.clock.now();
     for (listing, conditions) in [
         (listing.clone(), vec!["stored_order_seen"]),
-        (Listing { start: Some(Start::Seen(now, "ORD_7")), ..listing.clone() }, vec!["stored_order_seen", "ROW(seen_at, order_id) < ROW("]),
+        (
+            Listing { start: Some(Start::Seen(now, "ORD_7")), ..listing.clone() },
+            vec!["stored_order_seen", "ROW(seen_at, order_id) < ROW("],
+        ),
         (Listing { status: "CHARGED", ..listing.clone() }, vec!["stored_order_by_status"]),
         (Listing { refunded: "none", ..listing.clone() }, vec!["stored_order_by_refund"]),
         (
             Listing { search: "ORD_", ..listing.clone() },
-            vec!["stored_order_pkey", "(order_id >= 'ORD_'::text)", "stored_transaction_pkey", "(txn_id >= 'ORD_'::text)"],
+            vec![
+                "stored_order_pkey",
+                "(order_id >= 'ORD_'::text)",
+                "stored_transaction_pkey",
+                "(txn_id >= 'ORD_'::text)",
+            ],
         ),
         (
             Listing { search: "ORD_", start: Some(Start::Matched("ORD_7", "ORD_7")), ..listing.clone() },
@@ -204,8 +232,11 @@ async fn an_order_s_page_tells_what_happened_to_it() {
     assert_eq!(seen.batch, (batch, "orders.csv".to_owned()));
     assert_eq!(page.transactions, ["tx-ORD_1"]);
     assert!(page.raw.contains("ORD_1") && !page.raw.contains("buyer@shop.test"), "{}", page.raw);
-    let told: Vec<(String, String)> = page.history.iter().map(|told| (told.step.title.clone(), told.step.actor.clone())).collect();
-    let count = |title: &str, actor: &str| told.iter().filter(|told| (told.0.as_str(), told.1.as_str()) == (title, actor)).count();
+    let told: Vec<(String, String)> =
+        page.history.iter().map(|told| (told.step.title.clone(), told.step.actor.clone())).collect();
+    let count = |title: &str, actor: &str| {
+        told.iter().filter(|told| (told.0.as_str(), told.1.as_str()) == (title, actor)).count()
+    };
     assert_eq!(count("A sync was asked for", MAKER), 1, "{told:?}");
     assert_eq!(count("Approved", CHECKER), 1, "{told:?}");
     assert_eq!(count("A refund of ₹12.50 was asked for", MAKER), 1, "{told:?}");
@@ -241,18 +272,30 @@ async fn an_order_of_another_organisation_is_not_there_and_rights_are_asked_for(
 
     let admin = world.caller("admin@acme.test").await;
     let kind = |error: crate::server::error::OpError| error.refusal.kind;
-    assert_eq!(kind(orders::list(&world.state, &admin, OrderQuery::default()).await.unwrap_err()), RefusalKind::Forbidden);
+    assert_eq!(
+        kind(orders::list(&world.state, &admin, OrderQuery::default()).await.unwrap_err()),
+        RefusalKind::Forbidden
+    );
     assert_eq!(kind(orders::page(&world.state, &admin, "A").await.unwrap_err()), RefusalKind::Forbidden);
     let viewer = world.caller(VIEWER).await;
     assert_eq!(kind(orders::synchronise(&world.state, &viewer, "A").await.unwrap_err()), RefusalKind::Forbidden);
     seen(&world, MAKER, &["OURS"]).await;
     let ours = chosen(&[("OURS", None)]);
     // Neither right alone is enough to refund from orders.
-    for rights in [[(Module::Refunds, Right::Read), (Module::Orders, Right::ReadWrite)], [(Module::Refunds, Right::ReadWrite), (Module::People, Right::ReadWrite)]] {
+    for rights in [
+        [(Module::Refunds, Right::Read), (Module::Orders, Right::ReadWrite)],
+        [(Module::Refunds, Right::ReadWrite), (Module::People, Right::ReadWrite)],
+    ] {
         let mut caller = maker.clone();
         caller.permissions = Permissions(BTreeSet::from(rights));
-        assert_eq!(kind(orders::refund::page(&world.state, &caller, ours.clone()).await.unwrap_err()), RefusalKind::Forbidden);
-        assert_eq!(kind(orders::refund::send(&world.state, &caller, &ours, false).await.unwrap_err()), RefusalKind::Forbidden);
+        assert_eq!(
+            kind(orders::refund::page(&world.state, &caller, ours.clone()).await.unwrap_err()),
+            RefusalKind::Forbidden
+        );
+        assert_eq!(
+            kind(orders::refund::send(&world.state, &caller, &ours, false).await.unwrap_err()),
+            RefusalKind::Forbidden
+        );
     }
     // Who may not read refunds is told of syncs only.
     world.upload(MAKER, &refunds(&[("OURS", "5"), ("REFUND_ONLY", "5")])).await;

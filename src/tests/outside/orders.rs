@@ -6,12 +6,16 @@ use super::support::{Answer, Desk, MAKER, MAKER2S_ORDERS, STRANGER, VIEWER, fing
 async fn desk(orders: &[(&str, i64)]) -> Desk {
     let desk = Desk::start().await;
     let batch = desk.batch(MAKER2S_ORDERS).await;
+    let mut database = desk.database().await;
+    // What the statement sets off belongs to the organisation too.
+    let tenant = "SELECT set_config('app.organisation', organisation_id::text, false) FROM batch WHERE id = $1::uuid";
+    sqlx::query(tenant).bind(&batch).execute(&mut database).await.unwrap();
     for (order, refundable) in orders {
         let statement = "INSERT INTO stored_order (organisation_id, order_id, gateway_id, batch_id, status, charged, amount_minor, currency, refunded_minor,
                 refundable_minor, transactions, refunds, body, content_sha256, seen_at)
              SELECT b.organisation_id, $2, b.gateway_id, b.id, 'CHARGED', true, 10000, 'INR', 10000 - $3, $3, ARRAY['txn-' || $2], '[]', '{\"card\":\"4242\"}',
                 decode(repeat('00', 32), 'hex'), now() FROM batch b WHERE b.id = $1::uuid";
-        sqlx::query(statement).bind(&batch).bind(order).bind(refundable).execute(&mut desk.database().await).await.unwrap();
+        sqlx::query(statement).bind(&batch).bind(order).bind(refundable).execute(&mut database).await.unwrap();
     }
     desk
 }
@@ -45,7 +49,11 @@ async fn the_form_is_there_for_who_may_refund_and_refused_to_others() {
     for path in ["/orders", "/orders/A-1"] {
         let page = viewer.get(path).await;
         assert_eq!(page.status, 200);
-        assert!(!page.text.contains("/orders/refund") && !page.text.contains("/sync\"") && values(&page, "order").is_empty());
+        assert!(
+            !page.text.contains("/orders/refund")
+                && !page.text.contains("/sync\"")
+                && values(&page, "order").is_empty()
+        );
     }
     let send = [("order", "A-1"), ("amount", "1"), ("description", "x"), ("do", "send")];
     assert_eq!(viewer.form("/orders/refund", &send).await.status, 403);
@@ -68,8 +76,17 @@ async fn what_is_typed_is_kept_until_it_is_sent() {
     assert_eq!((page.status, values(&page, "amount")), (200, ["100.00", "50.00", "50.00"].map(str::to_owned).to_vec()));
     let typed = |wish: &'static str| {
         vec![
-            ("order", "A-1"), ("amount", "1<2"), ("unique_id", "U1"), ("order", "A-2"), ("amount", "50.01"), ("unique_id", ""),
-            ("order", "A-3"), ("amount", "7"), ("unique_id", ""), ("description", "</textarea>lost"), ("do", wish),
+            ("order", "A-1"),
+            ("amount", "1<2"),
+            ("unique_id", "U1"),
+            ("order", "A-2"),
+            ("amount", "50.01"),
+            ("unique_id", ""),
+            ("order", "A-3"),
+            ("amount", "7"),
+            ("unique_id", ""),
+            ("description", "</textarea>lost"),
+            ("do", wish),
         ]
     };
     let page = maker.form("/orders/refund", &typed("send")).await;
@@ -77,7 +94,10 @@ async fn what_is_typed_is_kept_until_it_is_sent() {
     assert_eq!(values(&page, "amount"), ["1&lt;2", "50.01", "7"]);
     assert_eq!(values(&page, "unique_id"), ["U1", "", ""]);
     assert!(page.text.contains("&lt;/textarea&gt;lost") && page.text.contains("2 errors. Nothing was made."));
-    assert!(page.text.contains("data-row=\"2\" data-column=\"amount\"") && page.text.contains("Too much: ₹50.00 can be refunded."));
+    assert!(
+        page.text.contains("data-row=\"2\" data-column=\"amount\"")
+            && page.text.contains("Too much: ₹50.00 can be refunded.")
+    );
     // Leaving one out and looking again are no sending.
     let page = maker.form("/orders/refund", &typed("drop:A-2")).await;
     assert_eq!((page.status, values(&page, "order")), (200, ["A-1", "A-3"].map(str::to_owned).to_vec()));
@@ -87,7 +107,8 @@ async fn what_is_typed_is_kept_until_it_is_sent() {
     let page = maker.form("/orders/refund", &bare).await;
     assert_eq!(page.status, 422);
     assert!(page.text.contains("Describe the refunds") && page.text.contains("description-error"));
-    let good = [("order", "A-1"), ("amount", "1"), ("order", "A-3"), ("amount", "7"), ("description", "lost"), ("do", "send")];
+    let good =
+        [("order", "A-1"), ("amount", "1"), ("order", "A-3"), ("amount", "7"), ("description", "lost"), ("do", "send")];
     let done = maker.form("/orders/refund", &good).await;
     assert_eq!(done.status, 303, "{}", done.text);
     assert!(done.location().starts_with("/batch/batch-refunds/"));
@@ -108,13 +129,18 @@ async fn an_order_has_its_page_whatever_it_is_called() {
     let desk = desk(&names.map(|name| (name, 10_000))).await;
     let maker = desk.signed_in(MAKER).await;
     let list = maker.get("/orders").await.text;
-    let links: Vec<&str> = list.split("class=\"name id\" href=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    let links: Vec<&str> = list
+        .split("<tr role=\"row\" data-order")
+        .skip(1)
+        .filter_map(|row| row.split("href=\"").nth(1))
+        .map(|rest| rest.split('"').next().unwrap())
+        .collect();
     assert_eq!(links.len(), names.len());
-    for (name, escaped) in names.map(|name| (name, name.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"))) {
-        let found: Vec<&&str> = links
-            .iter()
-            .filter(|link| percent(link.strip_prefix("/orders/").unwrap()) == name)
-            .collect();
+    for (name, escaped) in
+        names.map(|name| (name, name.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")))
+    {
+        let found: Vec<&&str> =
+            links.iter().filter(|link| percent(link.strip_prefix("/orders/").unwrap()) == name).collect();
         assert_eq!(found.len(), 1, "{name}: {links:?}");
         let page = maker.get(found[0]).await;
         assert_eq!(page.status, 200, "{name} at {}", found[0]);

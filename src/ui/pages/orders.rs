@@ -153,8 +153,8 @@ fn nothing(query: &OrderQuery) -> AnyView {
         true => "No order fits these filters".to_owned(),
         false => format!("No stored order or transaction begins with {}", query.search),
     };
-    let everywhere = (!query.search.is_empty())
-        .then(|| format!("/search?q={}", crate::domain::page::encode(&query.search)));
+    let everywhere =
+        (!query.search.is_empty()).then(|| format!("/search?q={}", crate::domain::page::encode(&query.search)));
     let only = OrderQuery { search: query.search.clone(), ..OrderQuery::default() };
     let filtered = only != *query && !query.search.is_empty();
     view! {
@@ -220,32 +220,37 @@ fn table(
             </Button>
         }
     });
-    view! {
-        <form class="sheet" method="get" action="/orders/refund" aria-label="Orders">
-            <div class="sheet-head">
-                <h2>"Orders"</h2>
-                <small>{sorted}</small>
-                {act}
-            </div>
-            <div class="table-box">
-                <table role="table" class="table orders" data-slips="" aria-label="Orders">
-                    <thead role="rowgroup">
-                        <tr role="row">
-                            <th role="columnheader" scope="col">"Order"</th>
-                            <th role="columnheader" scope="col">"Status"</th>
-                            <th role="columnheader" scope="col" class="num">"Amount"</th>
-                            <th role="columnheader" scope="col" class="num">"Refunded"</th>
-                            <th role="columnheader" scope="col" class="num">"Refundable"</th>
-                            <th role="columnheader" scope="col">"Last seen"</th>
-                        </tr>
-                    </thead>
-                    <tbody role="rowgroup">{rows}</tbody>
-                </table>
-            </div>
-            {pages}
-        </form>
+    let body = view! {
+        <div class="sheet-head">
+            <h2>"Orders"</h2>
+            <small>{sorted}</small>
+            {act}
+        </div>
+        <div class="table-box">
+            <table role="table" class="table orders" data-slips="" aria-label="Orders">
+                <thead role="rowgroup">
+                    <tr role="row">
+                        <th role="columnheader" scope="col">"Order"</th>
+                        <th role="columnheader" scope="col">"Status"</th>
+                        <th role="columnheader" scope="col" class="num">"Amount"</th>
+                        <th role="columnheader" scope="col" class="num">"Refunded"</th>
+                        <th role="columnheader" scope="col" class="num">"Refundable"</th>
+                        <th role="columnheader" scope="col">"Last seen"</th>
+                    </tr>
+                </thead>
+                <tbody role="rowgroup">{rows}</tbody>
+            </table>
+        </div>
+        {pages}
+    };
+    // Choosing changes nothing, so it is a question like any other: the address of the next page says what was chosen.
+    match may_refund {
+        true => view! {
+            <form class="sheet choose" method="get" action="/orders/refund" aria-label="Orders">{body}</form>
+        }
+        .into_any(),
+        false => view! { <section class="sheet" aria-label="Orders">{body}</section> }.into_any(),
     }
-    .into_any()
 }
 
 fn row(order: StoredOrder, search: &str, may_refund: bool) -> AnyView {
@@ -267,14 +272,18 @@ fn row(order: StoredOrder, search: &str, may_refund: bool) -> AnyView {
         Some(rest) => view! { <mark>{search.to_owned()}</mark>{rest.to_owned()} }.into_any(),
         None => value.to_owned().into_any(),
     };
-    let by = order.transaction.as_deref().map(|id| view! { <small>"Transaction " <span class="id">{mark(id)}</span></small> });
+    let by = order
+        .transaction
+        .as_deref()
+        .map(|id| view! { <small>"Transaction " <span class="id">{mark(id)}</span></small> });
     let refunds = (order.refunds > 0).then(|| {
         let words = if order.refunds == 1 { "refund" } else { "refunds" };
         view! { <small>{count(order.refunds)} " " {words}</small> }
     });
     let left = match order.left.clone() {
         Ok(left) => {
-            let on_way = (order.on_way.minor > 0).then(|| view! { <small>{order.on_way.to_string()} " on its way"</small> });
+            let on_way =
+                (order.on_way.minor > 0).then(|| view! { <small>{order.on_way.to_string()} " on its way"</small> });
             view! { <MoneyView amount=left />{on_way} }.into_any()
         }
         Err(why) => view! { <span class="why dim small">{why}</span> }.into_any(),

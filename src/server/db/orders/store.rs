@@ -107,7 +107,9 @@ pub fn push_list(query: &mut QueryBuilder<Postgres>, organisation: OrganisationI
         query.push_bind(listing.search.to_owned());
         // An order is listed once: by its own id, else by the first of its transactions.
         query.push(" AND NOT s.order_id ^@ ").push_bind(listing.search.to_owned());
-        query.push(" AND NOT EXISTS (SELECT FROM unnest(s.transactions) AS e(id) WHERE e.id ^@ ").push_bind(listing.search.to_owned());
+        query
+            .push(" AND NOT EXISTS (SELECT FROM unnest(s.transactions) AS e(id) WHERE e.id ^@ ")
+            .push_bind(listing.search.to_owned());
         query.push(" AND e.id COLLATE \"C\" < t.txn_id)");
         narrow(query, listing);
         begin(query, listing, "t.txn_id", "t.order_id");
@@ -151,7 +153,9 @@ fn begin(query: &mut QueryBuilder<Postgres>, listing: &Listing<'_>, key: &str, o
         query.push(format!(" AND ({key}, {order}) {beyond} ("));
         match start {
             Start::Seen(at, order_id) => query.push_bind(*at).push(", ").push_bind((*order_id).to_owned()),
-            Start::Matched(text, order_id) => query.push_bind((*text).to_owned()).push(", ").push_bind((*order_id).to_owned()),
+            Start::Matched(text, order_id) => {
+                query.push_bind((*text).to_owned()).push(", ").push_bind((*order_id).to_owned())
+            }
         };
         query.push(")");
     }
@@ -276,7 +280,12 @@ pub struct OrderRecord {
 }
 
 /// The records about an order in batches of these operations, newest batch first, at most `limit`.
-pub async fn records(tx: &mut Tx, order: &str, operations: &[&'static str], limit: i64) -> sqlx::Result<Vec<OrderRecord>> {
+pub async fn records(
+    tx: &mut Tx,
+    order: &str,
+    operations: &[&'static str],
+    limit: i64,
+) -> sqlx::Result<Vec<OrderRecord>> {
     let organisation = tx.organisation();
     sqlx::query_as(
         "SELECT h.*, v.created_at, coalesce(m.email, 'API key') AS maker_email, d.verdict, c.email AS checker_email, d.at AS decided_at, d.reason,

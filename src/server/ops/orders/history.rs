@@ -6,10 +6,7 @@ use crate::{
         batch::{BatchStatus, Operation},
         money::{Currency, Money},
         task::TaskState,
-        view::{
-            orders::OrderStep,
-            retries::StoryStep,
-        },
+        view::{orders::OrderStep, retries::StoryStep},
     },
     server::{
         db::orders::store::OrderRecord,
@@ -36,7 +33,12 @@ pub(super) fn of(
     for record in records {
         teller.record(record)?;
         for (_, at, actor) in presses.iter().filter(|(batch, ..)| *batch == record.batch_id) {
-            let step = StoryStep { tone: "neutral", title: "Sync with Gateway was pressed".to_owned(), actor: actor.clone(), ..StoryStep::default() };
+            let step = StoryStep {
+                tone: "neutral",
+                title: "Sync with Gateway was pressed".to_owned(),
+                actor: actor.clone(),
+                ..StoryStep::default()
+            };
             teller.tell(*at, 2, record, step);
         }
     }
@@ -81,7 +83,12 @@ impl Teller<'_> {
             facts.push(fact("Key at the gateway", &record.gateway_key));
         }
         let actor = record.maker_email.clone();
-        self.tell(record.created_at, 0, record, StoryStep { kind, tone: "neutral", title, actor, facts, ..StoryStep::default() });
+        self.tell(
+            record.created_at,
+            0,
+            record,
+            StoryStep { kind, tone: "neutral", title, actor, facts, ..StoryStep::default() },
+        );
         self.decision(record);
         for at in record.asked.iter().rev().skip(1) {
             let step = StoryStep { tone: "neutral", title: "The gateway was asked".to_owned(), ..StoryStep::default() };
@@ -123,7 +130,9 @@ fn end(record: &OrderRecord, amount: Money) -> StoryStep {
         (false, S::Pending) => ("accepted", format!("The gateway took the refund of {amount} and has not finished")),
         (false, S::Failed) => ("failed", format!("The refund of {amount} failed")),
         (false, S::Review) => ("waiting", format!("Two people must look at the refund of {amount}")),
-        (false, S::Unknown) => ("waiting", format!("The refund of {amount} was perhaps carried out; the gateway is asked")),
+        (false, S::Unknown) => {
+            ("waiting", format!("The refund of {amount} was perhaps carried out; the gateway is asked"))
+        }
         (false, S::Ready | S::Sending | S::Retry) => ("queued", format!("The refund of {amount} is queued")),
     };
     let named = [

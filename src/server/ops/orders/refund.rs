@@ -89,7 +89,15 @@ pub async fn send(state: &AppState, caller: &Caller, chosen: &Chosen, confirm_re
     match looked.left_out.len() {
         0 => {}
         1 => return stay("1 order cannot be refunded. Nothing was made: look at what is left.".to_owned(), None),
-        some => return stay(format!("{} orders cannot be refunded. Nothing was made: look at what is left.", group(some as u64, true)), None),
+        some => {
+            return stay(
+                format!(
+                    "{} orders cannot be refunded. Nothing was made: look at what is left.",
+                    group(some as u64, true)
+                ),
+                None,
+            );
+        }
     }
     match looked.lines.iter().map(|line| line.errors.len()).sum() {
         0 => {}
@@ -97,7 +105,10 @@ pub async fn send(state: &AppState, caller: &Caller, chosen: &Chosen, confirm_re
         errors => return stay(format!("{} errors. Nothing was made.", group(errors as u64, true)), None),
     }
     if looked.new.maker_checker && chosen.description.trim().is_empty() {
-        return stay("Describe the refunds, so that the checker knows what they are for.".to_owned(), Some("description"));
+        return stay(
+            "Describe the refunds, so that the checker knows what they are for.".to_owned(),
+            Some("description"),
+        );
     }
     let records = looked.lines.len() as u64;
     let upload = Upload {
@@ -156,7 +167,11 @@ async fn look(state: &AppState, caller: &Caller, chosen: &Chosen) -> OpResult<Lo
 }
 
 /// A line for each order that can be refunded, and why the others cannot.
-async fn lines(state: &AppState, caller: &Caller, chosen: &Chosen) -> OpResult<(Vec<RefundLine>, Vec<(String, String)>)> {
+async fn lines(
+    state: &AppState,
+    caller: &Caller,
+    chosen: &Chosen,
+) -> OpResult<(Vec<RefundLine>, Vec<(String, String)>)> {
     let zone = moment::zone(&caller.organisation.zone);
     let ids: Vec<String> = chosen.orders.iter().map(|order| order.order_id.clone()).collect();
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
@@ -207,7 +222,8 @@ async fn check(lines: &mut [RefundLine], file: String, currency: Currency, limit
     for record in &checked.records {
         for line in lines.iter_mut().filter(|line| line.row == record.row) {
             if record.order_id != line.order.order_id {
-                line.errors.push(("order_id".to_owned(), "This order id cannot be written into a file as it is.".to_owned()));
+                line.errors
+                    .push(("order_id".to_owned(), "This order id cannot be written into a file as it is.".to_owned()));
             }
             if record.amount_minor > line.left.minor {
                 line.errors.push(("amount".to_owned(), over(line)));

@@ -146,7 +146,11 @@ fn State(seen: StoredOrder) -> impl IntoView {
         Ok(left) => view! { <Tile label="Refundable" number=move || view! { <MoneyView amount=left /> }>"more than that is not taken"</Tile> }.into_any(),
         Err(why) => view! { <Tile label="Refundable" number=|| "–">{why}</Tile> }.into_any(),
     };
-    let known = if refunds == 1 { "1 refund at the gateway".to_owned() } else { format!("{} refunds at the gateway", count(refunds)) };
+    let known = if refunds == 1 {
+        "1 refund at the gateway".to_owned()
+    } else {
+        format!("{} refunds at the gateway", count(refunds))
+    };
     view! {
         <section class="sheet" aria-label="Amounts">
             <div class="tiles">

@@ -127,7 +127,7 @@ fn left_out(orders: Vec<(String, String)>) -> Option<AnyView> {
             <section class="sheet" aria-labelledby="left-out">
                 <div class="finding" data-tone="waiting">
                     <Glyph name="partial" />
-                    <h3 id="left-out">{title}</h3>
+                    <h2 id="left-out">{title}</h2>
                     <ul class="lines">{lines}</ul>
                 </div>
             </section>
@@ -139,7 +139,8 @@ fn left_out(orders: Vec<(String, String)>) -> Option<AnyView> {
 /// One refund.
 fn line(line: RefundLine) -> impl IntoView {
     let [amount_errors, unique_errors, order_errors] = ["amount", "unique_id", "order_id"].map(|column| {
-        let of: Vec<&str> = line.errors.iter().filter(|(at, _)| at == column).map(|(_, error)| error.as_str()).collect();
+        let of: Vec<&str> =
+            line.errors.iter().filter(|(at, _)| at == column).map(|(_, error)| error.as_str()).collect();
         of.join(" ")
     });
     let RefundLine { row, order, left, amount, unique_id, .. } = line;
@@ -156,7 +157,7 @@ fn line(line: RefundLine) -> impl IntoView {
         <li id=format!("row-{row}") data-order=id.clone()>
             <input type="hidden" name="order" value=id.clone() />
             <div class="again-head">
-                <a class="name id" href=order_path(&id)>{id.clone()}</a>
+                <b class="id"><a href=order_path(&id)>{id.clone()}</a></b>
                 {super::stamp(&order)}
                 <button class="button push" data-kind="quiet" data-size="sm" type="submit" name="do" value=format!("drop:{id}")>
                     "Leave out"<span class="vh">" "{id.clone()}</span>
@@ -174,7 +175,14 @@ fn line(line: RefundLine) -> impl IntoView {
     }
 }
 
-fn cell(row: u32, order: &str, name: &'static str, label: &'static str, value: String, error: String) -> impl IntoView + use<> {
+fn cell(
+    row: u32,
+    order: &str,
+    name: &'static str,
+    label: &'static str,
+    value: String,
+    error: String,
+) -> impl IntoView + use<> {
     let id = format!("c-{row}-{name}");
     let described = format!("{id}-error");
     let wrong = !error.is_empty();
@@ -218,7 +226,7 @@ fn repeats(repeats: Vec<Repeat>) -> Option<AnyView> {
             <section class="sheet" id="repeats" aria-labelledby="repeats-title">
                 <div class="finding" data-tone="waiting">
                     <Glyph name="partial" />
-                    <h3 id="repeats-title">"The same order and amount went out before"</h3>
+                    <h2 id="repeats-title">"The same order and amount went out before"</h2>
                     <ul class="lines">{lines}</ul>
                     <label class="check">
                         <input type="checkbox" name="confirm_repeat" value="1" />
