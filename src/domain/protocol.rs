@@ -187,6 +187,8 @@ pub enum Event {
     },
     /// The gateway was asked and said nothing of use.
     NoAnswer,
+    /// It was sent and asked after time and again, and never a clear word came: the gateway contradicts itself.
+    NeverClear,
     /// One person proposed, another confirmed.
     Decided {
         /// What they say.
@@ -296,6 +298,10 @@ impl State {
                 Self::Ready | Self::Sending(_) | Self::Absent => impossible,
                 // It says nothing about the task.
                 _ => Ok(self.stays()),
+            },
+            Event::NeverClear => match self {
+                Self::Unknown => Ok(step(Self::Review, Then::Look)),
+                _ => impossible,
             },
             Event::Decided { decision, proposer, confirmer } => match self {
                 Self::Review if proposer == confirmer => Err(Illegal::SamePerson),

@@ -46,6 +46,7 @@ fn events() -> Vec<Event> {
         Event::NotFound { spent: false },
         Event::NotFound { spent: true },
         Event::NoAnswer,
+        Event::NeverClear,
     ];
     events.extend(words().map(|(class, confirmed)| Event::Replied(class, confirmed)));
     events.extend(words().map(|(class, confirmed)| Event::Record(class, confirmed)));

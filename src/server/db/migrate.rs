@@ -53,17 +53,15 @@ pub async fn is_begun(options: &PgConnectOptions) -> Result<bool, StartError> {
 
 /// Whether every migration of this binary is applied, and none failed half way.
 pub async fn is_current(tx: &mut GlobalTx) -> sqlx::Result<bool> {
-    let (applied,): (i64,) =
-        match sqlx::query_as("SELECT coalesce(max(version) FILTER (WHERE success), 0) FROM _sqlx_migrations")
-            .fetch_one(tx.conn())
-            .await
-        {
-            Ok(row) => row,
+    let applied: Vec<i64> =
+        match sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE success").fetch_all(tx.conn()).await {
+            Ok(applied) => applied,
             // 42P01: there is no such table yet; 3F000: no such schema
             Err(sqlx::Error::Database(error)) if matches!(error.code().as_deref(), Some("42P01" | "3F000")) => {
                 return Ok(false);
             }
             Err(error) => return Err(error),
         };
-    Ok(MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0) <= applied)
+    // Each one, not the newest: a later binary may bring one that stands before those that are there.
+    Ok(MIGRATOR.iter().all(|migration| applied.contains(&migration.version)))
 }

@@ -132,6 +132,8 @@ pub struct Settled {
     pub wait_seconds: Option<u64>,
     /// Whether the result stays as it was and only the next try is noted.
     pub unchanged: bool,
+    /// Whether it was a try.
+    pub counts: bool,
 }
 
 /// Records what became of tasks that are still held, and moves the counters. A task that would wait in a cancelled batch is called off.
@@ -141,10 +143,10 @@ pub async fn settle(tx: &mut Tx, worker: Uuid, settled: &[Settled]) -> sqlx::Res
     sqlx::query_scalar::<_, i64>(
         "WITH x AS MATERIALIZED (
            SELECT * FROM json_to_recordset($3::json) AS x(batch_id uuid, row_no int, epoch bigint, status text, gateway_status text, response text,
-                    code text, message text, delivered text, wait_seconds bigint, unchanged bool)),
+                    code text, message text, delivered text, wait_seconds bigint, unchanged bool, counts bool)),
          held AS MATERIALIZED (
            SELECT t.batch_id, t.row_no, t.status AS old, x.status AS said, b.status = 'cancelled' AND x.wait_seconds IS NOT NULL AND t.status = 'QUEUED' AS off,
-                  x.gateway_status, x.response, x.code, x.message, x.delivered, x.wait_seconds, x.unchanged
+                  x.gateway_status, x.response, x.code, x.message, x.delivered, x.wait_seconds, x.unchanged, x.counts
              FROM x JOIN order_task t ON t.organisation_id = $1 AND t.batch_id = x.batch_id AND t.row_no = x.row_no
              JOIN batch b ON b.organisation_id = $1 AND b.id = x.batch_id
             WHERE t.epoch = x.epoch AND t.owner = $2 ORDER BY t.batch_id, t.row_no FOR UPDATE OF t),
@@ -156,7 +158,7 @@ pub async fn settle(tx: &mut Tx, worker: Uuid, settled: &[Settled]) -> sqlx::Res
                   code = CASE WHEN h.off THEN 'CANCELLED' WHEN h.unchanged THEN t.code ELSE h.code END,
                   message = CASE WHEN h.off THEN 'Cancelled before it was sent' WHEN h.unchanged THEN t.message ELSE h.message END,
                   delivered_sha256 = coalesce(decode(h.delivered, 'hex'), t.delivered_sha256),
-                  tries = CASE WHEN h.wait_seconds IS NULL THEN 0 ELSE least(t.tries + 1, 32000) END,
+                  tries = CASE WHEN h.wait_seconds IS NULL THEN 0 WHEN NOT h.counts THEN t.tries ELSE least(t.tries + 1, 32000) END,
                   run_at = CASE WHEN NOT h.off AND h.wait_seconds IS NOT NULL THEN now() + make_interval(secs => h.wait_seconds) END,
                   owner = NULL, updated_at = CASE WHEN h.unchanged THEN t.updated_at ELSE now() END
              FROM held h WHERE t.organisation_id = $1 AND t.batch_id = h.batch_id AND t.row_no = h.row_no

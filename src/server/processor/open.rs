@@ -338,9 +338,9 @@ async fn send_again(
     if answer.verdict == Verdict::Unknown {
         let step = u32::from(task.attempts.unsigned_abs()).saturating_sub(1).min(8);
         answer.wait = answer.wait.saturating_mul(1 << step);
-        // Neither found nor taken again: the gateway contradicts itself, and one more question will not change that.
         if reply.class == ReplyClass::Unknown && task.attempts >= DOUBTS {
-            answer = answer::read(&reply, Verdict::Review, Duration::ZERO);
+            let given_up = answer::verdict(State::Unknown.next(Event::NeverClear, now)?);
+            answer = answer::read(&reply, given_up, Duration::ZERO);
         }
     }
     let replies: Vec<&Reply> = asked.iter().chain([&reply]).collect();

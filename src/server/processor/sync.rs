@@ -80,11 +80,11 @@ async fn begin(lane: &LaneContext) -> sqlx::Result<Vec<uuid::Uuid>> {
 
 /// A gateway that is stopped, or does not answer anybody, is not asked: its tasks wait and are not counted as tries.
 async fn take(lane: &LaneContext) -> sqlx::Result<Vec<Taken>> {
-    let limit = i32::try_from(lane.connection.concurrency.min(TAKE)).unwrap_or(1);
+    let limit = lane.connection.claimable(TAKE);
     let mut tx = lane.tx().await?;
     let gateway = db::gateways::load(&mut tx, lane.gateway).await?;
-    let asking =
-        gateway.is_some_and(|gateway| gateway.sending) && lane.connection.breaker.closed_for(Instant::now()).is_zero();
+    let open = lane.connection.closed_for().is_zero() && lane.connection.breaker.closed_for(Instant::now()).is_zero();
+    let asking = open && gateway.is_some_and(|gateway| gateway.sending);
     let tasks = sync::take(&mut tx, lane.gateway, lane.worker, limit, lane.state.config.lease, asking).await?;
     tx.commit().await?;
     Ok(tasks)
@@ -170,7 +170,7 @@ async fn look_at(lane: &LaneContext, teller: &Teller, task: &Taken, stored: Opti
         match ask(lane, task, &mut outcome).await {
             Ok(content) => content,
             Err(settled) => {
-                outcome.settled = settled;
+                outcome.settled = Some(settled);
                 return outcome;
             }
         }
@@ -202,9 +202,12 @@ async fn look_at(lane: &LaneContext, teller: &Teller, task: &Taken, stored: Opti
     outcome
 }
 
-/// The order as the gateway has it now; or what that question came to. Nothing when the task is to be taken again later as it is.
-async fn ask(lane: &LaneContext, task: &Taken, outcome: &mut Outcome) -> Result<Content, Option<Settled>> {
-    let Ok(slot) = lane.connection.slots.acquire().await else { return Err(None) };
+/// The order as the gateway has it now; or what that question came to.
+async fn ask(lane: &LaneContext, task: &Taken, outcome: &mut Outcome) -> Result<Content, Settled> {
+    let slot = match lane.connection.turn_to_ask().await {
+        Ok(slot) => slot,
+        Err(wait) => return Err(not_its_turn(task, wait)),
+    };
     let state = lane.connection.gateway.order(&task.order_id).await;
     drop(slot);
     match state {
@@ -217,9 +220,10 @@ async fn ask(lane: &LaneContext, task: &Taken, outcome: &mut Outcome) -> Result<
         OrderState::Missing(reply) => {
             outcome.kept.push(kept(task, "QUERY", reply.http, &reply.body));
             let message = format!("The gateway does not know order {}.", task.order_id);
-            Err(Some(failed(task, "order_not_found", message)))
+            Err(failed(task, "order_not_found", message))
         }
         OrderState::NoAnswer(reply) => {
+            lane.heed(&reply).await;
             outcome.kept.push(kept(task, "QUERY", reply.http, &reply.body));
             let final_already = task.status != "QUEUED";
             let most = if final_already { GIVE_UP_ASKING_AGAIN } else { GIVE_UP_ASKING };
@@ -240,7 +244,7 @@ async fn ask(lane: &LaneContext, task: &Taken, outcome: &mut Outcome) -> Result<
                     Settled { wait_seconds: wait, ..waiting(task, &code, format!("{said} It is asked again.")) }
                 }
             };
-            Err(Some(settled))
+            Err(settled)
         }
     }
 }
@@ -319,6 +323,7 @@ fn blank(task: &Taken) -> Settled {
         delivered: None,
         wait_seconds: None,
         unchanged: false,
+        counts: true,
     }
 }
 
@@ -333,6 +338,11 @@ fn waiting(task: &Taken, code: &str, message: String) -> Settled {
 
 fn unchanged(task: &Taken) -> Settled {
     Settled { unchanged: true, ..blank(task) }
+}
+
+/// The connection's limits let nobody ask about it now: that is no try.
+fn not_its_turn(task: &Taken, wait: Duration) -> Settled {
+    Settled { wait_seconds: Some(wait.as_secs() + 1), counts: false, ..unchanged(task) }
 }
 
 fn kept(task: &Taken, source: &'static str, http: Option<u16>, body: &str) -> Kept {

@@ -36,7 +36,7 @@ use sqlx::ConnectOptions;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -57,7 +57,7 @@ pub(super) enum Order {
 #[derive(Default)]
 pub(super) struct Book {
     orders: Mutex<HashMap<String, Order>>,
-    asked: Mutex<Vec<String>>,
+    asked: Mutex<Vec<(String, Instant)>>,
 }
 
 impl Book {
@@ -66,7 +66,15 @@ impl Book {
     }
 
     pub(super) fn asked(&self, order: &str) -> usize {
-        self.asked.lock().unwrap().iter().filter(|asked| *asked == order).count()
+        self.asked.lock().unwrap().iter().filter(|(asked, _)| asked == order).count()
+    }
+
+    /// Most questions within any one second.
+    pub(super) fn most_in_a_second(&self) -> usize {
+        let asked = self.asked.lock().unwrap();
+        let within =
+            |from: Instant| asked.iter().filter(|(_, at)| (from..from + Duration::from_secs(1)).contains(at)).count();
+        asked.iter().map(|(_, at)| within(*at)).max().unwrap_or(0)
     }
 }
 
@@ -104,7 +112,7 @@ impl Gateway for Book {
     }
 
     async fn order(&self, order_id: &str) -> OrderState {
-        self.asked.lock().unwrap().push(order_id.to_owned());
+        self.asked.lock().unwrap().push((order_id.to_owned(), Instant::now()));
         let refunded = {
             let mut orders = self.orders.lock().unwrap();
             match orders.entry(order_id.to_owned()).or_insert(Order::Charged(0)) {

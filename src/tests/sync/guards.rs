@@ -206,6 +206,7 @@ async fn who_lost_a_lease_writes_nothing_down() {
         delivered: None,
         wait_seconds: None,
         unchanged: false,
+        counts: true,
     };
     assert_eq!(db::sync::settle(&mut tx, slow, &[settled(&first, "FAILED")]).await.unwrap(), 0, "another one holds it");
     let stale = db::sync::Settled { epoch: first.epoch, ..settled(&second, "FAILED") };

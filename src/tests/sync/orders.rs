@@ -127,6 +127,21 @@ async fn a_gateway_that_does_not_answer_is_asked_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn questions_keep_to_the_rate_of_the_connection() {
+    let bench = Bench::new().await;
+    bench.sql("UPDATE gateway SET rate_limit = 10").await;
+    let rows: Vec<String> = (0..40).map(|n| format!("PLAIN{n:02},,")).collect();
+    let batch = bench.batch(&rows.iter().map(String::as_str).collect::<Vec<_>>(), true).await;
+    let running = bench.start();
+    bench.settled(batch).await;
+    running.stop().await;
+    assert_eq!(bench.status(batch).await, "completed");
+    // One more where the edges of the second meet questions, one for a late timer.
+    let most = bench.book.most_in_a_second();
+    assert!((5..=12).contains(&most), "{most} questions in a second, at most 10 allowed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refused_key_stops_the_connection_and_burns_no_order() {
     let bench = Bench::new().await;
     bench.book.write("LOCKED", Order::Locked);

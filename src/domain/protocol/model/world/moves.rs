@@ -177,6 +177,11 @@ impl World {
         } else {
             out.push((self.record(design, n, step), What::Worker(n, "records", step.state)));
         }
+        // How often is too often is not modelled: it may be given up after any doubtful reply.
+        if step.state == State::Unknown && matches!(event, Event::Replied(..)) {
+            let step = (design.rule)(State::Unknown, Event::NeverClear, self.now(design))?;
+            out.push((self.record(design, n, step), What::Worker(n, "gives it to people", step.state)));
+        }
         Ok(())
     }
 
