@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { Page } from "@playwright/test";
-import { BATCH, PEOPLE, REFUNDS, batchStatus, client, expect, open, signIn, test, tile, unique } from "../support/desk";
+import { BATCH, PEOPLE, REFUNDS, batchOf, batchStatus, client, expect, open, signIn, test, tile, unique } from "../support/desk";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const SYNC = "/batch/batch-sync";
@@ -118,22 +118,31 @@ for (const javaScriptEnabled of [true, false]) {
     await maker.waitForURL(/\/tasks\/1$/);
     await maker.getByRole("link", { name: "The order", exact: true }).click();
     await maker.waitForURL(`**/orders/${orders[0]}`);
-    // Asked about again, the gateway's own figures count.
-    await maker.getByRole("button", { name: "Synchronise this order" }).click();
-    await maker.waitForURL(/\/batch\/batch-sync\/[0-9a-f-]{36}$/);
-    const asked = new URL(maker.url()).pathname.split("/").at(-1)!;
-    await open(checker, `/approvals/${asked}`);
-    await checker.getByRole("button", { name: "Approve", exact: true }).click();
-    await expect(checker.getByText("Approved by")).toBeVisible();
-    await expect(async () => {
-      await maker.goto(`/orders/${orders[0]}`);
-      await expect(maker.getByRole("table", { name: "Refunds at the gateway" })).toContainText("SUCCESS", { timeout: 1_000 });
-    }).toPass({ timeout: 30_000 });
-    await expect(maker.getByText("1 refund at the gateway")).toBeVisible();
-    await maker.getByText("Answer as it came").click();
-    await expect(maker.locator("details pre").last()).toContainText(orders[0]);
   });
 }
+
+test("an order that was never synchronised is asked about from its page", async ({ as }) => {
+  const owner = await as("owner");
+  const refund = { order: unique("ORD_ASKED_"), amount: "40.00", key: unique("R") };
+  const batch = await batchOf(owner.request, `${unique("asked")}.csv`, [refund]);
+  await open(owner, `${REFUNDS}/${batch}`);
+  await expect(batchStatus(owner)).toHaveAttribute("data-status", "completed", { timeout: 30_000 });
+  await owner.goto(`/orders/${refund.order}`);
+  await expect(owner.getByText("Never synchronised.")).toBeVisible();
+  await owner.getByRole("button", { name: "Synchronise this order" }).click();
+  await owner.waitForURL(/\/batch\/batch-sync\/[0-9a-f-]{36}$/);
+  const refunds = owner.getByRole("table", { name: "Refunds at the gateway" });
+  await expect(async () => {
+    await owner.goto(`/orders/${refund.order}`);
+    await expect(refunds).toContainText("SUCCESS", { timeout: 1_000 });
+  }).toPass({ timeout: 30_000 });
+  await expect(owner.getByText("1 refund at the gateway")).toBeVisible();
+  await owner.getByText("Answer as it came").click();
+  await expect(owner.locator("details pre").last()).toContainText(refund.order);
+  // The gateway's refund is ours: its key leads to the story.
+  await refunds.getByRole("link", { name: refund.key }).click();
+  await owner.waitForURL(/\/tasks\/1$/);
+});
 
 test("an order that was never synchronised says so, a reader is offered nothing, and the pages are sound", async ({ as }) => {
   test.slow();
