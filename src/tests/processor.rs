@@ -4,6 +4,7 @@ mod agreement;
 mod guards;
 mod limits;
 mod matrix;
+mod plans;
 mod protocol;
 mod reconciled;
 mod retries;

@@ -205,6 +205,31 @@ impl World {
         web.execute(sqlx::AssertSqlSafe(sql.to_owned())).await.map(|done| done.rows_affected())
     }
 
+    /// Closes the database, and looks how many rows and index entries were read of each table since it was made: an assertion that
+    /// no statement read a batch of `rows` rows once for each of its rows.
+    pub(super) async fn assert_read_in_proportion(&self, rows: i64) {
+        /// Entries of a table for each row, by all statements together. One that reads the batch once a row takes `rows` of them.
+        const EACH: i64 = 250;
+        // Sessions hand over what they counted when they end, at the latest.
+        self.state.db.close().await;
+        let mut admin = self.options.clone().connect().await.unwrap();
+        let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'";
+        while sqlx::query_scalar::<_, i64>(others).fetch_one(&mut admin).await.unwrap() > 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        let read: Vec<(String, i64)> = sqlx::query_as(
+            "SELECT t.relname::text, (t.seq_tup_read + coalesce(sum(i.idx_tup_read), 0))::bigint
+               FROM pg_stat_user_tables t LEFT JOIN pg_stat_user_indexes i USING (relid)
+              WHERE t.schemaname = 'desk' GROUP BY t.relid, t.relname, t.seq_tup_read ORDER BY 2 DESC",
+        )
+        .fetch_all(&mut admin)
+        .await
+        .unwrap();
+        assert!(read.iter().any(|(_, entries)| *entries > rows), "nothing was counted: {read:?}");
+        let too_much: Vec<_> = read.iter().filter(|(_, entries)| *entries > EACH * rows).collect();
+        assert!(too_much.is_empty(), "{too_much:?}\nof {read:?}");
+    }
+
     /// Uploads a clean file as `email`; answers the batch.
     pub(super) async fn upload(&self, email: &str, file: &str) -> BatchId {
         match self.try_upload(email, file).await {

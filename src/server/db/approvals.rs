@@ -241,13 +241,13 @@ pub async fn earlier(
     sqlx::query_as(
         "SELECT DISTINCT ON (t.row_no) t.sheet_row, t.order_id, t.amount_minor, b.id AS other, b.file_name, v.created_at
            FROM task t
-           JOIN record r ON r.organisation_id = $1 AND r.order_id = t.order_id AND r.amount_minor = t.amount_minor
-                        AND CASE WHEN $4 > 1 THEN (r.batch_id, r.row_no) <> (t.batch_id, t.row_no) ELSE r.batch_id < $2 END
+           CROSS JOIN LATERAL (SELECT * FROM record r WHERE r.organisation_id = $1 AND r.order_id = t.order_id AND r.amount_minor = t.amount_minor
+                        AND CASE WHEN $4 > 1 THEN (r.batch_id, r.row_no) <> (t.batch_id, t.row_no) ELSE r.batch_id < $2 END OFFSET 0) r
            JOIN batch b ON b.organisation_id = $1 AND b.id = r.batch_id
            JOIN batch_revision v ON v.organisation_id = $1 AND v.batch_id = r.batch_id AND v.revision = r.revision
           WHERE t.organisation_id = $1 AND t.batch_id = $2 AND t.revision = $4 AND v.created_at >= $3
             AND b.status NOT IN ('rejected', 'withdrawn', 'expired', 'validating')
-            AND EXISTS (SELECT FROM task f WHERE f.organisation_id = $1 AND f.batch_id = r.batch_id AND f.row_no = r.row_no AND f.revision = r.revision AND f.status <> 'FAILED')
+            AND EXISTS (SELECT FROM task f WHERE f.organisation_id = $1 AND f.batch_id = r.batch_id AND f.row_no = r.row_no AND f.revision = r.revision AND f.status <> 'FAILED' OFFSET 0)
           ORDER BY t.row_no, b.id DESC LIMIT 50",
     )
     .bind(organisation.0)

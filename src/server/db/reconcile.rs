@@ -142,7 +142,7 @@ pub async fn slice(tx: &mut Tx, batch: Uuid, from: i32, limit: i32) -> sqlx::Res
     let orders: Vec<(String, i32)> = sqlx::query_as(
         "SELECT r.order_id, r.row_no FROM record r
           WHERE r.organisation_id = $1 AND r.batch_id = $2 AND r.row_no >= $3
-            AND NOT EXISTS (SELECT FROM record p WHERE p.organisation_id = $1 AND p.batch_id = $2 AND p.order_id = r.order_id AND (p.row_no, p.revision) < (r.row_no, r.revision))
+            AND NOT EXISTS (SELECT FROM record p WHERE p.organisation_id = $1 AND p.order_id = r.order_id AND (p.batch_id = $2 AND (p.row_no, p.revision) < (r.row_no, r.revision)) IS TRUE OFFSET 0)
           ORDER BY r.row_no, r.revision LIMIT $4",
     )
     .bind(organisation.0)
@@ -156,18 +156,17 @@ pub async fn slice(tx: &mut Tx, batch: Uuid, from: i32, limit: i32) -> sqlx::Res
     let last = orders.last().map_or(0, |(_, row)| *row);
     let rows = sqlx::query_as(
         "SELECT r.row_no, r.revision, r.order_id, r.gateway_key, r.amount_minor, x.at IS NOT NULL AS reversed,
-                NOT EXISTS (SELECT FROM record n WHERE n.organisation_id = $1 AND n.batch_id = $2 AND n.row_no = r.row_no AND n.revision > r.revision) AS latest,
+                NOT EXISTS (SELECT FROM record n WHERE n.organisation_id = $1 AND n.batch_id = $2 AND n.row_no = r.row_no AND n.revision > r.revision OFFSET 0) AS latest,
                 coalesce(o.attempts, t.attempts, 0::smallint) AS attempts, coalesce(x.at, o.at, t.updated_at) AS since,
                 CASE WHEN coalesce(x.succeeded, o.succeeded) THEN 'SUCCEEDED' WHEN o.at IS NOT NULL THEN 'FAILED' WHEN t.state IS NOT NULL THEN t.state
                      WHEN EXISTS (SELECT FROM attempt a WHERE a.organisation_id = $1 AND a.batch_id = $2 AND a.revision = r.revision AND a.attempt = 1
                                      AND a.from_row <= r.row_no AND a.to_row >= r.row_no) THEN 'SENDING' ELSE 'READY' END AS state
-           FROM record r
-           LEFT JOIN outcome   o ON o.organisation_id = $1 AND o.batch_id = $2 AND o.row_no = r.row_no AND o.revision = r.revision
-           LEFT JOIN open_task t ON t.organisation_id = $1 AND t.batch_id = $2 AND t.row_no = r.row_no AND t.revision = r.revision
-           LEFT JOIN reversal  x ON x.organisation_id = $1 AND x.batch_id = $2 AND x.row_no = r.row_no AND x.revision = r.revision
-          WHERE r.organisation_id = $1 AND r.batch_id = $2 AND r.order_id IN (
-            SELECT f.order_id FROM record f WHERE f.organisation_id = $1 AND f.batch_id = $2 AND f.row_no BETWEEN $3 AND $4
-               AND NOT EXISTS (SELECT FROM record p WHERE p.organisation_id = $1 AND p.batch_id = $2 AND p.order_id = f.order_id AND p.row_no < $3))
+           FROM (SELECT DISTINCT f.order_id FROM record f WHERE f.organisation_id = $1 AND f.batch_id = $2 AND f.row_no BETWEEN $3 AND $4
+                    AND NOT EXISTS (SELECT FROM record p WHERE p.organisation_id = $1 AND p.order_id = f.order_id AND (p.batch_id = $2 AND p.row_no < $3) IS TRUE OFFSET 0)) f
+           CROSS JOIN LATERAL (SELECT * FROM record r WHERE r.organisation_id = $1 AND r.order_id = f.order_id AND (r.batch_id = $2) IS TRUE OFFSET 0) r
+           LEFT JOIN LATERAL (SELECT * FROM outcome   o WHERE o.organisation_id = $1 AND o.batch_id = $2 AND o.row_no = r.row_no AND o.revision = r.revision OFFSET 0) o ON true
+           LEFT JOIN LATERAL (SELECT * FROM open_task t WHERE t.organisation_id = $1 AND t.batch_id = $2 AND t.row_no = r.row_no AND t.revision = r.revision OFFSET 0) t ON true
+           LEFT JOIN LATERAL (SELECT * FROM reversal  x WHERE x.organisation_id = $1 AND x.batch_id = $2 AND x.row_no = r.row_no AND x.revision = r.revision OFFSET 0) x ON true
           ORDER BY r.order_id, r.row_no, r.revision",
     )
     .bind(organisation.0)
@@ -370,9 +369,14 @@ pub async fn finish(tx: &mut Tx, held: &Held, result: &str) -> sqlx::Result<Opti
         "WITH waits AS MATERIALIZED (
            SELECT row_no FROM task WHERE organisation_id = $1 AND batch_id = $2 AND status = 'QUEUED'),
          apart AS MATERIALIZED (
-           SELECT DISTINCT r.row_no FROM reconciliation_difference d
-             JOIN record r ON r.organisation_id = $1 AND r.batch_id = $2 AND (r.row_no = d.row_no OR d.kind = 'unread' AND r.order_id = d.order_id)
-            WHERE d.organisation_id = $1 AND d.reconciliation_id = $3 AND d.kind <> 'outside' AND r.row_no NOT IN (SELECT row_no FROM waits))
+           SELECT row_no FROM (
+             SELECT d.row_no FROM reconciliation_difference d
+              WHERE d.organisation_id = $1 AND d.reconciliation_id = $3 AND d.kind <> 'outside' AND d.row_no IS NOT NULL
+             UNION
+             SELECT r.row_no FROM reconciliation_difference d
+              CROSS JOIN LATERAL (SELECT r.row_no FROM record r WHERE r.organisation_id = $1 AND r.order_id = d.order_id AND (r.batch_id = $2) IS TRUE OFFSET 0) r
+              WHERE d.organisation_id = $1 AND d.reconciliation_id = $3 AND d.kind = 'unread') d
+            WHERE row_no NOT IN (SELECT row_no FROM waits))
          UPDATE reconciliation c SET finished_at = now(), result = $5, owner = NULL, records = p.records, open = (SELECT count(*) FROM waits),
                 agreed = CASE $5 WHEN 'DONE' THEN p.records - (SELECT count(*) FROM waits) - (SELECT count(*) FROM apart) ELSE 0 END
            FROM batch_progress p

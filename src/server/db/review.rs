@@ -101,7 +101,7 @@ pub async fn tasks(tx: &mut Tx, batch: BatchId, limit: i64) -> sqlx::Result<Vec<
         "SELECT t.row_no, r.sheet_row, t.revision, review_seen(t) AS seen, t.state, r.order_id, r.amount_minor, r.gateway_key, t.gw_ref, t.code, t.message, t.last_sent_at,
                 p.n, p.verdict, p.gw_ref AS proposed_ref, p.reason, p.proposer, m.email AS proposer_email, p.at AS proposed_at
            FROM open_task t
-           JOIN record r ON r.organisation_id = $1 AND r.batch_id = $2 AND r.row_no = t.row_no AND r.revision = t.revision
+           CROSS JOIN LATERAL (SELECT * FROM record r WHERE r.organisation_id = $1 AND r.batch_id = $2 AND r.row_no = t.row_no AND r.revision = t.revision OFFSET 0) r
            LEFT JOIN LATERAL (SELECT * FROM review_proposal p WHERE p.organisation_id = $1 AND p.batch_id = $2 AND p.row_no = t.row_no AND p.revision = t.revision
                                  AND p.seen = review_seen(t)
                                  AND NOT EXISTS (SELECT FROM review_confirmation c WHERE c.organisation_id = $1 AND c.batch_id = $2 AND c.row_no = p.row_no

@@ -69,7 +69,7 @@ pub async fn take(
               AND (t.status <> 'QUEUED' OR b.status <> 'cancelled' AND (b.status <> 'paused' OR t.asked_at = b.last_synced_at))
             ORDER BY t.run_at, t.batch_id, t.row_no LIMIT $3 FOR UPDATE OF t SKIP LOCKED)
          UPDATE order_task t SET epoch = t.epoch + 1, owner = $4, run_at = now() + make_interval(secs => $5)
-           FROM due JOIN record r ON r.organisation_id = $1 AND r.batch_id = due.batch_id AND r.row_no = due.row_no AND r.revision = 1
+           FROM due CROSS JOIN LATERAL (SELECT * FROM record r WHERE r.organisation_id = $1 AND r.batch_id = due.batch_id AND r.row_no = due.row_no AND r.revision = 1 OFFSET 0) r
           WHERE t.organisation_id = $1 AND t.batch_id = due.batch_id AND t.row_no = due.row_no
          RETURNING t.batch_id, t.row_no, t.epoch, t.asks, t.status, t.tries, extract(epoch FROM now() - t.asked_at)::bigint AS waited, t.delivered_sha256, t.response,
                    r.order_id, r.txn_id, r.extra",

@@ -24,7 +24,7 @@ impl Bench {
     }
 
     /// Waits until `n` comparisons have ended, due at once.
-    async fn compared(&self, n: i64) {
+    pub(super) async fn compared(&self, n: i64) {
         for _ in 0..400 {
             self.sql("UPDATE reconciliation SET run_at = now() WHERE finished_at IS NULL AND owner IS NULL").await;
             if self.number("SELECT count(*) FROM reconciliation WHERE finished_at IS NOT NULL").await >= n {

@@ -10,7 +10,7 @@ use crate::{
         view::review::{Review, ReviewTask},
     },
     server::{
-        db,
+        db::{self, tasks::resolve},
         gateway::GatewayClass,
         ops::{
             access::Caller,
@@ -21,6 +21,7 @@ use crate::{
     tests::support::PASSWORD,
 };
 use secrecy::SecretString;
+use std::time::Duration;
 
 const ONE: &str = "owner@globex.test";
 const OTHER: &str = "second@globex.test";
@@ -244,6 +245,14 @@ async fn a_reviewed_task_is_asked_about_and_never_sent_again_by_itself() {
     propose(&bench, batch, Finding::AskAgain, &rows).await;
     assert_eq!(close(&bench, OTHER, batch, Answer::Confirm, &proposed(&bench, batch).await).await, Ok(2));
     assert_eq!(bench.task(batch, "BEFORE_1").await.state, "UNKNOWN");
+    // The database lets no intent pass, whatever a worker makes of it.
+    let mut tx = bench.world.state.db.worker(bench.organisation).await.unwrap();
+    let worker = bench.worker();
+    let held = resolve::claim_open(&mut tx, bench.gateway, 9, worker, Duration::from_secs(60)).await.unwrap();
+    assert!(held.len() == 2 && held.iter().all(|task| task.reviewed && !task.in_window));
+    let held: Vec<_> = held.iter().collect();
+    assert!(resolve::intend_again(&mut tx, worker, &held).await.unwrap().is_empty(), "a reviewed task may be sent");
+    drop(tx);
     // One of the two arrived late.
     let key = bench.key(batch, "BEFORE_2").await;
     bench.script.books.lock().unwrap().make(&key);

@@ -127,6 +127,25 @@ async fn a_gateway_that_does_not_answer_is_asked_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_statement_reads_a_batch_once_for_each_of_its_rows() {
+    let bench = Bench::new().await;
+    let rows: Vec<String> = (0..1_000).map(|n| format!("PLAIN{n:04},,")).collect();
+    let batch = bench.batch(&rows.iter().map(String::as_str).collect::<Vec<_>>(), true).await;
+    let running = bench.start();
+    let queued = format!("SELECT queued::bigint FROM batch_progress WHERE batch_id = '{batch}'");
+    bench.until("nothing is queued", async || bench.number(&queued).await == 0).await;
+    running.stop().await;
+    bench.press(batch).await;
+    let running = bench.start();
+    let due = "SELECT count(*) FROM order_task WHERE run_at IS NOT NULL";
+    bench.until("all were asked about again", async || bench.number(due).await == 0).await;
+    running.stop().await;
+    let (_, text) = bench.download(batch).await;
+    assert_eq!(text.lines().count(), 1_001);
+    bench.world.assert_read_in_proportion(1_000).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn questions_keep_to_the_rate_of_the_connection() {
     let bench = Bench::new().await;
     bench.sql("UPDATE gateway SET rate_limit = 10").await;

@@ -55,11 +55,11 @@ pub async fn look_alikes(
     sqlx::query_as(
         "SELECT DISTINCT ON (u.place) u.place - 1 AS place, b.id AS batch_id, b.file_name, v.created_at
            FROM unnest($2::text[], $3::bigint[]) WITH ORDINALITY AS u(order_id, amount_minor, place)
-           JOIN record r ON r.organisation_id = $1 AND r.order_id = u.order_id COLLATE \"C\" AND r.amount_minor = u.amount_minor
+           CROSS JOIN LATERAL (SELECT * FROM record r WHERE r.organisation_id = $1 AND r.order_id = u.order_id COLLATE \"C\" AND r.amount_minor = u.amount_minor OFFSET 0) r
            JOIN batch b ON b.organisation_id = $1 AND b.id = r.batch_id
            JOIN batch_revision v ON v.organisation_id = $1 AND v.batch_id = r.batch_id AND v.revision = r.revision
           WHERE v.created_at >= $4 AND b.status NOT IN ('rejected', 'withdrawn', 'expired', 'validating')
-            AND EXISTS (SELECT FROM task t WHERE t.organisation_id = $1 AND t.batch_id = r.batch_id AND t.row_no = r.row_no AND t.revision = r.revision AND t.status <> 'FAILED')
+            AND EXISTS (SELECT FROM task t WHERE t.organisation_id = $1 AND t.batch_id = r.batch_id AND t.row_no = r.row_no AND t.revision = r.revision AND t.status <> 'FAILED' OFFSET 0)
           ORDER BY u.place, b.id DESC",
     )
     .bind(organisation.0)

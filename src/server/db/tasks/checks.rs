@@ -7,7 +7,9 @@ use uuid::Uuid;
 pub async fn check_batch(tx: &mut Tx, batch: Uuid) -> sqlx::Result<Vec<String>> {
     let organisation = tx.organisation();
     let rows: Vec<(String,)> = sqlx::query_as(
-        "SELECT format('counters of the batch say %s queued, %s accepted, %s failed, %s pending; its tasks say %s, %s, %s, %s', p.queued, p.accepted, p.failed, p.pending, f.q, f.a, f.f, f.pend)
+        "WITH told AS MATERIALIZED (
+           SELECT DISTINCT g AS row_no FROM evidence e CROSS JOIN generate_series(e.from_row, e.to_row) AS g WHERE e.organisation_id = $1 AND e.batch_id = $2)
+         SELECT format('counters of the batch say %s queued, %s accepted, %s failed, %s pending; its tasks say %s, %s, %s, %s', p.queued, p.accepted, p.failed, p.pending, f.q, f.a, f.f, f.pend)
            FROM batch_progress p, LATERAL (
              SELECT count(*) FILTER (WHERE status = 'QUEUED') AS q, count(*) FILTER (WHERE status = 'ACCEPTED') AS a, count(*) FILTER (WHERE status = 'FAILED') AS f,
                     count(*) FILTER (WHERE state = 'PENDING') AS pend,
@@ -17,23 +19,24 @@ pub async fn check_batch(tx: &mut Tx, batch: Uuid) -> sqlx::Result<Vec<String>> 
           WHERE p.organisation_id = $1 AND p.batch_id = $2
             AND (p.queued, p.accepted, p.failed, p.pending, p.queued_minor, p.accepted_minor, p.failed_minor, p.records) IS DISTINCT FROM (f.q, f.a, f.f, f.pend, f.qm, f.am, f.fm, f.n)
          UNION ALL
-         SELECT format('row %s is both final and open', t.row_no) FROM open_task t JOIN outcome o USING (organisation_id, batch_id, row_no, revision)
+         SELECT format('row %s is both final and open', t.row_no) FROM open_task t
           WHERE t.organisation_id = $1 AND t.batch_id = $2
+            AND EXISTS (SELECT FROM outcome o WHERE o.organisation_id = $1 AND o.batch_id = $2 AND o.row_no = t.row_no AND o.revision = t.revision OFFSET 0)
          UNION ALL
          SELECT format('chunk %s says %s rows remain (%s), the facts say %s', c.chunk_no, c.remaining, c.state, f.n) FROM chunk c, LATERAL (
              SELECT count(*) AS n FROM record r WHERE r.organisation_id = $1 AND r.batch_id = $2 AND r.revision = c.revision AND r.row_no BETWEEN c.from_row AND c.to_row
-                AND NOT EXISTS (SELECT FROM outcome o   WHERE o.organisation_id = $1 AND o.batch_id = $2 AND o.row_no = r.row_no AND o.revision = r.revision)
-                AND NOT EXISTS (SELECT FROM open_task t WHERE t.organisation_id = $1 AND t.batch_id = $2 AND t.row_no = r.row_no AND t.revision = r.revision)) f
+                AND NOT EXISTS (SELECT FROM outcome o   WHERE o.organisation_id = $1 AND o.batch_id = $2 AND o.row_no = r.row_no AND o.revision = r.revision OFFSET 0)
+                AND NOT EXISTS (SELECT FROM open_task t WHERE t.organisation_id = $1 AND t.batch_id = $2 AND t.row_no = r.row_no AND t.revision = r.revision OFFSET 0)) f
           WHERE c.organisation_id = $1 AND c.batch_id = $2 AND (c.remaining <> f.n OR (c.state = 'DONE') <> (f.n = 0))
          UNION ALL
-         SELECT format('row %s succeeded without evidence', o.row_no) FROM outcome o
-          WHERE o.organisation_id = $1 AND o.batch_id = $2 AND o.succeeded
-            AND NOT EXISTS (SELECT FROM evidence e WHERE e.organisation_id = $1 AND e.batch_id = $2 AND e.from_row <= o.row_no AND e.to_row >= o.row_no)
+         SELECT format('row %s succeeded without evidence', o.row_no) FROM (
+             SELECT o.row_no FROM outcome o WHERE o.organisation_id = $1 AND o.batch_id = $2 AND o.succeeded
+             EXCEPT SELECT row_no FROM told) o
          UNION ALL
          SELECT format('row %s was sent twice through a connection that is not class K, without a reply to the first', a.from_row)
            FROM attempt a JOIN batch b ON b.organisation_id = $1 AND b.id = a.batch_id JOIN gateway g ON g.organisation_id = $1 AND g.id = b.gateway_id
           WHERE a.organisation_id = $1 AND a.batch_id = $2 AND a.attempt > 1 AND g.class <> 'K'
-            AND NOT EXISTS (SELECT FROM evidence e WHERE e.organisation_id = $1 AND e.batch_id = $2 AND e.from_row <= a.from_row AND e.to_row >= a.from_row)
+            AND a.from_row NOT IN (SELECT row_no FROM told)
          UNION ALL
          SELECT format('revision %s was sent without a decision for its content', a.revision) FROM attempt a
           WHERE a.organisation_id = $1 AND a.batch_id = $2

@@ -87,8 +87,8 @@ pub async fn recover(tx: &mut Tx, holds: &[Hold], resolve_after: Duration) -> sq
              JOIN record r ON r.organisation_id = $1 AND r.batch_id = c.batch_id AND r.row_no >= c.from_row AND r.row_no < c.next_row AND r.revision = c.revision
              JOIN LATERAL (SELECT at FROM attempt a WHERE a.organisation_id = $1 AND a.batch_id = c.batch_id AND a.revision = c.revision AND a.attempt = 1
                               AND a.from_row <= r.row_no ORDER BY a.from_row DESC LIMIT 1) a ON true
-            WHERE NOT EXISTS (SELECT FROM outcome o   WHERE o.organisation_id = $1 AND o.batch_id = c.batch_id AND o.row_no = r.row_no AND o.revision = r.revision)
-              AND NOT EXISTS (SELECT FROM open_task t WHERE t.organisation_id = $1 AND t.batch_id = c.batch_id AND t.row_no = r.row_no AND t.revision = r.revision)
+            WHERE NOT EXISTS (SELECT FROM outcome o   WHERE o.organisation_id = $1 AND o.batch_id = c.batch_id AND o.row_no = r.row_no AND o.revision = r.revision OFFSET 0)
+              AND NOT EXISTS (SELECT FROM open_task t WHERE t.organisation_id = $1 AND t.batch_id = c.batch_id AND t.row_no = r.row_no AND t.revision = r.revision OFFSET 0)
            RETURNING batch_id, row_no, revision)
          UPDATE chunk c SET remaining = c.remaining - m.n, state = CASE WHEN c.remaining = m.n THEN 'DONE' ELSE c.state END
            FROM (SELECT c.batch_id, c.chunk_no, count(*)::int AS n

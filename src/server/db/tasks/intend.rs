@@ -57,7 +57,7 @@ pub async fn intend(tx: &mut Tx, worker: Uuid, run: Run) -> sqlx::Result<Vec<Int
                   s.order_id IS NOT NULL AND NOT coalesce(s.known AND s.charged AND s.currency = a.currency, false) AS bad
              FROM run a
              JOIN record r ON r.organisation_id = $1 AND r.batch_id = a.batch_id AND r.row_no BETWEEN a.from_row AND a.to_row AND r.revision = a.revision
-             LEFT JOIN order_seen s ON s.organisation_id = $1 AND s.batch_id = a.batch_id AND s.order_id = r.order_id),
+             LEFT JOIN LATERAL (SELECT * FROM order_seen s WHERE s.organisation_id = $1 AND s.batch_id = a.batch_id AND s.order_id = r.order_id OFFSET 0) s ON true),
          fits AS (
            INSERT INTO order_balance AS ob (organisation_id, order_id, currency, committed_minor)
            SELECT DISTINCT ON (order_id) $1, order_id, currency, sum(amount_minor)::bigint FROM todo WHERE balanced AND NOT bad
@@ -98,8 +98,8 @@ pub async fn settle_refused(
                        WHEN s.currency IS DISTINCT FROM b.currency THEN 'ORDER_CURRENCY' END AS problem
              FROM unnest($3::int[]) AS u(row_no)
              JOIN batch b ON b.organisation_id = $1 AND b.id = $2
-             JOIN record r ON r.organisation_id = $1 AND r.batch_id = $2 AND r.row_no = u.row_no AND r.revision = $4
-             LEFT JOIN order_seen s ON s.organisation_id = $1 AND s.batch_id = $2 AND s.order_id = r.order_id),
+             CROSS JOIN LATERAL (SELECT * FROM record r WHERE r.organisation_id = $1 AND r.batch_id = $2 AND r.row_no = u.row_no AND r.revision = $4 OFFSET 0) r
+             LEFT JOIN LATERAL (SELECT * FROM order_seen s WHERE s.organisation_id = $1 AND s.batch_id = $2 AND s.order_id = r.order_id OFFSET 0) s ON true),
          room AS MATERIALIZED (
            SELECT ob.order_id, ob.currency, greatest(ob.captured_minor - ob.committed_minor - ob.outside_minor, 0) AS room
              FROM order_balance ob WHERE ob.organisation_id = $1 AND ob.order_id IN (SELECT order_id FROM ask)

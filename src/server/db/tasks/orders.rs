@@ -46,8 +46,8 @@ pub async fn to_read(tx: &mut Tx, chunk: &Chunk, from_row: i32, to_row: i32) -> 
     sqlx::query_as(
         "SELECT o.order_id, coalesce(b.committed_minor, 0) AS committed_minor
            FROM (SELECT DISTINCT order_id FROM record WHERE organisation_id = $1 AND batch_id = $2 AND revision = $3 AND row_no BETWEEN $4 AND $5) o
-           LEFT JOIN order_balance b ON b.organisation_id = $1 AND b.order_id = o.order_id
-          WHERE NOT EXISTS (SELECT FROM order_seen s WHERE s.organisation_id = $1 AND s.batch_id = $2 AND s.order_id = o.order_id)
+           LEFT JOIN LATERAL (SELECT * FROM order_balance b WHERE b.organisation_id = $1 AND b.order_id = o.order_id OFFSET 0) b ON true
+          WHERE NOT EXISTS (SELECT FROM order_seen s WHERE s.organisation_id = $1 AND s.batch_id = $2 AND s.order_id = o.order_id OFFSET 0)
           ORDER BY o.order_id",
     )
     .bind(organisation.0)

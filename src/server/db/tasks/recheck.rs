@@ -53,9 +53,9 @@ pub async fn take(tx: &mut Tx, gateway: GatewayId, limit: i32, lease: Duration) 
          SELECT k.*, coalesce(x.succeeded, o.succeeded) AS succeeded, b.currency::text AS currency, r.order_id, r.amount_minor, r.gateway_key, r.txn_id, r.extra
            FROM taken k
            JOIN batch b ON b.organisation_id = $1 AND b.id = k.batch_id
-           JOIN record r ON r.organisation_id = $1 AND r.batch_id = k.batch_id AND r.row_no = k.row_no AND r.revision = k.revision
-           LEFT JOIN outcome  o ON o.organisation_id = $1 AND o.batch_id = k.batch_id AND o.row_no = k.row_no AND o.revision = k.revision
-           LEFT JOIN reversal x ON x.organisation_id = $1 AND x.batch_id = k.batch_id AND x.row_no = k.row_no AND x.revision = k.revision",
+           CROSS JOIN LATERAL (SELECT * FROM record r WHERE r.organisation_id = $1 AND r.batch_id = k.batch_id AND r.row_no = k.row_no AND r.revision = k.revision OFFSET 0) r
+           LEFT JOIN LATERAL (SELECT * FROM outcome  o WHERE o.organisation_id = $1 AND o.batch_id = k.batch_id AND o.row_no = k.row_no AND o.revision = k.revision OFFSET 0) o ON true
+           LEFT JOIN LATERAL (SELECT * FROM reversal x WHERE x.organisation_id = $1 AND x.batch_id = k.batch_id AND x.row_no = k.row_no AND x.revision = k.revision OFFSET 0) x ON true",
     )
     .bind(organisation.0)
     .bind(gateway.0)

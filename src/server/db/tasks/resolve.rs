@@ -90,7 +90,7 @@ pub async fn claim_open(
          SELECT c.*, b.status AS batch_status, b.currency::text AS currency, r.order_id, r.amount_minor, r.gateway_key, r.txn_id, r.unique_id, r.request_sha256, r.extra
            FROM claimed c
            JOIN batch b ON b.organisation_id = $1 AND b.id = c.batch_id
-           JOIN record r ON r.organisation_id = $1 AND r.batch_id = c.batch_id AND r.row_no = c.row_no AND r.revision = c.revision",
+           CROSS JOIN LATERAL (SELECT * FROM record r WHERE r.organisation_id = $1 AND r.batch_id = c.batch_id AND r.row_no = c.row_no AND r.revision = c.revision OFFSET 0) r",
     )
     .bind(organisation.0)
     .bind(gateway.0)
@@ -187,7 +187,7 @@ pub async fn resolve(tx: &mut Tx, source: Source, resolutions: &[Resolution]) ->
                   CASE n.class WHEN 'SUCCEEDED' THEN 'A' WHEN 'PENDING' THEN 'A' WHEN 'FAILED' THEN 'F' ELSE 'Q' END AS becomes,
                   (n.class = 'PENDING')::int - (f.state = 'PENDING')::int AS pending
              FROM fence f
-             JOIN record r ON r.organisation_id = $1 AND r.batch_id = f.batch_id AND r.row_no = f.row_no AND r.revision = f.revision
+             CROSS JOIN LATERAL (SELECT * FROM record r WHERE r.organisation_id = $1 AND r.batch_id = f.batch_id AND r.row_no = f.row_no AND r.revision = f.revision OFFSET 0) r
              CROSS JOIN LATERAL (SELECT CASE WHEN f.class IN ('SUCCEEDED', 'PENDING') AND f.confirmed_minor IS DISTINCT FROM r.amount_minor
                                                   AND NOT (f.class = 'PENDING' AND f.confirmed_minor IS NULL AND f.state = 'PENDING') THEN 'REVIEW' ELSE f.class END AS class) m
              CROSS JOIN LATERAL (SELECT CASE WHEN f.state = 'PENDING' AND m.class NOT IN ('SUCCEEDED', 'FAILED') THEN 'PENDING' ELSE m.class END AS class) n),

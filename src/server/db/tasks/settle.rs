@@ -54,7 +54,7 @@ pub async fn settle(tx: &mut Tx, runs: &[Settled]) -> sqlx::Result<Vec<usize>> {
              FROM unnest($9::int[], $10::int[], $11::text[], $12::smallint[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::bigint[], $19::float8[])
                   AS x(run, row_no, class, http, gw_ref, refund_status, refund_type, code, message, confirmed_minor, wait)
              JOIN live f ON f.run = x.run AND x.row_no >= f.from_row AND x.row_no < f.next_row
-             JOIN record r ON r.organisation_id = $1 AND r.batch_id = f.batch_id AND r.row_no = x.row_no AND r.revision = f.revision),
+             CROSS JOIN LATERAL (SELECT * FROM record r WHERE r.organisation_id = $1 AND r.batch_id = f.batch_id AND r.row_no = x.row_no AND r.revision = f.revision OFFSET 0) r),
          final AS (
            INSERT INTO outcome (organisation_id, batch_id, row_no, revision, attempts, succeeded, http, gw_ref, refund_status, refund_type, code, message)
            SELECT $1, batch_id, row_no, revision, 1, class = 'SUCCEEDED', http, gw_ref, refund_status, refund_type, code, message

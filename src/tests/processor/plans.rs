@@ -1,0 +1,82 @@
+//! What a batch costs the database grows with its rows, not with their square, whatever the planner believes.
+//!
+//! A table that was never analysed, or a batch that is newer than the statistics, looks like one row to the planner: then it may
+//! join a batch with itself by reading all of it once for each row. A thousand rows took a minute that way, and nobody would ever
+//! have seen the end of a hundred thousand.
+
+use super::{Bench, Script};
+use crate::{
+    domain::{batch::Operation, ids::BatchId},
+    server::{
+        gateway::GatewayClass,
+        ops::{batches, downloads, retries},
+    },
+};
+use std::time::Duration;
+
+const OWNER: &str = "owner@globex.test";
+const ROWS: i64 = 1_000;
+
+/// Rows of every kind, each with an id of its own.
+fn file() -> String {
+    let kinds = ["PLAIN", "DECLINE", "MISSING", "BEFORE", "AFTER"];
+    let mut file = String::from(
+        "order_id,amount,txn_id,unique_id,marketplace_amount,vendor1_id,vendor1_amount,vendor2_id,vendor2_amount,udf1,udf2,udf3,udf4,udf5,udf6,udf7,udf8,udf9,udf10\n",
+    );
+    for (n, kind) in (0..ROWS).zip(kinds.iter().cycle()) {
+        file.push_str(&format!("{kind}_{n:04},10.00,,UID{n:04},,,,,,,,,,,,,,,\n"));
+    }
+    file
+}
+
+impl Bench {
+    /// Waits until nothing of the batch is queued, without a look at its tasks.
+    async fn drained(&self, batch: BatchId) {
+        let sql = format!("SELECT queued::bigint FROM batch_progress WHERE batch_id = '{batch}'");
+        for _ in 0..600 {
+            if self.number(&sql).await == 0 {
+                return;
+            }
+            self.hurry().await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("{} rows are still queued", self.number(&sql).await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_statement_reads_a_batch_once_for_each_of_its_rows() {
+    let bench = Bench::new(GatewayClass::K, Script { lists: true, ..Script::keyed() }).await;
+    let batch = bench.world.upload(OWNER, &file()).await;
+    let running = bench.start();
+    bench.drained(batch).await;
+    bench.compared(1).await;
+    running.stop().await;
+    let (state, caller) = (&bench.world.state, bench.world.caller(OWNER).await);
+    let detail = batches::detail(state, &caller, Operation::Refund, batch, &Default::default()).await.unwrap();
+    assert_eq!(detail.snapshot.counts.failed, 400);
+    let mut data = downloads::data(state, &caller, Operation::Refund, batch).await.unwrap();
+    let mut lines = 0;
+    while let Some(part) = futures::StreamExt::next(&mut data.body).await {
+        lines += part.unwrap().iter().filter(|byte| **byte == b'\n').count();
+    }
+    assert_eq!(i64::try_from(lines).unwrap(), ROWS + 1);
+    batches::sync(state, &caller, Operation::Refund, batch).await.unwrap();
+    let sent = async |confirm| {
+        let base = retries::page(state, &caller, Operation::Refund, batch, 1).await.unwrap().base;
+        retries::take_all(state, &caller, Operation::Refund, batch, base, true).await.unwrap();
+        retries::send(state, &caller, Operation::Refund, batch, base, confirm).await.unwrap()
+    };
+    bench.sql("DELETE FROM recheck").await;
+    assert!(matches!(sent(true).await, retries::Sent::Revision { records: 400, waits: false }));
+    let running = bench.start();
+    bench.drained(batch).await;
+    running.stop().await;
+    let other = bench.world.upload(OWNER, &file().replace("UID", "ANOTHER")).await;
+    batches::cancel(state, &caller, Operation::Refund, other).await.unwrap();
+    let running = bench.start();
+    bench.drained(other).await;
+    running.stop().await;
+    assert_eq!(bench.number("SELECT count(*) FROM unique_id_taken WHERE unique_id LIKE 'ANOTHER%'").await, 0);
+    bench.world.assert_read_in_proportion(ROWS).await;
+}
