@@ -87,7 +87,8 @@ const BESIDE: &str = "
      FROM record r
      JOIN batch k ON k.organisation_id = $1 AND k.id = r.batch_id AND k.operation = 'refund'
           AND k.status NOT IN ('validating', 'invalid', 'rejected', 'withdrawn', 'expired')
-     JOIN task t ON t.organisation_id = $1 AND t.batch_id = r.batch_id AND t.row_no = r.row_no AND t.revision = r.revision
+    CROSS JOIN LATERAL (SELECT t.status, t.state, t.updated_at FROM task t WHERE t.organisation_id = $1 AND t.batch_id = r.batch_id AND t.row_no = r.row_no
+                           AND t.revision = r.revision OFFSET 0) t
     WHERE r.organisation_id = $1 AND r.order_id = o.order_id AND t.status <> 'FAILED'
       AND NOT o.refunds @> jsonb_build_array(jsonb_build_object('unique_request_id', r.gateway_key))
       AND NOT (t.state = 'SUCCEEDED' AND t.updated_at < o.seen_at - interval '1 minute')) w";
