@@ -11,12 +11,14 @@ use crate::{
 };
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::hooks::use_params_map;
+use leptos_router::{hooks::use_location, location::Url};
 
 /// The page.
 #[component]
 pub fn OrderPage() -> impl IntoView {
-    let order_id = use_params_map().read_untracked().get("id").unwrap_or_default();
+    // Not from the router's parameters: those are decoded twice, and a percent sign may stand in an order id.
+    let path = use_location().pathname.get_untracked();
+    let order_id = Url::unescape(path.strip_prefix("/orders/").unwrap_or_default());
     let address = here().get_untracked();
     view! {
         <Suspense fallback=|| ()>
