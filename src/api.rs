@@ -1,6 +1,8 @@
 //! Typed server functions for hydrated pages, one file per area: name the caller, call one operation, map the error.
 //! No rules here. Every function has a fixed endpoint, so that browser and server agree wherever they were built.
 
+#[cfg(feature = "ssr")]
+pub mod activity;
 pub mod approvals;
 pub mod batches;
 pub mod home;

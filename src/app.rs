@@ -4,7 +4,7 @@ mod document;
 
 #[cfg(feature = "ssr")]
 use crate::ui::pages::{
-    batches::{retry::RetryPage, story::StoryPage},
+    batches::{activity::ActivityPage, retry::RetryPage, story::StoryPage},
     notices::NoticesPage,
     orders::{OrdersPage, detail::OrderPage, refund::RefundOrdersPage},
     review::ReviewPage,
@@ -157,6 +157,9 @@ fn ServerPages() -> impl MatchNestedRoutes + Clone {
             <Route path=path!("/review") view=ReviewPage ssr=SsrMode::Async />
             <Route path=path!("/batch/batch-refunds/:id/retry") view=RetryPage ssr=SsrMode::Async />
             <Route path=path!("/batch/batch-refunds/:id/tasks/:row") view=StoryPage ssr=SsrMode::Async />
+            <Route path=path!("/batch/batch-refunds/:id/activity") view=ActivityPage ssr=SsrMode::Async />
+            <Route path=path!("/batch/batch-sync/:id/tasks/:row") view=StoryPage ssr=SsrMode::Async />
+            <Route path=path!("/batch/batch-sync/:id/activity") view=ActivityPage ssr=SsrMode::Async />
             <Route path=path!("/search") view=SearchPage ssr=SsrMode::Async />
             <Route path=path!("/settings") view=SettingsPage ssr=SsrMode::Async />
             <Route path=path!("/settings/connections") view=ConnectionsPage ssr=SsrMode::Async />

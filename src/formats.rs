@@ -14,3 +14,4 @@ pub mod results;
 pub mod sheet;
 pub mod sync;
 pub mod text;
+pub mod workbook;

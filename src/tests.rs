@@ -2,10 +2,12 @@
 
 mod approvals;
 mod connections;
+mod lists;
 mod orders;
 mod pool;
 mod processor;
 mod search;
+mod sentences;
 mod support;
 mod sync;
 mod tidy;

@@ -30,6 +30,8 @@ pub struct Words {
     pub samples: &'static [&'static str],
     /// The file that "Download Data" gives.
     pub download: &'static str,
+    /// The same as a spreadsheet.
+    pub workbook: &'static str,
     /// What "Download Data" calls the count of rows: the list has it beside Total Tasks.
     pub total_records: bool,
     /// Whether its tasks have amounts.
@@ -53,6 +55,7 @@ const REFUND: Words = Words {
     thing: ["refund", "refunds"],
     samples: &["batch_refunds_sample.csv", "batch_refunds_split_sample.csv"],
     download: "batch_refund.csv",
+    workbook: "batch_refund.xlsx",
     total_records: false,
     amounts: true,
     retries: true,
@@ -73,6 +76,7 @@ const ORDER_SYNC: Words = Words {
     thing: ["order", "orders"],
     samples: &["batch_sync_sample.csv"],
     download: "batch_sync.csv",
+    workbook: "batch_sync.xlsx",
     total_records: true,
     amounts: false,
     retries: false,
@@ -147,8 +151,11 @@ mod tests {
     fn files_of_different_operations_are_told_apart() {
         let names: std::collections::BTreeSet<_> = Operation::ALL
             .into_iter()
-            .flat_map(|operation| operation.words().samples.iter().copied().chain([operation.words().download]))
+            .flat_map(|operation| {
+                let words = operation.words();
+                words.samples.iter().copied().chain([words.download, words.workbook])
+            })
             .collect();
-        assert_eq!(names.len(), 5);
+        assert_eq!(names.len(), 7);
     }
 }

@@ -1,7 +1,11 @@
 //! What a list shows: search, sort, filter and page, to and from the query string of its address.
 
+mod day;
+
 use super::batch::BatchStatus;
+use super::ids::PersonId;
 use super::task::TaskStatus;
+pub use day::Day;
 use serde::{Deserialize, Serialize};
 
 /// Rows of one page of a list.
@@ -42,7 +46,7 @@ impl BatchSort {
     }
 }
 
-/// The state of a batch list. In the address: `?q=&case=0&status=processing&sort=-created&page=2`.
+/// The state of a batch list. In the address: `?q=&case=0&status=processing&maker=&from=2026-11-01&to=2026-11-20&sort=-created&page=2`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BatchQuery {
     /// Part of a file name; empty for all.
@@ -51,6 +55,15 @@ pub struct BatchQuery {
     pub case_sensitive: bool,
     /// Only this status.
     pub status: Option<BatchStatus>,
+    /// Only what this person uploaded.
+    #[serde(default)]
+    pub maker: Option<PersonId>,
+    /// Only what was created on this day or later, in the organisation's zone.
+    #[serde(default)]
+    pub from: Option<Day>,
+    /// Only what was created on this day or before, in the organisation's zone.
+    #[serde(default)]
+    pub to: Option<Day>,
     /// The column sorted by.
     pub sort: BatchSort,
     /// Largest, newest or last first.
@@ -65,6 +78,9 @@ impl Default for BatchQuery {
             search: String::new(),
             case_sensitive: true,
             status: None,
+            maker: None,
+            from: None,
+            to: None,
             sort: BatchSort::Created,
             descending: true,
             page: 1,
@@ -77,43 +93,76 @@ impl BatchQuery {
     pub fn from_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut query = Self::default();
         for (name, value) in pairs {
-            match name {
-                "q" => query.search = value.to_owned(),
-                "case" => query.case_sensitive = value != "0",
-                "status" => query.status = BatchStatus::from_code(value),
-                "sort" => {
-                    let (descending, code) = match value.strip_prefix('-') {
-                        Some(code) => (true, code),
-                        None => (false, value),
-                    };
-                    if let Some(sort) = BatchSort::ALL.into_iter().find(|sort| sort.code() == code) {
-                        query.sort = sort;
-                        query.descending = descending;
-                    }
-                }
-                "page" => query.page = value.parse().unwrap_or(1).max(1),
-                _ => {}
-            }
+            query.set(name, value);
         }
         query
     }
 
-    /// The query string of this state, with its `?`; empty for the default state.
-    pub fn to_query(&self) -> String {
+    /// Changes what one pair of a query string says.
+    pub fn set(&mut self, name: &str, value: &str) {
+        match name {
+            "q" => value.clone_into(&mut self.search),
+            "case" => self.case_sensitive = value != "0",
+            "status" => self.status = BatchStatus::from_code(value),
+            "maker" => self.maker = value.parse().ok(),
+            "from" => self.from = value.parse().ok(),
+            "to" => self.to = value.parse().ok(),
+            "sort" => {
+                let (descending, code) = match value.strip_prefix('-') {
+                    Some(code) => (true, code),
+                    None => (false, value),
+                };
+                if let Some(sort) = BatchSort::ALL.into_iter().find(|sort| sort.code() == code) {
+                    self.sort = sort;
+                    self.descending = descending;
+                }
+            }
+            "page" => self.page = value.parse().unwrap_or(1).max(1),
+            _ => {}
+        }
+    }
+
+    /// Whether the list is narrowed to a person or to days.
+    pub const fn is_narrowed(&self) -> bool {
+        self.maker.is_some() || self.from.is_some() || self.to.is_some()
+    }
+
+    /// The same without what narrows it, search and order kept.
+    pub fn without_filters(&self) -> Self {
+        Self { status: None, maker: None, from: None, to: None, page: 1, ..self.clone() }
+    }
+
+    /// What differs from the default state, as pairs of a query string; the page is not among them.
+    pub fn pairs(&self) -> Vec<(&'static str, String)> {
         let standard = Self::default();
         let mut pairs = Vec::new();
         if !self.search.is_empty() {
-            pairs.push(format!("q={}", encode(&self.search)));
+            pairs.push(("q", self.search.clone()));
         }
         if !self.case_sensitive {
-            pairs.push("case=0".to_owned());
+            pairs.push(("case", "0".to_owned()));
         }
         if let Some(status) = self.status {
-            pairs.push(format!("status={}", status.code()));
+            pairs.push(("status", status.code().to_owned()));
+        }
+        if let Some(maker) = self.maker {
+            pairs.push(("maker", maker.to_string()));
+        }
+        for (name, day) in [("from", &self.from), ("to", &self.to)] {
+            if let Some(day) = day {
+                pairs.push((name, day.text().to_owned()));
+            }
         }
         if (self.sort, self.descending) != (standard.sort, standard.descending) {
-            pairs.push(format!("sort={}{}", if self.descending { "-" } else { "" }, self.sort.code()));
+            pairs.push(("sort", format!("{}{}", if self.descending { "-" } else { "" }, self.sort.code())));
         }
+        pairs
+    }
+
+    /// The query string of this state, with its `?`; empty for the default state.
+    pub fn to_query(&self) -> String {
+        let pairs = self.pairs().into_iter().map(|(name, value)| format!("{name}={}", encode(&value)));
+        let mut pairs: Vec<String> = pairs.collect();
         if self.page > 1 {
             pairs.push(format!("page={}", self.page));
         }
@@ -201,105 +250,4 @@ impl<T> Paged<T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    /// What a web server makes of a query string.
-    fn pairs(query: &str) -> Vec<(String, String)> {
-        let decode = |text: &str| {
-            let mut bytes = Vec::new();
-            let mut rest = text.as_bytes();
-            while let [first, tail @ ..] = rest {
-                match (first, tail) {
-                    (b'%', [high, low, after @ ..]) => {
-                        let hex = String::from_utf8(vec![*high, *low]).unwrap();
-                        bytes.push(u8::from_str_radix(&hex, 16).unwrap());
-                        rest = after;
-                    }
-                    (b'+', _) => {
-                        bytes.push(b' ');
-                        rest = tail;
-                    }
-                    _ => {
-                        bytes.push(*first);
-                        rest = tail;
-                    }
-                }
-            }
-            String::from_utf8(bytes).unwrap()
-        };
-        let pairs = query.strip_prefix('?').unwrap_or("").split('&').filter_map(|pair| pair.split_once('='));
-        pairs.map(|(name, value)| (decode(name), decode(value))).collect()
-    }
-
-    fn batch(query: &str) -> BatchQuery {
-        let pairs = pairs(query);
-        BatchQuery::from_pairs(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())))
-    }
-
-    fn task(query: &str) -> TaskQuery {
-        let pairs = pairs(query);
-        TaskQuery::from_pairs(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())))
-    }
-
-    #[test]
-    fn the_default_needs_no_query() {
-        assert_eq!(BatchQuery::default().to_query(), "");
-        assert_eq!(batch(""), BatchQuery::default());
-        assert!(batch("").case_sensitive && batch("").descending);
-        assert_eq!(TaskQuery::default().to_query(), "");
-    }
-
-    #[test]
-    fn what_makes_no_sense_is_ignored() {
-        for query in
-            ["?sort=size", "?sort=-size", "?status=gone", "?page=0", "?page=-1", "?page=x", "?other=1", "?case=2"]
-        {
-            assert_eq!(batch(query), BatchQuery::default(), "{query}");
-        }
-        assert_eq!(task("?status=failed&page=99999999999"), TaskQuery { page: 1, ..TaskQuery::default() });
-    }
-
-    #[test]
-    fn sort_has_both_directions() {
-        for sort in BatchSort::ALL {
-            for (sign, descending) in [("", false), ("-", true)] {
-                let query = batch(&format!("?sort={sign}{}", sort.code()));
-                assert_eq!((query.sort, query.descending), (sort, descending));
-            }
-        }
-    }
-
-    #[test]
-    fn pages_are_counted() {
-        for (total, pages) in [(0, 1), (1, 1), (50, 1), (51, 2), (1_000_000, 20_000)] {
-            assert_eq!(Paged::<()> { rows: vec![], total, page: 1, size: PAGE_SIZE }.pages(), pages);
-        }
-        assert_eq!(Paged::<()> { rows: vec![], total: u64::MAX, page: 1, size: 0 }.pages(), u32::MAX);
-    }
-
-    proptest! {
-        #[test]
-        fn a_batch_query_survives_the_address(
-            search in "\\PC{0,12}", case_sensitive in any::<bool>(), status in proptest::option::of(0..BatchStatus::ALL.len()),
-            sort in 0..BatchSort::ALL.len(), descending in any::<bool>(), page in 1u32..,
-        ) {
-            let status = status.map(|index| BatchStatus::ALL[index]);
-            let query = BatchQuery { search, case_sensitive, status, sort: BatchSort::ALL[sort], descending, page };
-            prop_assert_eq!(batch(&query.to_query()), query);
-        }
-
-        #[test]
-        fn a_task_query_survives_the_address(order in "\\PC{0,12}", status in proptest::option::of(0..3usize), page in 1u32..) {
-            let query = TaskQuery { status: status.map(|index| TaskStatus::ALL[index]), order, page };
-            prop_assert_eq!(task(&query.to_query()), query);
-        }
-
-        #[test]
-        fn nothing_but_unreserved_characters_stays(text in "\\PC{0,12}") {
-            let encoded = encode(&text);
-            prop_assert!(encoded.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte)));
-        }
-    }
-}
+mod tests;

@@ -3,6 +3,7 @@
 //! Times arrive formatted in the organisation's zone: the browser has no zone database, and server and browser must
 //! render the same text.
 
+pub mod activity;
 mod approvals;
 mod batch;
 pub mod connection;

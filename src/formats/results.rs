@@ -1,6 +1,61 @@
-//! The result of a refund batch as a file, `batch_refund.csv`: written row by row, so that a download can stream.
+//! The result of a refund batch as a file, `batch_refund.csv` or `batch_refund.xlsx`: written row by row, so that a download can stream.
 
 use crate::domain::{money::Money, task::TaskStatus};
+
+/// Where the cells of a result go: rows from top to bottom, each with the cells of the header from left to right. One list of
+/// cells an operation, whatever kind of file they go to, so that no two files of a batch can say different things.
+pub trait Cells {
+    /// A number of ours: S.No.
+    fn number(&mut self, number: u32);
+    /// Money.
+    fn amount(&mut self, amount: Money);
+    /// Everything else; it may be other people's text.
+    fn text(&mut self, text: &str);
+    /// The row is whole.
+    fn end(&mut self);
+}
+
+/// Lines of comma-separated values.
+#[derive(Debug, Default)]
+pub struct CsvLines {
+    out: String,
+    begun: bool,
+}
+
+impl CsvLines {
+    /// What was written since the last time.
+    pub fn take(&mut self) -> String {
+        std::mem::take(&mut self.out)
+    }
+
+    fn comma(&mut self) {
+        if std::mem::replace(&mut self.begun, true) {
+            self.out.push(',');
+        }
+    }
+}
+
+impl Cells for CsvLines {
+    fn number(&mut self, number: u32) {
+        self.comma();
+        self.out.push_str(&number.to_string());
+    }
+
+    fn amount(&mut self, amount: Money) {
+        self.comma();
+        self.out.push_str(&amount.bare());
+    }
+
+    fn text(&mut self, text: &str) {
+        self.comma();
+        put_text(&mut self.out, text);
+    }
+
+    fn end(&mut self) {
+        self.out.push('\n');
+        self.begun = false;
+    }
+}
 
 /// The header line, with its line end.
 pub const REFUND_RESULTS_HEADER: &str = "S.No,Order/Transaction Id,Amount,Refund Status,Unique Id,GW Transaction Id,\
@@ -35,28 +90,22 @@ pub struct RefundResult<'a> {
     pub updated_at: &'a str,
 }
 
-/// Appends one line to `out`.
-pub fn put_refund_result(out: &mut String, result: &RefundResult<'_>) {
-    out.push_str(&result.number.to_string());
-    out.push(',');
-    put_text(out, result.order_id);
-    out.push(',');
-    out.push_str(&result.amount.bare());
+/// Appends one row.
+pub fn put_refund_result(cells: &mut dyn Cells, result: &RefundResult<'_>) {
+    cells.number(result.number);
+    cells.text(result.order_id);
+    cells.amount(result.amount);
     for text in [result.refund_status, result.unique_id, result.gateway_reference] {
-        out.push(',');
-        put_text(out, text);
+        cells.text(text);
     }
     for index in 0..super::refunds::UDFS {
-        out.push(',');
-        put_text(out, result.udf.get(index).map_or("", String::as_str));
+        cells.text(result.udf.get(index).map_or("", String::as_str));
     }
-    out.push(',');
-    out.push_str(result.task_status.code());
+    cells.text(result.task_status.code());
     for text in [result.refund_type, result.error_message, result.created_at, result.updated_at] {
-        out.push(',');
-        put_text(out, text);
+        cells.text(text);
     }
-    out.push('\n');
+    cells.end();
 }
 
 /// Whether a spreadsheet would run a text that begins with this character.
@@ -141,21 +190,21 @@ mod tests {
 
     #[test]
     fn a_plain_line_has_no_quotation_marks() {
-        let mut out = String::from(REFUND_RESULTS_HEADER);
+        let mut out = CsvLines::default();
         let udf = ["u1".to_owned(), "u 2".to_owned()];
         put_refund_result(&mut out, &RefundResult { error_message: "", ..result(&udf, "ORD_1") });
         let line = "7,ORD_1,100.50,SUCCESS,REF7,SIM0000000001,u1,u 2,,,,,,,,,ACCEPTED,STANDARD,,\
                     2026-11-20T18:13:00+05:30,2026-11-20T18:13:01+05:30\n";
-        assert_eq!(out, format!("{REFUND_RESULTS_HEADER}{line}"));
+        assert_eq!(out.take(), line);
     }
 
     #[test]
     fn a_spreadsheet_never_runs_a_cell() {
         for text in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"] {
-            let mut out = String::new();
+            let mut out = CsvLines::default();
             let udf = [text.to_owned()];
             put_refund_result(&mut out, &result(&udf, text));
-            let read = cells(&out);
+            let read = cells(&out.take());
             for column in [1, 6, 18] {
                 assert_eq!(read[column], format!("'{text}"));
                 assert_eq!(without_guard(&read[column]), text);
@@ -169,10 +218,10 @@ mod tests {
     proptest! {
         #[test]
         fn another_reader_finds_the_same_cells(texts in proptest::collection::vec("[\\PC\n\r\t\"',=]{0,8}", 12)) {
-            let mut out = String::new();
+            let mut out = CsvLines::default();
             let line = RefundResult { error_message: &texts[11], ..result(&texts[1..11], &texts[0]) };
             put_refund_result(&mut out, &line);
-            let read = cells(&out);
+            let read = cells(&out.take());
             prop_assert_eq!(read.len(), 21);
             let found = [&read[1]].into_iter().chain(&read[6..16]).chain([&read[18]]);
             for (found, text) in found.zip(&texts) {

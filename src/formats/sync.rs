@@ -119,14 +119,19 @@ pub fn failed_rows<'a>(records: impl IntoIterator<Item = &'a SyncRecord>) -> Str
     let mut out = COLUMNS.join(",");
     out.push('\n');
     for record in records {
-        put_text(&mut out, &record.order_id);
-        for id in [&record.txn_id, &record.unique_request_id] {
-            out.push(',');
-            put_text(&mut out, id.as_deref().unwrap_or(""));
-        }
-        out.push('\n');
+        put_failed_row(&mut out, record);
     }
     out
+}
+
+/// One line of such a file.
+pub fn put_failed_row(out: &mut String, record: &SyncRecord) {
+    put_text(out, &record.order_id);
+    for id in [&record.txn_id, &record.unique_request_id] {
+        out.push(',');
+        put_text(out, id.as_deref().unwrap_or(""));
+    }
+    out.push('\n');
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Use cases. Each authorises first, then does its work in one transaction: state, audit row and outbox row together.
 
 pub mod access;
+pub mod activity;
 pub mod api_keys;
 pub mod approvals;
 pub mod audit;

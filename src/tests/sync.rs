@@ -4,5 +4,6 @@ mod bench;
 mod delivery;
 mod guards;
 mod orders;
+mod trail;
 
 use bench::{Bench, Order};

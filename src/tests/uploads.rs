@@ -112,7 +112,8 @@ async fn the_result_file_has_every_record_whatever_its_state() {
     let world = World::new().await;
     let batch = world.upload("maker@acme.test", &refunds(&[("ORD_1", "100.5"), ("ORD_2", "7")])).await;
     let viewer = world.caller("viewer@acme.test").await;
-    let download = downloads::data(&world.state, &viewer, Operation::Refund, batch).await.unwrap();
+    let download =
+        downloads::data(&world.state, &viewer, Operation::Refund, batch, downloads::ResultFile::Csv).await.unwrap();
     let chunks: Vec<_> = download.body.map(|chunk| chunk.unwrap()).collect().await;
     let text = String::from_utf8(chunks.concat()).unwrap();
     let lines: Vec<&str> = text.lines().collect();
@@ -138,4 +139,50 @@ async fn a_script_may_leave_the_description_out() {
     // Asked for it, a person has to say something.
     let refused = uploads::describe(&world.state, &maker, Operation::Refund, "  ").await.unwrap_err();
     assert_eq!(refused.refusal.kind, RefusalKind::Invalid);
+}
+
+#[tokio::test]
+async fn what_is_older_than_thirty_days_or_was_never_carried_out_is_no_repeat() {
+    let world = World::new().await;
+    let files = [
+        (Operation::Refund, "owner@globex.test", refunds(&[("ORD_1", "1")])),
+        (Operation::OrderSync, "owner@globex.test", "order_id,txn_id,unique_request_id\nORD_1,,\n".to_owned()),
+    ];
+    for (operation, email, file) in files {
+        let caller = world.caller(email).await;
+        let submit = async || {
+            let upload = Upload {
+                file_name: "again.csv".to_owned(),
+                bytes: file.clone().into_bytes().into(),
+                ..Upload::default()
+            };
+            match uploads::submit(&world.state, &caller, operation, upload).await.unwrap() {
+                Submitted::Batch(_) => 0,
+                Submitted::Draft(draft) => draft.repeats.len(),
+            }
+        };
+        // Neither can be done by any role of ours, nor past the guards of the tables.
+        let change = async |table: &str, change: &str| {
+            let sql = format!(
+                "SET session_replication_role = replica; UPDATE {table} SET {change} WHERE organisation_id = '{}'",
+                caller.organisation.id
+            );
+            world.as_superuser(&sql).await.unwrap();
+        };
+        let made = async |days: u32| {
+            for table in ["batch", "batch_revision"] {
+                change(table, &format!("created_at = now() - interval '{days} days'")).await;
+            }
+        };
+        assert_eq!(submit().await, 0, "{operation:?}");
+        assert_ne!(submit().await, 0, "{operation:?}: the same bytes again");
+        made(29).await;
+        assert_ne!(submit().await, 0, "{operation:?}: 29 days later");
+        made(31).await;
+        assert_eq!(submit().await, 0, "{operation:?}: 31 days later");
+        for word in ["rejected", "withdrawn"] {
+            change("batch", &format!("status = '{word}'")).await;
+            assert_eq!(submit().await, 0, "{operation:?}: {word}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::domain::{
     batch::{BatchStatus, Operation},
-    ids::BatchId,
+    ids::{BatchId, PersonId},
     money::{Currency, Money},
     page::Paged,
     view::Moment,
@@ -126,8 +126,15 @@ pub struct BatchRow {
 pub struct BatchList {
     /// The rows.
     pub page: Paged<BatchRow>,
-    /// How many batches match the search, by status (statuses without any are left out).
+    /// How many batches match search, person and days, by status (statuses without any are left out).
     pub by_status: Vec<(BatchStatus, u64)>,
+    /// Everybody who has uploaded a batch of this operation, with their e-mail.
+    #[serde(default)]
+    pub makers: Vec<(PersonId, String)>,
+    /// The person and the days that the list is narrowed to, in words that go on a sentence (`, uploaded by maker@acme.test`); empty
+    /// when it is not.
+    #[serde(default)]
+    pub narrowed: String,
     /// Whether the organisation has any batch of this operation at all.
     pub any: bool,
     /// Whether the person may create one.

@@ -30,13 +30,7 @@ pub fn failed_rows<'a>(
     let mut out = template.columns().join(",");
     out.push('\n');
     for record in records {
-        for (position, column) in template.columns().iter().enumerate() {
-            if position > 0 {
-                out.push(',');
-            }
-            put_text(&mut out, &cell(column, record, currency));
-        }
-        out.push('\n');
+        put_failed_row(&mut out, template, currency, record);
     }
     out
 }
@@ -73,6 +67,17 @@ pub fn typed_rows<'a>(rows: impl IntoIterator<Item = TypedRefund<'a>>) -> String
         out.push('\n');
     }
     out
+}
+
+/// One line of such a file.
+pub fn put_failed_row(out: &mut String, template: Template, currency: Currency, record: &RefundRecord) {
+    for (position, column) in template.columns().iter().enumerate() {
+        if position > 0 {
+            out.push(',');
+        }
+        put_text(out, &cell(column, record, currency));
+    }
+    out.push('\n');
 }
 
 /// The cell of one column as people write it, without the guard that a file has against formulas.

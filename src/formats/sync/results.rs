@@ -1,7 +1,7 @@
-//! The result of a sync batch as a file, `batch_sync.csv`: written row by row, so that a download can stream.
+//! The result of a sync batch as a file, `batch_sync.csv` or `batch_sync.xlsx`: written row by row, so that a download can stream.
 
 use crate::domain::task::TaskStatus;
-use crate::formats::results::put_text;
+use crate::formats::results::Cells;
 
 /// The header line, with its line end.
 pub const SYNC_RESULTS_HEADER: &str = "S.No,Order ID,Transaction ID,Unique Request ID,Sync Status,\
@@ -34,9 +34,9 @@ pub struct SyncResult<'a> {
     pub updated_at: &'a str,
 }
 
-/// Appends one line to `out`.
-pub fn put_sync_result(out: &mut String, result: &SyncResult<'_>) {
-    out.push_str(&result.number.to_string());
+/// Appends one row.
+pub fn put_sync_result(cells: &mut dyn Cells, result: &SyncResult<'_>) {
+    cells.number(result.number);
     for text in [
         result.order_id,
         result.txn_id,
@@ -49,8 +49,7 @@ pub fn put_sync_result(out: &mut String, result: &SyncResult<'_>) {
         result.created_at,
         result.updated_at,
     ] {
-        out.push(',');
-        put_text(out, text);
+        cells.text(text);
     }
-    out.push('\n');
+    cells.end();
 }

@@ -207,10 +207,10 @@ fn the_result_has_the_specification_s_header_and_no_needless_quotes() {
         created_at: "2026-11-20T18:13:00+05:30",
         updated_at: "2026-11-20T18:13:01+05:30",
     };
-    let mut out = String::new();
+    let mut out = crate::formats::results::CsvLines::default();
     put_sync_result(&mut out, &result);
     assert_eq!(
-        out,
+        out.take(),
         "3,'-A,T 1,,SYNCED,\"HTTP 200 {\"\"ok\"\":true}\",NOT REQUESTED,ACCEPTED,,2026-11-20T18:13:00+05:30,2026-11-20T18:13:01+05:30\n"
     );
 }

@@ -68,6 +68,49 @@ pub async fn last(tx: &mut Tx, object: Uuid, action: &str) -> sqlx::Result<Optio
     .await
 }
 
+/// Each time that an act was done to an object, oldest first, at most the last 100.
+pub async fn all(tx: &mut Tx, object: Uuid, action: &str) -> sqlx::Result<Vec<AuditRow>> {
+    let id = tx.organisation();
+    let mut rows: Vec<AuditRow> = sqlx::query_as(
+        "SELECT at, actor, action, detail FROM audit
+          WHERE organisation_id = $1 AND object_id = $2 AND action = $3 ORDER BY id DESC LIMIT 100",
+    )
+    .bind(id.0)
+    .bind(object)
+    .bind(action)
+    .fetch_all(tx.conn())
+    .await?;
+    rows.reverse();
+    Ok(rows)
+}
+
+/// A page of everything that was done to an object, newest first.
+pub async fn page(tx: &mut Tx, object: Uuid, limit: i64, offset: i64) -> sqlx::Result<Vec<AuditRow>> {
+    let id = tx.organisation();
+    sqlx::query_as(
+        "SELECT at, actor, action, detail FROM audit WHERE organisation_id = $1 AND object_id = $2 ORDER BY id DESC LIMIT $3 OFFSET $4",
+    )
+    .bind(id.0)
+    .bind(object)
+    .bind(limit)
+    .bind(offset)
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// How often each act was done to an object, and when and by whom it was last.
+pub async fn counted(tx: &mut Tx, object: Uuid) -> sqlx::Result<Vec<(String, i64, OffsetDateTime, String)>> {
+    let id = tx.organisation();
+    sqlx::query_as(
+        "SELECT action, count(*), max(at), (array_agg(actor ORDER BY id DESC))[1] FROM audit
+          WHERE organisation_id = $1 AND object_id = $2 GROUP BY action",
+    )
+    .bind(id.0)
+    .bind(object)
+    .fetch_all(tx.conn())
+    .await
+}
+
 /// What was done to an object, newest first, at most 100.
 pub async fn of_object(tx: &mut Tx, object: Uuid) -> sqlx::Result<Vec<AuditRow>> {
     let id = tx.organisation();

@@ -8,7 +8,7 @@ pub use ingest::{
     LookAlike, NewBatch, NewRecord, NewRecords, TakenId, insert, insert_records, look_alikes, same_file, submit,
     taken_ids, unique_ids,
 };
-pub use lists::{any, count_by_status, list, newest};
+pub use lists::{Between, any, count_by_status, list, makers, newest};
 pub use tasks::{TaskRow, count_tasks, failures, row_map, tasks, tasks_after};
 
 use super::Tx;

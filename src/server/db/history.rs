@@ -1,8 +1,30 @@
 //! Everything that is written down about one row of a batch.
 
 use super::Tx;
-use crate::domain::ids::BatchId;
+use crate::domain::{batch::Operation, ids::BatchId};
 use time::OffsetDateTime;
+
+/// When the first task of a batch came to an end and when the last one did so far; none while none did. A sync's tasks may come to
+/// another end later: then it is that end.
+pub async fn ends(
+    tx: &mut Tx,
+    operation: Operation,
+    batch: BatchId,
+) -> sqlx::Result<Option<(OffsetDateTime, OffsetDateTime)>> {
+    let organisation = tx.organisation();
+    let sql = match operation {
+        Operation::Refund => "SELECT min(at), max(at) FROM outcome WHERE organisation_id = $1 AND batch_id = $2",
+        Operation::OrderSync => {
+            "SELECT min(updated_at), max(updated_at) FROM order_task WHERE organisation_id = $1 AND batch_id = $2 AND status <> 'QUEUED'"
+        }
+    };
+    let (first, last) = sqlx::query_as::<_, (Option<OffsetDateTime>, Option<OffsetDateTime>)>(sql)
+        .bind(organisation.0)
+        .bind(batch.0)
+        .fetch_one(tx.conn())
+        .await?;
+    Ok(first.zip(last))
+}
 
 /// The row in one submission.
 #[derive(Clone, Debug, sqlx::FromRow)]

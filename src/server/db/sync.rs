@@ -192,12 +192,12 @@ pub struct Kept {
     pub replies: String,
 }
 
-/// Keeps replies, whatever they moved.
+/// Keeps replies, whatever they moved. They are dated as what they moved in the same transaction.
 pub async fn keep_evidence(tx: &mut Tx, kept: &[Kept]) -> sqlx::Result<()> {
     let organisation = tx.organisation();
     sqlx::query(
-        "INSERT INTO evidence (organisation_id, batch_id, id, from_row, to_row, source, fenced, replies)
-         SELECT $1, u.batch_id, u.id, u.row_no, u.row_no, u.source, false, u.replies
+        "INSERT INTO evidence (organisation_id, batch_id, id, from_row, to_row, source, fenced, replies, at)
+         SELECT $1, u.batch_id, u.id, u.row_no, u.row_no, u.source, false, u.replies, now()
            FROM unnest($2::uuid[], $3::uuid[], $4::int[], $5::text[], $6::text[]) AS u(batch_id, id, row_no, source, replies)
          ON CONFLICT DO NOTHING",
     )

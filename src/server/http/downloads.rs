@@ -5,7 +5,7 @@ use crate::{
     domain::{batch::Operation, ids::BatchId},
     server::{
         error::OpError,
-        ops::downloads::{self, Download},
+        ops::downloads::{self, Download, ResultFile},
     },
 };
 use axum::{
@@ -20,6 +20,8 @@ use axum::{
 pub(super) enum Which {
     /// "Download Data".
     Data,
+    /// The same as a spreadsheet.
+    Workbook,
     /// As it was uploaded.
     Original,
     /// Ready to be corrected and uploaded again.
@@ -36,7 +38,8 @@ pub(super) async fn download(
 ) -> Response {
     let found = match (id.parse::<BatchId>(), which) {
         (Err(_), _) => Err(OpError::not_found("batch")),
-        (Ok(batch), Which::Data) => downloads::data(&web, &caller, operation, batch).await,
+        (Ok(batch), Which::Data) => downloads::data(&web, &caller, operation, batch, ResultFile::Csv).await,
+        (Ok(batch), Which::Workbook) => downloads::data(&web, &caller, operation, batch, ResultFile::Workbook).await,
         (Ok(batch), Which::Original) => downloads::original(&web, &caller, operation, batch).await,
         (Ok(batch), Which::FailedRows) => downloads::failed_rows(&web, &caller, operation, batch).await,
     };

@@ -230,7 +230,7 @@ pub(super) fn page_rule(path: &str) -> Option<pages::Rule> {
                 ["new"] | ["new", "description"] => plain(write),
                 ["{}"] => batch(read, Some(operation)),
                 ["{}", "retry"] => batch_on_server(write, operation),
-                ["{}", "tasks", "{}"] => batch_on_server(read, operation),
+                ["{}", "tasks", "{}"] | ["{}", "activity"] => batch_on_server(read, operation),
                 _ => None,
             }
         }
@@ -295,8 +295,13 @@ fn work(table: &mut Table, operation: Operation) {
             post(move |state, signed_in, path, form| retries::act(state, signed_in, path, operation, form)),
         );
     }
-    let data = operation.words().download;
-    for (name, which) in [(data, Which::Data), ("original", Which::Original), ("failed_rows.csv", Which::FailedRows)] {
+    let words = operation.words();
+    for (name, which) in [
+        (words.download, Which::Data),
+        (words.workbook, Which::Workbook),
+        ("original", Which::Original),
+        ("failed_rows.csv", Which::FailedRows),
+    ] {
         table.get(
             &format!("{list}/{{id}}/{name}"),
             Kind::File,

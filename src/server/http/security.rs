@@ -1,7 +1,7 @@
 //! The layers around every route: cross-site guard, headers, request ids, the log, limits of time and size.
 
 use super::{Web, answer, cookies, routes::Desk, session, upload, visit};
-use crate::{domain::error::RefusalKind, server::error::OpError};
+use crate::{domain::error::RefusalKind, formats::workbook, server::error::OpError};
 use axum::{
     Router,
     body::Body,
@@ -16,7 +16,10 @@ use std::{
 };
 use tower_http::{
     catch_panic::CatchPanicLayer,
-    compression::CompressionLayer,
+    compression::{
+        CompressionLayer,
+        predicate::{DefaultPredicate, NotForContentType, Predicate},
+    },
     sensitive_headers::{SetSensitiveRequestHeadersLayer, SetSensitiveResponseHeadersLayer},
     timeout::{RequestBodyTimeoutLayer, ResponseBodyTimeoutLayer},
 };
@@ -34,6 +37,8 @@ pub(super) struct RequestName(pub Arc<str>);
 
 /// Puts the layers around the routes, the outermost last.
 pub(super) fn around(web: &Web, desk: Desk) -> Router {
+    // A spreadsheet is an archive, compressed already.
+    let worth_it = DefaultPredicate::new().and(NotForContentType::const_new(workbook::CONTENT_TYPE));
     let inside = desk
         .inside
         .layer(from_fn_with_state(web.clone(), visit::name_the_caller))
@@ -45,7 +50,7 @@ pub(super) fn around(web: &Web, desk: Desk) -> Router {
         .layer(RequestBodyTimeoutLayer::new(STALL))
         .layer(from_fn(in_time))
         .layer(ResponseBodyTimeoutLayer::new(STALL))
-        .layer(CompressionLayer::new())
+        .layer(CompressionLayer::new().compress_when(worth_it))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(SetSensitiveResponseHeadersLayer::new([header::SET_COOKIE]))
         .layer(SetSensitiveRequestHeadersLayer::new([header::COOKIE, header::AUTHORIZATION]))

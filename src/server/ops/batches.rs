@@ -1,5 +1,6 @@
 //! Batches: lists, pages, and what people do with them.
 
+mod narrowed;
 pub(super) mod shown;
 
 use super::{
@@ -34,8 +35,13 @@ pub async fn list(state: &AppState, caller: &Caller, operation: Operation, query
     authorise(caller, operation.module(), Right::Read)?;
     let zone = moment::zone(&caller.organisation.zone);
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
-    let rows = db::batches::list(&mut tx, operation, query).await?;
-    let by_status = db::batches::count_by_status(&mut tx, operation, query).await?;
+    let between = (
+        query.from.as_ref().and_then(|day| moment::day(day, &zone)).map(|(begin, _)| begin),
+        query.to.as_ref().and_then(|day| moment::day(day, &zone)).map(|(_, end)| end),
+    );
+    let rows = db::batches::list(&mut tx, operation, query, between).await?;
+    let by_status = db::batches::count_by_status(&mut tx, operation, query, between).await?;
+    let makers = db::batches::makers(&mut tx, operation).await?;
     let organisation = db::organisations::load(&mut tx).await?;
     let current = db::gateways::current(&mut tx).await?;
     let notice = organisation
@@ -44,6 +50,7 @@ pub async fn list(state: &AppState, caller: &Caller, operation: Operation, query
     let any = !by_status.is_empty() || db::batches::any(&mut tx, operation).await?;
     tx.commit().await?;
     let can_write = caller.permissions.allow(operation.module(), Right::ReadWrite);
+    let narrowed = narrowed::narrowed(query, &makers);
     let total =
         by_status.iter().filter(|(status, _)| query.status.is_none_or(|only| only == *status)).map(|(_, n)| n).sum();
     Ok(BatchList {
@@ -54,6 +61,8 @@ pub async fn list(state: &AppState, caller: &Caller, operation: Operation, query
             size: PAGE_SIZE,
         },
         by_status,
+        makers,
+        narrowed,
         any,
         can_create: can_write,
         notice,

@@ -1,4 +1,7 @@
-//! Files that go out: results, the file as uploaded, failed rows.
+//! Files that go out: results, the file as uploaded, failed rows. Rows are read and sent a chunk at a time, however many there are.
+
+mod workbook;
+mod zip;
 
 use super::{
     access::{Caller, authorise},
@@ -9,9 +12,10 @@ use super::{
 use crate::{
     domain::{access::Right, batch::Operation, ids::BatchId, money::Money, task::TaskState},
     formats::{
-        refunds::failed_rows as failed_rows_file,
-        results::{REFUND_RESULTS_HEADER, RefundResult, put_refund_result},
+        refunds,
+        results::{Cells, CsvLines, REFUND_RESULTS_HEADER, RefundResult, put_refund_result},
         sync::{self, SYNC_RESULTS_HEADER, SyncRecord, SyncResult, put_sync_result},
+        workbook::CONTENT_TYPE,
     },
     server::{
         db::{
@@ -46,37 +50,73 @@ impl std::fmt::Debug for Download {
     }
 }
 
+/// What kind of file the result comes as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResultFile {
+    /// Comma-separated values.
+    Csv,
+    /// A spreadsheet.
+    Workbook,
+}
+
+/// Tasks in file order, a chunk at a time.
+type Rows = BoxStream<'static, Result<Vec<TaskRow>, std::io::Error>>;
+
 /// "Download Data": every record in file order. Needs Read; audited.
-pub async fn data(state: &AppState, caller: &Caller, operation: Operation, batch: BatchId) -> OpResult<Download> {
+pub async fn data(
+    state: &AppState,
+    caller: &Caller,
+    operation: Operation,
+    batch: BatchId,
+    file: ResultFile,
+) -> OpResult<Download> {
     authorise(caller, operation.module(), Right::Read)?;
-    let name = operation.words().download;
-    let row = open(state, caller, operation, batch, name).await?;
+    let words = operation.words();
+    let name = match file {
+        ResultFile::Csv => words.download,
+        ResultFile::Workbook => words.workbook,
+    };
+    let batch_row = open(state, caller, operation, batch, name).await?;
     let rows = chunks(state.clone(), caller.clone(), operation, batch, false);
     let zone = moment::zone(&caller.organisation.zone);
-    let created = moment::with_offset(row.created_at, &zone);
-    let (header, put): (&'static str, PutLine) = match operation {
+    let created = moment::with_offset(batch_row.created_at, &zone);
+    let currency = batch_row.currency;
+    let (header, put): (&'static str, PutRow) = match operation {
         Operation::Refund => (REFUND_RESULTS_HEADER, put_refund),
         Operation::OrderSync => (SYNC_RESULTS_HEADER, put_sync),
     };
-    let head = stream::once(async move { Ok(Bytes::from_static(header.as_bytes())) });
-    let lines = rows.map(move |rows| {
-        let mut out = String::new();
-        for task in &rows? {
-            put(&mut out, task, &row, &created, &zone);
+    let put = move |cells: &mut dyn Cells, task: &TaskRow| put(cells, task, &batch_row, &created, &zone);
+    let (content_type, body) = match file {
+        ResultFile::Csv => ("text/csv; charset=utf-8", lines(header, rows, put)),
+        ResultFile::Workbook => {
+            let body = workbook::workbook(rows, words.tab, header, currency, Box::new(put));
+            (CONTENT_TYPE, body.map_err(OpError::internal)?)
         }
-        Ok(Bytes::from(out))
-    });
-    Ok(Download {
-        file_name: name.to_owned(),
-        content_type: "text/csv; charset=utf-8",
-        body: head.chain(lines).boxed(),
-    })
+    };
+    Ok(Download { file_name: name.to_owned(), content_type, body })
 }
 
-/// Appends the line of a task of this batch, made at the time given as text.
-type PutLine = fn(&mut String, &TaskRow, &BatchRow, &str, &TimeZone);
+/// The header, and a piece of text for each chunk of rows.
+fn lines(
+    header: &'static str,
+    rows: Rows,
+    put: impl Fn(&mut dyn Cells, &TaskRow) + Send + 'static,
+) -> BoxStream<'static, Result<Bytes, std::io::Error>> {
+    let head = stream::once(async move { Ok(Bytes::from_static(header.as_bytes())) });
+    let lines = rows.map(move |rows| {
+        let mut out = CsvLines::default();
+        for task in &rows? {
+            put(&mut out, task);
+        }
+        Ok(Bytes::from(out.take()))
+    });
+    head.chain(lines).boxed()
+}
 
-fn put_sync(out: &mut String, task: &TaskRow, batch: &BatchRow, created: &str, zone: &TimeZone) {
+/// Appends the row of a task of this batch, made at the time given as text.
+type PutRow = fn(&mut dyn Cells, &TaskRow, &BatchRow, &str, &TimeZone);
+
+fn put_sync(out: &mut dyn Cells, task: &TaskRow, batch: &BatchRow, created: &str, zone: &TimeZone) {
     let state = TaskState::from_code(&task.state).unwrap_or(TaskState::Review);
     put_sync_result(
         out,
@@ -96,7 +136,7 @@ fn put_sync(out: &mut String, task: &TaskRow, batch: &BatchRow, created: &str, z
     );
 }
 
-fn put_refund(out: &mut String, task: &TaskRow, batch: &BatchRow, created: &str, zone: &TimeZone) {
+fn put_refund(out: &mut dyn Cells, task: &TaskRow, batch: &BatchRow, created: &str, zone: &TimeZone) {
     let state = TaskState::from_code(&task.state).unwrap_or(TaskState::Review);
     let updated = moment::with_offset(task.updated_at.unwrap_or(batch.created_at), zone);
     let result = RefundResult {
@@ -137,32 +177,35 @@ pub async fn failed_rows(
 ) -> OpResult<Download> {
     authorise(caller, operation.module(), Right::Read)?;
     let row = open(state, caller, operation, batch, "the failed rows").await?;
-    let mut tasks = Vec::new();
-    let mut rows = chunks(state.clone(), caller.clone(), operation, batch, true);
-    while let Some(chunk) = rows.next().await {
-        tasks.extend(chunk.map_err(OpError::internal)?);
-    }
-    let text = match operation {
+    let rows = chunks(state.clone(), caller.clone(), operation, batch, true);
+    let stem = row.file_name.strip_suffix(".csv").unwrap_or(&row.file_name);
+    let file_name = format!("{stem}_failed.csv");
+    type PutFailed = Box<dyn Fn(&mut String, &TaskRow) + Send>;
+    let (columns, put): (_, PutFailed) = match operation {
         Operation::Refund => {
             let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
             let taken = db::batches::unique_ids(&mut tx, batch).await?;
             tx.commit().await?;
-            let free = |task: &TaskRow| {
+            let (template, currency) = (records::template(&row), row.currency);
+            let put = move |out: &mut String, task: &TaskRow| {
                 let mut record = records::refund(task);
                 record.unique_id = record.unique_id.filter(|id| !taken.contains(id));
-                record
+                refunds::put_failed_row(out, template, currency, &record);
             };
-            let failed: Vec<_> = tasks.iter().map(free).collect();
-            failed_rows_file(records::template(&row), row.currency, &failed)
+            (template.columns(), Box::new(put))
         }
-        Operation::OrderSync => sync::failed_rows(&tasks.iter().map(order).collect::<Vec<_>>()),
+        Operation::OrderSync => (&sync::COLUMNS, Box::new(|out, task| sync::put_failed_row(out, &order(task)))),
     };
-    let stem = row.file_name.strip_suffix(".csv").unwrap_or(&row.file_name);
-    Ok(Download {
-        file_name: format!("{stem}_failed.csv"),
-        content_type: "text/csv; charset=utf-8",
-        body: stream::once(async move { Ok(Bytes::from(text)) }).boxed(),
-    })
+    let head = format!("{}\n", columns.join(","));
+    let head = stream::once(async move { Ok(Bytes::from(head)) });
+    let lines = rows.map(move |rows| {
+        let mut out = String::new();
+        for task in &rows? {
+            put(&mut out, task);
+        }
+        Ok(Bytes::from(out))
+    });
+    Ok(Download { file_name, content_type: "text/csv; charset=utf-8", body: head.chain(lines).boxed() })
 }
 
 fn order(task: &TaskRow) -> SyncRecord {
@@ -182,7 +225,7 @@ async fn open(
     operation: Operation,
     batch: BatchId,
     file: &str,
-) -> OpResult<db::batches::BatchRow> {
+) -> OpResult<BatchRow> {
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let row = found(&mut tx, operation, batch).await?;
     audit::record(state, &mut tx, caller, "batch.downloaded", Some(batch.0), json!({ "file": file })).await?;
@@ -191,13 +234,7 @@ async fn open(
 }
 
 /// The batch's tasks in file order, a chunk at a time, each chunk in a transaction of its own.
-fn chunks(
-    state: AppState,
-    caller: Caller,
-    operation: Operation,
-    batch: BatchId,
-    failed_only: bool,
-) -> BoxStream<'static, Result<Vec<TaskRow>, std::io::Error>> {
+fn chunks(state: AppState, caller: Caller, operation: Operation, batch: BatchId, failed_only: bool) -> Rows {
     let read = move |after: i32| {
         let (state, caller) = (state.clone(), caller.clone());
         async move {

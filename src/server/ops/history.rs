@@ -1,6 +1,7 @@
 //! The whole story of one task: the file, each retry, each decision, intent, reply and outcome, in order.
 
 mod redact;
+mod sync;
 
 pub(super) use redact::readable;
 
@@ -53,21 +54,30 @@ pub async fn task(
     let replies = db::history::replies(&mut tx, batch, row_no).await?;
     let reviews = db::history::reviews(&mut tx, batch, row_no).await?;
     let orders = db::history::orders(&mut tx, batch, row_no).await?;
+    let presses = match operation {
+        Operation::Refund => Vec::new(),
+        Operation::OrderSync => db::audit::all(&mut tx, batch.0, "batch.synced").await?,
+    };
     tx.commit().await?;
 
     let teller = Teller { batch: &row, template: records::template(&row), zone: &zone, number };
     let mut told = Vec::new();
-    let mut before: Option<RefundRecord> = None;
-    for revision in &revisions {
-        let record = teller.record(revision);
-        teller.submission(&mut told, revision, &record, before.as_ref());
-        teller.end(&mut told, revision, &replies);
-        before = Some(record);
+    match operation {
+        Operation::Refund => {
+            let mut before: Option<RefundRecord> = None;
+            for revision in &revisions {
+                let record = teller.record(revision);
+                teller.submission(&mut told, revision, &record, before.as_ref());
+                teller.end(&mut told, revision, &replies);
+                before = Some(record);
+            }
+            // What two people decided is told with the review itself.
+            let from_gateway = replies.iter().filter(|reply| reply.source != "PEOPLE");
+            told.extend(from_gateway.map(|reply| teller.reply(reply)));
+        }
+        Operation::OrderSync => teller.synchronised(&mut told, &revisions, &presses, &replies, &task),
     }
     told.extend(attempts.iter().map(|attempt| teller.attempt(attempt, &revisions)));
-    // What two people decided is told with the review itself.
-    let from_gateway = replies.iter().filter(|reply| reply.source != "PEOPLE");
-    told.extend(from_gateway.map(|reply| teller.reply(reply)));
     told.extend(orders.iter().map(|order| teller.order(order)));
     for review in &reviews {
         teller.review(&mut told, review);
@@ -75,7 +85,8 @@ pub async fn task(
     // What has the same time stands in the order in which it must have happened.
     told.sort_by_key(|step| (step.at, step.rank));
     let state = TaskState::from_code(&task.state).unwrap_or(TaskState::Review);
-    let retry = caller.permissions.allow(operation.module(), Right::ReadWrite)
+    let retry = operation.words().retries
+        && caller.permissions.allow(operation.module(), Right::ReadWrite)
         && state.status() == TaskStatus::Failed
         && row.status.next(BatchEvent::Retry { needs_decision: true }).is_ok();
     Ok(TaskStory {
@@ -156,6 +167,11 @@ impl Teller<'_> {
         let actor = revision.maker_email.clone();
         let step = StoryStep { kind, tone: "neutral", title, actor, facts, changes, ..StoryStep::default() };
         told.push(self.told(revision.created_at, 0, step));
+        self.decision(told, revision);
+    }
+
+    /// The decision on a submission, if there is one.
+    fn decision(&self, told: &mut Vec<Told>, revision: &RowRevision) {
         let Some(verdict) = revision.verdict.as_deref() else { return };
         let at = revision.decided_at.unwrap_or(revision.created_at);
         let (title, tone) = match verdict {

@@ -1,6 +1,6 @@
 //! Times as people read them: formatted here, in the organisation's zone, because the browser has no zone database.
 
-use crate::domain::view::Moment;
+use crate::domain::{page::Day, view::Moment};
 use jiff::{Timestamp, tz::TimeZone};
 use time::OffsetDateTime;
 
@@ -37,7 +37,7 @@ pub fn day_start(at: OffsetDateTime, zone: &TimeZone) -> OffsetDateTime {
 }
 
 /// The day of `at` in the zone, `2026-11-21`.
-pub fn day(at: OffsetDateTime, zone: &TimeZone) -> String {
+pub fn day_text(at: OffsetDateTime, zone: &TimeZone) -> String {
     zoned(at, zone).strftime("%Y-%m-%d").to_string()
 }
 
@@ -46,6 +46,22 @@ pub fn day_begins(day: &str, zone: &TimeZone) -> Option<OffsetDateTime> {
     let day: jiff::civil::Date = day.parse().ok()?;
     let second = day.to_zoned(zone.clone()).ok()?.timestamp().as_second();
     OffsetDateTime::from_unix_timestamp(second).ok()
+}
+
+/// Midnight that begins a day in the zone, and the one that ends it. A day whose clocks are changed has 23 or 25 hours.
+pub fn day(day: &Day, zone: &TimeZone) -> Option<(OffsetDateTime, OffsetDateTime)> {
+    let date: jiff::civil::Date = day.text().parse().ok()?;
+    let begin = |date: jiff::civil::Date| {
+        let second = date.to_zoned(zone.clone()).ok()?.timestamp().as_second();
+        OffsetDateTime::from_unix_timestamp(second).ok()
+    };
+    Some((begin(date)?, begin(date.tomorrow().ok()?)?))
+}
+
+/// `20 Nov 2026`.
+pub fn day_words(day: &Day) -> String {
+    let date = day.text().parse::<jiff::civil::Date>();
+    date.map_or_else(|_| day.text().to_owned(), |date| date.strftime("%-d %b %Y").to_string())
 }
 
 /// The last time that it was `hour` o'clock in the zone, at `at` or before.
@@ -81,10 +97,20 @@ mod tests {
         let berlin = last_time_of_day(datetime!(2026-03-29 06:00:00 UTC), &zone("Europe/Berlin"), 2);
         assert_eq!(berlin, datetime!(2026-03-29 01:00:00 UTC));
         assert_eq!(day_start(at, &zone("Asia/Kolkata")), datetime!(2026-11-19 18:30:00 UTC));
-        assert_eq!(day(datetime!(2026-11-20 18:29:59 UTC), &zone("Asia/Kolkata")), "2026-11-20");
-        assert_eq!(day(datetime!(2026-11-20 18:30:00 UTC), &zone("Asia/Kolkata")), "2026-11-21");
+        assert_eq!(day_text(datetime!(2026-11-20 18:29:59 UTC), &zone("Asia/Kolkata")), "2026-11-20");
+        assert_eq!(day_text(datetime!(2026-11-20 18:30:00 UTC), &zone("Asia/Kolkata")), "2026-11-21");
         let begins = |day| day_begins(day, &zone("Asia/Kolkata"));
         assert_eq!(begins("2026-11-20"), Some(datetime!(2026-11-19 18:30:00 UTC)));
         assert_eq!([begins("2026-02-30"), begins("yesterday"), begins("")], [None; 3]);
+    }
+
+    #[test]
+    fn a_day_is_that_of_the_organisation() {
+        let between = |text: &str, name: &str| day(&text.parse().unwrap(), &zone(name));
+        let kolkata = (datetime!(2026-11-19 18:30:00 UTC), datetime!(2026-11-20 18:30:00 UTC));
+        assert_eq!(between("2026-11-20", "Asia/Kolkata"), Some(kolkata));
+        let short = (datetime!(2026-03-28 23:00:00 UTC), datetime!(2026-03-29 22:00:00 UTC));
+        assert_eq!(between("2026-03-29", "Europe/Berlin"), Some(short));
+        assert_eq!(between("9999-12-31", "UTC"), None, "there is no day after it");
     }
 }

@@ -226,7 +226,7 @@ pub async fn synchronise(state: &AppState, caller: &Caller, order_id: &str) -> O
 /// The name of a file that was made from orders: `orders-2026-11-21.csv`, by the day of the organisation.
 fn file_name(state: &AppState, caller: &Caller, what: &str) -> String {
     let zone = moment::zone(&caller.organisation.zone);
-    format!("{what}-{}.csv", moment::day(state.clock.now(), &zone))
+    format!("{what}-{}.csv", moment::day_text(state.clock.now(), &zone))
 }
 
 /// How one caller sees stored orders.

@@ -208,23 +208,25 @@ async fn ask(lane: &LaneContext, task: &Taken, outcome: &mut Outcome) -> Result<
         Ok(slot) => slot,
         Err(wait) => return Err(not_its_turn(task, wait)),
     };
+    let asked = Instant::now();
     let state = lane.connection.gateway.order(&task.order_id).await;
+    let took = asked.elapsed();
     drop(slot);
     match state {
         OrderState::Known(seen) => {
-            outcome.kept.push(kept(task, "QUERY", Some(200), &seen.body));
+            outcome.kept.push(kept(task, "QUERY", None, Some(200), &seen.body, took));
             let content = Content::seen(&task.order_id, &seen);
             outcome.seen = Some(content.to_store(task.batch_id, &seen));
             Ok(content)
         }
         OrderState::Missing(reply) => {
-            outcome.kept.push(kept(task, "QUERY", reply.http, &reply.body));
+            outcome.kept.push(kept(task, "QUERY", None, reply.http, &reply.body, took));
             let message = format!("The gateway does not know order {}.", task.order_id);
             Err(failed(task, "order_not_found", message))
         }
         OrderState::NoAnswer(reply) => {
             lane.heed(&reply).await;
-            outcome.kept.push(kept(task, "QUERY", reply.http, &reply.body));
+            outcome.kept.push(kept(task, "QUERY", None, reply.http, &reply.body, took));
             let final_already = task.status != "QUEUED";
             let most = if final_already { GIVE_UP_ASKING_AGAIN } else { GIVE_UP_ASKING };
             let said = reply.message.clone().unwrap_or_else(|| "The gateway did not answer.".to_owned());
@@ -258,6 +260,7 @@ async fn tell(teller: &Teller, task: &Taken, content: &Content, replies: &mut Ve
         delivered,
         ..blank(task)
     };
+    let told = Instant::now();
     let delivery = match teller {
         Teller::Here => return took(Some("Stored in Batchdesk".to_owned()), None),
         Teller::There(_)
@@ -269,11 +272,7 @@ async fn tell(teller: &Teller, task: &Taken, content: &Content, replies: &mut Ve
     };
     let Told { delivery, id } = delivery;
     if let Some(id) = id {
-        let mut one = kept(task, "DELIVERY", delivery.http, &delivery.body);
-        one.replies =
-            serde_json::json!([{ "row": task.row_no, "id": id, "http": delivery.http, "body": delivery.body }])
-                .to_string();
-        replies.push(one);
+        replies.push(kept(task, "DELIVERY", Some(&id), delivery.http, &delivery.body, told.elapsed()));
     }
     let response = (!delivery.response.is_empty()).then(|| delivery.response.clone());
     match delivery.taken {
@@ -345,9 +344,12 @@ fn not_its_turn(task: &Taken, wait: Duration) -> Settled {
     Settled { wait_seconds: Some(wait.as_secs() + 1), counts: false, ..unchanged(task) }
 }
 
-fn kept(task: &Taken, source: &'static str, http: Option<u16>, body: &str) -> Kept {
+/// A reply as it is kept, with the name of the message that it answers, and how long it was waited for.
+fn kept(task: &Taken, source: &'static str, id: Option<&str>, http: Option<u16>, body: &str, took: Duration) -> Kept {
     let body = body.replace('\0', "\u{fffd}");
-    let replies = serde_json::json!([{ "row": task.row_no, "http": http, "body": body }]).to_string();
+    let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    let replies =
+        serde_json::json!([{ "row": task.row_no, "id": id, "http": http, "ms": ms, "body": body }]).to_string();
     Kept { batch: task.batch_id, row: task.row_no, source, replies }
 }
 

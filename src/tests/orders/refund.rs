@@ -70,8 +70,10 @@ async fn a_batch_from_orders_is_the_batch_of_the_same_file() {
     let made = batches::snapshot(&world.state, &maker, batch).await.unwrap();
     assert_eq!(made.amounts.total, 1_250 + 10_000 + 700);
     assert_eq!(made.records, 3);
-    let day =
-        crate::server::ops::moment::day(world.state.clock.now(), &crate::server::ops::moment::zone("Asia/Kolkata"));
+    let day = crate::server::ops::moment::day_text(
+        world.state.clock.now(),
+        &crate::server::ops::moment::zone("Asia/Kolkata"),
+    );
     assert_eq!(made.file_name, format!("orders-{day}.csv"));
 
     let mut file = downloads::original(&world.state, &maker, Operation::Refund, batch).await.unwrap();

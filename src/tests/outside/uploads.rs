@@ -235,6 +235,16 @@ async fn downloads_are_attachments_with_the_names_of_the_specification() {
     assert_eq!(data.header("content-disposition"), "attachment; filename=\"batch_refund.csv\"");
     assert_eq!(data.header("content-type"), "text/csv; charset=utf-8");
     assert_eq!(data.text.lines().count(), 121);
+    let path = format!("{LIST}/{batch}/batch_refund.xlsx");
+    let sheet = maker.send(maker.request("GET", &path).header("accept-encoding", "gzip, br")).await;
+    assert_eq!(sheet.header("content-disposition"), "attachment; filename=\"batch_refund.xlsx\"");
+    assert_eq!(sheet.header("content-type"), "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet");
+    assert_eq!(sheet.header("content-encoding"), "", "an archive is not compressed once more");
+    assert!(sheet.text.starts_with("PK\u{3}\u{4}"));
+    let log = maker.get(&format!("{LIST}/{batch}/activity")).await.text;
+    for file in ["batch_refund.csv", "batch_refund.xlsx"] {
+        assert!(log.contains(&format!("Downloaded {file}")), "each download is audited: {file}");
+    }
     for sample in ["batch_refunds_sample.csv", "batch_refunds_split_sample.csv"] {
         let answer = maker.get(&format!("/samples/{sample}")).await;
         assert_eq!(answer.header("content-disposition"), format!("attachment; filename=\"{sample}\""));

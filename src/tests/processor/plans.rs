@@ -55,7 +55,7 @@ async fn no_statement_reads_a_batch_once_for_each_of_its_rows() {
     let (state, caller) = (&bench.world.state, bench.world.caller(OWNER).await);
     let detail = batches::detail(state, &caller, Operation::Refund, batch, &Default::default()).await.unwrap();
     assert_eq!(detail.snapshot.counts.failed, 400);
-    let mut data = downloads::data(state, &caller, Operation::Refund, batch).await.unwrap();
+    let mut data = downloads::data(state, &caller, Operation::Refund, batch, downloads::ResultFile::Csv).await.unwrap();
     let mut lines = 0;
     while let Some(part) = futures::StreamExt::next(&mut data.body).await {
         lines += part.unwrap().iter().filter(|byte| **byte == b'\n').count();

@@ -112,7 +112,9 @@ impl Bench {
         let state = &self.world.state;
         let download = match failed_only {
             true => downloads::failed_rows(state, &caller, Operation::Refund, batch).await.unwrap(),
-            false => downloads::data(state, &caller, Operation::Refund, batch).await.unwrap(),
+            false => {
+                downloads::data(state, &caller, Operation::Refund, batch, downloads::ResultFile::Csv).await.unwrap()
+            }
         };
         let chunks: Vec<_> = download.body.map(|chunk| chunk.unwrap()).collect().await;
         String::from_utf8(chunks.concat()).unwrap()

@@ -395,7 +395,10 @@ impl Bench {
 
     pub(super) async fn download(&self, batch: BatchId) -> (String, String) {
         let owner = self.world.caller(OWNER).await;
-        let mut download = downloads::data(&self.world.state, &owner, Operation::OrderSync, batch).await.unwrap();
+        let mut download =
+            downloads::data(&self.world.state, &owner, Operation::OrderSync, batch, downloads::ResultFile::Csv)
+                .await
+                .unwrap();
         let mut text = Vec::new();
         while let Some(chunk) = download.body.next().await {
             text.extend_from_slice(&chunk.unwrap());

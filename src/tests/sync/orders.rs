@@ -213,9 +213,12 @@ async fn download_and_failed_rows_are_the_specifications() {
     let owner = bench.world.caller(OWNER).await;
     let file =
         crate::server::ops::downloads::failed_rows(&bench.world.state, &owner, Operation::OrderSync, batch).await;
-    let mut body = file.unwrap().body;
-    let failed = futures::StreamExt::next(&mut body).await.unwrap().unwrap();
-    assert_eq!(failed, "order_id,txn_id,unique_request_id\n'-GONE,,\nOPEN,\"TRANS_ ABC,789\",R3\n");
+    let pieces: Vec<_> = futures::TryStreamExt::try_collect(file.unwrap().body).await.unwrap();
+    let failed = pieces.concat();
+    assert_eq!(
+        String::from_utf8_lossy(&failed),
+        "order_id,txn_id,unique_request_id\n'-GONE,,\nOPEN,\"TRANS_ ABC,789\",R3\n"
+    );
     // It can be uploaded as it is.
     let again = bench.try_upload(OWNER, std::str::from_utf8(&failed).unwrap(), true).await;
     assert!(matches!(again, Submitted::Batch(_)), "{again:?}");

@@ -32,6 +32,7 @@ fn trail(path: &str) -> Vec<(String, Option<String>)> {
                 Some((id, below)) => {
                     let end = match below.strip_prefix("tasks/") {
                         Some(number) => format!("Task {number}"),
+                        None if below == "activity" => "Activity log".to_owned(),
                         None => "Failed rows".to_owned(),
                     };
                     let batch = (format!("…{}", tail(id)), Some(format!("{root}/{id}")));

@@ -1,5 +1,7 @@
 //! Batches: the list, the page of one, the page that takes a file.
 
+#[cfg(feature = "ssr")]
+pub mod activity;
 pub mod detail;
 pub mod list;
 pub mod new;

@@ -311,7 +311,7 @@ fn refused(reply: Reply) -> Reply {
 }
 
 fn too_many(reply: Reply) -> Reply {
-    let message = "The gateway asks for fewer requests; this one was not carried out.".to_owned();
+    let message = "The gateway asks for fewer requests.".to_owned();
     let wait = Some(reply.wait.unwrap_or(AFTER_TOO_MANY));
     Reply { class: ReplyClass::NotSent, message: Some(message), wait, ..reply }
 }

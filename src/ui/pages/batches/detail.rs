@@ -147,6 +147,7 @@ pub fn Detail(
         String::new()
     };
     let first_title = title(&detail.snapshot);
+    let log = head::below(&detail.snapshot, "activity");
     view! {
         // The server asks for the title when everything is rendered; by then this run may have given way to another.
         <Title text=move || shown.try_with(title).unwrap_or_else(|| first_title.clone())/>
@@ -164,7 +165,7 @@ pub fn Detail(
             <tasks::Tasks shown tasks=detail.tasks query search/>
             {revisions::list(detail.revisions)}
             <div class="split" data-side="half">
-                <activity::Activity rows=detail.activity/>
+                <activity::Activity rows=detail.activity log/>
                 <activity::Failures shown failures=detail.failures/>
             </div>
             <div class="print-only sign">

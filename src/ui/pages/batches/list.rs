@@ -1,5 +1,6 @@
 //! The list of batches of one operation.
 
+pub mod filters;
 pub mod news;
 pub mod sort;
 pub mod table;
@@ -27,6 +28,7 @@ use crate::{
         },
     },
 };
+use filters::Filters;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use news::{NewBatches, News};
@@ -184,10 +186,13 @@ fn Loaded(
     let stopped = list.notice.map(|notice| view! { <Banner tone="waiting" title="Nothing is sent.">{notice}</Banner> });
     view! {
         {stopped}
-        <Chips label="File Upload Status" chips=chips />
+        <div class="list-tools">
+            <Chips label="File Upload Status" chips=chips />
+            <Filters operation=operation query=query.clone() makers=list.makers />
+        </div>
         <section class="sheet" aria-label=words.caption>
             {if list.page.rows.is_empty() {
-                view! { <NothingFound operation=operation query=query total=list.page.total /> }.into_any()
+                view! { <NothingFound operation=operation query=query narrowed=list.narrowed total=list.page.total /> }.into_any()
             } else {
                 view! {
                     <BatchTable operation=operation caption=words.caption page=list.page query=query live=live sync=sync />
@@ -219,7 +224,13 @@ fn chips(by_status: &[(BatchStatus, u64)], query: &BatchQuery, address: impl Fn(
 
 /// Why there are no rows, and the way back to some.
 #[component]
-fn NothingFound(operation: Operation, query: BatchQuery, total: u64) -> impl IntoView {
+fn NothingFound(
+    operation: Operation,
+    query: BatchQuery,
+    /// Person and days, in words.
+    narrowed: String,
+    total: u64,
+) -> impl IntoView {
     let address = move |query: BatchQuery| format!("{}{}", operation.path(), query.to_query());
     if total > 0 {
         let first = address(BatchQuery { page: 1, ..query.clone() });
@@ -235,17 +246,24 @@ fn NothingFound(operation: Operation, query: BatchQuery, total: u64) -> impl Int
         (true, Some(status)) => format!("No file matches “{}” among {}", query.search, status.text()),
         (true, None) => format!("No file matches “{}”", query.search),
         (false, Some(status)) => format!("Nothing is {} now", status.text()),
-        (false, None) => "Nothing to show".to_owned(),
+        (false, None) => "There is no file".to_owned(),
+    };
+    // A list goes on with a comma, a single thing does not.
+    let title = match (searched, query.status) {
+        (false, None) => title + narrowed.trim_start_matches(','),
+        _ => title + &narrowed,
     };
     let sensitive = searched && query.case_sensitive;
     let text = if sensitive { "The search is case-sensitive." } else { "" };
     let without_search = address(BatchQuery { search: String::new(), page: 1, ..query.clone() });
     let any_case = address(BatchQuery { case_sensitive: false, page: 1, ..query.clone() });
+    let clear = query.is_narrowed().then(|| address(query.without_filters()));
     let any_status = query.status.is_some().then(|| address(BatchQuery { status: None, page: 1, ..query }));
     view! {
         <EmptyState icon="search" title=title text=text>
             {searched.then(|| view! { <LinkButton href=without_search>"Clear search"</LinkButton> })}
             {sensitive.then(|| view! { <LinkButton href=any_case>"Turn off case-sensitive"</LinkButton> })}
+            {clear.map(|href| view! { <LinkButton href=href>"Clear filters"</LinkButton> })}
             {any_status.map(|href| view! { <LinkButton href=href>"Show every status"</LinkButton> })}
         </EmptyState>
     }

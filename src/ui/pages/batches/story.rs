@@ -1,4 +1,4 @@
-//! `/batch/batch-refunds/{id}/tasks/{row}`: everything that happened to one task, in order. Rendered on the server only.
+//! `/batch/batch-refunds/{id}/tasks/{row}` and its neighbours: everything that happened to one task, in order. Rendered on the server only.
 
 use crate::{
     api::retries::load_story,
@@ -18,12 +18,12 @@ use crate::{
 };
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::hooks::use_params_map;
+use leptos_router::hooks::{use_location, use_params_map};
 
 /// The page.
 #[component]
 pub fn StoryPage() -> impl IntoView {
-    let operation = Operation::Refund;
+    let operation = Operation::at(&use_location().pathname.get_untracked());
     let params = use_params_map().read_untracked();
     let id = params.get("id").and_then(|id| id.parse::<BatchId>().ok());
     let number = params.get("row").and_then(|row| row.parse().ok()).unwrap_or(0);
@@ -32,7 +32,7 @@ pub fn StoryPage() -> impl IntoView {
         <Suspense fallback=|| ()>
             {Suspend::new(async move {
                 // The router let nobody through without a batch.
-                let Some(id) = id else { return ().into_any() };
+                let (Some(operation), Some(id)) = (operation, id) else { return ().into_any() };
                 match load_story(operation, id, number).await {
                     Ok(story) => view! { <Story story/> }.into_any(),
                     Err(error) => {
@@ -68,6 +68,8 @@ fn Story(story: TaskStory) -> impl IntoView {
             </a>
         }
     });
+    let amount =
+        story.snapshot.operation.words().amounts.then(|| view! { <span><MoneyView amount=story.amount/></span> });
     let note = (!story.note.is_empty()).then(|| view! { <span>{story.note.clone()}</span> });
     let message = (!story.message.is_empty()).then(|| {
         let tone = if story.status == crate::domain::task::TaskStatus::Failed { "failed" } else { "waiting" };
@@ -86,7 +88,7 @@ fn Story(story: TaskStory) -> impl IntoView {
             </div>
             <div class="meta">
                 {order}
-                <span><MoneyView amount=story.amount/></span>
+                {amount}
                 <span>"Task "{count(number.into())}" of "{count(all)}", row "{story.row}" of "<a href=batch.clone()>{story.snapshot.file_name.clone()}</a></span>
                 {note}
             </div>

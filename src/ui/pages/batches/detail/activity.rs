@@ -13,11 +13,9 @@ use crate::{
 };
 use leptos::prelude::*;
 
-/// The timeline, newest first.
-#[component]
-pub fn Activity(rows: Vec<ActivityRow>) -> impl IntoView {
-    let rows = rows
-        .into_iter()
+/// The entries of a timeline.
+pub fn timeline(rows: Vec<ActivityRow>) -> Vec<AnyView> {
+    rows.into_iter()
         .map(|row| {
             let glyph = match row.tone.as_str() {
                 "accepted" => "accepted",
@@ -34,11 +32,22 @@ pub fn Activity(rows: Vec<ActivityRow>) -> impl IntoView {
                     <small><TimeView moment=row.at/><span>{row.actor}</span></small>
                 </li>
             }
+            .into_any()
         })
-        .collect_view();
+        .collect()
+}
+
+/// The latest of what was done, newest first.
+#[component]
+pub fn Activity(
+    rows: Vec<ActivityRow>,
+    /// Where all of it stands.
+    log: String,
+) -> impl IntoView {
+    let rows = timeline(rows);
     view! {
         <section class="sheet" aria-labelledby="activity">
-            <div class="sheet-head"><h2 id="activity">"Activity"</h2><small>"newest first"</small></div>
+            <div class="sheet-head"><h2 id="activity">"Activity"</h2><small><a class="no-print" href=log rel="external">"Activity log"</a></small></div>
             <ol class="timeline sheet-body">{rows}</ol>
         </section>
     }

@@ -102,6 +102,7 @@ fn More(
     shown: Memo<BatchSnapshot>,
 ) -> impl IntoView {
     let operation = snapshot.operation;
+    let workbook = below(&snapshot, operation.words().workbook);
     let failed_rows = below(&snapshot, "failed_rows.csv");
     let original = below(&snapshot, "original");
     let cancel = below(&snapshot, "cancel");
@@ -137,6 +138,10 @@ fn More(
             {actions.retry.then(|| view! {
                 <a href=below(&snapshot, "retry") rel="external"><Icon name="undo"/>"Send failed rows again"</a>
             })}
+            <a href=workbook download rel="external">
+                <Icon name="download"/>
+                "Download Data as Excel (.xlsx)"
+            </a>
             {move || (shown.with(|shown| shown.counts.failed) > 0).then(|| view! {
                 <a href=failed_rows.clone() download rel="external">
                     <Icon name="download"/>

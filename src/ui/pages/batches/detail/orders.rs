@@ -1,10 +1,7 @@
 //! The table of a sync's tasks: what the gateway and the external system said about each order.
 
 use crate::{
-    domain::{
-        task::TaskStatus,
-        view::{TaskRow, orders::order_path},
-    },
+    domain::{task::TaskStatus, view::TaskRow},
     ui::components::{Glyph, TaskStamp, Tone},
 };
 use leptos::prelude::*;
@@ -61,7 +58,7 @@ fn answer(text: String) -> AnyView {
 }
 
 /// One task.
-pub(super) fn row(task: TaskRow) -> AnyView {
+pub(super) fn row(task: TaskRow, base: &str) -> AnyView {
     let TaskRow { number, row, status, updated, created, .. } = task;
     let sync = task.sync.unwrap_or_default();
     let message = (!task.message.is_empty()).then(|| {
@@ -69,13 +66,12 @@ pub(super) fn row(task: TaskRow) -> AnyView {
         view! { <span class=class>{task.message}</span> }
     });
     let txn = (!task.txn_id.is_empty()).then(|| view! { <small class="id">{task.txn_id}</small> });
-    let path = order_path(&task.order_id);
     let times = format!("Created {}, updated {}", created.text, updated.text);
     view! {
         <tr role="row" id=format!("task-{number}")>
             <td role="cell" class="num dim" data-cell="drop" title=format!("Row {row} of the file")>{number}</td>
             <th role="rowheader" scope="row" data-cell="lead">
-                <a class="name id" href=path rel="external">{task.order_id}</a>
+                <a class="name id" href=format!("{base}{number}") rel="external">{task.order_id}</a>
                 {txn}
             </th>
             <td role="cell" class="tight" data-cell="mark"><TaskStamp status/></td>

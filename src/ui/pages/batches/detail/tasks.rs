@@ -67,7 +67,10 @@ pub fn Tasks(
             let row = |task| row(task, &base, batch, stopped);
             (heads(), tasks.rows.into_iter().map(row).collect_view())
         }
-        Operation::OrderSync => (orders::heads(), tasks.rows.into_iter().map(orders::row).collect_view()),
+        Operation::OrderSync => {
+            let row = |task| orders::row(task, &base);
+            (orders::heads(), tasks.rows.into_iter().map(row).collect_view())
+        }
     };
     view! {
         <section class="sheet" aria-labelledby="tasks">

@@ -25,7 +25,7 @@ pub(crate) fn next_step(state: TaskState, batch: BatchStatus, stopped: bool) -> 
         (TaskState::Retry, _) => "Not carried out. Sent again by itself.",
         (TaskState::Unknown, _) => "Perhaps carried out: not sent again, the gateway is asked.",
         (TaskState::Pending, _) => "The gateway took it and is asked until it has finished.",
-        (TaskState::Review, _) => "Look it up with the gateway, then Sync with Gateway.",
+        (TaskState::Review, _) => "Two people say in Review what became of it.",
         (TaskState::Ready | TaskState::Succeeded | TaskState::Failed, _) => return None,
     })
 }

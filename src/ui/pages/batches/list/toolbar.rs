@@ -67,16 +67,9 @@ pub fn Toolbar(
         go(format!("{}{}", operation.path(), next.to_query()), true);
     });
     let keep = Signal::derive(move || {
-        let query = query.get();
-        let standard = BatchQuery::default();
-        let mut fields = Vec::new();
-        if let Some(status) = query.status {
-            fields.push(("status", status.code().to_owned()));
-        }
-        if (query.sort, query.descending) != (standard.sort, standard.descending) {
-            fields.push(("sort", format!("{}{}", if query.descending { "-" } else { "" }, query.sort.code())));
-        }
-        fields
+        let mut pairs = query.with(BatchQuery::pairs);
+        pairs.retain(|(name, _)| !matches!(*name, "q" | "case"));
+        pairs
     });
     let order = move || {
         query.with(|query| {
