@@ -9,6 +9,8 @@ pub mod home;
 #[cfg(feature = "ssr")]
 pub mod notices;
 #[cfg(feature = "ssr")]
+pub mod orders;
+#[cfg(feature = "ssr")]
 pub mod retries;
 #[cfg(feature = "ssr")]
 pub mod review;

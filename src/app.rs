@@ -6,6 +6,7 @@ mod document;
 use crate::ui::pages::{
     batches::{activity::ActivityPage, retry::RetryPage, story::StoryPage},
     notices::NoticesPage,
+    orders::{OrdersPage, detail::OrderPage, refund::RefundOrdersPage},
     review::ReviewPage,
     search::SearchPage,
     settings::{
@@ -150,6 +151,9 @@ fn ServerPages() -> impl MatchNestedRoutes + Clone {
     view! {
         <ParentRoute path=path!("") view=Outlet ssr=SsrMode::Async>
             <Route path=path!("/notices") view=NoticesPage ssr=SsrMode::Async />
+            <Route path=path!("/orders") view=OrdersPage ssr=SsrMode::Async />
+            <Route path=path!("/orders/refund") view=RefundOrdersPage ssr=SsrMode::Async />
+            <Route path=path!("/orders/:id") view=OrderPage ssr=SsrMode::Async />
             <Route path=path!("/review") view=ReviewPage ssr=SsrMode::Async />
             <Route path=path!("/batch/batch-refunds/:id/retry") view=RetryPage ssr=SsrMode::Async />
             <Route path=path!("/batch/batch-refunds/:id/tasks/:row") view=StoryPage ssr=SsrMode::Async />

@@ -4,6 +4,7 @@ mod approvals;
 mod connections;
 mod leaves;
 mod lists;
+mod orders;
 mod pool;
 mod processor;
 mod search;

@@ -1,5 +1,6 @@
 // One demo for the whole run; the tests make their own batches and never count other people's.
 import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startDemo } from "./server.mjs";
 
@@ -10,6 +11,7 @@ export default async function start() {
   const log = `${results}/demo.log`;
   const demo = await startDemo(["--latency-ms", "5..20"], log);
   process.env.BATCHDESK_URL = demo.url;
+  process.env.BATCHDESK_LEDGER = join(demo.folder, "data", "simulator-ledger.jsonl");
   return async () => {
     await demo.stop();
     // Whatever the pages showed: nothing on the server may have broken.

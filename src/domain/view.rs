@@ -12,6 +12,7 @@ mod detail;
 mod frame;
 mod home;
 pub mod notices;
+pub mod orders;
 pub mod retries;
 pub mod review;
 pub mod search;

@@ -14,6 +14,7 @@ mod form;
 mod health;
 mod machine;
 mod notices;
+mod orders;
 mod pages;
 mod redirects;
 mod retries;

@@ -17,6 +17,7 @@ pub mod home;
 pub mod housekeeping;
 pub mod moment;
 pub mod notices;
+pub mod orders;
 pub mod outbox;
 pub mod passwords;
 pub mod people;

@@ -21,6 +21,8 @@ mod headers;
 mod live;
 #[path = "outside/machine.rs"]
 mod machine;
+#[path = "outside/orders.rs"]
+mod orders;
 #[path = "outside/review.rs"]
 mod review;
 #[path = "outside/sessions.rs"]

@@ -18,6 +18,8 @@ pub const MOST_FOUND: usize = 25;
 pub struct Found {
     /// What was searched for, without blanks around it.
     pub text: String,
+    /// Stored orders, by order or transaction; none for who may not read orders.
+    pub orders: Vec<super::orders::StoredOrder>,
     /// By id or file name.
     pub batches: Vec<FoundBatch>,
     /// By order, transaction, unique id or key.

@@ -2,7 +2,7 @@
 
 use super::{RefundRecord, Template};
 use crate::domain::money::{Currency, Money};
-use crate::formats::results::put_text;
+use crate::formats::results::{put_cell, put_text};
 
 /// The sample file of a template; it passes the validator.
 pub const fn sample(template: Template) -> &'static str {
@@ -31,6 +31,40 @@ pub fn failed_rows<'a>(
     out.push('\n');
     for record in records {
         put_failed_row(&mut out, template, currency, record);
+    }
+    out
+}
+
+/// A refund as it was typed: nothing of it was checked yet.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TypedRefund<'a> {
+    /// Order.
+    pub order_id: &'a str,
+    /// Amount.
+    pub amount: &'a str,
+    /// The maker's own id; may be empty.
+    pub unique_id: &'a str,
+}
+
+/// A file of the standard template with these refunds, as somebody would have written it: for refunds that come from a form.
+pub fn typed_rows<'a>(rows: impl IntoIterator<Item = TypedRefund<'a>>) -> String {
+    let columns = Template::Standard.columns();
+    let mut out = columns.join(",");
+    out.push('\n');
+    for row in rows {
+        for (position, column) in columns.iter().enumerate() {
+            if position > 0 {
+                out.push(',');
+            }
+            match *column {
+                "order_id" => put_text(&mut out, row.order_id),
+                // Not guarded: a minus before an amount is told of as it was typed.
+                "amount" => put_cell(&mut out, row.amount),
+                "unique_id" => put_text(&mut out, row.unique_id),
+                _ => {}
+            }
+        }
+        out.push('\n');
     }
     out
 }

@@ -1,5 +1,7 @@
 //! The orders of an organisation as the gateway had them when it was last asked, and the external system they are told to.
 
+pub mod store;
+
 use super::Tx;
 use crate::domain::ids::GatewayId;
 use serde::Serialize;

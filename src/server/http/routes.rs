@@ -5,7 +5,7 @@ use super::{
     batches::{self, Act},
     connections,
     downloads::{self, Which},
-    events, health, machine, notices, pages, retries, review, settings, sign_in, site, upload,
+    events, health, machine, notices, orders, pages, retries, review, settings, sign_in, site, upload,
 };
 use crate::{
     app::App,
@@ -170,6 +170,8 @@ pub(super) fn table() -> (Desk, Vec<Route>) {
         );
     }
     table.form("/notices/read", Need::SignedIn, post(notices::mark_read));
+    table.form("/orders/refund", Need::Right(Module::Refunds, Right::ReadWrite), post(orders::refund));
+    table.form("/orders/{id}/sync", Need::Right(Module::Orders, Right::ReadWrite), post(orders::synchronise));
     table.get("/events", Kind::Stream, Need::ReadSome, get(events::events));
     for (path, sample) in upload::SAMPLES {
         table.get(path, Kind::File, Need::SignedIn, get(move |signed_in| upload::sample(signed_in, path, sample)));
@@ -208,6 +210,8 @@ pub(super) fn page_rule(path: &str) -> Option<pages::Rule> {
         [""] => plain(Need::SignedIn),
         ["login"] => plain(Need::Anyone),
         ["notices"] => on_server(Need::SignedIn),
+        ["orders", "refund"] => on_server(Need::Right(Module::Refunds, Right::ReadWrite)),
+        ["orders"] | ["orders", "{}"] => on_server(Need::Right(Module::Orders, Right::Read)),
         ["review"] => on_server(Need::ReadSome),
         ["search"] => on_server(Need::ReadSome),
         ["settings"] | ["settings", "connections"] | ["settings", "connections", "{}"] => {

@@ -3,6 +3,8 @@
 mod redact;
 mod sync;
 
+pub(super) use redact::readable;
+
 use super::{
     access::{Caller, authorise},
     batches::{found, shown},
@@ -29,7 +31,6 @@ use crate::{
     },
 };
 use jiff::tz::TimeZone;
-use redact::readable;
 use time::OffsetDateTime;
 
 /// The story of a batch's task. Needs Read.

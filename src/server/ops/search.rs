@@ -3,7 +3,7 @@
 use super::{access::Caller, moment};
 use crate::{
     domain::{
-        access::Right,
+        access::{Module, Right},
         batch::{BatchStatus, Operation},
         ids::BatchId,
         money::Money,
@@ -32,13 +32,16 @@ pub async fn search(state: &AppState, caller: &Caller, text: &str) -> OpResult<F
         super::access::authorise(caller, first.module(), Right::Read)?;
     }
     let text: String = text.trim().chars().filter(|c| !c.is_control()).take(128).collect();
-    let mut found = Found { text, batches: Vec::new(), tasks: Vec::new(), more: false };
+    let mut found = Found { text, orders: Vec::new(), batches: Vec::new(), tasks: Vec::new(), more: false };
     if found.text.chars().count() < SHORTEST_SEARCH {
         return Ok(found);
     }
     let zone = moment::zone(&caller.organisation.zone);
     let limit = i64::try_from(MOST_FOUND).unwrap_or(i64::MAX);
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+    if caller.permissions.allow(Module::Orders, Right::Read) {
+        found.orders = super::orders::beginning(&mut tx, caller, &found.text, limit).await?;
+    }
     let mut batches = Vec::new();
     if let Some((from, to)) = id_range(&found.text) {
         batches.extend(db::search::batches_by_id(&mut tx, from, to, &operations, limit).await?);

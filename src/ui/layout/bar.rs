@@ -53,6 +53,15 @@ fn trail(path: &str) -> Vec<(String, Option<String>)> {
             id => vec![settings, connections, (format!("…{}", tail(id)), None)],
         };
     }
+    #[cfg(feature = "ssr")]
+    if let Some(rest) = path.strip_prefix("/orders") {
+        let orders = link("Orders", "/orders");
+        return match rest.trim_matches('/') {
+            "" => vec![last("Payments"), last("Orders")],
+            "refund" => vec![last("Payments"), orders, last("Refund")],
+            id => vec![last("Payments"), orders, (leptos_router::location::Url::unescape(id), None)],
+        };
+    }
     match path.strip_prefix("/approvals").map(|rest| rest.trim_matches('/')) {
         Some("") => vec![last("Approvals")],
         Some(id) => vec![link("Approvals", "/approvals"), (format!("…{}", tail(id)), None)],

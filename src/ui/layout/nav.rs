@@ -76,6 +76,7 @@ pub fn Nav(
     // The first of the bulk operations that the person may see; its page has the tabs of the others.
     let bulk = Operation::ALL.into_iter().find(|operation| viewer.may(operation.module(), Right::Read));
     let approvals = bulk.is_some();
+    let orders = viewer.may(Module::Orders, Right::Read);
     let settings = viewer.may(Module::Settings, Right::Read);
     let (waiting, review) = (viewer.waiting, viewer.review);
     let organisation = viewer.organisation;
@@ -122,6 +123,12 @@ pub fn Nav(
                                 <h2 id="nav-payments">"Payments"</h2>
                                 <ul aria-labelledby="nav-payments">
                                     <Entry href=operation.path() icon="stack" text="Bulk Operations" />
+                                    {orders
+                                        .then(|| {
+                                            view! {
+                                                <Entry href="/orders" icon="orders" text="Orders" on_server=true />
+                                            }
+                                        })}
                                 </ul>
                             </div>
                         }

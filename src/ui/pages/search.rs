@@ -4,13 +4,17 @@ use crate::{
     api::search::search,
     domain::{
         page::TaskQuery,
-        view::search::{Found, FoundBatch, FoundTask, MOST_FOUND, SHORTEST_SEARCH},
+        view::{
+            orders::{OrderQuery, StoredOrder, order_path},
+            search::{Found, FoundBatch, FoundTask, MOST_FOUND, SHORTEST_SEARCH},
+        },
     },
     ui::{
         components::{
             BatchStamp, Button, EmptyState, Icon, Kind, LoadFailed, MoneyView, Sheet, TaskStamp, TimeView, count,
         },
         hooks::url::query_value,
+        pages::orders::stamp,
     },
 };
 use leptos::prelude::*;
@@ -44,8 +48,8 @@ pub fn SearchPage() -> impl IntoView {
 
 #[component]
 fn Loaded(found: Found) -> impl IntoView {
-    let Found { text, batches, tasks, more } = found;
-    let nothing = batches.is_empty() && tasks.is_empty();
+    let Found { text, orders, batches, tasks, more } = found;
+    let nothing = orders.is_empty() && batches.is_empty() && tasks.is_empty();
     let short = text.chars().count() < SHORTEST_SEARCH;
     let results = match (short, nothing) {
         (true, _) => {
@@ -66,6 +70,7 @@ fn Loaded(found: Found) -> impl IntoView {
             .into_any()
         }
         (false, false) => view! {
+            {(!orders.is_empty()).then(|| view! { <Orders orders=orders text=text.clone() /> })}
             {(!tasks.is_empty()).then(|| view! { <Tasks tasks=tasks more=more text=text.clone() /> })}
             {(!batches.is_empty()).then(|| view! { <Batches batches=batches text=text.clone() /> })}
         }
@@ -129,6 +134,50 @@ fn table(label: &'static str, heads: [&'static str; 5], rows: AnyView) -> AnyVie
             </thead>
             <tbody role="rowgroup">{rows}</tbody>
         </table>
+    }
+    .into_any()
+}
+
+#[component]
+fn Orders(orders: Vec<StoredOrder>, text: String) -> impl IntoView {
+    let note = format!("{} found", count(u64::try_from(orders.len()).unwrap_or(0)));
+    let all = OrderQuery { search: text.clone(), ..OrderQuery::default() }.to_path();
+    let rows = orders.into_iter().map(|order| order_row(order, &text)).collect_view();
+    view! {
+        <Sheet title="Orders" note=note>
+            {table("Orders that were found", ["Order", "Status", "Amount", "Refundable", "Last seen"], rows.into_any())}
+            <div class="sheet-foot">
+                <a href=all>"Show them in the list of orders"</a>
+            </div>
+        </Sheet>
+    }
+    .into_any()
+}
+
+fn order_row(order: StoredOrder, text: &str) -> AnyView {
+    let by = order
+        .transaction
+        .as_deref()
+        .map(|id| view! { <small>"Transaction " <span class="id">{marked(id, text)}</span></small> });
+    let left = match order.left.clone() {
+        Ok(left) => view! { <MoneyView amount=left /> }.into_any(),
+        Err(why) => view! { <span class="dim">{why}</span> }.into_any(),
+    };
+    view! {
+        <tr role="row">
+            <th role="rowheader" scope="row" data-cell="lead">
+                <a class="name id" href=order_path(&order.order_id)>{marked(&order.order_id, text)}</a>
+                {by}
+            </th>
+            <td role="cell" class="tight" data-cell="mark">{stamp(&order)}</td>
+            <td role="cell" class="cash" data-cell="end">
+                <MoneyView amount=order.amount />
+            </td>
+            <td role="cell" data-label="Refundable">{left}</td>
+            <td role="cell" class="tight" data-cell="drop">
+                <TimeView moment=order.seen />
+            </td>
+        </tr>
     }
     .into_any()
 }

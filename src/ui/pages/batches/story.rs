@@ -3,13 +3,17 @@
 use crate::{
     api::retries::load_story,
     domain::{
+        access::{Module, Right},
         batch::Operation,
         ids::BatchId,
-        view::retries::{StoryStep, TaskStory},
+        view::{
+            orders::order_path,
+            retries::{StoryStep, TaskStory},
+        },
     },
     ui::{
         components::{Banner, Glyph, Icon, LoadFailed, MoneyView, TaskStamp, TimeView, count},
-        hooks::url::here,
+        hooks::{page::page_context, url::here},
     },
 };
 use leptos::prelude::*;
@@ -72,7 +76,9 @@ fn Story(story: TaskStory) -> impl IntoView {
         let message = story.message.clone();
         view! { <Banner tone>{message}</Banner> }
     });
-    let steps = story.steps.into_iter().map(step).collect_view();
+    let reads_orders = page_context().viewer.is_some_and(|viewer| viewer.may(Module::Orders, Right::Read));
+    let order = reads_orders.then(|| view! { <span><a href=order_path(&story.order_id)>"The order"</a></span> });
+    let steps = story.steps.into_iter().map(|told| step(told, ().into_any())).collect_view();
     view! {
         <Title text=format!("{} – task {number}", story.order_id)/>
         <div class="head">
@@ -81,6 +87,7 @@ fn Story(story: TaskStory) -> impl IntoView {
                 <TaskStamp status=story.status/>
             </div>
             <div class="meta">
+                {order}
                 {amount}
                 <span>"Task "{count(number.into())}" of "{count(all)}", row "{story.row}" of "<a href=batch.clone()>{story.snapshot.file_name.clone()}</a></span>
                 {note}
@@ -98,7 +105,8 @@ fn Story(story: TaskStory) -> impl IntoView {
     .into_any()
 }
 
-fn step(step: StoryStep) -> impl IntoView {
+/// One step; `links` stand at its foot.
+pub(in crate::ui::pages) fn step(step: StoryStep, links: AnyView) -> impl IntoView {
     let glyph = match (step.kind, step.tone) {
         ("file", _) => "here",
         ("retry", _) => "edited",
@@ -145,6 +153,7 @@ fn step(step: StoryStep) -> impl IntoView {
             <small>
                 {step.at.map(|moment| view! { <TimeView moment/> })}
                 {(!step.actor.is_empty()).then(|| view! { <span>{step.actor}</span> })}
+                {links}
             </small>
         </li>
     }

@@ -1,0 +1,86 @@
+//! What people do with orders, as plain forms: refunds that become a batch, and one order that is asked about.
+
+use super::{
+    Web, answer,
+    batches::{done, refused_on_page},
+    form::Form,
+    pages::Page,
+    visit::{SignedIn, Visit},
+};
+use crate::{
+    domain::{
+        batch::Operation,
+        money::group,
+        view::{
+            Flash,
+            orders::{Chosen, order_path},
+        },
+    },
+    server::ops::orders::{
+        self,
+        refund::{self, Sent},
+    },
+};
+use axum::{
+    extract::{Path, State},
+    http::StatusCode,
+    response::Response,
+};
+
+const REFUND: &str = "/orders/refund";
+
+/// `POST /orders/refund`: the lines as they were typed. Only one button sends; the others show them again.
+pub(super) async fn refund(State(web): State<Web>, SignedIn { visit, caller }: SignedIn, form: Form) -> Response {
+    // What an earlier try kept belongs to the lines as they were then.
+    let mut chosen = Chosen { draft: None, ..Chosen::from_pairs(form.pairs()) };
+    let wish = form.get("do");
+    if let Some(order) = wish.strip_prefix("drop:") {
+        chosen.orders.retain(|typed| typed.order_id != order);
+    }
+    if wish != "send" {
+        return shown(&web, &visit, StatusCode::OK, &chosen, Flash::default()).await;
+    }
+    match refund::send(&web, &caller, &chosen, form.get("confirm_repeat") == "1").await {
+        Ok(Sent::Batch { batch, records, waits }) => {
+            let notice = match (records, waits) {
+                (1, true) => "1 refund waits for a decision. Nothing is sent before it.".to_owned(),
+                (1, false) => "1 refund is being sent.".to_owned(),
+                (many, true) => {
+                    format!("{} refunds wait for a decision. Nothing is sent before it.", group(many, true))
+                }
+                (many, false) => format!("{} refunds are being sent.", group(many, true)),
+            };
+            done(&web, caller.person.id, &format!("{}/{batch}", Operation::Refund.path()), &notice)
+        }
+        Ok(Sent::Findings { draft, sentence, field }) => {
+            chosen.draft = draft;
+            let flash = Flash { error: Some(sentence), field: field.map(str::to_owned), ..Flash::default() };
+            shown(&web, &visit, StatusCode::UNPROCESSABLE_ENTITY, &chosen, flash).await
+        }
+        Err(error) => {
+            let flash = Flash { values: chosen.to_pairs(), ..Flash::default() };
+            refused_on_page(&web, &visit, REFUND, error, flash).await
+        }
+    }
+}
+
+async fn shown(web: &Web, visit: &Visit, status: StatusCode, chosen: &Chosen, flash: Flash) -> Response {
+    let flash = Flash { values: chosen.to_pairs(), ..flash };
+    Page::new(REFUND).status(status).flash(flash).without_hydration().render(web, visit).await
+}
+
+/// `POST /orders/{id}/sync`: asks the gateway about one order.
+pub(super) async fn synchronise(
+    State(web): State<Web>,
+    SignedIn { visit, caller }: SignedIn,
+    Path(order_id): Path<String>,
+) -> Response {
+    match orders::synchronise(&web, &caller, &order_id).await {
+        Ok(batch) => {
+            let notice = format!("A sync of order {order_id} was made.");
+            done(&web, caller.person.id, &format!("{}/{batch}", Operation::OrderSync.path()), &notice)
+        }
+        Err(error) if visit.wants_json() => answer::failure(&web, &visit, &error).await,
+        Err(error) => refused_on_page(&web, &visit, &order_path(&order_id), error, Flash::default()).await,
+    }
+}

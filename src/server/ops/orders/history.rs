@@ -1,0 +1,153 @@
+//! What happened to an order: every sync, every refund of ours, every decision on them, newest first.
+
+use super::is_sync;
+use crate::{
+    domain::{
+        batch::{BatchStatus, Operation},
+        money::{Currency, Money},
+        task::TaskState,
+        view::{orders::OrderStep, retries::StoryStep},
+    },
+    server::{
+        db::orders::store::OrderRecord,
+        error::{OpError, OpResult},
+        ops::moment,
+    },
+};
+use jiff::tz::TimeZone;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// The page that tells everything of a refund.
+pub(super) fn story(record: &OrderRecord) -> String {
+    format!("{}/{}/tasks/{}", Operation::Refund.path(), record.batch_id, record.row_no)
+}
+
+/// The history from records and from who pressed "Sync with Gateway".
+pub(super) fn of(
+    records: &[OrderRecord],
+    presses: &[(Uuid, OffsetDateTime, String)],
+    zone: &TimeZone,
+) -> OpResult<Vec<OrderStep>> {
+    let mut teller = Teller { zone, told: Vec::new() };
+    for record in records {
+        teller.record(record)?;
+        for (_, at, actor) in presses.iter().filter(|(batch, ..)| *batch == record.batch_id) {
+            let step = StoryStep {
+                tone: "neutral",
+                title: "Sync with Gateway was pressed".to_owned(),
+                actor: actor.clone(),
+                ..StoryStep::default()
+            };
+            teller.tell(*at, 2, record, step);
+        }
+    }
+    let mut told = teller.told;
+    // What has the same time stands in the order in which it must have happened.
+    told.sort_by_key(|(at, rank, _)| std::cmp::Reverse((*at, *rank)));
+    Ok(told.into_iter().map(|(_, _, step)| step).collect())
+}
+
+struct Teller<'a> {
+    zone: &'a TimeZone,
+    told: Vec<(OffsetDateTime, u8, OrderStep)>,
+}
+
+fn fact(name: &str, value: impl Into<String>) -> (String, String) {
+    (name.to_owned(), value.into())
+}
+
+impl Teller<'_> {
+    fn tell(&mut self, at: OffsetDateTime, rank: u8, record: &OrderRecord, step: StoryStep) {
+        let path = if is_sync(record) { Operation::OrderSync.path() } else { Operation::Refund.path() };
+        let mut links = vec![(format!("{path}/{}", record.batch_id), record.file_name.clone())];
+        if !is_sync(record) {
+            links.push((story(record), format!("Row {}", record.row_no)));
+        }
+        let step = StoryStep { at: Some(moment::moment(at, self.zone)), ..step };
+        self.told.push((at, rank, OrderStep { step, links }));
+    }
+
+    fn record(&mut self, record: &OrderRecord) -> OpResult<()> {
+        let unknown = |what: &str| OpError::internal(format!("batch {}: {what} is not known", record.batch_id));
+        let currency: Currency = record.currency.trim().parse().map_err(|_| unknown("currency"))?;
+        let batch = BatchStatus::from_code(&record.batch_status).ok_or_else(|| unknown("status"))?;
+        let amount = Money::new(record.amount_minor, currency);
+        let (kind, title) = match (is_sync(record), record.revision) {
+            (true, _) => ("file", "A sync was asked for".to_owned()),
+            (false, 1) => ("file", format!("A refund of {amount} was asked for")),
+            (false, revision) => ("retry", format!("A refund of {amount} was asked for again, retry {}", revision - 1)),
+        };
+        let mut facts = vec![fact("Batch", batch.text())];
+        if !is_sync(record) {
+            facts.push(fact("Key at the gateway", &record.gateway_key));
+        }
+        let actor = record.maker_email.clone();
+        self.tell(
+            record.created_at,
+            0,
+            record,
+            StoryStep { kind, tone: "neutral", title, actor, facts, ..StoryStep::default() },
+        );
+        self.decision(record);
+        for at in record.asked.iter().rev().skip(1) {
+            let step = StoryStep { tone: "neutral", title: "The gateway was asked".to_owned(), ..StoryStep::default() };
+            self.tell(*at, 3, record, step);
+        }
+        if let Some(at) = record.updated_at {
+            self.tell(at, 5, record, end(record, amount));
+        }
+        Ok(())
+    }
+
+    fn decision(&mut self, record: &OrderRecord) {
+        let (title, tone) = match record.verdict.as_deref() {
+            Some("APPROVE") => ("Approved", "accepted"),
+            Some("REJECT") => ("Rejected", "failed"),
+            _ => return,
+        };
+        let step = StoryStep {
+            kind: "decision",
+            tone,
+            title: title.to_owned(),
+            actor: record.checker_email.clone().unwrap_or_else(|| "Batchdesk".to_owned()),
+            remark: record.reason.clone().unwrap_or_default(),
+            ..StoryStep::default()
+        };
+        self.tell(record.decided_at.unwrap_or(record.created_at), 1, record, step);
+    }
+}
+
+/// What it came to, or where it stands.
+fn end(record: &OrderRecord, amount: Money) -> StoryStep {
+    use TaskState as S;
+    let state = S::from_code(&record.state).unwrap_or(S::Review);
+    let (tone, title) = match (is_sync(record), state) {
+        (true, S::Succeeded) => ("accepted", "Synchronised".to_owned()),
+        (true, S::Failed) => ("failed", "Not synchronised".to_owned()),
+        (true, _) => ("queued", "Being synchronised".to_owned()),
+        (false, S::Succeeded) => ("accepted", format!("{amount} was refunded")),
+        (false, S::Pending) => ("accepted", format!("The gateway took the refund of {amount} and has not finished")),
+        (false, S::Failed) => ("failed", format!("The refund of {amount} failed")),
+        (false, S::Review) => ("waiting", format!("Two people must look at the refund of {amount}")),
+        (false, S::Unknown) => {
+            ("waiting", format!("The refund of {amount} was perhaps carried out; the gateway is asked"))
+        }
+        (false, S::Ready | S::Sending | S::Retry) => ("queued", format!("The refund of {amount} is queued")),
+    };
+    let named = [
+        ("GW Transaction Id", &record.gw_ref),
+        ("Refund Status", &record.refund_status),
+        ("Gateway Sync Status", &record.gateway_status),
+        ("External System Response", &record.response),
+    ];
+    let facts = named.into_iter().filter_map(|(name, value)| Some(fact(name, value.as_ref()?))).collect();
+    StoryStep {
+        kind: "outcome",
+        tone,
+        title,
+        remark: record.message.clone().filter(|_| state != S::Succeeded).unwrap_or_default(),
+        facts,
+        ..StoryStep::default()
+    }
+}

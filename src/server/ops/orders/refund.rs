@@ -1,0 +1,250 @@
+//! Refunds that are made from orders: the rows are written as the file that somebody would have uploaded, and go the way of every
+//! file. What is added here is only what an order's page knows: an order that has nothing left is not taken.
+
+use super::{Eye, file_name};
+use crate::{
+    domain::{
+        access::{Module, Right},
+        batch::Operation,
+        error::RefusalKind,
+        finding::{Finding, Severity},
+        ids::{BatchId, DraftId},
+        limits::Limits,
+        money::{Currency, Money, group},
+        view::orders::{Chosen, RefundLine, RefundOrders},
+    },
+    formats::refunds::{TypedRefund, check_refund_records, typed_rows},
+    server::{
+        db,
+        error::{OpError, OpResult},
+        ops::{
+            access::{Caller, authorise},
+            moment,
+            uploads::{self, Submitted, Upload},
+        },
+        state::AppState,
+    },
+};
+use std::collections::HashMap;
+
+/// What became of orders that were to be refunded.
+#[derive(Clone, Debug)]
+pub enum Sent {
+    /// They are a batch now.
+    Batch {
+        /// Which.
+        batch: BatchId,
+        /// How many refunds.
+        records: u64,
+        /// Whether a checker must decide first.
+        waits: bool,
+    },
+    /// Nothing was made: the page shows why, with what the intake kept.
+    Findings {
+        /// The draft that names what is wrong, or what went out before.
+        draft: Option<DraftId>,
+        /// One sentence.
+        sentence: String,
+        /// The field that it is about.
+        field: Option<&'static str>,
+    },
+}
+
+/// The page that refunds these orders, as far as it is typed. Needs `refunds` ReadWrite and `orders` Read.
+pub async fn page(state: &AppState, caller: &Caller, chosen: Chosen) -> OpResult<RefundOrders> {
+    let Looked { lines, left_out, total, new, .. } = look(state, caller, &chosen).await?;
+    let (findings, repeats) = new.draft.map(|draft| (draft.findings, draft.repeats)).unwrap_or_default();
+    let (placed, whole): (Vec<Finding>, Vec<Finding>) = findings
+        .into_iter()
+        .filter(is_error)
+        .partition(|finding| lines.iter().any(|line| Some(line.row) == finding.row));
+    let mut lines = lines;
+    for finding in placed {
+        for line in lines.iter_mut().filter(|line| Some(line.row) == finding.row) {
+            let error = at_column(&finding);
+            if !line.errors.contains(&error) {
+                line.errors.push(error);
+            }
+        }
+    }
+    Ok(RefundOrders {
+        lines,
+        left_out,
+        total,
+        description: chosen.description,
+        maker_checker: new.maker_checker,
+        approvers: new.approvers,
+        findings: whole.into_iter().map(|finding| finding.message).collect(),
+        repeats,
+    })
+}
+
+/// Makes the batch, all or nothing. Needs `refunds` ReadWrite and `orders` Read.
+pub async fn send(state: &AppState, caller: &Caller, chosen: &Chosen, confirm_repeat: bool) -> OpResult<Sent> {
+    let looked = look(state, caller, chosen).await?;
+    let stay = |sentence: String, field| Ok(Sent::Findings { draft: None, sentence, field });
+    if looked.lines.is_empty() && looked.left_out.is_empty() {
+        return stay("No order is chosen. Nothing was made.".to_owned(), None);
+    }
+    match looked.left_out.len() {
+        0 => {}
+        1 => return stay("1 order cannot be refunded. Nothing was made: look at what is left.".to_owned(), None),
+        some => {
+            return stay(
+                format!(
+                    "{} orders cannot be refunded. Nothing was made: look at what is left.",
+                    group(some as u64, true)
+                ),
+                None,
+            );
+        }
+    }
+    match looked.lines.iter().map(|line| line.errors.len()).sum() {
+        0 => {}
+        1 => return stay("1 error. Nothing was made.".to_owned(), None),
+        errors => return stay(format!("{} errors. Nothing was made.", group(errors as u64, true)), None),
+    }
+    if looked.new.maker_checker && chosen.description.trim().is_empty() {
+        return stay(
+            "Describe the refunds, so that the checker knows what they are for.".to_owned(),
+            Some("description"),
+        );
+    }
+    let records = looked.lines.len() as u64;
+    let upload = Upload {
+        file_name: file_name(state, caller, "orders"),
+        bytes: looked.file.into_bytes().into(),
+        description: chosen.description.clone(),
+        confirm_repeat,
+        ..Upload::default()
+    };
+    match uploads::submit(state, caller, Operation::Refund, upload).await? {
+        Submitted::Batch(batch) => Ok(Sent::Batch { batch, records, waits: looked.new.maker_checker }),
+        Submitted::Draft(draft) => {
+            let sentence = match draft.findings.iter().any(is_error) {
+                true => "Something must be corrected. Nothing was made.",
+                false => "Some of these refunds went out before. Nothing was made now: look at them, then confirm.",
+            };
+            Ok(Sent::Findings { draft: Some(draft.id), sentence: sentence.to_owned(), field: None })
+        }
+    }
+}
+
+/// What was chosen, looked up and checked.
+struct Looked {
+    lines: Vec<RefundLine>,
+    left_out: Vec<(String, String)>,
+    total: Option<Money>,
+    /// The file that they become.
+    file: String,
+    /// What a new batch is made under.
+    new: crate::domain::view::NewBatch,
+}
+
+async fn look(state: &AppState, caller: &Caller, chosen: &Chosen) -> OpResult<Looked> {
+    authorise(caller, Module::Refunds, Right::ReadWrite)?;
+    authorise(caller, Module::Orders, Right::Read)?;
+    let new = uploads::new_batch(state, caller, Operation::Refund, chosen.draft).await?;
+    let many = chosen.orders.len() as u64;
+    if many > u64::from(new.limits.rows) {
+        return Err(OpError::refuse(
+            RefusalKind::Invalid,
+            format!(
+                "Row limit exceeded: {} orders, at most {} can be refunded at once.",
+                group(many, true),
+                group(u64::from(new.limits.rows), true)
+            ),
+        ));
+    }
+    let (mut lines, left_out) = lines(state, caller, chosen).await?;
+    let file = typed_rows(lines.iter().map(|line| TypedRefund {
+        order_id: &line.order.order_id,
+        amount: &line.amount,
+        unique_id: &line.unique_id,
+    }));
+    let total = check(&mut lines, file.clone(), new.currency, new.limits).await?;
+    Ok(Looked { lines, left_out, total, file, new })
+}
+
+/// A line for each order that can be refunded, and why the others cannot.
+async fn lines(
+    state: &AppState,
+    caller: &Caller,
+    chosen: &Chosen,
+) -> OpResult<(Vec<RefundLine>, Vec<(String, String)>)> {
+    let zone = moment::zone(&caller.organisation.zone);
+    let ids: Vec<String> = chosen.orders.iter().map(|order| order.order_id.clone()).collect();
+    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+    let rows = db::orders::store::some(&mut tx, &ids).await?;
+    let eye = Eye::open(&mut tx, caller, &zone).await?;
+    tx.commit().await?;
+    let mut known = HashMap::new();
+    for row in rows {
+        known.insert(row.order_id.clone(), eye.order(row)?);
+    }
+    let (mut lines, mut left_out) = (Vec::new(), Vec::new());
+    for typed in &chosen.orders {
+        let Some(order) = known.remove(&typed.order_id) else {
+            let why = "It was never seen at the gateway. Synchronise it first.".to_owned();
+            left_out.push((typed.order_id.clone(), why));
+            continue;
+        };
+        match order.left.clone() {
+            Err(why) => left_out.push((typed.order_id.clone(), why)),
+            Ok(left) => lines.push(RefundLine {
+                row: u32::try_from(lines.len()).unwrap_or(u32::MAX).saturating_add(2),
+                amount: typed.amount.clone().unwrap_or_else(|| left.bare()),
+                unique_id: typed.unique_id.clone(),
+                left,
+                order,
+                errors: Vec::new(),
+            }),
+        }
+    }
+    Ok((lines, left_out))
+}
+
+/// Puts what the validator of files says at the lines, and amounts that are more than is left. Answers what they come to.
+async fn check(lines: &mut [RefundLine], file: String, currency: Currency, limits: Limits) -> OpResult<Option<Money>> {
+    if lines.is_empty() {
+        return Ok(Some(Money::new(0, currency)));
+    }
+    let checked = tokio::task::spawn_blocking(move || check_refund_records(file.as_bytes(), currency, limits))
+        .await
+        .map_err(OpError::internal)?;
+    for finding in checked.findings.iter().filter(|finding| is_error(finding)) {
+        // What is said of the whole file is said at its first line.
+        let row = finding.row.filter(|row| lines.iter().any(|line| line.row == *row)).unwrap_or(2);
+        for line in lines.iter_mut().filter(|line| line.row == row) {
+            line.errors.push(at_column(finding));
+        }
+    }
+    for record in &checked.records {
+        for line in lines.iter_mut().filter(|line| line.row == record.row) {
+            if record.order_id != line.order.order_id {
+                line.errors
+                    .push(("order_id".to_owned(), "This order id cannot be written into a file as it is.".to_owned()));
+            }
+            if record.amount_minor > line.left.minor {
+                line.errors.push(("amount".to_owned(), over(line)));
+            }
+        }
+    }
+    let clean = lines.iter().all(|line| line.errors.is_empty());
+    Ok(clean.then(|| Money::new(checked.total_minor, currency)))
+}
+
+fn over(line: &RefundLine) -> String {
+    match line.order.on_way.minor {
+        0 => format!("Too much: {} can be refunded.", line.left),
+        _ => format!("Too much: {} can be refunded, for {} is on its way already.", line.left, line.order.on_way),
+    }
+}
+
+fn at_column(finding: &Finding) -> (String, String) {
+    (finding.column.clone().unwrap_or_else(|| "order_id".to_owned()), finding.message.clone())
+}
+
+fn is_error(finding: &Finding) -> bool {
+    finding.severity == Severity::Error
+}

@@ -1,0 +1,327 @@
+//! The list, its searches and their plans, and an order's page.
+
+use super::*;
+use crate::{
+    domain::{
+        access::{Module, Permissions, Right},
+        error::RefusalKind,
+        ids::OrganisationId,
+        view::orders::{From, OrderList, OrderQuery, Refunded},
+    },
+    server::{
+        db::orders::store::{Listing, Start, push_list},
+        ops::{approvals::Verdict, orders},
+    },
+    tests::support::refunds,
+};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, QueryBuilder, Row};
+use std::collections::BTreeSet;
+
+async fn list(world: &World, email: &str, query: &OrderQuery) -> OrderList {
+    orders::list(&world.state, &world.caller(email).await, query.clone()).await.unwrap()
+}
+
+async fn ids(world: &World, email: &str, query: &OrderQuery) -> Vec<String> {
+    list(world, email, query).await.orders.into_iter().map(|order| order.order_id).collect()
+}
+
+fn search(text: &str) -> OrderQuery {
+    OrderQuery { search: text.to_owned(), ..OrderQuery::default() }
+}
+
+/// The query of an address that the list gave.
+fn follow(path: &str) -> OrderQuery {
+    let address = url::Url::parse("http://x").unwrap().join(path).unwrap();
+    let pairs: Vec<(String, String)> = address.query_pairs().into_owned().collect();
+    OrderQuery::from_pairs(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+}
+
+#[tokio::test]
+async fn orders_are_listed_newest_seen_first_and_every_page_leads_to_its_neighbours() {
+    let world = World::new().await;
+    let batch = sync(&world, MAKER, &["ANY"]).await;
+    let start = world.state.clock.now() - Duration::days(3);
+    // Pairs are seen at the same time: the order id tells them apart.
+    for pair in 0..61 {
+        let rows = [order(batch, &format!("ORD_{pair:03}_A")), order(batch, &format!("ORD_{pair:03}_B"))];
+        store(&world, MAKER, &rows, start + Duration::minutes(pair)).await;
+    }
+    for first in [OrderQuery::default(), search("ORD_"), search("tx-ORD_")] {
+        let mut all = Vec::new();
+        let (mut query, mut pages) = (first.clone(), Vec::new());
+        loop {
+            let page = list(&world, MAKER, &query).await;
+            assert_eq!(page.newer.is_some(), query.from.is_some(), "the first page has none before it");
+            let shown: Vec<String> = page.orders.iter().map(|order| order.order_id.clone()).collect();
+            all.extend(shown.clone());
+            pages.push((shown, page.newer.clone()));
+            match page.older {
+                Some(older) => query = follow(&older),
+                None => break,
+            }
+        }
+        assert_eq!(pages.iter().map(|(page, _)| page.len()).collect::<Vec<_>>(), [50, 50, 22], "{first:?}");
+        let mut expected = all.clone();
+        expected.sort();
+        expected.dedup();
+        assert_eq!(expected.len(), 122, "each once");
+        if first.search.is_empty() {
+            expected.reverse();
+        }
+        assert_eq!(all, expected, "{first:?}");
+        // And back the same way.
+        for at in [2, 1] {
+            let back = follow(pages[at].1.as_ref().unwrap());
+            assert!(matches!(back.from, Some(From::Before(_))));
+            let page = list(&world, MAKER, &back).await;
+            assert_eq!(page.orders.iter().map(|order| order.order_id.clone()).collect::<Vec<_>>(), pages[at - 1].0);
+            assert_eq!((page.newer.is_some(), page.older.is_some()), (at == 2, true));
+        }
+    }
+    // What makes no sense as a place is no place.
+    assert_eq!(ids(&world, MAKER, &follow("/orders?after=1.xORD_")).await.len(), 50);
+}
+
+#[tokio::test]
+async fn orders_are_found_by_order_and_transaction_and_narrowed_by_state() {
+    let world = World::new().await;
+    let batch = sync(&world, MAKER, &["ANY"]).await;
+    let now = world.state.clock.now();
+    let plain = |id: &str| order(batch, id);
+    let rows = [
+        SeenOrder { transactions: vec!["ABC-1".into(), "ABC-2".into(), "ABB-9".into()], ..plain("ORD_1") },
+        // Found by its own id once, not by its transaction again.
+        SeenOrder {
+            transactions: vec!["ABC_own".into()],
+            refunded_minor: 400,
+            refundable_minor: Some(9_600),
+            ..plain("ABC")
+        },
+        SeenOrder {
+            status: "AUTHORIZATION_FAILED".into(),
+            charged: false,
+            refundable_minor: None,
+            transactions: vec![],
+            ..plain("ORD_2")
+        },
+        SeenOrder { refunded_minor: 10_000, refundable_minor: Some(0), ..plain("ORD_3") },
+    ];
+    store(&world, MAKER, &rows, now - Duration::days(2)).await;
+    store(&world, MAKER, &[plain("ORD_NEW")], now).await;
+    seen(&world, OWNER, &["ORD_OF_GLOBEX"]).await;
+
+    let found = list(&world, VIEWER, &search("ABC")).await;
+    let by: Vec<_> = found.orders.iter().map(|o| (o.order_id.as_str(), o.transaction.as_deref())).collect();
+    assert_eq!(by, [("ABC", None), ("ORD_1", Some("ABC-1"))]);
+    assert_eq!(ids(&world, VIEWER, &search("ORD_")).await, ["ORD_1", "ORD_2", "ORD_3", "ORD_NEW"]);
+    for nothing in ["ord_", "RD_1", "ORD%", "BC-", "ORD_OF"] {
+        let none = list(&world, VIEWER, &search(nothing)).await;
+        assert!(none.orders.is_empty() && none.any, "{nothing}");
+    }
+    let narrowed = |change: fn(&mut OrderQuery)| {
+        let mut query = OrderQuery::default();
+        change(&mut query);
+        query
+    };
+    let status = narrowed(|query| query.status = "AUTHORIZATION_FAILED".to_owned());
+    assert_eq!(ids(&world, VIEWER, &status).await, ["ORD_2"]);
+    for (refunded, expected) in [
+        (Refunded::Nothing, vec!["ORD_NEW", "ORD_2", "ORD_1"]),
+        (Refunded::Partly, vec!["ABC"]),
+        (Refunded::Wholly, vec!["ORD_3"]),
+    ] {
+        let query = OrderQuery { refunded: Some(refunded), ..OrderQuery::default() };
+        assert_eq!(ids(&world, VIEWER, &query).await, expected);
+        let both = OrderQuery { search: "ORD_".to_owned(), ..query };
+        assert_eq!(ids(&world, VIEWER, &both).await.len(), expected.iter().filter(|id| id.starts_with("ORD_")).count());
+    }
+    let zone = crate::server::ops::moment::zone("Asia/Kolkata");
+    let since = OrderQuery { since: crate::server::ops::moment::day_text(now, &zone), ..OrderQuery::default() };
+    assert_eq!(ids(&world, VIEWER, &since).await, ["ORD_NEW"]);
+    let all = list(&world, VIEWER, &OrderQuery::default()).await;
+    assert_eq!(all.statuses, ["AUTHORIZATION_FAILED", "CHARGED"]);
+    assert!(!all.may_refund && !all.may_sync);
+
+    // A transaction that the gateway no longer lists leads nowhere, a new one does.
+    store(&world, MAKER, &[SeenOrder { transactions: vec!["ABC-2".into(), "NEW-1".into()], ..plain("ORD_1") }], now)
+        .await;
+    for (text, expected) in [("ABC-1", vec![]), ("ABB", vec![]), ("ABC-2", vec!["ORD_1"]), ("NEW-", vec!["ORD_1"])] {
+        assert_eq!(ids(&world, VIEWER, &search(text)).await, expected, "{text}");
+    }
+    // An older reading changes nothing.
+    store(
+        &world,
+        MAKER,
+        &[SeenOrder { transactions: vec!["OLD-1".into()], ..plain("ORD_1") }],
+        now - Duration::days(9),
+    )
+    .await;
+    assert!(ids(&world, VIEWER, &search("OLD-")).await.is_empty());
+    // An id that no index could hold stops no sync.
+    store(&world, MAKER, &[SeenOrder { transactions: vec!["L".repeat(9_000)], ..plain("ORD_1") }], now).await;
+}
+
+/// The plan of a page of the list, as the web part would read it.
+async fn plan(world: &World, organisation: OrganisationId, listing: &Listing<'_>) -> String {
+    let mut web = world.options.clone().options([("search_path", "desk")]).connect().await.unwrap();
+    let mut tx = web.begin().await.unwrap();
+    for statement in [
+        "SET LOCAL ROLE batchdesk_web".to_owned(),
+        format!("SELECT set_config('app.organisation', '{organisation}', true)"),
+        // The tables are small here; what is asked is what can be used, not what is cheapest.
+        "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off".to_owned(),
+    ] {
+        tx.execute(AssertSqlSafe(statement)).await.unwrap();
+    }
+    let mut query = QueryBuilder::new("EXPLAIN ");
+    push_list(&mut query, organisation, listing);
+    let rows = query.build().fetch_all(&mut *tx).await.unwrap();
+    rows.iter().map(|row| row.get::<String, _>(0)).collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn every_page_is_a_range_of_an_index_under_the_policies() {
+    let world = World::new().await;
+    let organisation = world.caller(MAKER).await.organisation.id;
+    let listing = Listing { search: "", status: "", refunded: "", since: None, start: None, back: false, limit: 51 };
+    let now = world.state.clock.now();
+    for (listing, conditions) in [
+        (listing.clone(), vec!["stored_order_seen"]),
+        (
+            Listing { start: Some(Start::Seen(now, "ORD_7")), ..listing.clone() },
+            vec!["stored_order_seen", "ROW(seen_at, order_id) < ROW("],
+        ),
+        (Listing { status: "CHARGED", ..listing.clone() }, vec!["stored_order_by_status"]),
+        (Listing { refunded: "none", ..listing.clone() }, vec!["stored_order_by_refund"]),
+        (
+            Listing { search: "ORD_", ..listing.clone() },
+            vec![
+                "stored_order_pkey",
+                "(order_id >= 'ORD_'::text)",
+                "stored_transaction_pkey",
+                "(txn_id >= 'ORD_'::text)",
+            ],
+        ),
+        (
+            Listing { search: "ORD_", start: Some(Start::Matched("ORD_7", "ORD_7")), ..listing.clone() },
+            vec!["ROW(order_id, order_id) > ROW('ORD_7'::text, 'ORD_7'::text)", "ROW(txn_id, order_id) > ROW("],
+        ),
+    ] {
+        let plan = plan(&world, organisation, &listing).await;
+        // The walks themselves: what stands beside each order is looked up for a page of them.
+        let walks = plan.split("Subquery Scan").nth(1).unwrap_or(&plan).to_owned();
+        for condition in conditions {
+            assert!(plan.contains(condition), "{condition} is not in the plan of {listing:?}:\n{plan}");
+        }
+        assert!(!plan.contains("Seq Scan on stored"), "{plan}");
+        assert!(!walks.contains("Seq Scan"), "{plan}");
+    }
+}
+
+#[tokio::test]
+async fn an_order_s_page_tells_what_happened_to_it() {
+    let world = World::new().await;
+    let batch = seen(&world, MAKER, &["ORD_1"]).await;
+    world.decide(CHECKER, batch, Verdict::Approve).await.unwrap();
+    let refund = world.upload(MAKER, &refunds(&[("ORD_9", "1"), ("ORD_1", "12.50"), ("ORD_1", "3")])).await;
+    world.decide(CHECKER, refund, Verdict::Reject).await.unwrap();
+    let viewer = world.caller(VIEWER).await;
+    let page = orders::page(&world.state, &viewer, "ORD_1").await.unwrap();
+    let seen = page.seen.unwrap();
+    assert_eq!((seen.amount.minor, seen.left, seen.asked_by.as_str()), (10_000, Ok(seen.amount), MAKER));
+    assert_eq!(seen.batch, (batch, "orders.csv".to_owned()));
+    assert_eq!(page.transactions, ["tx-ORD_1"]);
+    assert!(page.raw.contains("ORD_1") && !page.raw.contains("buyer@shop.test"), "{}", page.raw);
+    let told: Vec<(String, String)> =
+        page.history.iter().map(|told| (told.step.title.clone(), told.step.actor.clone())).collect();
+    let count = |title: &str, actor: &str| {
+        told.iter().filter(|told| (told.0.as_str(), told.1.as_str()) == (title, actor)).count()
+    };
+    assert_eq!(count("A sync was asked for", MAKER), 1, "{told:?}");
+    assert_eq!(count("Approved", CHECKER), 1, "{told:?}");
+    assert_eq!(count("A refund of ₹12.50 was asked for", MAKER), 1, "{told:?}");
+    assert_eq!(count("Rejected", CHECKER), 2, "of each of its two rows");
+    assert!(page.history.iter().any(|told| told.step.facts.contains(&("Batch".to_owned(), "Rejected".to_owned()))));
+    let links = &page.history.iter().find(|told| told.step.title.contains("12.50 was asked")).unwrap().links;
+    assert_eq!(links[1].0, format!("/batch/batch-refunds/{refund}/tasks/2"));
+    let times: Vec<&str> = page.history.iter().map(|told| told.step.at.as_ref().unwrap().utc.as_str()).collect();
+    assert!(times.is_sorted_by(|later, earlier| later >= earlier), "{times:?}");
+
+    // Known from a refund only: it has a page, and says that it was never asked about.
+    let page = orders::page(&world.state, &viewer, "ORD_9").await.unwrap();
+    assert!(page.seen.is_none() && !page.history.is_empty() && page.raw.is_empty());
+}
+
+#[tokio::test]
+async fn an_order_of_another_organisation_is_not_there_and_rights_are_asked_for() {
+    let world = World::new().await;
+    seen(&world, OWNER, &["CANARY_1"]).await;
+    world.upload(OWNER, &refunds(&[("CANARY_2", "5")])).await;
+    let maker = world.caller(MAKER).await;
+    for order in ["CANARY_1", "CANARY_2", "NOBODY_S", ""] {
+        let refused = orders::page(&world.state, &maker, order).await.unwrap_err();
+        assert_eq!(refused.refusal.kind, RefusalKind::NotFound, "{order}");
+        let refused = orders::synchronise(&world.state, &maker, order).await.unwrap_err();
+        assert_eq!(refused.refusal.kind, RefusalKind::NotFound, "{order}");
+    }
+    assert!(ids(&world, MAKER, &search("CANARY")).await.is_empty());
+    assert!(ids(&world, MAKER, &search("tx-CANARY")).await.is_empty());
+    let looked = orders::refund::page(&world.state, &maker, chosen(&[("CANARY_1", None)])).await.unwrap();
+    assert_eq!((looked.lines.len(), looked.left_out.len()), (0, 1));
+    assert!(looked.left_out[0].1.contains("never seen"), "{:?}", looked.left_out);
+
+    let admin = world.caller("admin@acme.test").await;
+    let kind = |error: crate::server::error::OpError| error.refusal.kind;
+    assert_eq!(
+        kind(orders::list(&world.state, &admin, OrderQuery::default()).await.unwrap_err()),
+        RefusalKind::Forbidden
+    );
+    assert_eq!(kind(orders::page(&world.state, &admin, "A").await.unwrap_err()), RefusalKind::Forbidden);
+    let viewer = world.caller(VIEWER).await;
+    assert_eq!(kind(orders::synchronise(&world.state, &viewer, "A").await.unwrap_err()), RefusalKind::Forbidden);
+    seen(&world, MAKER, &["OURS"]).await;
+    let ours = chosen(&[("OURS", None)]);
+    // Neither right alone is enough to refund from orders.
+    for rights in [
+        [(Module::Refunds, Right::Read), (Module::Orders, Right::ReadWrite)],
+        [(Module::Refunds, Right::ReadWrite), (Module::People, Right::ReadWrite)],
+    ] {
+        let mut caller = maker.clone();
+        caller.permissions = Permissions(BTreeSet::from(rights));
+        assert_eq!(
+            kind(orders::refund::page(&world.state, &caller, ours.clone()).await.unwrap_err()),
+            RefusalKind::Forbidden
+        );
+        assert_eq!(
+            kind(orders::refund::send(&world.state, &caller, &ours, false).await.unwrap_err()),
+            RefusalKind::Forbidden
+        );
+    }
+    // Who may not read refunds is told of syncs only.
+    world.upload(MAKER, &refunds(&[("OURS", "5"), ("REFUND_ONLY", "5")])).await;
+    let mut caller = maker.clone();
+    caller.permissions = Permissions(BTreeSet::from([(Module::Orders, Right::Read)]));
+    let page = orders::page(&world.state, &caller, "OURS").await.unwrap();
+    assert!(page.history.iter().all(|told| told.step.title.contains("sync")), "{:?}", page.history);
+    assert_eq!(kind(orders::page(&world.state, &caller, "REFUND_ONLY").await.unwrap_err()), RefusalKind::NotFound);
+}
+
+#[tokio::test]
+async fn orders_that_were_stored_before_can_be_searched_by_transaction() {
+    let world = World::new().await;
+    seen(&world, MAKER, &["ORD_A"]).await;
+    seen(&world, OWNER, &["ORD_G"]).await;
+    world
+        .as_superuser(
+            "DROP TABLE stored_transaction; DROP FUNCTION store_transactions() CASCADE;
+             DROP INDEX stored_order_seen, stored_order_by_status, stored_order_by_refund; ALTER TABLE stored_order DROP COLUMN refund_state",
+        )
+        .await
+        .unwrap();
+    let file = include_str!("../../../migrations/0015_orders.sql");
+    world.as_superuser(&format!("SET ROLE batchdesk_owner; {file}")).await.unwrap();
+    assert_eq!(ids(&world, MAKER, &search("tx-")).await, ["ORD_A"]);
+    assert_eq!(ids(&world, OWNER, &search("tx-")).await, ["ORD_G"]);
+    let forced = "DO $$ BEGIN ASSERT (SELECT bool_and(relforcerowsecurity) FROM pg_class WHERE relname IN ('stored_order', 'stored_transaction')); END $$";
+    world.as_superuser(forced).await.unwrap();
+}
