@@ -245,6 +245,19 @@ async fn an_account_is_asked_before_it_is_stored_and_each_mistake_names_its_fiel
 }
 
 #[tokio::test]
+async fn a_sandbox_never_becomes_the_real_account_nor_the_other_way_round() {
+    let world = World::new().await;
+    let admin = world.caller(ADMIN).await;
+    let row = current(&world, &admin).await;
+    for change in ["sandbox = NOT sandbox", "connector = 'another'"] {
+        let sql = format!("UPDATE gateway SET {change} WHERE id = '{}'", row.id);
+        let refused = world.as_superuser(&sql).await.unwrap_err();
+        let code = refused.as_database_error().and_then(|error| error.code()).map(|code| code.into_owned());
+        assert_eq!(code.as_deref(), Some("BD422"), "{change}: {refused}");
+    }
+}
+
+#[tokio::test]
 async fn another_account_needs_the_key_again_and_no_open_work() {
     let world = World::new().await;
     let simulator = Simulator::start(false).await;

@@ -64,7 +64,8 @@ pub async fn take(
     let organisation = tx.organisation();
     sqlx::query_as(
         "WITH due AS MATERIALIZED (
-           SELECT t.batch_id, t.row_no FROM order_task t JOIN batch b ON b.organisation_id = $1 AND b.id = t.batch_id
+           SELECT t.batch_id, t.row_no FROM order_task t
+            CROSS JOIN LATERAL (SELECT * FROM batch b WHERE b.organisation_id = $1 AND b.id = t.batch_id OFFSET 0) b
             WHERE t.organisation_id = $1 AND t.gateway_id = $2 AND t.run_at <= now() AND ($6 OR NOT t.asks)
               AND (t.status <> 'QUEUED' OR b.status <> 'cancelled' AND (b.status <> 'paused' OR t.asked_at = b.last_synced_at))
             ORDER BY t.run_at, t.batch_id, t.row_no LIMIT $3 FOR UPDATE OF t SKIP LOCKED)
@@ -89,7 +90,8 @@ pub async fn call_off(tx: &mut Tx, gateway: GatewayId) -> sqlx::Result<Vec<Batch
     let organisation = tx.organisation();
     let rows: Vec<(Uuid,)> = sqlx::query_as(
         "WITH due AS MATERIALIZED (
-           SELECT t.batch_id, t.row_no FROM order_task t JOIN batch b ON b.organisation_id = $1 AND b.id = t.batch_id
+           SELECT t.batch_id, t.row_no FROM order_task t
+            CROSS JOIN LATERAL (SELECT * FROM batch b WHERE b.organisation_id = $1 AND b.id = t.batch_id OFFSET 0) b
             WHERE t.organisation_id = $1 AND t.gateway_id = $2 AND t.run_at <= now() AND t.status = 'QUEUED' AND b.status = 'cancelled'
             ORDER BY t.batch_id, t.row_no FOR UPDATE OF t SKIP LOCKED),
          done AS (

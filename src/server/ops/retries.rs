@@ -202,6 +202,8 @@ pub async fn send(
     }
     let lines = lines(&mut tx, &row).await?;
     if lines.taken().0 == 0 {
+        // Who sends rows again takes with them what others had typed over them.
+        open(&mut tx, operation, batch, base).await?;
         return Err(OpError::refuse(RefusalKind::Invalid, "No row is chosen. Tick the rows to send again."));
     }
     let checked = lines.clone().check(row.currency).await?;
