@@ -35,7 +35,8 @@ SELECT r.organisation_id, r.batch_id, r.row_no, r.sheet_row, r.revision, r.order
   FROM record r
   LEFT JOIN LATERAL (SELECT * FROM order_task k WHERE k.organisation_id = r.organisation_id AND k.batch_id = r.batch_id AND k.row_no = r.row_no OFFSET 0) t ON true;
 
--- Gives back those of these unique ids that the batch holds for rows of which nothing was ever sent under them.
+-- Gives back those of these unique ids that the batch holds for rows of which nothing was ever sent under them. The row that holds an id
+-- counts, not the one that had it when it failed: a retry may have given it to another.
 CREATE FUNCTION free_unique_ids_of(p_organisation uuid, p_batch uuid, p_ids text[]) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
   DELETE FROM unique_id_taken u USING (
@@ -46,6 +47,7 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
                          CROSS JOIN LATERAL (SELECT FROM outcome q WHERE q.organisation_id = p.organisation_id AND q.batch_id = p.batch_id AND q.row_no = p.row_no
                                                 AND q.revision = p.revision AND q.attempts > 0 OFFSET 0) q
                         WHERE p.organisation_id = p_organisation AND p.batch_id = p_batch AND p.row_no = t.row_no AND p.unique_id = t.unique_id OFFSET 0)
+       AND NOT EXISTS (SELECT FROM open_task o WHERE o.organisation_id = p_organisation AND o.batch_id = p_batch AND o.row_no = t.row_no OFFSET 0)
      OFFSET 0) f
    WHERE u.organisation_id = p_organisation AND u.unique_id = f.unique_id;
 $$;
@@ -63,8 +65,7 @@ BEGIN
       SELECT u.unique_id FROM outcome o
         CROSS JOIN LATERAL (SELECT r.unique_id FROM record r WHERE r.organisation_id = o.organisation_id AND r.batch_id = o.batch_id AND r.row_no = o.row_no
                                AND r.revision = o.revision AND r.unique_id IS NOT NULL OFFSET 0) u
-       WHERE o.organisation_id = p_organisation AND o.batch_id = p_batch AND NOT o.succeeded AND o.attempts = 0
-         AND NOT EXISTS (SELECT FROM open_task t WHERE t.organisation_id = o.organisation_id AND t.batch_id = o.batch_id AND t.row_no = o.row_no OFFSET 0)));
+       WHERE o.organisation_id = p_organisation AND o.batch_id = p_batch AND NOT o.succeeded AND o.attempts = 0));
   END IF;
 END $$;
 

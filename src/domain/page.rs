@@ -101,7 +101,7 @@ impl BatchQuery {
     /// Changes what one pair of a query string says.
     pub fn set(&mut self, name: &str, value: &str) {
         match name {
-            "q" => value.clone_into(&mut self.search),
+            "q" => self.search = value.chars().filter(|c| !c.is_control()).collect(),
             "case" => self.case_sensitive = value != "0",
             "status" => self.status = BatchStatus::from_code(value),
             "maker" => self.maker = value.parse().ok(),
@@ -188,7 +188,7 @@ impl TaskQuery {
         for (name, value) in pairs {
             match name {
                 "status" => query.status = TaskStatus::from_code(value),
-                "q" => query.order = value.to_owned(),
+                "q" => query.order = value.chars().filter(|c| !c.is_control()).collect(),
                 "page" => query.page = value.parse().unwrap_or(1).max(1),
                 _ => {}
             }

@@ -20,6 +20,8 @@ pub struct Found {
     pub text: String,
     /// Stored orders, by order or transaction; none for who may not read orders.
     pub orders: Vec<super::orders::StoredOrder>,
+    /// There are more orders than are shown.
+    pub more_orders: bool,
     /// By id or file name.
     pub batches: Vec<FoundBatch>,
     /// By order, transaction, unique id or key.

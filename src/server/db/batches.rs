@@ -7,7 +7,8 @@ mod tasks;
 
 pub use copy::insert_records;
 pub use ingest::{
-    LookAlike, NewBatch, NewRecord, NewRecords, TakenId, insert, look_alikes, same_file, submit, taken_ids, unique_ids,
+    LookAlike, NewBatch, NewRecord, NewRecords, TakenId, insert, look_alikes, one_at_a_time, same_file, submit,
+    taken_ids, unique_ids,
 };
 pub use lists::{Between, any, count_by_status, list, makers, newest};
 pub use tasks::{TaskRow, count_tasks, failures, row_map, tasks, tasks_after};

@@ -40,7 +40,7 @@ pub(super) async fn refund(State(web): State<Web>, SignedIn { visit, caller }: S
     if wish != "send" {
         return shown(&web, &visit, StatusCode::OK, &chosen, Flash::default()).await;
     }
-    match refund::send(&web, &caller, &chosen, form.get("confirm_repeat") == "1").await {
+    match refund::send(&web, &caller, &chosen, form.get("confirm_repeat")).await {
         Ok(Sent::Batch { batch, records, waits }) => {
             let notice = match (records, waits) {
                 (1, true) => "1 refund waits for a decision. Nothing is sent before it.".to_owned(),

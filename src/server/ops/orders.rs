@@ -121,6 +121,7 @@ pub(super) async fn beginning(tx: &mut Tx, caller: &Caller, text: &str, limit: i
 /// when a record of ours names it.
 pub async fn page(state: &AppState, caller: &Caller, order_id: &str) -> OpResult<OrderPage> {
     authorise(caller, Module::Orders, Right::Read)?;
+    named(order_id)?;
     let zone = moment::zone(&caller.organisation.zone);
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let mut records = records(&mut tx, caller, order_id).await?;
@@ -165,6 +166,11 @@ pub async fn page(state: &AppState, caller: &Caller, order_id: &str) -> OpResult
     })
 }
 
+/// No order has such an id, and the database could not even be asked.
+fn named(order_id: &str) -> OpResult<()> {
+    if order_id.contains(char::is_control) { Err(OpError::not_found("order")) } else { Ok(()) }
+}
+
 /// A refund in a stored order.
 #[derive(Deserialize)]
 struct AtGateway {
@@ -197,6 +203,7 @@ fn is_sync(record: &OrderRecord) -> bool {
 /// Asks the gateway about one order: a batch of one row, made like any other. Needs ReadWrite.
 pub async fn synchronise(state: &AppState, caller: &Caller, order_id: &str) -> OpResult<BatchId> {
     authorise(caller, Module::Orders, Right::ReadWrite)?;
+    named(order_id)?;
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let known = db::orders::store::detail(&mut tx, order_id).await?.is_some()
         || !records(&mut tx, caller, order_id).await?.is_empty();
@@ -248,6 +255,7 @@ impl<'a> Eye<'a> {
         let currency: Currency = row.currency.trim().parse().map_err(|_| unknown("currency"))?;
         let operation = Operation::from_code(&row.operation).ok_or_else(|| unknown("operation"))?;
         let money = |minor| Money::new(minor, currency);
+        let on_way = money(self.on_way(&row));
         Ok(StoredOrder {
             left: self.left(&row, currency),
             transaction: row.matched.filter(|matched| *matched != row.order_id),
@@ -256,13 +264,18 @@ impl<'a> Eye<'a> {
             amount: money(row.amount_minor),
             refunded: money(row.refunded_minor),
             refunds: u64::try_from(row.refunds).unwrap_or(0),
-            on_way: money(row.on_way_minor),
+            on_way,
             seen: moment::moment(row.seen_at, self.zone),
             asked_by: row.asked_by,
             batch: (BatchId(row.batch_id), row.file_name),
             batch_path: format!("{}/{}", operation.path(), row.batch_id),
             order_id: row.order_id,
         })
+    }
+
+    /// What of our own is on its way; nothing is told of it to who may not read refunds.
+    fn on_way(&self, row: &StoreRow) -> i64 {
+        if self.caller.permissions.allow(Module::Refunds, Right::Read) { row.on_way_minor } else { 0 }
     }
 
     /// What can be refunded now, or why nothing can. The gateway is asked once more before anything is sent.
@@ -281,7 +294,7 @@ impl<'a> Eye<'a> {
         if refundable <= 0 {
             return Err("Nothing is left to refund.".to_owned());
         }
-        match refundable.saturating_sub(row.on_way_minor) {
+        match refundable.saturating_sub(self.on_way(row)) {
             left if left > 0 => Ok(Money::new(left, currency)),
             _ => Err(format!(
                 "{} is on its way already; no more can be refunded.",

@@ -195,6 +195,7 @@ pub async fn send(
     authorise(caller, operation.module(), Right::ReadWrite)?;
     refunds_only(operation)?;
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+    db::batches::one_at_a_time(&mut tx, operation).await?;
     let row = open(&mut tx, operation, batch, base).await?;
     let needed = db::organisations::approval_needed(&mut tx, operation).await?;
     if let Some(why_not) = why_not(&row, needed) {

@@ -32,7 +32,8 @@ pub async fn search(state: &AppState, caller: &Caller, text: &str) -> OpResult<F
         super::access::authorise(caller, first.module(), Right::Read)?;
     }
     let text: String = text.trim().chars().filter(|c| !c.is_control()).take(128).collect();
-    let mut found = Found { text, orders: Vec::new(), batches: Vec::new(), tasks: Vec::new(), more: false };
+    let mut found =
+        Found { text, orders: Vec::new(), more_orders: false, batches: Vec::new(), tasks: Vec::new(), more: false };
     if found.text.chars().count() < SHORTEST_SEARCH {
         return Ok(found);
     }
@@ -40,7 +41,9 @@ pub async fn search(state: &AppState, caller: &Caller, text: &str) -> OpResult<F
     let limit = i64::try_from(MOST_FOUND).unwrap_or(i64::MAX);
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     if caller.permissions.allow(Module::Orders, Right::Read) {
-        found.orders = super::orders::beginning(&mut tx, caller, &found.text, limit).await?;
+        found.orders = super::orders::beginning(&mut tx, caller, &found.text, limit + 1).await?;
+        found.more_orders = found.orders.len() > MOST_FOUND;
+        found.orders.truncate(MOST_FOUND);
     }
     let mut batches = Vec::new();
     if let Some((from, to)) = id_range(&found.text) {

@@ -183,18 +183,14 @@ pub async fn submit(state: &AppState, caller: &Caller, operation: Operation, upl
     if file.checked.errors > 0 {
         return keep_findings(state, caller, operation, &file, Vec::new()).await;
     }
-    if !upload.confirm_repeat {
-        let repeats = repeats(state, caller, operation, &file).await?;
-        if !repeats.is_empty() {
-            return keep_findings(state, caller, operation, &file, repeats).await;
-        }
-    }
-    match create(state, caller, operation, &organisation, GatewayId(gateway.id), limits, &file).await? {
-        Ok(batch) => {
+    let under = Under { organisation: &organisation, gateway: GatewayId(gateway.id), limits };
+    match create(state, caller, operation, under, &file, upload.confirm_repeat).await? {
+        Created::Batch(batch) => {
             forget(state, caller, [upload.draft, upload.kept]).await?;
             Ok(Submitted::Batch(batch))
         }
-        Err(taken) => {
+        Created::Repeats(repeats) => keep_findings(state, caller, operation, &file, repeats).await,
+        Created::Taken(taken) => {
             let errors = taken.len() as u64;
             file.checked = Arc::new(Intake { findings: taken, rows: file.checked.rows, errors, ..Intake::default() });
             keep_findings(state, caller, operation, &file, Vec::new()).await
@@ -213,20 +209,43 @@ struct File {
     checked: Arc<Intake>,
 }
 
+/// What a batch is made under.
+struct Under<'a> {
+    organisation: &'a OrganisationRow,
+    gateway: GatewayId,
+    limits: Limits,
+}
+
+/// What became of a clean file.
+enum Created {
+    Batch(BatchId),
+    /// These rows have ids that others have.
+    Taken(Vec<Finding>),
+    /// This went out before, and nobody said that it is meant.
+    Repeats(Vec<Repeat>),
+}
+
 async fn create(
     state: &AppState,
     caller: &Caller,
     operation: Operation,
-    organisation: &OrganisationRow,
-    gateway: GatewayId,
-    limits: Limits,
+    Under { organisation, gateway, limits }: Under<'_>,
     file: &File,
-) -> OpResult<Result<BatchId, Vec<Finding>>> {
+    confirm_repeat: bool,
+) -> OpResult<Created> {
     let id = BatchId(Uuid::now_v7());
     let currency = organisation.reference.currency;
     let head = format!("{}|{}|{gateway}|{}\n", operation.code(), caller.organisation.id, file.options);
     let content = file.checked.content_sha256(&head);
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+    // The same thing twice at once (a double click) is a repeat, too: the second looks when the first is there.
+    db::batches::one_at_a_time(&mut tx, operation).await?;
+    if !confirm_repeat {
+        let repeats = repeats(state, &mut tx, caller, operation, file).await?;
+        if !repeats.is_empty() {
+            return Ok(Created::Repeats(repeats));
+        }
+    }
     db::drafts::keep_file(&mut tx, &file.sha256, &file.bytes, state.clock.now()).await?;
     let batch = db::batches::NewBatch {
         id,
@@ -245,7 +264,7 @@ async fn create(
     db::batches::insert_records(&mut tx, id, file.checked.new_records(id)).await?;
     if let Err(error) = db::batches::submit(&mut tx, id, &content, organisation.approval_days).await {
         return match db::batches::taken_ids(&error) {
-            Some(taken) => Ok(Err(taken.into_iter().map(taken_finding).collect())),
+            Some(taken) => Ok(Created::Taken(taken.into_iter().map(taken_finding).collect())),
             None => Err(error.into()),
         };
     }
@@ -257,7 +276,7 @@ async fn create(
     }
     audit::record(state, &mut tx, caller, "batch.created", Some(id.0), detail).await?;
     tx.commit_at("submit").await?;
-    Ok(Ok(id))
+    Ok(Created::Batch(id))
 }
 
 pub(super) fn taken_finding(taken: db::batches::TakenId) -> Finding {
@@ -274,12 +293,17 @@ pub(super) fn taken_finding(taken: db::batches::TakenId) -> Finding {
     }
 }
 
-async fn repeats(state: &AppState, caller: &Caller, operation: Operation, file: &File) -> OpResult<Vec<Repeat>> {
+async fn repeats(
+    state: &AppState,
+    tx: &mut Tx,
+    caller: &Caller,
+    operation: Operation,
+    file: &File,
+) -> OpResult<Vec<Repeat>> {
     let zone = moment::zone(&caller.organisation.zone);
     let since = state.clock.now() - REPEAT_WINDOW;
-    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let mut found = Vec::new();
-    for (batch, file_name, at) in db::batches::same_file(&mut tx, operation, &file.sha256, since).await? {
+    for (batch, file_name, at) in db::batches::same_file(tx, operation, &file.sha256, since).await? {
         found.push(Repeat {
             row: None,
             message: format!("The same file was uploaded on {}.", moment::moment(at, &zone).text),
@@ -292,9 +316,8 @@ async fn repeats(state: &AppState, caller: &Caller, operation: Operation, file: 
         let records = file.checked.records.iter();
         let rows: Vec<Sent<'_>> =
             records.map(|record| (record.row, record.order_id.as_str(), record.amount_minor)).collect();
-        found.extend(look_alikes(&mut tx, caller, &zone, &rows, since).await?);
+        found.extend(look_alikes(tx, caller, &zone, &rows, since).await?);
     }
-    tx.commit().await?;
     Ok(found)
 }
 

@@ -231,7 +231,9 @@ async fn ask(lane: &LaneContext, task: &Taken, outcome: &mut Outcome) -> Result<
             let most = if final_already { GIVE_UP_ASKING_AGAIN } else { GIVE_UP_ASKING };
             let said = reply.message.clone().unwrap_or_else(|| "The gateway did not answer.".to_owned());
             let code = reply.code.clone().unwrap_or_else(|| "no_answer".to_owned());
-            let gave_up = task.waited > most && reply.class != ReplyClass::Refused;
+            // It may have waited for its turn most of that time: it was asked often as well.
+            let often = usize::try_from(task.tries).is_ok_and(|tries| tries >= ASK_AGAIN.len());
+            let gave_up = often && task.waited > most && reply.class != ReplyClass::Refused;
             let wait = reply.wait.map_or_else(|| step(&ASK_AGAIN, task.tries), |wait| Some(wait.as_secs()));
             if reply.class == ReplyClass::Refused {
                 outcome.refused = Some(reply);

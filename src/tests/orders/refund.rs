@@ -20,7 +20,7 @@ use futures::StreamExt;
 use sqlx::{AssertSqlSafe, ConnectOptions};
 
 async fn send(world: &World, email: &str, orders: &Chosen) -> OpResult<Sent> {
-    refund::send(&world.state, &world.caller(email).await, orders, false).await
+    refund::send(&world.state, &world.caller(email).await, orders, "").await
 }
 
 async fn page(world: &World, email: &str, orders: &Chosen) -> RefundOrders {
@@ -36,7 +36,8 @@ async fn refused(world: &World, orders: &Chosen) -> (String, Chosen) {
 }
 
 async fn made(world: &World, email: &str, orders: &Chosen, confirm: bool) -> BatchId {
-    match refund::send(&world.state, &world.caller(email).await, orders, confirm).await.unwrap() {
+    let seal = if confirm { page(world, email, orders).await.seal } else { String::new() };
+    match refund::send(&world.state, &world.caller(email).await, orders, &seal).await.unwrap() {
         Sent::Batch { batch, .. } => batch,
         refused => panic!("{refused:?}"),
     }
@@ -178,6 +179,36 @@ async fn what_is_on_its_way_is_not_refunded_twice() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_double_click_makes_one_batch() {
+    let world = World::new().await;
+    seen(&world, "owner@globex.test", &["ORD_1"]).await;
+    let part = chosen(&[("ORD_1", Some("40"))]);
+    let (one, other) = tokio::join!(send(&world, "owner@globex.test", &part), send(&world, "owner@globex.test", &part));
+    let made = |sent: &Sent| matches!(sent, Sent::Batch { .. });
+    let (one, other) = (one.unwrap(), other.unwrap());
+    assert!(made(&one) != made(&other), "{one:?} {other:?}");
+    assert_eq!(batches_of(&world).await, 1);
+}
+
+#[tokio::test]
+async fn what_of_ours_is_on_its_way_is_told_to_who_may_read_refunds() {
+    let world = World::new().await;
+    seen(&world, MAKER, &["ORD_1"]).await;
+    made(&world, MAKER, &chosen(&[("ORD_1", Some("60"))]), false).await;
+    let mut caller = world.caller(VIEWER).await;
+    let on_way = async |caller: &crate::server::ops::access::Caller| {
+        orders::page(&world.state, caller, "ORD_1").await.unwrap().seen.unwrap().on_way.minor
+    };
+    assert_eq!(on_way(&caller).await, 6_000);
+    caller.permissions = Permissions(
+        [(crate::domain::access::Module::Orders, crate::domain::access::Right::Read)].into_iter().collect(),
+    );
+    assert_eq!(on_way(&caller).await, 0);
+    let refused = orders::page(&world.state, &caller, "ORD\0_1").await.unwrap_err();
+    assert_eq!(refused.refusal.kind, crate::domain::error::RefusalKind::NotFound);
+}
+
 #[tokio::test]
 async fn findings_of_the_intake_come_back_at_their_fields_and_look_alikes_need_a_word() {
     let world = World::new().await;
@@ -193,6 +224,10 @@ async fn findings_of_the_intake_come_back_at_their_fields_and_look_alikes_need_a
     // Nobody else sees what was kept.
     assert!(page(&world, "maker2@acme.test", &kept).await.repeats.is_empty());
     assert_eq!(batches_of(&world).await, 1);
+    // A tick is for the lines that it was shown with.
+    let other = chosen(&[("ORD_1", Some("5")), ("ORD_2", Some("6.01"))]);
+    let said = refund::send(&world.state, &world.caller(MAKER).await, &other, &looked.seal).await.unwrap();
+    assert!(matches!(said, Sent::Findings { .. }), "{said:?}");
     made(&world, MAKER, &same, true).await;
 
     let mut taken = chosen(&[("ORD_2", Some("1")), ("ORD_1", Some("2"))]);
@@ -218,7 +253,7 @@ async fn never_more_than_the_row_limit_and_never_past_another_connection() {
     let maker = world.caller(MAKER).await;
     for refused in [
         refund::page(&world.state, &maker, three.clone()).await.map(|_| ()).unwrap_err(),
-        refund::send(&world.state, &maker, &three, true).await.map(|_| ()).unwrap_err(),
+        refund::send(&world.state, &maker, &three, "").await.map(|_| ()).unwrap_err(),
     ] {
         assert!(refused.refusal.message.starts_with("Row limit exceeded: 3 orders, at most 2"), "{refused}");
     }

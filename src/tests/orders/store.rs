@@ -293,7 +293,7 @@ async fn an_order_of_another_organisation_is_not_there_and_rights_are_asked_for(
             RefusalKind::Forbidden
         );
         assert_eq!(
-            kind(orders::refund::send(&world.state, &caller, &ours, false).await.unwrap_err()),
+            kind(orders::refund::send(&world.state, &caller, &ours, "").await.unwrap_err()),
             RefusalKind::Forbidden
         );
     }

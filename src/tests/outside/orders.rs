@@ -118,8 +118,13 @@ async fn what_is_typed_is_kept_until_it_is_sent() {
     let again = maker.form("/orders/refund", &good).await;
     assert_eq!(again.status, 422);
     assert!(again.text.contains("went out before") && again.text.contains("name=\"confirm_repeat\""));
+    let seal =
+        again.text.split("name=\"confirm_repeat\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
     let mut sure = good.to_vec();
     sure.push(("confirm_repeat", "1"));
+    assert_eq!(maker.form("/orders/refund", &sure).await.status, 422, "a tick that was not shown with these lines");
+    sure.pop();
+    sure.push(("confirm_repeat", seal));
     assert_eq!(maker.form("/orders/refund", &sure).await.status, 303);
 }
 

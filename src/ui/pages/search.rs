@@ -48,7 +48,7 @@ pub fn SearchPage() -> impl IntoView {
 
 #[component]
 fn Loaded(found: Found) -> impl IntoView {
-    let Found { text, orders, batches, tasks, more } = found;
+    let Found { text, orders, more_orders, batches, tasks, more } = found;
     let nothing = orders.is_empty() && batches.is_empty() && tasks.is_empty();
     let short = text.chars().count() < SHORTEST_SEARCH;
     let results = match (short, nothing) {
@@ -70,7 +70,7 @@ fn Loaded(found: Found) -> impl IntoView {
             .into_any()
         }
         (false, false) => view! {
-            {(!orders.is_empty()).then(|| view! { <Orders orders=orders text=text.clone() /> })}
+            {(!orders.is_empty()).then(|| view! { <Orders orders=orders more=more_orders text=text.clone() /> })}
             {(!tasks.is_empty()).then(|| view! { <Tasks tasks=tasks more=more text=text.clone() /> })}
             {(!batches.is_empty()).then(|| view! { <Batches batches=batches text=text.clone() /> })}
         }
@@ -139,8 +139,9 @@ fn table(label: &'static str, heads: [&'static str; 5], rows: AnyView) -> AnyVie
 }
 
 #[component]
-fn Orders(orders: Vec<StoredOrder>, text: String) -> impl IntoView {
-    let note = format!("{} found", count(u64::try_from(orders.len()).unwrap_or(0)));
+fn Orders(orders: Vec<StoredOrder>, more: bool, text: String) -> impl IntoView {
+    let found = count(u64::try_from(orders.len()).unwrap_or(0));
+    let note = if more { format!("The first {found}") } else { format!("{found} found") };
     let all = OrderQuery { search: text.clone(), ..OrderQuery::default() }.to_path();
     let rows = orders.into_iter().map(|order| order_row(order, &text)).collect_view();
     view! {

@@ -89,6 +89,18 @@ async fn look_alikes_of(
     .await
 }
 
+/// Waits until nobody else of the organisation is making a batch of this operation, and keeps others waiting to the end of the
+/// transaction: what is looked at before a batch is made still holds when it is made.
+pub async fn one_at_a_time(tx: &mut Tx, operation: Operation) -> sqlx::Result<()> {
+    let organisation = tx.organisation();
+    sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended($1::text || $2, 0))")
+        .bind(organisation.0)
+        .bind(operation.code())
+        .execute(tx.conn())
+        .await
+        .map(|_| ())
+}
+
 /// What a new batch is made of.
 #[derive(Debug)]
 pub struct NewBatch<'a> {

@@ -25,6 +25,7 @@ use crate::{
         state::AppState,
     },
 };
+use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 
 /// What became of orders that were to be refunded.
@@ -52,7 +53,9 @@ pub enum Sent {
 
 /// The page that refunds these orders, as far as it is typed. Needs `refunds` ReadWrite and `orders` Read.
 pub async fn page(state: &AppState, caller: &Caller, chosen: Chosen) -> OpResult<RefundOrders> {
-    let Looked { lines, left_out, total, new, .. } = look(state, caller, &chosen).await?;
+    authorise(caller, Module::Refunds, Right::ReadWrite)?;
+    authorise(caller, Module::Orders, Right::Read)?;
+    let Looked { lines, left_out, total, new, file } = look(state, caller, &chosen).await?;
     let (findings, repeats) = new.draft.map(|draft| (draft.findings, draft.repeats)).unwrap_or_default();
     let (placed, whole): (Vec<Finding>, Vec<Finding>) = findings
         .into_iter()
@@ -76,11 +79,20 @@ pub async fn page(state: &AppState, caller: &Caller, chosen: Chosen) -> OpResult
         approvers: new.approvers,
         findings: whole.into_iter().map(|finding| finding.message).collect(),
         repeats,
+        seal: seal(&file),
     })
 }
 
-/// Makes the batch, all or nothing. Needs `refunds` ReadWrite and `orders` Read.
-pub async fn send(state: &AppState, caller: &Caller, chosen: &Chosen, confirm_repeat: bool) -> OpResult<Sent> {
+/// Names a file.
+fn seal(file: &str) -> String {
+    uploads::hex(&Sha256::digest(file))
+}
+
+/// Makes the batch, all or nothing. `confirmed` is the seal of the lines that are meant although they went out before. Needs
+/// `refunds` ReadWrite and `orders` Read.
+pub async fn send(state: &AppState, caller: &Caller, chosen: &Chosen, confirmed: &str) -> OpResult<Sent> {
+    authorise(caller, Module::Refunds, Right::ReadWrite)?;
+    authorise(caller, Module::Orders, Right::Read)?;
     let looked = look(state, caller, chosen).await?;
     let stay = |sentence: String, field| Ok(Sent::Findings { draft: None, sentence, field });
     if looked.lines.is_empty() && looked.left_out.is_empty() {
@@ -113,9 +125,9 @@ pub async fn send(state: &AppState, caller: &Caller, chosen: &Chosen, confirm_re
     let records = looked.lines.len() as u64;
     let upload = Upload {
         file_name: file_name(state, caller, "orders"),
+        confirm_repeat: confirmed == seal(&looked.file),
         bytes: looked.file.into_bytes().into(),
         description: chosen.description.clone(),
-        confirm_repeat,
         ..Upload::default()
     };
     match uploads::submit(state, caller, Operation::Refund, upload).await? {
@@ -142,8 +154,6 @@ struct Looked {
 }
 
 async fn look(state: &AppState, caller: &Caller, chosen: &Chosen) -> OpResult<Looked> {
-    authorise(caller, Module::Refunds, Right::ReadWrite)?;
-    authorise(caller, Module::Orders, Right::Read)?;
     let new = uploads::new_batch(state, caller, Operation::Refund, chosen.draft).await?;
     let many = chosen.orders.len() as u64;
     if many > u64::from(new.limits.rows) {

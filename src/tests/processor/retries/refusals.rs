@@ -146,6 +146,24 @@ async fn a_unique_id_that_was_attempted_stays_the_row_s_own_and_is_no_key_again(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_id_that_another_row_is_being_sent_with_is_not_given_back() {
+    let bench = Bench::new(GatewayClass::K, Script::keyed()).await;
+    // The first row fails before it is sent, which frees its id; no key of the gateway's grammar, so the batch makes its own.
+    let file = with_ids(&[("MISSING_1", "10.00", "REF-1"), ("DECLINE_2", "10.00", "")]);
+    let batch = bench.carried_out_file(&file).await;
+    let held = "SELECT count(*) FROM unique_id_taken WHERE unique_id = 'REF-1'";
+    assert_eq!(bench.number(held).await, 0);
+    let rows = [left_out(1), typed(2, &[("unique_id", "REF-1"), ("order_id", "LATER_2")])];
+    bench.retry("maker@acme.test", batch, &rows).await;
+    bench.world.decide("checker@acme.test", batch, Verdict::Approve).await.unwrap();
+    let running = bench.start();
+    bench.until(batch, &["PENDING", "FAILED"]).await;
+    assert_eq!(bench.task(batch, "LATER_2").await.state, "PENDING");
+    running.stop().await;
+    assert_eq!(bench.number(held).await, 1, "it is being refunded under this id");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_unique_id_of_a_retry_is_given_back_when_nothing_was_sent() {
     let bench = Bench::new(GatewayClass::K, Script::keyed()).await;
     let batch = bench.carried_out_file(&with_ids(&[("DECLINE_1", "10.00", "UID1"), ("PLAIN_2", "10.00", "")])).await;

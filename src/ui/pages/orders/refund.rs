@@ -79,7 +79,7 @@ fn Loaded(page: RefundOrders, wrong: Option<String>) -> impl IntoView {
             <div class="stack" data-gap="24">
                 {left_out}
                 {whole}
-                {repeats(page.repeats.clone())}
+                {repeats(page.repeats.clone(), page.seal.clone())}
                 <section class="sheet" aria-labelledby="lines">
                     <div class="sheet-head">
                         <h2 id="lines">"Refunds"</h2>
@@ -210,7 +210,7 @@ fn cell(
 }
 
 /// What went out before, and the box that says it is meant.
-fn repeats(repeats: Vec<Repeat>) -> Option<AnyView> {
+fn repeats(repeats: Vec<Repeat>, seal: String) -> Option<AnyView> {
     if repeats.is_empty() {
         return None;
     }
@@ -229,7 +229,7 @@ fn repeats(repeats: Vec<Repeat>) -> Option<AnyView> {
                     <h2 id="repeats-title">"The same order and amount went out before"</h2>
                     <ul class="lines">{lines}</ul>
                     <label class="check">
-                        <input type="checkbox" name="confirm_repeat" value="1" />
+                        <input type="checkbox" name="confirm_repeat" value=seal />
                         "Refund them again anyway"
                     </label>
                 </div>
