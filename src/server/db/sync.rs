@@ -138,6 +138,13 @@ pub struct Settled {
     pub counts: bool,
 }
 
+impl Settled {
+    /// Whether it came to a result.
+    pub fn is_counted(&self) -> bool {
+        !self.unchanged && self.status != "QUEUED"
+    }
+}
+
 /// Records what became of tasks that are still held, and moves the counters. A task that would wait in a cancelled batch is called off.
 pub async fn settle(tx: &mut Tx, worker: Uuid, settled: &[Settled]) -> sqlx::Result<u64> {
     let organisation = tx.organisation();

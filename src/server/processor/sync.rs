@@ -131,7 +131,10 @@ async fn work(lane: &LaneContext, teller: &Teller, tasks: &[Taken]) {
     let mut wait = Duration::from_millis(20);
     loop {
         match record(lane, &outcomes).await {
-            Ok(()) => return,
+            Ok(()) => {
+                let ended = |outcome: &&Outcome| outcome.settled.as_ref().is_some_and(Settled::is_counted);
+                return lane.connection.limits.count_finished(outcomes.iter().filter(ended).count());
+            }
             Err(error) if trouble(&error) == Trouble::Violation => {
                 return lane.violated(&format!("results of a sync could not be recorded ({error}).")).await;
             }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     domain::{batch::Operation, finding::FindingCode, page::TaskQuery, task::TaskStatus},
-    server::ops::{batches, uploads::Submitted},
+    server::ops::{batches, connection_health, uploads::Submitted},
 };
 use bench::OWNER;
 
@@ -152,6 +152,11 @@ async fn questions_keep_to_the_rate_of_the_connection() {
     let rows: Vec<String> = (0..40).map(|n| format!("PLAIN{n:02},,")).collect();
     let batch = bench.batch(&rows.iter().map(String::as_str).collect::<Vec<_>>(), true).await;
     let running = bench.start();
+    let accepted = "SELECT count(*) FROM order_task WHERE status = 'ACCEPTED'";
+    bench.until("some were asked about", async || bench.number(accepted).await >= 12).await;
+    let owner = bench.world.caller(OWNER).await;
+    let health = connection_health::of_batch(&bench.world.state, &owner, batch).await.unwrap();
+    assert!(!health.eta.is_empty() && !health.eta.contains("every row was sent"), "{}", health.eta);
     bench.settled(batch).await;
     running.stop().await;
     assert_eq!(bench.status(batch).await, "completed");

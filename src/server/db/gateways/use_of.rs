@@ -83,7 +83,7 @@ pub struct Traffic {
     pub seconds: i64,
     /// Processes that use it.
     pub workers: i64,
-    /// Rows of all running batches that were never sent.
+    /// Rows of all running batches that were never sent, and orders that are still to be asked about.
     pub unsent: i64,
 }
 
@@ -97,7 +97,8 @@ pub async fn traffic(tx: &mut Tx, gateway: GatewayId) -> sqlx::Result<Traffic> {
                         coalesce(greatest(least(ceil(extract(epoch FROM now() - min(slot))), 60), 1), 0)::bigint AS seconds
                    FROM gateway_finished WHERE organisation_id = $1 AND gateway_id = $2 AND slot > now() - interval '60 seconds') f
           CROSS JOIN (SELECT count(*) AS workers FROM gateway_worker WHERE organisation_id = $1 AND gateway_id = $2 AND until > now()) w
-          CROSS JOIN (SELECT coalesce(sum(c.to_row - c.next_row + 1), 0)::bigint AS unsent
+          CROSS JOIN (SELECT (coalesce(sum(c.to_row - c.next_row + 1), 0)
+                              + (SELECT count(*) FROM order_task k WHERE k.organisation_id = $1 AND k.gateway_id = $2 AND k.run_at IS NOT NULL AND k.asks))::bigint AS unsent
                         FROM chunk c JOIN batch b ON b.organisation_id = $1 AND b.id = c.batch_id AND b.status = 'processing'
                        WHERE c.organisation_id = $1 AND c.gateway_id = $2 AND c.state IN ('WAITING', 'LEASED')) u
            LEFT JOIN gateway_pause p ON p.organisation_id = $1 AND p.gateway_id = $2 AND p.until > now()
@@ -109,7 +110,8 @@ pub async fn traffic(tx: &mut Tx, gateway: GatewayId) -> sqlx::Result<Traffic> {
     .await
 }
 
-/// Rows of one batch that were never sent, and rows that were and are not finished.
+/// Rows of one batch that were never sent, and rows that were and are not finished. Of a sync nothing is sent: all that is queued is
+/// still to be asked about.
 #[derive(Clone, Copy, Debug, sqlx::FromRow)]
 pub struct Left {
     /// Never sent.
@@ -124,8 +126,10 @@ pub async fn left(tx: &mut Tx, batch: Uuid) -> sqlx::Result<Left> {
     sqlx::query_as(
         "SELECT u.unsent, greatest(coalesce(p.queued, 0) - u.unsent, 0)::bigint AS open
            FROM (SELECT coalesce(sum(to_row - next_row + 1), 0)::bigint AS unsent FROM chunk
-                  WHERE organisation_id = $1 AND batch_id = $2 AND state IN ('WAITING', 'LEASED', 'HELD')) u
-           LEFT JOIN batch_progress p ON p.organisation_id = $1 AND p.batch_id = $2",
+                  WHERE organisation_id = $1 AND batch_id = $2 AND state IN ('WAITING', 'LEASED', 'HELD')) c
+           LEFT JOIN batch b ON b.organisation_id = $1 AND b.id = $2
+           LEFT JOIN batch_progress p ON p.organisation_id = $1 AND p.batch_id = $2
+          CROSS JOIN LATERAL (SELECT CASE b.operation WHEN 'order_sync' THEN coalesce(p.queued, 0) ELSE c.unsent END::bigint AS unsent) u",
     )
     .bind(id.0)
     .bind(batch)
