@@ -1,0 +1,191 @@
+//! A clean file becomes a batch, unless it repeats what went out before or takes an id that another refund has.
+
+use super::{REPEAT_WINDOW, hex, intake::Intake};
+use crate::{
+    domain::{
+        batch::Operation,
+        finding::{Finding, FindingCode, Severity},
+        ids::{BatchId, GatewayId},
+        limits::Limits,
+        money::Money,
+        operation::toggle,
+        view::Repeat,
+    },
+    server::{
+        db::{self, Tx, organisations::OrganisationRow},
+        error::OpResult,
+        ops::{access::Caller, audit, moment},
+        state::AppState,
+    },
+};
+use bytes::Bytes;
+use jiff::tz::TimeZone;
+use serde_json::json;
+use std::sync::Arc;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// Repeats that are named one by one.
+const REPEATS_LISTED: usize = 50;
+
+/// A file that was read, with what was found in it.
+pub(super) struct File {
+    pub(super) name: String,
+    pub(super) sha256: Vec<u8>,
+    pub(super) bytes: Bytes,
+    pub(super) description: String,
+    /// What else is approved with it.
+    pub(super) options: &'static str,
+    pub(super) checked: Arc<Intake>,
+}
+
+/// What a batch is made under.
+pub(super) struct Under<'a> {
+    pub(super) organisation: &'a OrganisationRow,
+    pub(super) gateway: GatewayId,
+    pub(super) limits: Limits,
+}
+
+/// What became of a clean file.
+pub(super) enum Created {
+    Batch(BatchId),
+    /// These rows have ids that others have.
+    Taken(Vec<Finding>),
+    /// This went out before, and nobody said that it is meant.
+    Repeats(Vec<Repeat>),
+}
+
+/// Makes the batch, all or nothing. The caller has authorised.
+pub(super) async fn create(
+    state: &AppState,
+    caller: &Caller,
+    operation: Operation,
+    Under { organisation, gateway, limits }: Under<'_>,
+    file: &File,
+    confirm_repeat: bool,
+) -> OpResult<Created> {
+    let id = BatchId(Uuid::now_v7());
+    let currency = organisation.reference.currency;
+    let head = format!("{}|{}|{gateway}|{}\n", operation.code(), caller.organisation.id, file.options);
+    let content = file.checked.content_sha256(&head);
+    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+    // The same thing twice at once (a double click) is a repeat, too: the second looks when the first is there.
+    db::batches::one_at_a_time(&mut tx, operation).await?;
+    if !confirm_repeat {
+        let repeats = repeats(state, &mut tx, caller, operation, file).await?;
+        if !repeats.is_empty() {
+            return Ok(Created::Repeats(repeats));
+        }
+    }
+    db::drafts::keep_file(&mut tx, &file.sha256, &file.bytes, state.clock.now()).await?;
+    let batch = db::batches::NewBatch {
+        id,
+        gateway,
+        operation,
+        file_name: &file.name,
+        currency,
+        description: &file.description,
+        template: file.checked.template,
+        file_sha256: &file.sha256,
+        file_bytes: i64::try_from(file.bytes.len()).unwrap_or(i64::MAX),
+        row_limit: i32::try_from(limits.rows).unwrap_or(i32::MAX),
+        options: file.options,
+    };
+    db::batches::insert(&mut tx, &batch).await?;
+    db::batches::insert_records(&mut tx, id, file.checked.new_records(id)).await?;
+    if let Err(error) = db::batches::submit(&mut tx, id, &content, organisation.approval_days).await {
+        return match db::batches::taken_ids(&error) {
+            Some(taken) => Ok(Created::Taken(taken.into_iter().map(taken_finding).collect())),
+            None => Err(error.into()),
+        };
+    }
+    let mut detail = json!({ "file": file.name, "records": file.checked.rows, "amount_minor": file.checked.total_minor,
+                             "sha256": hex(&file.sha256) });
+    if let (Some(on), Some(detail)) = (toggle::read(file.options), detail.as_object_mut()) {
+        detail.insert("sync_with_gateway".to_owned(), on.into());
+        detail.remove("amount_minor");
+    }
+    audit::record(state, &mut tx, caller, "batch.created", Some(id.0), detail).await?;
+    tx.commit_at("submit").await?;
+    Ok(Created::Batch(id))
+}
+
+pub(in crate::server::ops) fn taken_finding(taken: db::batches::TakenId) -> Finding {
+    Finding {
+        row: Some(taken.sheet_row),
+        column: Some("unique_id".to_owned()),
+        code: FindingCode::UniqueIdTaken,
+        severity: Severity::Error,
+        message: format!(
+            "Unique ID already used: {} belongs to a refund of batch {}. Give this refund an id of its own, or leave the cell empty.",
+            taken.unique_id, taken.batch_id
+        ),
+        value: taken.unique_id,
+    }
+}
+
+async fn repeats(
+    state: &AppState,
+    tx: &mut Tx,
+    caller: &Caller,
+    operation: Operation,
+    file: &File,
+) -> OpResult<Vec<Repeat>> {
+    let zone = moment::zone(&caller.organisation.zone);
+    let since = state.clock.now() - REPEAT_WINDOW;
+    let mut found = Vec::new();
+    for (batch, file_name, at) in db::batches::same_file(tx, operation, &file.sha256, since).await? {
+        found.push(Repeat {
+            row: None,
+            message: format!("The same file was uploaded on {}.", moment::moment(at, &zone).text),
+            batch: BatchId(batch),
+            file_name,
+        });
+    }
+    // The same order may be brought up to date any day; only money that goes out again is worth a question.
+    if operation.words().amounts {
+        let records = file.checked.records.iter();
+        let rows: Vec<Sent<'_>> =
+            records.map(|record| (record.row, record.order_id.as_str(), record.amount_minor)).collect();
+        found.extend(look_alikes(tx, caller, &zone, &rows, since).await?);
+    }
+    Ok(found)
+}
+
+/// Row of the spreadsheet, order and minor units of what is to be sent.
+pub(in crate::server::ops) type Sent<'a> = (u32, &'a str, i64);
+
+/// Rows with the same order and amount that went out since `since`, the first of them one by one.
+pub(in crate::server::ops) async fn look_alikes(
+    tx: &mut Tx,
+    caller: &Caller,
+    zone: &TimeZone,
+    records: &[Sent<'_>],
+    since: OffsetDateTime,
+) -> OpResult<Vec<Repeat>> {
+    let mut found = Vec::new();
+    let alike = db::batches::look_alikes(tx, records, since).await?;
+    let more = alike.len().saturating_sub(REPEATS_LISTED);
+    for look in alike.into_iter().take(REPEATS_LISTED) {
+        let record = usize::try_from(look.place).ok().and_then(|place| records.get(place));
+        let Some((row, order, minor)) = record else { continue };
+        let amount = Money::new(*minor, caller.organisation.currency);
+        found.push(Repeat {
+            row: Some(*row),
+            message: format!(
+                "{} of {} went out on {} already.",
+                amount,
+                order,
+                moment::moment(look.created_at, zone).text
+            ),
+            batch: BatchId(look.batch_id),
+            file_name: look.file_name,
+        });
+    }
+    if more > 0
+        && let Some(last) = found.last().cloned()
+    {
+        found.push(Repeat { row: None, message: format!("{more} more rows went out before."), ..last });
+    }
+    Ok(found)
+}
