@@ -1,10 +1,9 @@
 // Orders: found, looked at, and refunded without a file, through a checker to the gateway's own ledger.
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import type { Page } from "@playwright/test";
 import { BATCH, PEOPLE, REFUNDS, batchOf, batchStatus, client, expect, open, signIn, test, tile, unique } from "../support/desk";
+import { sound } from "../support/sound";
 
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const SYNC = "/batch/batch-sync";
 
 /** Orders that the gateway was asked about, in a batch that somebody approved. */
@@ -28,23 +27,6 @@ async function synchronised(count: number) {
   await expect.poll(async () => (await state()).status, { timeout: 30_000 }).toBe("completed");
   await Promise.all([maker.dispose(), checker.dispose()]);
   return { orders, batch };
-}
-
-async function sound(page: Page, name: string) {
-  await page.evaluate(axe);
-  for (const [width, height] of [[1280, 800], [390, 844]]) {
-    await page.setViewportSize({ width, height });
-    for (const colorScheme of ["light", "dark"] as const) {
-      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-      const said = await page.evaluate(async () => {
-        const { violations } = await (globalThis as unknown as { axe: { run: Function } }).axe.run(document, { resultTypes: ["violations"] });
-        return violations.map((violation: { id: string; nodes: { failureSummary: string; html: string }[] }) => `${violation.id}: ${violation.nodes.map((node) => `${node.html} ${node.failureSummary}`).join(", ")}`);
-      });
-      expect.soft(said, `${name}, ${width}, ${colorScheme}`).toEqual([]);
-      expect.soft(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), `${name}, ${width}, sideways`).toBeLessThanOrEqual(0);
-    }
-  }
-  await page.setViewportSize({ width: 1280, height: 800 });
 }
 
 /** What reached the gateway for an order, from its own ledger. */

@@ -1,34 +1,10 @@
 // Every page, wide and narrow, by day and by night: it answers, it hydrates without a word in the console, it has no
 // accessibility fault that axe can see, and nothing sticks out sideways.
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import type { Page } from "@playwright/test";
 import { REFUNDS, batchOf, batchStatus, choose, client, expect, open, plain, send, refunds, test, unique } from "../support/desk";
+import { sound } from "../support/sound";
 
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const quiet = { reducedMotion: "reduce" } as const;
-
-interface Violation {
-  id: string;
-  nodes: { target: string[]; failureSummary: string }[];
-}
-
-async function sound(page: Page, name: string) {
-  await page.evaluate(axe);
-  for (const [width, height] of [[1280, 800], [390, 844]]) {
-    await page.setViewportSize({ width, height });
-    for (const colorScheme of ["light", "dark"] as const) {
-      await page.emulateMedia({ colorScheme, ...quiet });
-      const where = `${name}, ${width} pixels, ${colorScheme}`;
-      const violations = await page.evaluate(
-        async () => (await (globalThis as unknown as { axe: { run: Function } }).axe.run(document, { resultTypes: ["violations"] })).violations as Violation[],
-      );
-      const said = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => `${node.target.join(" ")} (${node.failureSummary})`).join(", ")}`);
-      expect.soft(said, where).toEqual([]);
-      expect.soft(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), `${where}, sideways`).toBeLessThanOrEqual(0);
-    }
-  }
-}
 
 async function visit(page: Page, path: string, status = 200) {
   await page.setViewportSize({ width: 1280, height: 800 });

@@ -1,10 +1,8 @@
 // Failed rows are corrected where they are and sent again: with scripts and without, from the failure to the refund.
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import type { Page } from "@playwright/test";
 import { PEOPLE, REFUNDS, batchOf, batchStatus, client, expect, open, signIn, test, tile, unique } from "../support/desk";
+import { sound } from "../support/sound";
 
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const ended = "completed_with_failures";
 
 /** A batch of Acme with three rows, of which the second was declined and the third is unknown at the gateway. */
@@ -31,22 +29,6 @@ const until = (page: Page, batch: string, status: string) =>
 
 const cell = (page: Page, row: number, column: string) => page.locator(`#c-${row}-${column}`);
 const total = (page: Page, what: string) => page.locator(`[data-total="${what}"]`);
-
-/** No fault that axe can see, and nothing that sticks out sideways. */
-async function sound(page: Page) {
-  await page.evaluate(axe);
-  const found = await page.evaluate(
-    async () => (await (globalThis as unknown as { axe: { run: Function } }).axe.run(document, { resultTypes: ["violations"] })).violations,
-  );
-  expect(found.map(({ id, nodes }: { id: string; nodes: { html: string }[] }) => [id, nodes[0].html])).toEqual([]);
-  const before = page.viewportSize()!;
-  for (const width of [1280, 390]) {
-    await page.setViewportSize({ width, height: 844 });
-    const wide = () => [...document.querySelectorAll("main *")].filter((e) => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest(".table-box")).map((e) => e.outerHTML.slice(0, 80));
-    expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), `${width}: ${await page.evaluate(wide)}`).toBeLessThanOrEqual(0);
-  }
-  await page.setViewportSize(before);
-}
 
 /** The whole story, on pages that may or may not have scripts. */
 async function story(maker: Page, checker: Page, other: Page, look: (page: Page) => Promise<void>) {
@@ -154,7 +136,7 @@ test("a row that would fail again is marked, ticking none keeps what was typed, 
   const maker = await as("maker", { viewport: { width: 390, height: 844 } });
   await until(maker, batch, ended);
   await maker.goto(`${REFUNDS}/${batch}/retry`);
-  await sound(maker);
+  await sound(maker, "a retry");
   await cell(maker, 4, "amount").fill("31");
   await maker.getByRole("button", { name: "Tick none" }).click();
   await expect(cell(maker, 4, "amount")).toHaveValue("31");

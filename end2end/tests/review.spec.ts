@@ -1,10 +1,8 @@
 // What the gateway cannot tell: the maker proposes, the checker confirms, the batch ends.
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import type { Page } from "@playwright/test";
 import { REFUNDS, batchOf, batchStatus, client, expect, open, plain, test, tile, unique } from "../support/desk";
+import { sound } from "../support/sound";
 
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 /** A batch of one plain refund and two that the gateway cannot tell the end of, approved. */
 async function inReview() {
@@ -20,23 +18,6 @@ async function approve(page: Page, batch: string) {
   await open(page, `/approvals/${batch}`);
   await page.getByRole("button", { name: "Approve", exact: true }).click();
   await expect(page.getByText("Approved by")).toBeVisible();
-}
-
-async function sound(page: Page, name: string) {
-  await page.evaluate(axe);
-  for (const [width, height] of [[1280, 800], [390, 844]]) {
-    await page.setViewportSize({ width, height });
-    for (const colorScheme of ["light", "dark"] as const) {
-      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-      const said = await page.evaluate(async () => {
-        const { violations } = await (globalThis as unknown as { axe: { run: Function } }).axe.run(document, { resultTypes: ["violations"] });
-        return violations.map((violation: { id: string; nodes: { failureSummary: string; html: string }[] }) => `${violation.id}: ${violation.nodes.map((node) => `${node.html} ${node.failureSummary}`).join(", ")}`);
-      });
-      expect.soft(said, `${name}, ${width}, ${colorScheme}`).toEqual([]);
-      expect.soft(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), `${name}, ${width}, sideways`).toBeLessThanOrEqual(0);
-    }
-  }
-  await page.setViewportSize({ width: 1280, height: 800 });
 }
 
 for (const javaScriptEnabled of [true, false]) {

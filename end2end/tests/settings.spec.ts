@@ -1,11 +1,10 @@
 // Connections and stops, in a demo of their own: they decide where everybody's batches go.
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { test as base, expect, type Browser, type Page } from "@playwright/test";
 import { PASSWORD, PEOPLE, type Role, plain, refunds } from "../support/desk";
 import { startDemo } from "../support/server.mjs";
+import { sound } from "../support/sound";
 
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const LIST = "/settings/connections";
 
 const test = base.extend<{}, { demo: { url: string; simulator: string; stop: () => Promise<void> } }>({
@@ -30,27 +29,6 @@ async function as(browser: Browser, url: string, role: Role, javaScriptEnabled: 
   });
   expect(answer.status()).toBe(303);
   return context.newPage();
-}
-
-async function sound(page: Page, name: string) {
-  await page.evaluate(axe);
-  for (const [width, height] of [
-    [1280, 800],
-    [390, 844],
-  ]) {
-    await page.setViewportSize({ width, height });
-    for (const colorScheme of ["light", "dark"] as const) {
-      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-      const where = `${name}, ${width} pixels, ${colorScheme}`;
-      const found = await page.evaluate(async () => {
-        const { violations } = await (globalThis as unknown as { axe: { run: Function } }).axe.run(document, { resultTypes: ["violations"] });
-        return violations.map((it: { id: string; nodes: { target: string[] }[] }) => `${it.id}: ${it.nodes.map((node) => node.target.join(" ")).join(", ")}`);
-      });
-      expect.soft(found, where).toEqual([]);
-      expect.soft(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), `${where}, sideways`).toBeLessThanOrEqual(0);
-    }
-  }
-  await page.setViewportSize({ width: 1280, height: 800 });
 }
 
 /** Adds the other merchant's sandbox; answers the address of its page. */
