@@ -4,7 +4,7 @@ use super::{Moment, Repeat, retries::StoryStep};
 use crate::domain::{
     ids::{BatchId, DraftId},
     money::Money,
-    page::encode,
+    page::{Day, encode},
 };
 
 /// The address of an order's page. An order that is called as a page of ours is written so that the two stay apart.
@@ -93,8 +93,8 @@ pub struct OrderQuery {
     pub status: String,
     /// How much is refunded.
     pub refunded: Option<Refunded>,
-    /// Seen on this day or later, `2026-11-01`; empty for all.
-    pub since: String,
+    /// Seen on this day or later, in the organisation's zone.
+    pub since: Option<Day>,
     /// The page; none for the first.
     pub from: Option<From>,
 }
@@ -108,7 +108,7 @@ impl OrderQuery {
                 "q" => query.search = value.trim().chars().filter(|c| !c.is_control()).take(128).collect(),
                 "status" => query.status = value.chars().filter(|c| !c.is_control()).take(128).collect(),
                 "refunded" => query.refunded = Refunded::ALL.into_iter().find(|refunded| refunded.code() == value),
-                "since" => query.since = value.to_owned(),
+                "since" => query.since = value.parse().ok(),
                 "after" => query.from = Place::read(value).map(From::After),
                 "before" => query.from = Place::read(value).map(From::Before),
                 _ => {}
@@ -128,7 +128,7 @@ impl OrderQuery {
         add("q", &self.search);
         add("status", &self.status);
         add("refunded", self.refunded.map_or("", Refunded::code));
-        add("since", &self.since);
+        add("since", self.since.as_ref().map_or("", Day::text));
         match &self.from {
             None => {}
             Some(From::After(place)) => add("after", &place.text()),
@@ -384,7 +384,7 @@ mod tests {
                 search: "é&=".to_owned(),
                 status: "CHARGED".to_owned(),
                 refunded: Some(Refunded::Partly),
-                since: "2026-11-01".to_owned(),
+                since: "2026-11-01".parse().ok(),
                 from,
             };
             let pairs = decode(&query.to_path());

@@ -91,6 +91,8 @@ pub struct RetryView {
     pub findings: Vec<(u32, Finding)>,
     /// The same order and amount that went out before.
     pub repeats: Vec<Repeat>,
+    /// Names exactly the rows that are taken, as they are typed: a tick "anyway" holds for what it was shown with, and for nothing else.
+    pub seal: String,
     /// Whether anything was typed or chosen that is not sent yet.
     pub typed: bool,
 }

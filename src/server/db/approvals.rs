@@ -36,6 +36,23 @@ pub enum InboxPart {
     Decided,
 }
 
+/// Who submitted a revision of a batch, and what was decided on it.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Submission {
+    /// Who.
+    pub maker_email: String,
+    /// When.
+    pub created_at: OffsetDateTime,
+    /// APPROVE, REJECT, NOT_REQUIRED; none while nobody decided.
+    pub verdict: Option<String>,
+    /// Who decided.
+    pub checker_email: Option<String>,
+    /// When.
+    pub decided_at: Option<OffsetDateTime>,
+    /// What the checker wrote.
+    pub reason: Option<String>,
+}
+
 /// A request: a batch, or failed rows of one that are sent again.
 #[derive(Clone, Debug)]
 pub struct Request {

@@ -111,18 +111,6 @@ pub async fn counted(tx: &mut Tx, object: Uuid) -> sqlx::Result<Vec<(String, i64
     .await
 }
 
-/// What was done to an object, newest first, at most 100.
-pub async fn of_object(tx: &mut Tx, object: Uuid) -> sqlx::Result<Vec<AuditRow>> {
-    let id = tx.organisation();
-    sqlx::query_as(
-        "SELECT at, actor, action, detail FROM audit WHERE organisation_id = $1 AND object_id = $2 ORDER BY id DESC LIMIT 100",
-    )
-    .bind(id.0)
-    .bind(object)
-    .fetch_all(tx.conn())
-    .await
-}
-
 /// Organisations with rows that are not chained yet.
 pub async fn backlog(tx: &mut GlobalTx) -> sqlx::Result<Vec<OrganisationId>> {
     sqlx::query_as::<_, (Uuid,)>("SELECT audit_backlog()")

@@ -1,6 +1,6 @@
 //! Everything that is written down about one row of a batch.
 
-use super::Tx;
+use super::{Tx, approvals::Submission};
 use crate::domain::{batch::Operation, ids::BatchId};
 use time::OffsetDateTime;
 
@@ -45,18 +45,9 @@ pub struct RowRevision {
     pub txn_id: Option<String>,
     /// JSON with split and udf.
     pub extra: Option<String>,
-    /// Who submitted it.
-    pub maker_email: String,
-    /// When.
-    pub created_at: OffsetDateTime,
-    /// APPROVE, REJECT, NOT_REQUIRED; none while nobody decided.
-    pub verdict: Option<String>,
-    /// Who decided.
-    pub checker_email: Option<String>,
-    /// When.
-    pub decided_at: Option<OffsetDateTime>,
-    /// What the checker wrote.
-    pub reason: Option<String>,
+    /// Who submitted it, and what was decided.
+    #[sqlx(flatten)]
+    pub submission: Submission,
     /// When it came to an outcome; none before.
     pub ended_at: Option<OffsetDateTime>,
     /// Which way.

@@ -1,6 +1,6 @@
 //! Failed rows sent again in place: what was typed, the new revision, and what a revision changes.
 
-use super::{Tx, batches::NewRecords};
+use super::{Tx, approvals::Submission, batches::NewRecords};
 use crate::domain::ids::BatchId;
 use time::OffsetDateTime;
 
@@ -117,22 +117,13 @@ pub async fn open_revision(tx: &mut Tx, batch: BatchId, base: i16, records: &New
 pub struct Revision {
     /// 1 is the file.
     pub revision: i16,
-    /// Who.
-    pub maker_email: String,
-    /// When.
-    pub created_at: OffsetDateTime,
+    /// Who submitted it, and what was decided.
+    #[sqlx(flatten)]
+    pub submission: Submission,
     /// Rows.
     pub records: i32,
     /// Their sum.
     pub amount_minor: i64,
-    /// APPROVE, REJECT, NOT_REQUIRED; none while nobody decided.
-    pub verdict: Option<String>,
-    /// Who decided.
-    pub checker_email: Option<String>,
-    /// When.
-    pub decided_at: Option<OffsetDateTime>,
-    /// What the checker wrote.
-    pub reason: Option<String>,
     /// Rows that ended well in it; pending ones too.
     pub accepted: i64,
     /// Rows that failed in it.

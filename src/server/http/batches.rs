@@ -12,6 +12,7 @@ use crate::{
         batch::Operation,
         error::RefusalKind,
         ids::{BatchId, PersonId},
+        money::group,
         view::Flash,
     },
     server::{
@@ -100,6 +101,17 @@ pub(super) async fn act(
             done(&web, caller.person.id, next, &notice)
         }
         Err(error) => refused_on_page(&web, &visit, &page, error, Flash::default()).await,
+    }
+}
+
+/// What became of rows that were submitted. `one` and `many`: how they are called and what happens to them when nobody must decide.
+pub(super) fn submitted(records: u64, waits: bool, one: [&str; 2], many: [&str; 2]) -> String {
+    let number = group(records, true);
+    match (records, waits) {
+        (1, true) => format!("1 {} waits for a decision. Nothing is sent before it.", one[0]),
+        (1, false) => format!("1 {} {}", one[0], one[1]),
+        (_, true) => format!("{number} {} wait for a decision. Nothing is sent before it.", many[0]),
+        (_, false) => format!("{number} {} {}", many[0], many[1]),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     Web, answer,
-    batches::{done, refused_on_page},
+    batches::{done, refused_on_page, submitted},
     form::Form,
     pages::Page,
     visit::{SignedIn, Visit},
@@ -10,7 +10,6 @@ use super::{
 use crate::{
     domain::{
         batch::Operation,
-        money::group,
         view::{
             Flash,
             orders::{Chosen, order_path},
@@ -42,14 +41,7 @@ pub(super) async fn refund(State(web): State<Web>, SignedIn { visit, caller }: S
     }
     match refund::send(&web, &caller, &chosen, form.get("confirm_repeat")).await {
         Ok(Sent::Batch { batch, records, waits }) => {
-            let notice = match (records, waits) {
-                (1, true) => "1 refund waits for a decision. Nothing is sent before it.".to_owned(),
-                (1, false) => "1 refund is being sent.".to_owned(),
-                (many, true) => {
-                    format!("{} refunds wait for a decision. Nothing is sent before it.", group(many, true))
-                }
-                (many, false) => format!("{} refunds are being sent.", group(many, true)),
-            };
+            let notice = submitted(records, waits, ["refund", "is being sent."], ["refunds", "are being sent."]);
             done(&web, caller.person.id, &format!("{}/{batch}", Operation::Refund.path()), &notice)
         }
         Ok(Sent::Findings { draft, sentence, field }) => {

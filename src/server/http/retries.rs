@@ -2,7 +2,7 @@
 
 use super::{
     Web, answer,
-    batches::{done, refused_on_page},
+    batches::{done, refused_on_page, submitted},
     form::Form,
     pages::Page,
     visit::SignedIn,
@@ -140,35 +140,24 @@ async fn perform(
             retries::take_all(web, caller, operation, batch, base, take).await?;
             Next::To(page.to_owned(), None)
         }
-        Wish::Send => {
-            let confirmed = form.get("confirm_repeat") == "1";
-            match retries::send(web, caller, operation, batch, base, confirmed).await? {
-                Sent::Revision { records, waits } => {
-                    let rows = match records {
-                        1 => "1 failed row".to_owned(),
-                        _ => format!("{} failed rows", group(records, true)),
-                    };
-                    let notice = match waits {
-                        true => format!("{rows} wait for a decision. Nothing is sent before it."),
-                        false => format!("{rows} are sent again, each under a new key."),
-                    };
-                    let notice = if records == 1 {
-                        notice.replace(" wait ", " waits ").replace(" are ", " is ").replace(", each under", ", under")
-                    } else {
-                        notice
-                    };
-                    Next::To(format!("{}/{batch}", operation.path()), Some(notice))
-                }
-                Sent::Findings { errors: 0, .. } => Next::Stay(
-                    "Some of these refunds went out before. Nothing was sent now: look at them, then confirm."
-                        .to_owned(),
-                ),
-                Sent::Findings { errors: 1, .. } => Next::Stay("1 error in the rows. Nothing was sent.".to_owned()),
-                Sent::Findings { errors, .. } => {
-                    Next::Stay(format!("{} errors in the rows. Nothing was sent.", group(errors, true)))
-                }
+        Wish::Send => match retries::send(web, caller, operation, batch, base, form.get("confirm_repeat")).await? {
+            Sent::Revision { records, waits } => {
+                let notice = submitted(
+                    records,
+                    waits,
+                    ["failed row", "is sent again, under a new key."],
+                    ["failed rows", "are sent again, each under a new key."],
+                );
+                Next::To(format!("{}/{batch}", operation.path()), Some(notice))
             }
-        }
+            Sent::Findings { errors: 0, .. } => Next::Stay(
+                "Some of these refunds went out before. Nothing was sent now: look at them, then confirm.".to_owned(),
+            ),
+            Sent::Findings { errors: 1, .. } => Next::Stay("1 error in the rows. Nothing was sent.".to_owned()),
+            Sent::Findings { errors, .. } => {
+                Next::Stay(format!("{} errors in the rows. Nothing was sent.", group(errors, true)))
+            }
+        },
     })
 }
 

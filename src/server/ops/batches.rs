@@ -27,6 +27,8 @@ use crate::{
 use serde_json::json;
 pub(super) use shown::gateway_name;
 
+/// Acts that a batch's page shows; its activity log has all.
+const ACTS: i64 = 100;
 /// Records up to which a page shows where in the file the failures lie.
 const ROW_MAP_RECORDS: i32 = 2_000;
 
@@ -96,7 +98,7 @@ pub async fn detail(
     };
     let reconciled = super::review::reconciled::last(&mut tx, &row, &zone, 5).await?;
     let differences = db::review::entries_open(&mut tx, batch).await?;
-    let acts = db::audit::of_object(&mut tx, batch.0).await?;
+    let acts = db::audit::page(&mut tx, batch.0, ACTS, 0).await?;
     let tasks = db::batches::tasks(&mut tx, operation, batch, query).await?;
     let total = db::batches::count_tasks(&mut tx, operation, batch, query).await?;
     let revisions = if row.revision > 1 { db::retries::revisions(&mut tx, batch).await? } else { Vec::new() };

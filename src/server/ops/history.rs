@@ -23,6 +23,7 @@ use crate::{
     server::{
         db::{
             self,
+            approvals::Submission,
             batches::BatchRow,
             history::{RowAttempt, RowOrder, RowReply, RowReview, RowRevision},
         },
@@ -121,6 +122,24 @@ fn fact(name: &str, value: impl Into<String>) -> (String, String) {
     (name.to_owned(), value.into())
 }
 
+/// The step that tells a decision, and when it was made; none while nobody decided.
+pub(super) fn decision(submission: &Submission) -> Option<(OffsetDateTime, StoryStep)> {
+    let (title, tone) = match submission.verdict.as_deref()? {
+        "APPROVE" => ("Approved", "accepted"),
+        "REJECT" => ("Rejected", "failed"),
+        _ => ("No decision was needed", "neutral"),
+    };
+    let step = StoryStep {
+        kind: "decision",
+        tone,
+        title: title.to_owned(),
+        actor: submission.checker_email.clone().unwrap_or_else(|| "Batchdesk".to_owned()),
+        remark: submission.reason.clone().unwrap_or_default(),
+        ..StoryStep::default()
+    };
+    Some((submission.decided_at.unwrap_or(submission.created_at), step))
+}
+
 impl Teller<'_> {
     fn told(&self, at: OffsetDateTime, rank: u8, step: StoryStep) -> Told {
         Told { at, rank, step: StoryStep { at: Some(moment::moment(at, self.zone)), ..step } }
@@ -164,30 +183,15 @@ impl Teller<'_> {
             Some(_) if changes.is_empty() => ("retry", "To be sent again as it was, under a new key".to_owned()),
             Some(_) => ("retry", "To be sent again, corrected, under a new key".to_owned()),
         };
-        let actor = revision.maker_email.clone();
+        let actor = revision.submission.maker_email.clone();
         let step = StoryStep { kind, tone: "neutral", title, actor, facts, changes, ..StoryStep::default() };
-        told.push(self.told(revision.created_at, 0, step));
+        told.push(self.told(revision.submission.created_at, 0, step));
         self.decision(told, revision);
     }
 
     /// The decision on a submission, if there is one.
     fn decision(&self, told: &mut Vec<Told>, revision: &RowRevision) {
-        let Some(verdict) = revision.verdict.as_deref() else { return };
-        let at = revision.decided_at.unwrap_or(revision.created_at);
-        let (title, tone) = match verdict {
-            "APPROVE" => ("Approved", "accepted"),
-            "REJECT" => ("Rejected", "failed"),
-            _ => ("No decision was needed", "neutral"),
-        };
-        let step = StoryStep {
-            kind: "decision",
-            tone,
-            title: title.to_owned(),
-            actor: revision.checker_email.clone().unwrap_or_else(|| "Batchdesk".to_owned()),
-            remark: revision.reason.clone().unwrap_or_default(),
-            ..StoryStep::default()
-        };
-        told.push(self.told(at, 1, step));
+        told.extend(decision(&revision.submission).map(|(at, step)| self.told(at, 1, step)));
     }
 
     /// What a submission came to, or where it stands.

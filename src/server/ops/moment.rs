@@ -41,13 +41,6 @@ pub fn day_text(at: OffsetDateTime, zone: &TimeZone) -> String {
     zoned(at, zone).strftime("%Y-%m-%d").to_string()
 }
 
-/// When a day written as `2026-11-21` began in the zone; none for what is no such day.
-pub fn day_begins(day: &str, zone: &TimeZone) -> Option<OffsetDateTime> {
-    let day: jiff::civil::Date = day.parse().ok()?;
-    let second = day.to_zoned(zone.clone()).ok()?.timestamp().as_second();
-    OffsetDateTime::from_unix_timestamp(second).ok()
-}
-
 /// Midnight that begins a day in the zone, and the one that ends it. A day whose clocks are changed has 23 or 25 hours.
 pub fn day(day: &Day, zone: &TimeZone) -> Option<(OffsetDateTime, OffsetDateTime)> {
     let date: jiff::civil::Date = day.text().parse().ok()?;
@@ -99,9 +92,6 @@ mod tests {
         assert_eq!(day_start(at, &zone("Asia/Kolkata")), datetime!(2026-11-19 18:30:00 UTC));
         assert_eq!(day_text(datetime!(2026-11-20 18:29:59 UTC), &zone("Asia/Kolkata")), "2026-11-20");
         assert_eq!(day_text(datetime!(2026-11-20 18:30:00 UTC), &zone("Asia/Kolkata")), "2026-11-21");
-        let begins = |day| day_begins(day, &zone("Asia/Kolkata"));
-        assert_eq!(begins("2026-11-20"), Some(datetime!(2026-11-19 18:30:00 UTC)));
-        assert_eq!([begins("2026-02-30"), begins("yesterday"), begins("")], [None; 3]);
     }
 
     #[test]

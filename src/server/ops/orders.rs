@@ -55,7 +55,7 @@ pub async fn list(state: &AppState, caller: &Caller, query: OrderQuery) -> OpRes
         search: &query.search,
         status: &query.status,
         refunded: query.refunded.map_or("", Refunded::code),
-        since: moment::day_begins(&query.since, &zone),
+        since: query.since.as_ref().and_then(|day| moment::day(day, &zone)).map(|(begin, _)| begin),
         back,
         // One more than is shown tells whether there is another page.
         limit: i64::from(PAGE_SIZE) + 1,

@@ -30,6 +30,7 @@ use crate::{
 };
 use checked::{Checked, Lines};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
 
 /// What was typed over one row.
@@ -106,6 +107,7 @@ pub async fn page(
         fails_again: lines.fails_again(),
         findings: lines.placed(&checked),
         repeats,
+        seal: seal(&checked),
         typed: lines.typed,
     })
 }
@@ -183,14 +185,15 @@ pub async fn reset(state: &AppState, caller: &Caller, operation: Operation, batc
 }
 
 /// Sends the rows that are taken, as they were typed over: a new revision of the batch, with its own content hash, decision and
-/// keys. All or nothing. Needs ReadWrite; `base` is the revision that the caller was shown.
+/// keys. All or nothing. Needs ReadWrite; `base` is the revision that the caller was shown, and `confirmed` the seal of the rows that
+/// are meant although they went out before.
 pub async fn send(
     state: &AppState,
     caller: &Caller,
     operation: Operation,
     batch: BatchId,
     base: u32,
-    confirm_repeat: bool,
+    confirmed: &str,
 ) -> OpResult<Sent> {
     authorise(caller, operation.module(), Right::ReadWrite)?;
     refunds_only(operation)?;
@@ -211,7 +214,7 @@ pub async fn send(
     if !checked.is_clean() {
         return Ok(Sent::Findings { errors: checked.errors(), repeats: 0 });
     }
-    if !confirm_repeat {
+    if confirmed != seal(&checked) {
         let repeats = repeats(state, &mut tx, caller, &checked).await?;
         if !repeats.is_empty() {
             return Ok(Sent::Findings { errors: 0, repeats: repeats.len() as u64 });
@@ -231,6 +234,15 @@ pub async fn send(
     let waits = found(&mut tx, operation, batch).await?.status == crate::domain::batch::BatchStatus::AwaitingApproval;
     tx.commit().await?;
     Ok(Sent::Revision { records: taken, waits })
+}
+
+/// Names the rows that are taken, as they are typed.
+fn seal(checked: &Checked) -> String {
+    let mut hash = Sha256::new();
+    for record in &checked.records {
+        hash.update(format!("{}|{}|{}\n", record.number, record.amount_minor, record.order_id));
+    }
+    uploads::hex(&hash.finalize())
 }
 
 async fn new_records(tx: &mut Tx, row: &BatchRow, checked: &Checked) -> OpResult<db::batches::NewRecords> {

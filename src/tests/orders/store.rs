@@ -136,7 +136,8 @@ async fn orders_are_found_by_order_and_transaction_and_narrowed_by_state() {
         assert_eq!(ids(&world, VIEWER, &both).await.len(), expected.iter().filter(|id| id.starts_with("ORD_")).count());
     }
     let zone = crate::server::ops::moment::zone("Asia/Kolkata");
-    let since = OrderQuery { since: crate::server::ops::moment::day_text(now, &zone), ..OrderQuery::default() };
+    let since =
+        OrderQuery { since: crate::server::ops::moment::day_text(now, &zone).parse().ok(), ..OrderQuery::default() };
     assert_eq!(ids(&world, VIEWER, &since).await, ["ORD_NEW"]);
     let all = list(&world, VIEWER, &OrderQuery::default()).await;
     assert_eq!(all.statuses, ["AUTHORIZATION_FAILED", "CHARGED"]);

@@ -62,13 +62,13 @@ async fn no_statement_reads_a_batch_once_for_each_of_its_rows() {
     }
     assert_eq!(i64::try_from(lines).unwrap(), ROWS + 1);
     batches::sync(state, &caller, Operation::Refund, batch).await.unwrap();
-    let sent = async |confirm| {
+    let sent = async || {
         let base = retries::page(state, &caller, Operation::Refund, batch, 1).await.unwrap().base;
         retries::take_all(state, &caller, Operation::Refund, batch, base, true).await.unwrap();
-        retries::send(state, &caller, Operation::Refund, batch, base, confirm).await.unwrap()
+        retries::send(state, &caller, Operation::Refund, batch, base, "").await.unwrap()
     };
     bench.sql("DELETE FROM recheck").await;
-    assert!(matches!(sent(true).await, retries::Sent::Revision { records: 400, waits: false }));
+    assert!(matches!(sent().await, retries::Sent::Revision { records: 400, waits: false }));
     let running = bench.start();
     bench.drained(batch).await;
     running.stop().await;

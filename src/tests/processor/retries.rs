@@ -73,11 +73,13 @@ impl Bench {
         );
     }
 
+    /// Sends failed rows again as `email`, who means it where they went out before.
     async fn try_retry(&self, email: &str, batch: BatchId, rows: &[Typed]) -> crate::server::error::OpResult<Sent> {
-        let caller = self.world.caller(email).await;
+        let (state, caller) = (&self.world.state, self.world.caller(email).await);
         let base = self.base(&caller, batch).await;
-        retries::keep(&self.world.state, &caller, Operation::Refund, batch, base, rows).await?;
-        retries::send(&self.world.state, &caller, Operation::Refund, batch, base, true).await
+        retries::keep(state, &caller, Operation::Refund, batch, base, rows).await?;
+        let seal = retries::page(state, &caller, Operation::Refund, batch, 1).await?.seal;
+        retries::send(state, &caller, Operation::Refund, batch, base, &seal).await
     }
 
     /// Sends failed rows again as `email`; answers whether they wait for a decision.
@@ -307,7 +309,7 @@ async fn a_whole_file_of_failed_rows_goes_again_page_by_page() {
     let shown = retries::page(state, &owner, Operation::Refund, batch, 1).await.unwrap();
     assert_eq!((shown.taken.0, shown.changed, shown.fails_again), (100, 100, 0));
     retries::take_all(state, &owner, Operation::Refund, batch, 1, true).await.unwrap();
-    let sent = retries::send(state, &owner, Operation::Refund, batch, 1, false).await.unwrap();
+    let sent = retries::send(state, &owner, Operation::Refund, batch, 1, "").await.unwrap();
     assert!(matches!(sent, Sent::Revision { records: 1_000, waits: false }), "{sent:?}");
     bench.carry_out(batch).await;
     assert_eq!(bench.counters(batch).await, [(0, 0), (100, 50_000), (900, 450_000)]);

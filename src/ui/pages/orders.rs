@@ -136,7 +136,7 @@ fn Narrow(query: OrderQuery, statuses: Vec<String>) -> impl IntoView {
             </div>
             <div class="field">
                 <label class="label" for="order-since">"Seen since"</label>
-                <input class="input" type="date" id="order-since" name="since" value=query.since.clone() />
+                <input class="input" type="date" id="order-since" name="since" value=query.since.as_ref().map(|day| day.text().to_owned()) />
             </div>
             <div class="row">
                 <Button>"Show"</Button>

@@ -2,6 +2,7 @@
 
 use super::Tx;
 use crate::domain::ids::OrganisationId;
+use crate::server::db::approvals::Submission;
 use sqlx::{Postgres, QueryBuilder};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -250,18 +251,9 @@ pub struct OrderRecord {
     pub currency: String,
     /// Key at the gateway.
     pub gateway_key: String,
-    /// Who submitted it.
-    pub maker_email: String,
-    /// When.
-    pub created_at: OffsetDateTime,
-    /// APPROVE, REJECT, NOT_REQUIRED; none while nobody decided.
-    pub verdict: Option<String>,
-    /// Who decided.
-    pub checker_email: Option<String>,
-    /// When.
-    pub decided_at: Option<OffsetDateTime>,
-    /// What the checker wrote.
-    pub reason: Option<String>,
+    /// Who submitted it, and what was decided.
+    #[sqlx(flatten)]
+    pub submission: Submission,
     /// READY, SENDING, SUCCEEDED and so on.
     pub state: String,
     /// Why it failed or waits.

@@ -104,13 +104,13 @@ pub(in crate::server::ops) fn revision(
     currency: Currency,
     zone: &TimeZone,
 ) -> RevisionRow {
-    let decision = match (revision.verdict.as_deref(), revision.dropped.as_deref()) {
+    let decision = match (revision.submission.verdict.as_deref(), revision.dropped.as_deref()) {
         (Some("NOT_REQUIRED"), _) => "No decision was needed".to_owned(),
         (Some(verdict), _) => super::super::approvals::decided_by(
             verdict,
-            revision.checker_email.as_deref(),
-            revision.decided_at,
-            revision.reason.as_deref(),
+            revision.submission.checker_email.as_deref(),
+            revision.submission.decided_at,
+            revision.submission.reason.as_deref(),
             zone,
         ),
         (None, Some("EXPIRED")) => "Nobody decided in time".to_owned(),
@@ -122,8 +122,8 @@ pub(in crate::server::ops) fn revision(
     let records = count(revision.records);
     RevisionRow {
         number: u32::try_from(revision.revision).unwrap_or(1),
-        maker: revision.maker_email.clone(),
-        at: moment::moment(revision.created_at, zone),
+        maker: revision.submission.maker_email.clone(),
+        at: moment::moment(revision.submission.created_at, zone),
         records,
         amount: Money::new(revision.amount_minor, currency),
         decision,

@@ -40,11 +40,11 @@ impl Teller<'_> {
                 kind: "file",
                 tone: "neutral",
                 title: format!("Row {} of {}", revision.sheet_row, self.batch.file_name),
-                actor: revision.maker_email.clone(),
+                actor: revision.submission.maker_email.clone(),
                 facts,
                 ..StoryStep::default()
             };
-            told.push(self.told(revision.created_at, 0, step));
+            told.push(self.told(revision.submission.created_at, 0, step));
             self.decision(told, revision);
         }
         for press in presses {

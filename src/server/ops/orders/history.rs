@@ -11,7 +11,7 @@ use crate::{
     server::{
         db::orders::store::OrderRecord,
         error::{OpError, OpResult},
-        ops::moment,
+        ops::{history, moment},
     },
 };
 use jiff::tz::TimeZone;
@@ -82,9 +82,9 @@ impl Teller<'_> {
         if !is_sync(record) {
             facts.push(fact("Key at the gateway", &record.gateway_key));
         }
-        let actor = record.maker_email.clone();
+        let actor = record.submission.maker_email.clone();
         self.tell(
-            record.created_at,
+            record.submission.created_at,
             0,
             record,
             StoryStep { kind, tone: "neutral", title, actor, facts, ..StoryStep::default() },
@@ -101,20 +101,9 @@ impl Teller<'_> {
     }
 
     fn decision(&mut self, record: &OrderRecord) {
-        let (title, tone) = match record.verdict.as_deref() {
-            Some("APPROVE") => ("Approved", "accepted"),
-            Some("REJECT") => ("Rejected", "failed"),
-            _ => return,
-        };
-        let step = StoryStep {
-            kind: "decision",
-            tone,
-            title: title.to_owned(),
-            actor: record.checker_email.clone().unwrap_or_else(|| "Batchdesk".to_owned()),
-            remark: record.reason.clone().unwrap_or_default(),
-            ..StoryStep::default()
-        };
-        self.tell(record.decided_at.unwrap_or(record.created_at), 1, record, step);
+        if let Some((at, step)) = history::decision(&record.submission) {
+            self.tell(at, 1, record, step);
+        }
     }
 }
 

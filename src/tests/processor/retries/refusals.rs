@@ -98,11 +98,19 @@ async fn a_row_that_went_out_since_in_another_batch_must_be_confirmed() {
     bench.carried_out(&[("PLAIN_2", "20.00")]).await;
     let maker = bench.world.caller("maker@acme.test").await;
     let (state, base) = (&bench.world.state, bench.base(&maker, batch).await);
-    let rows = [typed(2, &[("order_id", "PLAIN_2")])];
+    let rows = [typed(2, &[("order_id", "PLAIN_2"), ("amount", "20.00")])];
     retries::keep(state, &maker, Operation::Refund, batch, base, &rows).await.unwrap();
-    let sent = retries::send(state, &maker, Operation::Refund, batch, base, false).await.unwrap();
+    let sent = retries::send(state, &maker, Operation::Refund, batch, base, "").await.unwrap();
     assert!(matches!(sent, Sent::Findings { errors: 0, repeats: 1 }), "{sent:?}");
-    let sent = retries::send(state, &maker, Operation::Refund, batch, base, true).await.unwrap();
+    let seal = retries::page(state, &maker, Operation::Refund, batch, 1).await.unwrap().seal;
+    // A tick is for what it was shown with.
+    let other = [typed(2, &[("order_id", "PLAIN_2"), ("amount", "20.01")])];
+    retries::keep(state, &maker, Operation::Refund, batch, base, &other).await.unwrap();
+    let elsewhere = retries::page(state, &maker, Operation::Refund, batch, 1).await.unwrap().seal;
+    retries::keep(state, &maker, Operation::Refund, batch, base, &rows).await.unwrap();
+    let sent = retries::send(state, &maker, Operation::Refund, batch, base, &elsewhere).await.unwrap();
+    assert!(matches!(sent, Sent::Findings { errors: 0, repeats: 1 }), "{sent:?}");
+    let sent = retries::send(state, &maker, Operation::Refund, batch, base, &seal).await.unwrap();
     assert!(matches!(sent, Sent::Revision { records: 1, waits: true }), "{sent:?}");
     // The checker sees it too, and an upload of the same row meanwhile is told.
     let checker = bench.world.caller("checker@acme.test").await;

@@ -10,11 +10,12 @@ use crate::{
         batch::Operation,
         finding::{Finding, Severity},
         ids::BatchId,
-        view::{Repeat, retries::RetryView},
+        view::retries::RetryView,
     },
     ui::{
         components::{Banner, BatchStamp, Glyph, LoadFailed, count},
         hooks::url::{here, query_value},
+        pages::repeats::repeats,
     },
 };
 use leptos::prelude::*;
@@ -93,7 +94,7 @@ fn Retry(retry: RetryView) -> impl IntoView {
             <input type="hidden" name="page" value=page.to_string()/>
             <div class="stack" data-gap="24">
                 {findings(&retry)}
-                {repeats(retry.repeats.clone())}
+                {repeats(retry.repeats.clone(), retry.seal.clone(), "Send them again anyway", |row| format!("#row-{row}"))}
                 <section class="sheet" aria-labelledby="rows">
                     <div class="sheet-head">
                         <h2 id="rows">"Failed rows"</h2>
@@ -190,39 +191,4 @@ fn line(page: u32, here: u32, finding: Finding) -> impl IntoView {
             {way}" "{finding.message}
         </li>
     }
-}
-
-/// What went out before, and the box that says it is meant.
-fn repeats(repeats: Vec<Repeat>) -> Option<AnyView> {
-    if repeats.is_empty() {
-        return None;
-    }
-    let lines = repeats
-        .into_iter()
-        .map(|repeat| {
-            let path = format!("{}/{}", Operation::Refund.path(), repeat.batch);
-            view! {
-                <li>
-                    {repeat.row.map(|row| view! { <a href=format!("#row-{row}")>{format!("Row {row}")}</a>" " })}
-                    {repeat.message}" "<a href=path>{repeat.file_name}</a>
-                </li>
-            }
-        })
-        .collect_view();
-    Some(
-        view! {
-            <section class="sheet" id="repeats" aria-labelledby="repeats-title">
-                <div class="finding" data-tone="waiting">
-                    <Glyph name="partial"/>
-                    <h3 id="repeats-title">"The same order and amount went out before"</h3>
-                    <ul class="lines">{lines}</ul>
-                    <label class="check">
-                        <input type="checkbox" name="confirm_repeat" value="1"/>
-                        "Send them again anyway"
-                    </label>
-                </div>
-            </section>
-        }
-        .into_any(),
-    )
 }

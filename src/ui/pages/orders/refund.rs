@@ -2,16 +2,11 @@
 
 use crate::{
     api::orders::load_refund,
-    domain::{
-        batch::Operation,
-        view::{
-            Repeat,
-            orders::{Chosen, RefundLine, RefundOrders, order_path},
-        },
-    },
+    domain::view::orders::{Chosen, RefundLine, RefundOrders, order_path},
     ui::{
         components::{Banner, EmptyState, Glyph, Icon, LoadFailed, MoneyView, TextArea, count},
         hooks::{page::flash, url::here},
+        pages::repeats::repeats,
     },
 };
 use leptos::prelude::*;
@@ -79,7 +74,7 @@ fn Loaded(page: RefundOrders, wrong: Option<String>) -> impl IntoView {
             <div class="stack" data-gap="24">
                 {left_out}
                 {whole}
-                {repeats(page.repeats.clone(), page.seal.clone())}
+                {repeats(page.repeats.clone(), page.seal.clone(), "Refund them again anyway", |row| format!("#row-{row}"))}
                 <section class="sheet" aria-labelledby="lines">
                     <div class="sheet-head">
                         <h2 id="lines">"Refunds"</h2>
@@ -207,36 +202,6 @@ fn cell(
             })}
         </div>
     }
-}
-
-/// What went out before, and the box that says it is meant.
-fn repeats(repeats: Vec<Repeat>, seal: String) -> Option<AnyView> {
-    if repeats.is_empty() {
-        return None;
-    }
-    let lines = repeats
-        .into_iter()
-        .map(|repeat| {
-            let path = format!("{}/{}", Operation::Refund.path(), repeat.batch);
-            view! { <li>{repeat.message}" "<a href=path>{repeat.file_name}</a></li> }
-        })
-        .collect_view();
-    Some(
-        view! {
-            <section class="sheet" id="repeats" aria-labelledby="repeats-title">
-                <div class="finding" data-tone="waiting">
-                    <Glyph name="partial" />
-                    <h2 id="repeats-title">"The same order and amount went out before"</h2>
-                    <ul class="lines">{lines}</ul>
-                    <label class="check">
-                        <input type="checkbox" name="confirm_repeat" value=seal />
-                        "Refund them again anyway"
-                    </label>
-                </div>
-            </section>
-        }
-        .into_any(),
-    )
 }
 
 /// The sum, the description, who decides, and the buttons.
