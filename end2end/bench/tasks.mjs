@@ -135,7 +135,7 @@ async function seed(total, size = 100000) {
 }
 
 async function ours({ jobs = tasks, waiting = jobs, concurrency, preflight = false, processes = 1, gateway }) {
-  await desk.query("UPDATE gateway SET concurrency = $1, preflight = $2, base_url = $3, updated_at = now()", [Math.max(1, Math.floor(concurrency / processes)), preflight, gateway]);
+  await desk.query("UPDATE gateway SET concurrency = $1, preflight = $2, base_url = $3, updated_at = now()", [concurrency, preflight, gateway]);
   await seed(waiting);
   const began = await one(desk, "SELECT clock_timestamp() AS at, count(*)::float8 AS had FROM outcome");
   const base = await before(desk);

@@ -160,7 +160,7 @@ impl Connections {
             class,
             preflight: row.preflight,
             concurrency,
-            slots: limits.slots.clone(),
+            slots: limits.slots(),
             // What was sent through the old settings is still to be kept apart from, and counts.
             pace: known.as_ref().map_or_else(|| Arc::new(Pace::new(gateway.same_amount_gap())), |old| old.pace.clone()),
             breaker: Arc::default(),

@@ -54,6 +54,11 @@ impl LaneContext {
         }
     }
 
+    /// Whether nothing is to be sent now: the gateway is in trouble, asked for it, or the limits are another process's.
+    pub(super) fn left_alone(&self) -> bool {
+        !self.connection.closed_for().max(self.connection.breaker.closed_for(Instant::now())).is_zero()
+    }
+
     /// The gateway refused our credentials: nothing more is sent through this connection until a person lets it.
     pub(super) async fn refused(&self, reply: &Reply) {
         let reason = match reply.http {
@@ -76,10 +81,18 @@ impl LaneContext {
 
     /// Tells the breaker what became of a call. When it opens or closes, pages are told why work waits.
     pub(super) async fn note(&self, reply: &Reply) {
-        if let Some(turned) = self.connection.breaker.note(answer::is_outage(reply), Instant::now()) {
-            self.tell_of_trouble(turned, reply).await;
+        let turned = self.connection.breaker.note(answer::is_outage(reply), Instant::now());
+        if turned.is_none() && answer::stay_away(reply).is_none() {
+            return;
         }
-        self.heed(reply).await;
+        // In a box: each send carries room for this, and hardly any needs it.
+        let told = async {
+            if let Some(turned) = turned {
+                self.tell_of_trouble(turned, reply).await;
+            }
+            self.heed(reply).await;
+        };
+        Box::pin(told).await;
     }
 
     /// Stays away from the gateway for as long as it asks for, with everything and in all processes.

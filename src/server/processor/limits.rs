@@ -11,11 +11,11 @@ use crate::server::{
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::{Duration, Instant},
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The limits of a connection as its row has them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +26,14 @@ pub(super) struct Settings {
     pub(super) rate: Option<u32>,
     /// Requests at once after a rest.
     pub(super) burst: u32,
+    /// Rows whose intent may stand before a slot is free for them.
+    pub(super) ahead: usize,
 }
+
+/// Rows intended ahead of free slots, at most: what is sent while the next intent is committed.
+const AHEAD: usize = 256;
+/// A gateway whose calls take longer gets nothing ahead: rows would stand in doubt for long, for little.
+const BRISK: Duration = Duration::from_millis(500);
 
 impl Settings {
     /// The limits in force: `default` calls where the row names none.
@@ -34,7 +41,9 @@ impl Settings {
         let concurrency = row.concurrency.and_then(|n| usize::try_from(n).ok()).unwrap_or(default).max(1);
         let concurrency = concurrency_in_force(class, concurrency);
         let positive = |n: Option<i32>| n.and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0);
-        Self { concurrency, rate: positive(row.rate_limit), burst: positive(row.rate_burst).unwrap_or(1) }
+        let rate = positive(row.rate_limit);
+        let burst = positive(row.rate_burst).unwrap_or(1);
+        Self { concurrency, rate, burst, ahead: ahead(class, rate, concurrency) }
     }
 
     /// What the process in this place among so many gets of them.
@@ -44,26 +53,72 @@ impl Settings {
         let crowd = u32::try_from(workers).unwrap_or(u32::MAX);
         Part {
             slots: share(self.concurrency),
+            ahead: share(self.ahead),
             interval: self.rate.map_or(Duration::ZERO, |rate| Duration::from_secs(1) * crowd / rate.max(1)),
             burst: u32::try_from(share(usize::try_from(self.burst).unwrap_or(1))).unwrap_or(1).max(1),
         }
     }
 }
 
+/// How many rows may be intended ahead of free slots. None where a crash would leave each of them to people, and none where they
+/// would only wait for the rate.
+fn ahead(class: GatewayClass, rate: Option<u32>, concurrency: usize) -> usize {
+    if class == GatewayClass::N || rate.is_some() { 0 } else { concurrency.min(AHEAD) }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Part {
     slots: usize,
+    ahead: usize,
     interval: Duration,
     burst: u32,
+}
+
+/// Places whose number can change while they are held.
+#[derive(Debug)]
+struct Places {
+    free: Arc<Semaphore>,
+    size: Mutex<usize>,
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        Self { free: Arc::new(Semaphore::new(0)), size: Mutex::default() }
+    }
+}
+
+impl Places {
+    /// Makes them so many. What is held beyond that is taken away as it is given back.
+    fn resize(&self, to: usize) {
+        let mut size = self.size.lock().unwrap_or_else(PoisonError::into_inner);
+        if to > *size {
+            self.free.add_permits(to - *size);
+        }
+        let owed = (*size).saturating_sub(to);
+        let later = owed - self.free.forget_permits(owed);
+        if let Ok(later) = u32::try_from(later)
+            && later > 0
+        {
+            let free = self.free.clone();
+            // In the queue before whoever asks next.
+            tokio::spawn(async move {
+                if let Ok(permits) = free.acquire_many_owned(later).await {
+                    permits.forget();
+                }
+            });
+        }
+        *size = to;
+    }
 }
 
 /// One connection's limits in this process. They outlive every change of the connection's settings.
 #[derive(Debug)]
 pub(super) struct Limits {
     pub(super) throttle: Throttle,
-    /// Calls on the wire.
-    pub(super) slots: Arc<Semaphore>,
-    size: Mutex<usize>,
+    slots: Places,
+    ahead: Places,
+    /// The last call took no longer than [`BRISK`].
+    brisk: AtomicBool,
     finished: AtomicU32,
     used: Mutex<Instant>,
 }
@@ -72,20 +127,78 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             throttle: Throttle::default(),
-            slots: Arc::new(Semaphore::new(0)),
-            size: Mutex::default(),
+            slots: Places::default(),
+            ahead: Places::default(),
+            brisk: AtomicBool::new(false),
             finished: AtomicU32::new(0),
             used: Mutex::new(Instant::now()),
         }
     }
 }
 
+/// What lets a row have its intent: a free slot, or a place in the queue for one.
+pub(super) enum Place {
+    Slot(OwnedSemaphorePermit),
+    Ahead(OwnedSemaphorePermit),
+}
+
 impl Limits {
+    /// Calls on the wire.
+    pub(super) fn slots(&self) -> Arc<Semaphore> {
+        self.slots.free.clone()
+    }
+
+    /// Places that are free now.
+    pub(super) fn free(&self) -> usize {
+        let ahead = if self.brisk.load(Ordering::Relaxed) { self.ahead.free.available_permits() } else { 0 };
+        self.slots.free.available_permits() + ahead
+    }
+
+    /// A place, a slot before one in the queue, as soon as there is one.
+    pub(super) async fn place(&self) -> Option<Place> {
+        let ahead = async {
+            match self.brisk.load(Ordering::Relaxed) {
+                true => self.ahead.free.clone().acquire_owned().await,
+                false => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            slot = self.slots.free.clone().acquire_owned() => slot.ok().map(Place::Slot),
+            ahead = ahead => ahead.ok().map(Place::Ahead),
+        }
+    }
+
+    /// A place, if there is one now.
+    pub(super) fn place_now(&self) -> Option<Place> {
+        if let Ok(slot) = self.slots.free.clone().try_acquire_owned() {
+            return Some(Place::Slot(slot));
+        }
+        let ahead = self.brisk.load(Ordering::Relaxed).then(|| self.ahead.free.clone().try_acquire_owned().ok());
+        ahead.flatten().map(Place::Ahead)
+    }
+
+    /// The slot of a row that has its place: its own, or the next that is free; none when none is within `patience`.
+    pub(super) async fn slot(&self, place: Place, patience: Duration) -> Option<OwnedSemaphorePermit> {
+        match place {
+            Place::Slot(slot) => Some(slot),
+            Place::Ahead(_held) => {
+                tokio::time::timeout(patience, self.slots.free.clone().acquire_owned()).await.ok()?.ok()
+            }
+        }
+    }
+
+    /// How long a call took.
+    pub(super) fn took(&self, time: Duration) {
+        self.brisk.store(time <= BRISK, Ordering::Relaxed);
+    }
+
     /// Takes the part that `attendance` gives; it lapses at `lapses` unless it is renewed.
     pub(super) fn apply(&self, settings: Settings, attendance: &Attendance, lapses: Instant) {
         let place = usize::try_from(attendance.place).unwrap_or(0);
         let part = settings.part(place, usize::try_from(attendance.workers).unwrap_or(1));
-        self.resize(part.slots);
+        self.slots.resize(part.slots);
+        self.ahead.resize(if part.slots > 0 { part.ahead } else { 0 });
         match attendance.settled && part.slots > 0 {
             true => self.throttle.set(part.interval, part.burst, lapses),
             false => self.throttle.set_none(),
@@ -94,28 +207,6 @@ impl Limits {
         if !paused.is_zero() {
             self.throttle.pause(paused, Instant::now());
         }
-    }
-
-    /// Makes the slots so many. Calls on the wire finish; what they held beyond the new size is taken away as they end.
-    fn resize(&self, to: usize) {
-        let mut size = self.size.lock().unwrap_or_else(PoisonError::into_inner);
-        if to > *size {
-            self.slots.add_permits(to - *size);
-        }
-        let owed = (*size).saturating_sub(to);
-        let later = owed - self.slots.forget_permits(owed);
-        if let Ok(later) = u32::try_from(later)
-            && later > 0
-        {
-            let slots = self.slots.clone();
-            // In the queue before whoever asks next.
-            tokio::spawn(async move {
-                if let Ok(permits) = slots.acquire_many_owned(later).await {
-                    permits.forget();
-                }
-            });
-        }
-        *size = to;
     }
 
     /// So many tasks came to an end: told with the next renewal.
@@ -144,7 +235,7 @@ mod tests {
     use super::*;
 
     fn settings(concurrency: usize, rate: Option<u32>) -> Settings {
-        Settings { concurrency, rate, burst: 1 }
+        Settings { concurrency, rate, burst: 1, ahead: concurrency }
     }
 
     fn attendance(place: i32, workers: i32, settled: bool) -> Attendance {
@@ -158,6 +249,8 @@ mod tests {
                 let all = settings(concurrency, Some(5));
                 let slots: usize = (0..workers).map(|place| all.part(place, workers).slots).sum();
                 assert_eq!(slots, concurrency, "{concurrency} among {workers}");
+                let ahead: usize = (0..workers).map(|place| all.part(place, workers).ahead).sum();
+                assert_eq!(ahead, concurrency, "ahead of {concurrency} among {workers}");
                 let interval = all.part(0, workers).interval;
                 let wanted = Duration::from_secs(1) * u32::try_from(workers).unwrap() / 5;
                 assert_eq!(interval, wanted, "5/s among {workers}");
@@ -170,20 +263,42 @@ mod tests {
         let limits = Limits::default();
         let far = Instant::now() + Duration::from_secs(60);
         limits.apply(settings(4, None), &attendance(0, 1, true), far);
-        let held: Vec<_> = (0..3).map(|_| limits.slots.clone().try_acquire_owned().unwrap()).collect();
+        let held: Vec<_> = (0..3).map(|_| limits.slots().try_acquire_owned().unwrap()).collect();
         limits.apply(settings(4, None), &attendance(0, 4, true), far);
         tokio::task::yield_now().await;
-        assert!(limits.slots.clone().try_acquire_owned().is_err(), "one slot, and three calls on the wire");
+        assert!(limits.slots().try_acquire_owned().is_err(), "one slot, and three calls on the wire");
         let mut held = held.into_iter();
         drop(held.next());
         drop(held.next());
         tokio::task::yield_now().await;
-        assert!(limits.slots.clone().try_acquire_owned().is_err());
+        assert!(limits.slots().try_acquire_owned().is_err());
         drop(held.next());
         tokio::task::yield_now().await;
-        assert!(limits.slots.clone().try_acquire_owned().is_ok());
+        assert!(limits.slots().try_acquire_owned().is_ok());
         limits.apply(settings(4, None), &attendance(0, 1, true), far);
-        assert_eq!(limits.slots.available_permits(), 4);
+        assert_eq!(limits.slots().available_permits(), 4);
+    }
+
+    #[tokio::test]
+    async fn rows_are_intended_ahead_of_free_slots_only_while_calls_are_quick() {
+        assert_eq!(ahead(GatewayClass::N, None, 8), 0, "each would be a person's work after a crash");
+        assert_eq!(ahead(GatewayClass::K, Some(5), 20), 0, "they would wait for the rate");
+        assert_eq!(ahead(GatewayClass::Q, None, 8), 8);
+        let limits = Limits::default();
+        let far = Instant::now() + Duration::from_secs(60);
+        limits.apply(settings(1, None), &attendance(0, 1, true), far);
+        let Some(slot @ Place::Slot(_)) = limits.place().await else { panic!("the slot is free") };
+        assert!(limits.place_now().is_none(), "how long a call takes is not known yet");
+        limits.took(BRISK);
+        let Some(queued @ Place::Ahead(_)) = limits.place_now() else { panic!("one place in the queue") };
+        assert!(limits.place_now().is_none(), "and one only");
+        assert!(limits.slot(queued, Duration::from_millis(1)).await.is_none(), "the slot is taken");
+        let Some(queued) = limits.place_now() else { panic!("the place was given back") };
+        drop(slot);
+        let got = limits.slot(queued, far - Instant::now()).await;
+        assert!(got.is_some() && limits.slots().available_permits() == 0);
+        limits.took(BRISK * 2);
+        assert!(limits.place_now().is_none(), "calls take long");
     }
 
     #[tokio::test]

@@ -149,6 +149,35 @@ async fn retry_after_stops_the_whole_connection_in_all_processes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_row_intended_ahead_is_not_sent_once_the_gateway_wants_to_be_left_alone() {
+    let times = Times { latency: Duration::from_millis(100), ..TIMES };
+    let arena = Arena::new(Kind::Keyed, GatewayClass::K, times, Mistake::None).await;
+    sql(&arena, "UPDATE gateway SET concurrency = 1, preflight = false").await;
+    let mut all = rows(Fault::Plain, 10);
+    all.extend(rows(Fault::TooMany, 1));
+    all.extend((10..20).map(|n| (format!("PLAIN_{n:05}"), "2.00".to_owned())));
+    upload(&arena, &all).await;
+    let running = vec![arena.start()];
+    let calls = until(&arena, 13).await;
+    stop(running).await;
+    let mut sends: Vec<_> = calls.iter().filter(|call| call.send).collect();
+    sends.sort_by_key(|call| call.at);
+    let refused = sends.iter().position(|call| call.answered == 429).unwrap();
+    assert!(refused >= 10, "the rows before it went first");
+    // The row behind it had its intent while this one was on the wire: it waits with all others.
+    let mut admin = arena.world.options.clone().options([("search_path", "desk")]).connect().await.unwrap();
+    let held: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM evidence WHERE replies LIKE '%left alone for a while, so it was not sent%'",
+    )
+    .fetch_one(&mut admin)
+    .await
+    .unwrap();
+    assert!(held >= 1, "the test must be able to fail");
+    let gap = sends[refused + 1].at - sends[refused].at;
+    assert!(gap >= Duration::from_secs(4), "sent {gap:?} after it was asked to stay away for 4 s");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_shown_of_a_connection_is_what_happens_there() {
     let arena = Arena::new(Kind::Keyed, GatewayClass::K, TIMES, Mistake::None).await;
     sql(&arena, "UPDATE gateway SET rate_limit = 20, concurrency = 2").await;

@@ -12,6 +12,7 @@ use crate::{
             backoff,
             breaker::Admission,
             lane::{FENCE, LaneContext, Trouble, trouble},
+            limits::Place,
             pace::Turn,
             preflight::{self, Probe},
             settler::Sent,
@@ -23,10 +24,7 @@ use std::{
     collections::{HashMap, HashSet},
     time::{Duration, Instant},
 };
-use tokio::{
-    sync::{OwnedSemaphorePermit, mpsc},
-    task::JoinSet,
-};
+use tokio::{sync::mpsc, task::JoinSet};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How long a group waits for more free slots.
@@ -171,7 +169,7 @@ impl Driver {
         Ok(rows)
     }
 
-    /// Sends the first of `rows`: as many as there are free slots, and none beside a like one.
+    /// Intends and sends the first of `rows`: as many as there are places, and none beside a like one.
     async fn send_some(&mut self, rows: &[WaitingRow], tracker: &TaskTracker) -> sqlx::Result<Step> {
         let connection = self.lane.connection.clone();
         let mut turns = Vec::with_capacity(rows.len());
@@ -188,21 +186,20 @@ impl Driver {
         if turns.is_empty() {
             return Ok(Step::Blocked(blocked));
         }
-        let Some(permits) = self.slots(turns.len()).await else {
+        let Some(mut places) = self.places(turns.len()).await else {
             turns.into_iter().for_each(Turn::give_back);
             return Ok(Step::End(End::Release(Duration::ZERO)));
         };
         let throttle = &connection.limits.throttle;
-        let mut permits = permits;
-        match throttle.take(permits.len(), Instant::now()) {
-            Ok(count) => permits.truncate(count),
+        match throttle.take(places.len(), Instant::now()) {
+            Ok(count) => places.truncate(count),
             Err(wait) => {
                 turns.into_iter().for_each(Turn::give_back);
                 return Ok(Step::Blocked(wait.min(PATIENCE)));
             }
         }
-        turns.drain(permits.len()..).for_each(Turn::give_back);
-        let Some(last) = rows.get(permits.len() - 1) else {
+        turns.drain(places.len()..).for_each(Turn::give_back);
+        let Some(last) = rows.get(places.len() - 1) else {
             return Ok(Step::Blocked(Duration::ZERO));
         };
         // From where the chunk stands: between the rows of a retry lie rows that are not of it.
@@ -212,24 +209,24 @@ impl Driver {
         let intended = match self.intend(run).await {
             Ok(Intent::Send(intended)) => intended,
             Ok(Intent::Refused) => {
-                throttle.give_back(permits.len());
+                throttle.give_back(places.len());
                 turns.into_iter().for_each(Turn::give_back);
                 return Ok(Step::End(End::Release(self.lane.state.config.poll)));
             }
             // Whether the intent stands is not known: do not send. What it was is found when the lease lapses.
             Ok(Intent::Lost) => return Ok(Step::End(End::Abandon)),
             Err(error) => {
-                throttle.give_back(permits.len());
+                throttle.give_back(places.len());
                 turns.into_iter().for_each(Turn::give_back);
                 return Err(error);
             }
         };
         self.chunk.next_row = run.to_row + 1;
-        let count = permits.len();
+        let count = places.len();
         let mut intended: HashMap<i32, IntendedRow> = intended.into_iter().map(|row| (row.row_no, row)).collect();
-        for ((row, turn), permit) in rows.iter().zip(turns).zip(permits) {
+        for ((row, turn), place) in rows.iter().zip(turns).zip(places) {
             match intended.remove(&row.row_no) {
-                Some(row) => self.spawn(row, turn, permit, begun, tracker),
+                Some(row) => self.spawn(row, turn, place, begun, tracker),
                 None => turn.give_back(),
             }
         }
@@ -237,24 +234,20 @@ impl Driver {
         Ok(Step::Went(count))
     }
 
-    /// Up to `wanted` free slots, at least one; none when the process is to stop.
-    async fn slots(&self, wanted: usize) -> Option<Vec<OwnedSemaphorePermit>> {
-        let slots = &self.lane.connection.slots;
+    /// Up to `wanted` places, at least one; none when the process is to stop.
+    async fn places(&self, wanted: usize) -> Option<Vec<Place>> {
+        let limits = &self.lane.connection.limits;
         let first = tokio::select! {
-            permit = slots.clone().acquire_owned() => permit.ok()?,
+            place = limits.place() => place?,
             () = tokio::time::sleep(SLOTLESS) => return None,
             () = self.lane.soft.cancelled() => return None,
         };
-        if wanted > 1 && slots.available_permits() < wanted / 2 {
+        if wanted > 1 && limits.free() < wanted / 2 {
             tokio::time::sleep(COMPANY).await;
         }
-        let mut permits = vec![first];
-        while permits.len() < wanted
-            && let Ok(permit) = slots.clone().try_acquire_owned()
-        {
-            permits.push(permit);
-        }
-        Some(permits)
+        let mut places = vec![first];
+        places.extend(std::iter::from_fn(|| limits.place_now()).take(wanted.saturating_sub(1)));
+        Some(places)
     }
 
     async fn intend(&self, run: Run) -> sqlx::Result<Intent> {
@@ -313,14 +306,7 @@ impl Driver {
         Ok(Intent::Refused)
     }
 
-    fn spawn(
-        &mut self,
-        row: IntendedRow,
-        turn: Turn,
-        permit: OwnedSemaphorePermit,
-        begun: Instant,
-        tracker: &TaskTracker,
-    ) {
+    fn spawn(&mut self, row: IntendedRow, turn: Turn, place: Place, begun: Instant, tracker: &TaskTracker) {
         let (lane, hold, replies, token) = (self.lane.clone(), self.hold, self.replies.clone(), tracker.token());
         self.sends.spawn(async move {
             let request = answer::as_checked(&(&row).into()).and_then(|()| {
@@ -335,14 +321,23 @@ impl Driver {
                 )
             });
             let connection = &lane.connection;
+            let ahead = matches!(place, Place::Ahead(_));
+            let slot = connection.limits.slot(place, FENCE).await;
             let reply = match request {
-                _ if begun.elapsed() > FENCE && !mutant!("no_self_fence") => {
+                _ if slot.is_none() || (begun.elapsed() > FENCE && !mutant!("no_self_fence")) => {
                     turn.give_back();
                     answer::not_sent("not_sent_in_time", "It was not sent in time, so it was not sent.")
                 }
+                // While it waited for a slot the gateway went away, or asked to be left alone.
+                Ok(_) if ahead && lane.left_alone() => {
+                    turn.give_back();
+                    answer::not_sent("not_sent_yet", "The gateway is left alone for a while, so it was not sent.")
+                }
                 Ok(request) => {
                     fault!("send", "before");
+                    let called = Instant::now();
                     let reply = connection.gateway.refund(&request).await;
+                    connection.limits.took(called.elapsed());
                     fault!("send", "after");
                     lane.note(&reply).await;
                     drop(turn);
@@ -351,12 +346,13 @@ impl Driver {
                 Err(why) => {
                     turn.give_back();
                     if let Unsendable::Unreadable(sentence) = &why {
-                        lane.violated(&format!("row {} of batch {}: {sentence}", row.row_no, hold.batch)).await;
+                        let what = format!("row {} of batch {}: {sentence}", row.row_no, hold.batch);
+                        Box::pin(lane.violated(&what)).await;
                     }
                     why.reply()
                 }
             };
-            drop(permit);
+            drop(slot);
             let resolve_after = lane.state.config.resolve_after;
             let answer = answer::to_send(&reply, row.amount_minor, connection.class, Before::Nothing, resolve_after);
             let sent = Sent { hold, row: row.row_no, revision: row.revision, answer, reply, _recorded: token };
