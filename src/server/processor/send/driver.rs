@@ -323,6 +323,10 @@ impl Driver {
             let connection = &lane.connection;
             let ahead = matches!(place, Place::Ahead(_));
             let slot = connection.limits.slot(place, FENCE).await;
+            if slot.is_none() {
+                // Calls hang: nothing more is intended ahead until one ends soon.
+                connection.limits.took(FENCE);
+            }
             let reply = match request {
                 _ if slot.is_none() || (begun.elapsed() > FENCE && !mutant!("no_self_fence")) => {
                     turn.give_back();
