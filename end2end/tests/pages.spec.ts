@@ -41,6 +41,19 @@ test("a maker's pages are sound", async ({ as, allow }) => {
   await sound(page, "/no-such-page");
 });
 
+test("on phones, where targets are large, everything in the bar is within reach", async ({ as }) => {
+  const page = await as("maker", { ...quiet, hasTouch: true, viewport: { width: 390, height: 844 } });
+  await open(page, REFUNDS);
+  await expect(page.locator(".bar .live")).toBeVisible();
+  for (const width of [390, 360]) {
+    await page.setViewportSize({ width, height: 844 });
+    const ends = await page.locator(".bar :is(a, button)").evaluateAll((all) =>
+      all.filter((one) => one.checkVisibility()).map((one) => [one.getAttribute("aria-label"), one.getBoundingClientRect().right] as const));
+    expect(ends.length).toBeGreaterThan(4);
+    expect(ends.filter(([, right]) => right > width), `${width} pixels`).toEqual([]);
+  }
+});
+
 test("the page that takes a file is sound, empty and with findings", async ({ as }) => {
   const page = await as("owner", quiet);
   await visit(page, `${REFUNDS}/new`);
