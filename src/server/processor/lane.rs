@@ -54,9 +54,9 @@ impl LaneContext {
         }
     }
 
-    /// Whether nothing is to be sent now: the gateway is in trouble, asked for it, or the limits are another process's.
-    pub(super) fn left_alone(&self) -> bool {
-        !self.connection.closed_for().max(self.connection.breaker.closed_for(Instant::now())).is_zero()
+    /// For how long nothing is to be sent: the gateway is in trouble, asked for it, or the limits are another process's.
+    pub(super) fn left_alone_for(&self) -> Duration {
+        self.connection.closed_for().max(self.connection.breaker.closed_for(Instant::now()))
     }
 
     /// The gateway refused our credentials: nothing more is sent through this connection until a person lets it.

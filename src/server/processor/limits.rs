@@ -148,43 +148,49 @@ impl Limits {
         self.slots.free.clone()
     }
 
+    /// The queue for slots; none while calls take long.
+    fn queue(&self) -> Option<Arc<Semaphore>> {
+        self.brisk.load(Ordering::Relaxed).then(|| self.ahead.free.clone())
+    }
+
     /// Places that are free now.
     pub(super) fn free(&self) -> usize {
-        let ahead = if self.brisk.load(Ordering::Relaxed) { self.ahead.free.available_permits() } else { 0 };
-        self.slots.free.available_permits() + ahead
+        self.slots.free.available_permits() + self.queue().map_or(0, |queue| queue.available_permits())
     }
 
     /// A place, a slot before one in the queue, as soon as there is one.
     pub(super) async fn place(&self) -> Option<Place> {
         let ahead = async {
-            match self.brisk.load(Ordering::Relaxed) {
-                true => self.ahead.free.clone().acquire_owned().await,
-                false => std::future::pending().await,
+            match self.queue() {
+                Some(queue) => queue.acquire_owned().await,
+                None => std::future::pending().await,
             }
         };
         tokio::select! {
             biased;
-            slot = self.slots.free.clone().acquire_owned() => slot.ok().map(Place::Slot),
+            slot = self.slots().acquire_owned() => slot.ok().map(Place::Slot),
             ahead = ahead => ahead.ok().map(Place::Ahead),
         }
     }
 
     /// A place, if there is one now.
     pub(super) fn place_now(&self) -> Option<Place> {
-        if let Ok(slot) = self.slots.free.clone().try_acquire_owned() {
-            return Some(Place::Slot(slot));
-        }
-        let ahead = self.brisk.load(Ordering::Relaxed).then(|| self.ahead.free.clone().try_acquire_owned().ok());
-        ahead.flatten().map(Place::Ahead)
+        let slot = self.slots().try_acquire_owned().ok().map(Place::Slot);
+        slot.or_else(|| self.queue()?.try_acquire_owned().ok().map(Place::Ahead))
     }
 
-    /// The slot of a row that has its place: its own, or the next that is free; none when none is within `patience`.
+    /// The slot of a row that has its place: its own, or the next that is free; none when none is within `patience`. Then calls
+    /// hang, and nobody follows into the queue until one ends soon.
     pub(super) async fn slot(&self, place: Place, patience: Duration) -> Option<OwnedSemaphorePermit> {
         match place {
             Place::Slot(slot) => Some(slot),
-            Place::Ahead(_held) => {
-                tokio::time::timeout(patience, self.slots.free.clone().acquire_owned()).await.ok()?.ok()
-            }
+            Place::Ahead(_held) => match tokio::time::timeout(patience, self.slots().acquire_owned()).await {
+                Ok(slot) => slot.ok(),
+                Err(_) => {
+                    self.brisk.store(false, Ordering::Relaxed);
+                    None
+                }
+            },
         }
     }
 
@@ -293,6 +299,8 @@ mod tests {
         let Some(queued @ Place::Ahead(_)) = limits.place_now() else { panic!("one place in the queue") };
         assert!(limits.place_now().is_none(), "and one only");
         assert!(limits.slot(queued, Duration::from_millis(1)).await.is_none(), "the slot is taken");
+        assert!(limits.place_now().is_none(), "the call on the wire hangs");
+        limits.took(BRISK);
         let Some(queued) = limits.place_now() else { panic!("the place was given back") };
         drop(slot);
         let got = limits.slot(queued, far - Instant::now()).await;

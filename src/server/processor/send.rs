@@ -33,7 +33,7 @@ pub(super) async fn run(lane: &LaneContext, leftovers: bool) -> bool {
     heartbeat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         while more && drivers.len() < CHUNKS {
-            let closed = lane.connection.breaker.closed_for(Instant::now()).max(lane.connection.closed_for());
+            let closed = lane.left_alone_for();
             if lane.soft.is_cancelled() || started.elapsed() > SLICE || (!leftovers && !closed.is_zero()) {
                 more = false;
                 break;

@@ -6,13 +6,8 @@ use crate::{
 };
 use leptos::prelude::*;
 
-/// Nothing where nothing repeats. `seal` names the lines that the tick is for; `row` is the address of a row on the page.
-pub(super) fn repeats(
-    repeats: Vec<Repeat>,
-    seal: String,
-    label: &'static str,
-    row: impl Fn(u32) -> String,
-) -> Option<AnyView> {
+/// Nothing where nothing repeats. `seal` names the lines that the tick is for; a row of the page is called `row-` and its number.
+pub(super) fn repeats(repeats: Vec<Repeat>, seal: String, label: &'static str) -> Option<AnyView> {
     if repeats.is_empty() {
         return None;
     }
@@ -20,7 +15,8 @@ pub(super) fn repeats(
         .into_iter()
         .map(|repeat| {
             let path = format!("{}/{}", Operation::Refund.path(), repeat.batch);
-            let place = repeat.row.map(|number| view! { <a href=row(number)>{format!("Row {number}")}</a> " " });
+            let place =
+                repeat.row.map(|number| view! { <a href=format!("#row-{number}")>{format!("Row {number}")}</a> " " });
             view! { <li>{place} {repeat.message} " " <a href=path>{repeat.file_name}</a></li> }
         })
         .collect_view();

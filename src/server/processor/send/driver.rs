@@ -1,4 +1,4 @@
-//! One chunk: its rows are read ahead, intended in runs as large as there are free slots, and sent.
+//! One chunk: its rows are read ahead, intended in runs as large as there are free places, and sent.
 
 use crate::{
     domain::{money::Currency, protocol::Before},
@@ -323,17 +323,13 @@ impl Driver {
             let connection = &lane.connection;
             let ahead = matches!(place, Place::Ahead(_));
             let slot = connection.limits.slot(place, FENCE).await;
-            if slot.is_none() {
-                // Calls hang: nothing more is intended ahead until one ends soon.
-                connection.limits.took(FENCE);
-            }
             let reply = match request {
                 _ if slot.is_none() || (begun.elapsed() > FENCE && !mutant!("no_self_fence")) => {
                     turn.give_back();
                     answer::not_sent("not_sent_in_time", "It was not sent in time, so it was not sent.")
                 }
                 // While it waited for a slot the gateway went away, or asked to be left alone.
-                Ok(_) if ahead && lane.left_alone() => {
+                Ok(_) if ahead && !lane.left_alone_for().is_zero() => {
                     turn.give_back();
                     answer::not_sent("not_sent_yet", "The gateway is left alone for a while, so it was not sent.")
                 }

@@ -94,7 +94,7 @@ fn Retry(retry: RetryView) -> impl IntoView {
             <input type="hidden" name="page" value=page.to_string()/>
             <div class="stack" data-gap="24">
                 {findings(&retry)}
-                {repeats(retry.repeats.clone(), retry.seal.clone(), "Send them again anyway", |row| format!("#row-{row}"))}
+                {repeats(retry.repeats.clone(), retry.seal.clone(), "Send them again anyway")}
                 <section class="sheet" aria-labelledby="rows">
                     <div class="sheet-head">
                         <h2 id="rows">"Failed rows"</h2>

@@ -74,7 +74,7 @@ fn Loaded(page: RefundOrders, wrong: Option<String>) -> impl IntoView {
             <div class="stack" data-gap="24">
                 {left_out}
                 {whole}
-                {repeats(page.repeats.clone(), page.seal.clone(), "Refund them again anyway", |row| format!("#row-{row}"))}
+                {repeats(page.repeats.clone(), page.seal.clone(), "Refund them again anyway")}
                 <section class="sheet" aria-labelledby="lines">
                     <div class="sheet-head">
                         <h2 id="lines">"Refunds"</h2>
