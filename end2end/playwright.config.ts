@@ -8,9 +8,10 @@ export default defineConfig({
   forbidOnly: !!process.env.CI,
   // A test that passes only the second time has found something.
   retries: 0,
-  timeout: 60_000,
+  // Long: on a busy machine with two cores a journey of many pages takes a minute.
+  timeout: 150_000,
   expect: { timeout: 15_000 },
-  reporter: [["list"]],
+  reporter: [["list"], ["./support/failures.mjs"]],
   use: {
     browserName: "chromium",
     locale: "en-GB",

@@ -77,8 +77,9 @@ export const test = base.extend<{ watch: Watch } & Desk>({
   allow: async ({ watch }, use) => use((...what) => void watch.allowed.push(...what)),
   nobody: async ({ browser, watch }, use) => {
     const contexts: BrowserContext[] = [];
+    // Without a graphics card every moving mark is drawn by the processor: the journeys do without, one looks at pages that move.
     await use(async (options = {}) => {
-      const context = await browser.newContext({ baseURL: process.env.BATCHDESK_URL, acceptDownloads: true, ...options });
+      const context = await browser.newContext({ baseURL: process.env.BATCHDESK_URL, acceptDownloads: true, reducedMotion: "reduce", ...options });
       contexts.push(context);
       if (options.javaScriptEnabled === false) watch.allowed.push(...WITHOUT_SCRIPTS);
       context.on("page", (page) => watch.page(page));

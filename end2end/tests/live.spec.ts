@@ -13,7 +13,7 @@ test("a page of a batch under way follows it, numbers and rows, until it ends", 
     expect(answer.status(), what).toBe(303);
   };
   await act("pause");
-  const page = await as("owner");
+  const page = await as("owner", { reducedMotion: "no-preference" });
   let readAgain = 0;
   page.on("response", (answer) => void (readAgain += Number(answer.url().endsWith("/api/batches/detail"))));
   await open(page, `${REFUNDS}/${batch}`);

@@ -4,8 +4,6 @@ import type { Page } from "@playwright/test";
 import { REFUNDS, batchOf, batchStatus, choose, client, expect, open, plain, send, refunds, test, unique } from "../support/desk";
 import { sound } from "../support/sound";
 
-const quiet = { reducedMotion: "reduce" } as const;
-
 async function visit(page: Page, path: string, status = 200) {
   await page.setViewportSize({ width: 1280, height: 800 });
   const answer = await open(page, path);
@@ -15,7 +13,7 @@ async function visit(page: Page, path: string, status = 200) {
 
 test("sign-in is sound", async ({ nobody, allow }) => {
   allow(/422/);
-  const page = await nobody(quiet);
+  const page = await nobody();
   await visit(page, "/login");
   await page.getByLabel("Email").fill("viewer@acme.test");
   await page.getByLabel("Password", { exact: true }).fill("not-the-password");
@@ -26,7 +24,7 @@ test("sign-in is sound", async ({ nobody, allow }) => {
 
 test("a maker's pages are sound", async ({ as, allow }) => {
   allow(/404/);
-  const page = await as("maker", quiet);
+  const page = await as("maker");
   const waiting = await batchOf(page.request, `${unique("sound")}.csv`, [plain("1000")]);
   await visit(page, "/");
   await visit(page, REFUNDS);
@@ -42,7 +40,7 @@ test("a maker's pages are sound", async ({ as, allow }) => {
 });
 
 test("on phones, where targets are large, everything in the bar is within reach", async ({ as }) => {
-  const page = await as("maker", { ...quiet, hasTouch: true, viewport: { width: 390, height: 844 } });
+  const page = await as("maker", { hasTouch: true, viewport: { width: 390, height: 844 } });
   await open(page, REFUNDS);
   await expect(page.locator(".bar .live")).toBeVisible();
   for (const width of [390, 360]) {
@@ -55,7 +53,7 @@ test("on phones, where targets are large, everything in the bar is within reach"
 });
 
 test("the page that takes a file is sound, empty and with findings", async ({ as }) => {
-  const page = await as("owner", quiet);
+  const page = await as("owner");
   await visit(page, `${REFUNDS}/new`);
   const bad = [plain("1,5"), plain("ten"), { order: "", amount: "3" }];
   const answer = await send(page.request, `${unique("bad")}.csv`, refunds(bad).replace("1,5", '"1,5"'));
@@ -72,7 +70,7 @@ test("a checker's pages are sound", async ({ as }) => {
   const maker = await client("maker2");
   const batch = await batchOf(maker, `${unique("decide")}.csv`, [plain("250.50"), plain("250.50"), { order: unique("ORD_DECLINE_"), amount: "9" }]);
   await maker.dispose();
-  const page = await as("checker", quiet);
+  const page = await as("checker");
   await visit(page, "/approvals");
   await visit(page, `/approvals/${batch}`);
   await page.setViewportSize({ width: 1280, height: 800 });
@@ -86,7 +84,7 @@ test("a checker's pages are sound", async ({ as }) => {
 });
 
 test("the front page of an organisation without approvals is sound", async ({ as }) => {
-  const page = await as("owner", quiet);
+  const page = await as("owner");
   await visit(page, "/");
   await visit(page, REFUNDS);
 });
