@@ -5,7 +5,7 @@
 // BENCH_ROUNDS    rounds, arms taking turns      (full: 5)
 // BENCH_BACKLOG   waiting tasks of the long queue (full: 1000000)
 // BENCH_SQL       a statement to be run on our tables first, to try a setting
-// BENCH_ONLY      ours,peers,latency,backlog,replicas: some parts only
+// BENCH_ONLY      ours,peers,latency,backlog,replicas,wal: some parts only
 import { execFileSync, spawn } from "node:child_process";
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,8 +15,8 @@ import pg from "pg";
 const tasks = +(process.env.BENCH_TASKS ?? 6000);
 const rounds = +(process.env.BENCH_ROUNDS ?? 3);
 const backlog = +(process.env.BENCH_BACKLOG ?? 100000);
-const only = (process.env.BENCH_ONLY ?? "peers,latency,backlog,replicas").split(",");
-const [binary, answerer, node] = ["BENCH_BINARY", "BENCH_ANSWERER", "BENCH_NODE"].map((name) => process.env[name]);
+const only = (process.env.BENCH_ONLY ?? "peers,latency,backlog,replicas,wal").split(",");
+const [binary, answerer, asker, node] = ["BENCH_BINARY", "BENCH_ANSWERER", "BENCH_ASKER", "BENCH_NODE"].map((name) => process.env[name]);
 const here = import.meta.dirname;
 const work = mkdtempSync(join(tmpdir(), "batchdesk-bench-"));
 const children = new Set();
@@ -227,7 +227,13 @@ async function comparePeers(gateway) {
     arms[`pg-boss, concurrency ${concurrency}`] = () => peer("boss", { concurrency, gateway });
   }
   const runs = Object.fromEntries(Object.keys(arms).map((name) => [name, []]));
-  for (let turn = 0; turn < rounds; turn++) for (const [name, arm] of Object.entries(arms)) runs[name].push(await arm());
+  const wire = { 20: 0, 200: 0 };
+  for (let turn = 0; turn < rounds; turn++) {
+    for (const [name, arm] of Object.entries(arms)) runs[name].push(await arm());
+    for (const concurrency of [20, 200]) {
+      wire[concurrency] = Math.max(wire[concurrency], +execFileSync(asker, [new URL(gateway).port, concurrency, tasks * 5]).toString());
+    }
+  }
   say(`\n${tasks} tasks, gateway on loopback that answers at once; ours: median of ${rounds}, peers: best of ${rounds}`);
   const rates = Object.fromEntries(Object.entries(runs).map(([name, list]) => [name, row(name, list, !name.startsWith("ours"))]));
   for (const concurrency of [20, 200]) {
@@ -236,6 +242,8 @@ async function comparePeers(gateway) {
     for (const [name, rate] of Object.entries(rates).filter(([name]) => !name.startsWith("ours") && name.endsWith(` ${concurrency}`))) {
       say(`ratio to ${name}: ${round(off / rate, 2)} x (preflight on: ${round(on / rate, 2)} x)`);
     }
+    // Requests asked for by threads that remember nothing: what this machine could carry if a queue cost nothing at all.
+    say(`ratio to the requests alone, concurrency ${concurrency}: ${round(off / wire[concurrency], 2)} x of ${round(wire[concurrency])} requests/s`);
   }
 }
 
@@ -270,6 +278,39 @@ async function replicas(gateway) {
   say(`\nworker processes, 200 slots in all: ${counts.map((count, n) => `${count}: ${round(rates[n])} jobs/s (${round(rates[n] / rates[0], 2)} x)`).join("   ")}`);
 }
 
+/** The same facts with the state kept in the row: claimed, then answered, in groups as large as ours. */
+async function inPlace(client, groups) {
+  await client.query(`CREATE TABLE IF NOT EXISTS in_place (batch int, row_no int, order_id text NOT NULL, amount_minor bigint NOT NULL, gateway_key text NOT NULL, request_sha256 bytea NOT NULL,
+    state text NOT NULL DEFAULT 'READY', attempts int NOT NULL DEFAULT 0, sent_at timestamptz, ended_at timestamptz, http smallint, gw_ref text, refund_status text, refund_type text, reply text, PRIMARY KEY (batch, row_no))`);
+  await client.query("CREATE INDEX IF NOT EXISTS in_place_ready ON in_place (batch, row_no) WHERE state = 'READY'");
+  await client.query("TRUNCATE in_place");
+  await client.query(`INSERT INTO in_place (batch, row_no, order_id, amount_minor, gateway_key, request_sha256) SELECT 1, i, 'ORD_1_' || i, 100, 'B1R' || i, sha256(int4send(i)) FROM generate_series(1, $1::int) i`, [tasks]);
+  await client.query("VACUUM ANALYZE in_place");
+  const base = await before(client);
+  const size = Math.max(1, Math.round(groups));
+  for (let from = 1; from <= tasks; from += size) {
+    const to = from + size - 1;
+    await client.query("UPDATE in_place SET state = 'SENDING', attempts = attempts + 1, sent_at = now() WHERE batch = 1 AND row_no BETWEEN $1 AND $2 AND state = 'READY'", [from, to]);
+    await client.query(`UPDATE in_place SET state = 'SUCCEEDED', ended_at = now(), http = 200, gw_ref = 'r' || gateway_key, refund_status = 'SUCCESS', refund_type = 'STANDARD', reply =
+      format('{"order_id":"%s","status":"CHARGED","currency":"INR","amount":100000.00,"amount_refunded":0,"maximum_eligible_refund_amount":100000.00,"txn_id":"m-%s-1","refunds":[{"unique_request_id":"%s","ref":"r%s","amount":1.00,"status":"SUCCESS","refund_type":"STANDARD"}]}', order_id, order_id, gateway_key, gateway_key)
+      WHERE batch = 1 AND row_no BETWEEN $1 AND $2 AND state = 'SENDING'`, [from, to]);
+  }
+  return (await after(client, base, tasks, 3)).wal;
+}
+
+async function wal(gateway) {
+  const client = await open("peers");
+  const [kept, moved] = [[], []];
+  for (let turn = 0; turn < rounds; turn++) {
+    const run = await ours({ concurrency: 200, gateway });
+    kept.push(run.wal);
+    // Two commits for a group there, as here: an intent and an outcome.
+    moved.push(await inPlace(client, 2 / run.commits));
+  }
+  await client.end();
+  say(`\nWAL a task, 200 slots: ${round(median(kept))} B with facts appended, ${round(median(moved))} B with the state and the reply kept in the row: ${round(median(kept) / median(moved), 2)} x`);
+}
+
 async function bloat() {
   // The figures were set back for the arms' sake; a look at the tables brings them.
   await desk.query("ANALYZE record, chunk, attempt, outcome, evidence, order_balance, order_seen, batch_progress, open_task");
@@ -295,6 +336,7 @@ try {
   if (only.includes("ours")) await alone(at);
   if (only.includes("latency")) await latency(at50);
   if (only.includes("replicas")) await replicas(at);
+  if (only.includes("wal")) await wal(at);
   if (only.includes("peers")) {
     await setUpPeers();
     await comparePeers(at);

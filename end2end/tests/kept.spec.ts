@@ -23,7 +23,8 @@ test("the search stands across a phone's list, and a full list keeps its buttons
   const name = `${unique("refunds_of_the_festive_season_that_nobody_shortened_")}.csv`;
   const batch = await batchOf(page.request, name, [plain("99999.99"), { order: unique("ORD_DECLINE_"), amount: "12345.67" }]);
   await page.setViewportSize({ width: 390, height: 844 });
-  await open(page, REFUNDS);
+  // Searched for: others make batches meanwhile, and a list shows the newest.
+  await open(page, `${REFUNDS}?q=${name}`);
   const main = (await page.locator("main").boundingBox())!;
   const search = (await page.getByRole("searchbox", { name: "Search by file name" }).boundingBox())!;
   expect(search.width, "all of the width but the margins").toBeGreaterThan(main.width - 80);

@@ -206,7 +206,7 @@ for (const { list, heads, sortable, file } of LISTS) {
     await page.getByRole("button", { name: "Clear search" }).click();
     await expect(search).toHaveValue("");
     await expect(page.getByRole("button", { name: "Clear search" })).toHaveCount(0);
-    expect(await names.count()).toBeGreaterThan(1);
+    await expect.poll(() => names.count()).toBeGreaterThan(1);
   });
 }
 

@@ -88,7 +88,7 @@ pub(super) struct Connection {
 impl Connection {
     /// Rows that may have one intent: few in doubt after a crash, fewer where they cannot be sent again.
     pub(super) fn group(&self) -> usize {
-        self.concurrency
+        self.limits.group(self.concurrency)
     }
 
     /// For how long nothing may be asked: the gateway asked for it, or this process has no part in the limits.

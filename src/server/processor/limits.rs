@@ -26,12 +26,12 @@ pub(super) struct Settings {
     pub(super) rate: Option<u32>,
     /// Requests at once after a rest.
     pub(super) burst: u32,
-    /// Rows whose intent may stand before a slot is free for them.
+    /// Rows whose intent may stand before a slot is free for them, at most.
     pub(super) ahead: usize,
 }
 
-/// Rows intended ahead of free slots, at most: what is sent while the next intent is committed.
-const AHEAD: usize = 256;
+/// Rows intended ahead of free slots, at most, whatever the times of calls and commits.
+const AHEAD: usize = 512;
 /// A gateway whose calls take longer gets nothing ahead: rows would stand in doubt for long, for little.
 const BRISK: Duration = Duration::from_millis(500);
 
@@ -43,7 +43,7 @@ impl Settings {
         let positive = |n: Option<i32>| n.and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0);
         let rate = positive(row.rate_limit);
         let burst = positive(row.rate_burst).unwrap_or(1);
-        Self { concurrency, rate, burst, ahead: ahead(class, rate, concurrency) }
+        Self { concurrency, rate, burst, ahead: ahead(class, rate) }
     }
 
     /// What the process in this place among so many gets of them.
@@ -62,8 +62,29 @@ impl Settings {
 
 /// How many rows may be intended ahead of free slots. None where a crash would leave each of them to people, and none where they
 /// would only wait for the rate.
-fn ahead(class: GatewayClass, rate: Option<u32>, concurrency: usize) -> usize {
-    if class == GatewayClass::N || rate.is_some() { 0 } else { concurrency.min(AHEAD) }
+fn ahead(class: GatewayClass, rate: Option<u32>) -> usize {
+    if class == GatewayClass::N || rate.is_some() { 0 } else { AHEAD }
+}
+
+/// A time that follows what is measured, an eighth of the way with each measurement.
+#[derive(Debug, Default)]
+struct Usual(AtomicU32);
+
+impl Usual {
+    fn follow(&self, time: Duration) {
+        let time = u32::try_from(time.as_micros()).unwrap_or(u32::MAX).max(1);
+        // Two at once may lose one: it is an estimate.
+        let next = match self.0.load(Ordering::Relaxed) {
+            0 => time,
+            usual => usual - usual / 8 + time / 8,
+        };
+        self.0.store(next.max(1), Ordering::Relaxed);
+    }
+
+    /// Microseconds; zero when nothing was measured.
+    fn micros(&self) -> usize {
+        usize::try_from(self.0.load(Ordering::Relaxed)).unwrap_or(usize::MAX)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +109,11 @@ impl Default for Places {
 }
 
 impl Places {
+    /// How many they are to be.
+    fn size(&self) -> usize {
+        *self.size.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Makes them so many. What is held beyond that is taken away as it is given back.
     fn resize(&self, to: usize) {
         let mut size = self.size.lock().unwrap_or_else(PoisonError::into_inner);
@@ -117,8 +143,12 @@ pub(super) struct Limits {
     pub(super) throttle: Throttle,
     slots: Places,
     ahead: Places,
+    /// Slots, and rows ahead of them at most, that are this process's part.
+    part: Mutex<(usize, usize)>,
     /// The last call took no longer than [`BRISK`].
     brisk: AtomicBool,
+    call: Usual,
+    commit: Usual,
     finished: AtomicU32,
     used: Mutex<Instant>,
 }
@@ -129,7 +159,10 @@ impl Default for Limits {
             throttle: Throttle::default(),
             slots: Places::default(),
             ahead: Places::default(),
+            part: Mutex::default(),
             brisk: AtomicBool::new(false),
+            call: Usual::default(),
+            commit: Usual::default(),
             finished: AtomicU32::new(0),
             used: Mutex::new(Instant::now()),
         }
@@ -197,6 +230,28 @@ impl Limits {
     /// How long a call took.
     pub(super) fn took(&self, time: Duration) {
         self.brisk.store(time <= BRISK, Ordering::Relaxed);
+        self.call.follow(time);
+    }
+
+    /// How long it took to commit an intent.
+    pub(super) fn committed(&self, time: Duration) {
+        self.commit.follow(time);
+        self.make_room();
+    }
+
+    /// As many rows ahead as slots take up while an intent is committed: fewer leave the wire idle, more would stand in doubt for
+    /// nothing. At least as many as there are slots.
+    fn make_room(&self) {
+        let part = self.part.lock().unwrap_or_else(PoisonError::into_inner);
+        let (slots, most) = *part;
+        let rounds = self.commit.micros().div_ceil(self.call.micros().max(1)).max(1);
+        self.ahead.resize(slots.saturating_mul(rounds).min(most));
+    }
+
+    /// Rows that may have one intent: what can be sent soon.
+    pub(super) fn group(&self, concurrency: usize) -> usize {
+        let ahead = if self.brisk.load(Ordering::Relaxed) { self.ahead.size() } else { 0 };
+        concurrency.max(ahead)
     }
 
     /// Takes the part that `attendance` gives; it lapses at `lapses` unless it is renewed.
@@ -204,7 +259,8 @@ impl Limits {
         let place = usize::try_from(attendance.place).unwrap_or(0);
         let part = settings.part(place, usize::try_from(attendance.workers).unwrap_or(1));
         self.slots.resize(part.slots);
-        self.ahead.resize(if part.slots > 0 { part.ahead } else { 0 });
+        *self.part.lock().unwrap_or_else(PoisonError::into_inner) = (part.slots, part.ahead);
+        self.make_room();
         match attendance.settled && part.slots > 0 {
             true => self.throttle.set(part.interval, part.burst, lapses),
             false => self.throttle.set_none(),
@@ -241,7 +297,7 @@ mod tests {
     use super::*;
 
     fn settings(concurrency: usize, rate: Option<u32>) -> Settings {
-        Settings { concurrency, rate, burst: 1, ahead: concurrency }
+        Settings { concurrency, rate, burst: 1, ahead: AHEAD }
     }
 
     fn attendance(place: i32, workers: i32, settled: bool) -> Attendance {
@@ -256,7 +312,7 @@ mod tests {
                 let slots: usize = (0..workers).map(|place| all.part(place, workers).slots).sum();
                 assert_eq!(slots, concurrency, "{concurrency} among {workers}");
                 let ahead: usize = (0..workers).map(|place| all.part(place, workers).ahead).sum();
-                assert_eq!(ahead, concurrency, "ahead of {concurrency} among {workers}");
+                assert_eq!(ahead, AHEAD, "ahead of {concurrency} among {workers}");
                 let interval = all.part(0, workers).interval;
                 let wanted = Duration::from_secs(1) * u32::try_from(workers).unwrap() / 5;
                 assert_eq!(interval, wanted, "5/s among {workers}");
@@ -287,9 +343,9 @@ mod tests {
 
     #[tokio::test]
     async fn rows_are_intended_ahead_of_free_slots_only_while_calls_are_quick() {
-        assert_eq!(ahead(GatewayClass::N, None, 8), 0, "each would be a person's work after a crash");
-        assert_eq!(ahead(GatewayClass::K, Some(5), 20), 0, "they would wait for the rate");
-        assert_eq!(ahead(GatewayClass::Q, None, 8), 8);
+        assert_eq!(ahead(GatewayClass::N, None), 0, "each would be a person's work after a crash");
+        assert_eq!(ahead(GatewayClass::K, Some(5)), 0, "they would wait for the rate");
+        assert_eq!(ahead(GatewayClass::Q, None), AHEAD);
         let limits = Limits::default();
         let far = Instant::now() + Duration::from_secs(60);
         limits.apply(settings(1, None), &attendance(0, 1, true), far);
@@ -307,6 +363,31 @@ mod tests {
         assert!(got.is_some() && limits.slots().available_permits() == 0);
         limits.took(BRISK * 2);
         assert!(limits.place_now().is_none(), "calls take long");
+    }
+
+    #[tokio::test]
+    async fn as_many_rows_are_ahead_as_slots_take_up_while_an_intent_is_committed() {
+        let far = Instant::now() + Duration::from_secs(60);
+        let ahead = |slots, call, commit| {
+            let limits = Limits::default();
+            limits.apply(settings(slots, None), &attendance(0, 1, true), far);
+            limits.took(Duration::from_millis(call));
+            limits.committed(Duration::from_millis(commit));
+            (limits.ahead.size(), limits.group(slots))
+        };
+        assert_eq!(ahead(20, 1, 4), (80, 80));
+        assert_eq!(ahead(20, 50, 4), (20, 20), "the wire is slower than the database");
+        assert_eq!(ahead(200, 1, 4), (AHEAD, AHEAD));
+        assert_eq!(ahead(20, 600, 4), (20, 20), "counted, and none of them given out");
+        let limits = Limits::default();
+        let none = Settings { ahead: 0, ..settings(20, None) };
+        limits.apply(none, &attendance(0, 1, true), far);
+        limits.took(Duration::from_millis(1));
+        limits.committed(Duration::from_millis(4));
+        assert_eq!((limits.ahead.size(), limits.group(20)), (0, 20), "whatever was measured");
+        let usual = Usual::default();
+        (0..100).for_each(|_| usual.follow(Duration::from_millis(8)));
+        assert!((7_900..=8_000).contains(&usual.micros()), "{}", usual.micros());
     }
 
     #[tokio::test]

@@ -221,6 +221,7 @@ impl Driver {
                 return Err(error);
             }
         };
+        connection.limits.committed(begun.elapsed());
         self.chunk.next_row = run.to_row + 1;
         let count = places.len();
         let mut intended: HashMap<i32, IntendedRow> = intended.into_iter().map(|row| (row.row_no, row)).collect();
