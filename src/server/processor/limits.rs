@@ -87,7 +87,8 @@ impl Usual {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What one process may do of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Part {
     slots: usize,
     ahead: usize,
@@ -143,8 +144,7 @@ pub(super) struct Limits {
     pub(super) throttle: Throttle,
     slots: Places,
     ahead: Places,
-    /// Slots, and rows ahead of them at most, that are this process's part.
-    part: Mutex<(usize, usize)>,
+    part: Mutex<Part>,
     /// The last call took no longer than [`BRISK`].
     brisk: AtomicBool,
     call: Usual,
@@ -243,9 +243,8 @@ impl Limits {
     /// nothing. At least as many as there are slots.
     fn make_room(&self) {
         let part = self.part.lock().unwrap_or_else(PoisonError::into_inner);
-        let (slots, most) = *part;
         let rounds = self.commit.micros().div_ceil(self.call.micros().max(1)).max(1);
-        self.ahead.resize(slots.saturating_mul(rounds).min(most));
+        self.ahead.resize(part.slots.saturating_mul(rounds).min(part.ahead));
     }
 
     /// Rows that may have one intent: what can be sent soon.
@@ -259,7 +258,7 @@ impl Limits {
         let place = usize::try_from(attendance.place).unwrap_or(0);
         let part = settings.part(place, usize::try_from(attendance.workers).unwrap_or(1));
         self.slots.resize(part.slots);
-        *self.part.lock().unwrap_or_else(PoisonError::into_inner) = (part.slots, part.ahead);
+        *self.part.lock().unwrap_or_else(PoisonError::into_inner) = part;
         self.make_room();
         match attendance.settled && part.slots > 0 {
             true => self.throttle.set(part.interval, part.burst, lapses),
