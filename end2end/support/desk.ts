@@ -143,11 +143,15 @@ export async function open(page: Page, path: string) {
   return answer;
 }
 
-/** Gives a file to the file field the way a person does: button, chooser, file. */
+/**
+ * Gives a file to the file field the way a person does: button, chooser, file. Waits until the page has read it: what
+ * stood there before, its "Upload" among it, is gone then.
+ */
 export async function choose(page: Page, name: string, content: string) {
   const chooser = page.waitForEvent("filechooser");
   await page.getByText("Choose File", { exact: true }).click();
   await (await chooser).setFiles({ name, mimeType: "text/csv", buffer: Buffer.from(content) });
+  await expect(page.getByRole("region", { name: "The file" })).toContainText(name);
 }
 
 /** From the list through the description dialog to the page that takes the file. */

@@ -44,7 +44,7 @@ test("with the toggle on, each order is read from the gateway and the result com
   const toggle = owner.getByRole("switch", { name: "Sync With Gateway" });
   await expect(toggle).toBeChecked();
   await choose(owner, `${unique("orders")}.csv`, file(`${orders[0]},globex-${orders[0]}-1,REQ-1`, `${orders[1]},,REQ-2`, `${orders[2]},TXN_OF_ANOTHER,`, `${orders[3]},,`));
-  await expect(owner.getByText("Order sync, 3 columns").first()).toBeVisible();
+  await expect(owner.getByRole("region", { name: "The file" })).toContainText("Order sync, 3 columns");
   await expect(toggle, "the same switch stands before the act").toBeChecked();
   await upload(owner);
   await expect(batchStatus(owner)).toHaveAttribute("data-status", "completed_with_failures", { timeout: 30_000 });
