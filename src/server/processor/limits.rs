@@ -32,6 +32,8 @@ pub(super) struct Settings {
 
 /// Rows intended ahead of free slots, at most, whatever the times of calls and commits.
 const AHEAD: usize = 512;
+/// Processes on one connection that make groups wait longer, at most: a page is not to be told late.
+const CROWD: u32 = 4;
 /// A gateway whose calls take longer gets nothing ahead: rows would stand in doubt for long, for little.
 const BRISK: Duration = Duration::from_millis(500);
 
@@ -52,6 +54,7 @@ impl Settings {
         let share = |whole: usize| whole / workers + usize::from(place < whole % workers);
         let crowd = u32::try_from(workers).unwrap_or(u32::MAX);
         Part {
+            workers: crowd,
             slots: share(self.concurrency),
             ahead: share(self.ahead),
             interval: self.rate.map_or(Duration::ZERO, |rate| Duration::from_secs(1) * crowd / rate.max(1)),
@@ -90,6 +93,8 @@ impl Usual {
 /// What one process may do of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Part {
+    /// Processes that share the connection.
+    workers: u32,
     slots: usize,
     ahead: usize,
     interval: Duration,
@@ -253,6 +258,13 @@ impl Limits {
         concurrency.max(ahead)
     }
 
+    /// How long a small group waits for company, when it would wait `alone` in a process that has the connection for itself: of
+    /// several processes each gets its part of the rows, and waits longer for a group of the same size.
+    pub(super) fn company(&self, alone: Duration) -> Duration {
+        let part = self.part.lock().unwrap_or_else(PoisonError::into_inner);
+        alone * part.workers.clamp(1, CROWD)
+    }
+
     /// Takes the part that `attendance` gives; it lapses at `lapses` unless it is renewed.
     pub(super) fn apply(&self, settings: Settings, attendance: &Attendance, lapses: Instant) {
         let place = usize::try_from(attendance.place).unwrap_or(0);
@@ -387,6 +399,18 @@ mod tests {
         let usual = Usual::default();
         (0..100).for_each(|_| usual.follow(Duration::from_millis(8)));
         assert!((7_900..=8_000).contains(&usual.micros()), "{}", usual.micros());
+    }
+
+    #[tokio::test]
+    async fn groups_of_several_processes_wait_longer_for_company() {
+        let limits = Limits::default();
+        let far = Instant::now() + Duration::from_secs(60);
+        let alone = Duration::from_millis(10);
+        assert_eq!(limits.company(alone), alone, "before anything is known");
+        for (workers, times) in [(1, 1), (2, 2), (4, 4), (40, CROWD)] {
+            limits.apply(settings(20, None), &attendance(0, workers, true), far);
+            assert_eq!(limits.company(alone), alone * times, "{workers} processes");
+        }
     }
 
     #[tokio::test]

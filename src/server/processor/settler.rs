@@ -10,7 +10,7 @@ use crate::server::{
         claim::Hold,
         settle::{self, Settled},
     },
-    gateway::{Reply, ReplyClass},
+    gateway::{GatewayClass, Reply, ReplyClass},
 };
 use std::{
     collections::{BTreeSet, HashMap},
@@ -43,7 +43,9 @@ pub(super) async fn run(lane: LaneContext, mut arriving: mpsc::Receiver<Sent>) -
     let mut group = Vec::with_capacity(GROUP);
     while arriving.recv_many(&mut group, GROUP).await > 0 {
         if group.len() < GROUP / 8 {
-            tokio::time::sleep(COMPANY).await;
+            // What is not recorded when this process dies is a person's work there.
+            let alone = lane.connection.class == GatewayClass::N;
+            tokio::time::sleep(if alone { COMPANY } else { lane.connection.limits.company(COMPANY) }).await;
             while group.len() < GROUP
                 && let Ok(sent) = arriving.try_recv()
             {

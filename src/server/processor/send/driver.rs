@@ -244,7 +244,7 @@ impl Driver {
             () = self.lane.soft.cancelled() => return None,
         };
         if wanted > 1 && limits.free() < wanted / 2 {
-            tokio::time::sleep(COMPANY).await;
+            tokio::time::sleep(limits.company(COMPANY)).await;
         }
         let mut places = vec![first];
         places.extend(std::iter::from_fn(|| limits.place_now()).take(wanted.saturating_sub(1)));
