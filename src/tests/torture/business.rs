@@ -6,7 +6,7 @@ use super::{
     file::{End, RefundFile, minor},
     report::Report,
     run::settled,
-    world::{Out, Setup, World, size},
+    world::{Out, Setup, World, size, size_of_three},
 };
 use std::{
     collections::{BTreeMap, HashMap},
@@ -95,7 +95,7 @@ pub(super) fn over_refunds(out: Out) -> Report {
     });
     world.serve(&[], &[]);
     world.serve(&["--no-web"], &[]);
-    let (batches, orders, each) = size((3, 4, 20), (8, 20, 40));
+    let (batches, orders, each) = size_of_three((3, 4, 20), (8, 20, 40), (13, 20, 40));
     let first = world.tag();
     for number in 0..batches {
         let mut rows: Vec<_> = (0..orders * each)

@@ -5,7 +5,7 @@ use super::{
     file::End,
     report::Report,
     run::{FORGETFUL, settled},
-    world::{Out, Setup, World, budget, size, size_text},
+    world::{Out, Setup, World, budget, size_of_three, size_text},
 };
 use std::{
     os::unix::process::ExitStatusExt,
@@ -100,9 +100,18 @@ pub(super) fn deaths(out: Out, scenario: &'static str, moments: &[&str], hits: &
 
 #[test]
 fn g2_the_server_dies_at_every_moment_that_has_a_name() {
-    let hits: &[u32] = size(&[1], &[1, 2, 20, 3, 5, 1, 2, 20, 4, 7]);
+    let hits: &[u32] = size_of_three(&[1], &[1, 2, 20, 3, 5, 1, 2, 20, 4, 7], &[1; 20]);
     let time = if size_text() == "short" { Duration::from_secs(300) } else { budget(300, 300) };
     deaths(Out::Nothing, "G2 every named moment", &MOMENTS, hits, time).expect_clean();
+}
+
+/// A second time and a last one, which a batch does not reach at every moment.
+#[test]
+fn g2_the_server_dies_later_at_every_moment_that_has_a_name() {
+    if size_text() == "long" {
+        let hits: Vec<u32> = [2, 20].repeat(20);
+        deaths(Out::Nothing, "G2 every named moment, later hits", &MOMENTS, &hits, budget(300, 300)).expect_clean();
+    }
 }
 
 /// The COMMIT of an intent fails, or is made and its reply lost: neither may be sent.

@@ -4,7 +4,7 @@ use super::{
     client::GLOBEX,
     file::{End, POISONS},
     report::Report,
-    world::{Out, Setup, World, size},
+    world::{Out, Setup, World, size_of_three},
 };
 use serde_json::Value;
 use std::{
@@ -19,19 +19,21 @@ pub(super) fn poisoned(out: Out) -> Report {
     // The gateway acts, and says something else; it knows its keys.
     let mut world =
         World::begin(&Setup { scenario: "G8 poisoned replies", knobs: &["--hang-ms", "300"], out, cut: false });
-    let each = size(3, 15);
+    let (batches, each) = size_of_three((1, 3), (1, 15), (4, 36));
     let kinds: Vec<_> = POISONS.iter().map(|prefix| (*prefix, End::Open, each)).collect();
     let kinds = [kinds, vec![("ORD_", End::Accepted, each * 4)]].concat();
     let server = world.serve(&[], &[]);
-    let file = world.file(&kinds);
-    let batch = world.submit(&GLOBEX, file);
     let open = i64::try_from(each * POISONS.len()).unwrap();
     let done = move |snapshot: &Value| snapshot["counts"]["queued"].as_i64().is_some_and(|queued| queued <= open);
-    world.wait(batch, done);
+    for _ in 0..batches {
+        let file = world.file(&kinds);
+        let batch = world.submit(&GLOBEX, file);
+        world.wait(batch, done);
+    }
     // Each was asked after at least once, or is before people. The question before a second send is kept with that send.
     let unasked = "SELECT count(*) FROM desk.open_task t WHERE state <> 'REVIEW' AND attempts = 1 AND NOT EXISTS (
         SELECT FROM desk.evidence e WHERE e.batch_id = t.batch_id AND t.row_no BETWEEN e.from_row AND e.to_row AND e.source = 'QUERY')";
-    let give_up = Instant::now() + Duration::from_secs(size(60, 240));
+    let give_up = Instant::now() + Duration::from_secs(size_of_three(60, 240, 1_200));
     while world.number(unasked) > 0 && Instant::now() < give_up {
         thread::sleep(Duration::from_millis(100));
     }
@@ -50,7 +52,8 @@ pub(super) fn poisoned(out: Out) -> Report {
     if peak > MEMORY_KB {
         world.breaches.push(format!("the server took {peak} KB"));
     }
-    let injected = format!("{open} poisoned rows, {review} in review, server at most {} MB", peak / 1024);
+    let poisoned = each * POISONS.len() * batches;
+    let injected = format!("{poisoned} poisoned rows, {review} in review, server at most {} MB", peak / 1024);
     world.finish(injected, done)
 }
 

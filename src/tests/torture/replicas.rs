@@ -5,7 +5,7 @@ use super::{
     file::End,
     report::Report,
     run::{FORGETFUL, settled},
-    world::{Out, Setup, World, budget, size, size_text},
+    world::{Out, Setup, World, budget, size_of_three, size_text},
 };
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -23,7 +23,7 @@ fn asleep(scenario: &'static str, workers: usize) {
     // Nothing but the key keeps a request apart that was under way when its sender fell asleep.
     let knobs = ["--hang-ms", "300", "--latency-ms", "10..60"];
     let mut world = World::begin(&Setup { scenario, knobs: &knobs, out: Out::Nothing, cut: false });
-    let (sleeps, plain) = size((2, 700), (25, 990));
+    let (sleeps, plain) = size_of_three((2, 700), (25, 990), (50, 990));
     let kinds =
         [("ORD_T_BEFORE_", End::Accepted, 3), ("ORD_T_AFTER_", End::Accepted, 3), ("ORD_", End::Accepted, plain)];
     world.serve(&["--no-worker"], &[]);

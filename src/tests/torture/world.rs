@@ -22,7 +22,7 @@ use std::{
 };
 use tokio::runtime::{Builder, Runtime};
 
-/// `short`, `full`, or seconds for each scenario.
+/// `short`, `full`, `long`, or seconds for each scenario.
 pub(super) fn size_text() -> String {
     std::env::var("BATCHDESK_TORTURE").unwrap_or_else(|_| "short".to_owned())
 }
@@ -32,12 +32,18 @@ pub(super) fn size<T>(small: T, large: T) -> T {
     if size_text() == "short" { small } else { large }
 }
 
+/// As many faults as the figures to be shown ask for, where a full run has fewer.
+pub(super) fn size_of_three<T>(short: T, full: T, long: T) -> T {
+    if size_text() == "long" { long } else { size(short, full) }
+}
+
 /// Longest time that a scenario goes on disturbing.
 pub(super) fn budget(short: u64, full: u64) -> Duration {
     let seconds = match size_text().as_str() {
         "short" => short,
         "full" => full,
-        number => number.parse().expect("BATCHDESK_TORTURE is short, full or a number of seconds"),
+        "long" => full * 10,
+        number => number.parse().expect("BATCHDESK_TORTURE is short, full, long or a number of seconds"),
     };
     Duration::from_secs(seconds)
 }
