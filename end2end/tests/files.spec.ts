@@ -1,5 +1,5 @@
 // Files that must not become batches: every finding is shown, in its place, before and after sending.
-import { HEADER, REFUNDS, batchStatus, choose, client, describe, expect, hydrated, line, open, plain, refunds, send, test, unique, upload } from "../support/desk";
+import { BATCH, HEADER, REFUNDS, batchStatus, choose, client, describe, expect, hydrated, line, open, plain, refunds, send, test, unique, upload } from "../support/desk";
 
 interface Wanted {
   row?: number;
@@ -117,6 +117,33 @@ test("rows with errors can be left out", async ({ as }) => {
   await upload(page);
   await expect(batchStatus(page)).toHaveAttribute("data-status", "completed", { timeout: 30_000 });
   await expect(page.locator("main tbody tr")).toHaveCount(1);
+});
+
+test("a press on Upload counts, though the page reads the file before the button is let go", async ({ as }) => {
+  const page = await as("owner");
+  // The thread that reads files is asked when the test says so, and notes that it has answered.
+  await page.addInitScript(() => {
+    const asked = new Promise((resolve) => Object.assign(window, { ask: resolve }));
+    window.Worker = class extends Worker {
+      constructor(...how: ConstructorParameters<typeof Worker>) {
+        super(...how);
+        this.addEventListener("message", () => Object.assign(window, { answered: true }));
+      }
+      postMessage(what: unknown) {
+        void asked.then(() => super.postMessage(what));
+      }
+    };
+  });
+  await open(page, `${REFUNDS}/new`);
+  await page.locator("input[type=file]").setInputFiles({ name: `${unique("held")}.csv`, mimeType: "text/csv", buffer: Buffer.from(refunds([plain("3.00")])) });
+  await page.getByRole("button", { name: "Upload", exact: true }).hover();
+  await page.mouse.down();
+  await page.evaluate(() => (window as unknown as { ask: () => void }).ask());
+  await page.waitForFunction(() => "answered" in window);
+  // Whatever the page does with the answer, it has done after two frames.
+  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+  await page.mouse.up();
+  await page.waitForURL(BATCH);
 });
 
 test("what went out before needs to be meant", async ({ as, allow }) => {

@@ -9,7 +9,7 @@ use crate::ui::{
     },
     worker::messages::{Act, Output, Report, RowsQuery},
 };
-use js_sys::{Array, Reflect, Uint8Array};
+use js_sys::{Array, Promise, Reflect, Uint8Array};
 use leptos::{ev, prelude::*};
 use std::{rc::Rc, time::Duration};
 use wasm_bindgen::{JsCast, JsValue};
@@ -66,6 +66,17 @@ fn focus_soon(id: String) {
             }
         });
     });
+}
+
+/// Waits while a button of the form is held down. What the page shows of a file takes the place of the form, and a button that is
+/// gone before it is let go never hears of the press.
+async fn presses_end() {
+    while document().query_selector("#upload button:active").is_ok_and(|button| button.is_some()) {
+        let frame = Promise::new(&mut |next, _| {
+            let _ = window().request_animation_frame(&next);
+        });
+        let _ = JsFuture::from(frame).await;
+    }
 }
 
 impl Bench {
@@ -149,6 +160,7 @@ impl Bench {
                 Ok(buffer) => checker.open(Uint8Array::new(&buffer), self.options).await,
                 Err(_) => Err("the browser could not read the file; choose it again".to_owned()),
             };
+            presses_end().await;
             if !self.is_turn(turn) {
                 return;
             }
