@@ -5,7 +5,7 @@
 // BENCH_ROUNDS    rounds, arms taking turns      (full: 5)
 // BENCH_BACKLOG   waiting tasks of the long queue (full: 1000000)
 // BENCH_SQL       a statement to be run on our tables first, to try a setting
-// BENCH_ONLY      ours,peers,latency,backlog,replicas,wal: some parts only
+// BENCH_ONLY      ours,peers,drain,latency,backlog,replicas,wal: some parts only
 import { execFileSync, spawn } from "node:child_process";
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,8 +15,8 @@ import pg from "pg";
 const tasks = +(process.env.BENCH_TASKS ?? 6000);
 const rounds = +(process.env.BENCH_ROUNDS ?? 3);
 const backlog = +(process.env.BENCH_BACKLOG ?? 100000);
-const only = (process.env.BENCH_ONLY ?? "peers,latency,backlog,replicas,wal").split(",");
-const [binary, answerer, asker, node] = ["BENCH_BINARY", "BENCH_ANSWERER", "BENCH_ASKER", "BENCH_NODE"].map((name) => process.env[name]);
+const only = (process.env.BENCH_ONLY ?? "peers,drain,latency,backlog,replicas,wal").split(",");
+const [binary, drainer, answerer, asker, node] = ["BENCH_BINARY", "BENCH_DRAIN", "BENCH_ANSWERER", "BENCH_ASKER", "BENCH_NODE"].map((name) => process.env[name]);
 const here = import.meta.dirname;
 const work = mkdtempSync(join(tmpdir(), "batchdesk-bench-"));
 const children = new Set();
@@ -134,13 +134,13 @@ async function seed(total, size = 100000) {
   await desk.query("VACUUM (ANALYZE) record, chunk, batch, batch_progress, batch_revision, decision, order_balance, attempt, outcome");
 }
 
-async function ours({ jobs = tasks, waiting = jobs, concurrency, preflight = false, processes = 1, gateway }) {
+async function ours({ jobs = tasks, waiting = jobs, concurrency, preflight = false, processes = 1, gateway, program = [binary, "serve", "--no-web"] }) {
   await desk.query("UPDATE gateway SET concurrency = $1, preflight = $2, base_url = $3, updated_at = now()", [concurrency, preflight, gateway]);
   await seed(waiting);
   const began = await one(desk, "SELECT clock_timestamp() AS at, count(*)::float8 AS had FROM outcome");
   const base = await before(desk);
   const workers = Array.from({ length: processes }, (_, n) =>
-    start(binary, ["serve", "--no-web"], { ...secrets, BATCHDESK_DATA_DIR: join(work, `desk${n}`) }));
+    start(program[0], program.slice(1), { ...secrets, BATCHDESK_DATA_DIR: join(work, `desk${n}`) }));
   await until("the worker", () => workers.every((worker) => worker.out.includes("ready")));
   await desk.query("UPDATE chunk SET state = 'WAITING', run_at = now() WHERE state = 'HELD'");
   const from = process.hrtime.bigint();
@@ -249,6 +249,19 @@ async function comparePeers(gateway) {
   }
 }
 
+/** The protocol without a wire: a gateway inside our process, and jobs of the peers that do nothing at all. */
+async function drain(gateway) {
+  const jobs = tasks * 2;
+  const arms = { "ours, gateway in the process": () => ours({ jobs, concurrency: 200, gateway, program: [drainer] }) };
+  for (const concurrency of [20, 200]) arms[`graphile-worker, jobs that do nothing, concurrency ${concurrency}`] = () => peer("graphile", { jobs, concurrency, gateway: "none" });
+  arms["pg-boss, jobs that do nothing"] = () => peer("boss", { jobs, concurrency: 200, gateway: "none" });
+  const runs = Object.fromEntries(Object.keys(arms).map((name) => [name, []]));
+  for (let turn = 0; turn < rounds; turn++) for (const [name, arm] of Object.entries(arms)) runs[name].push(await arm());
+  say(`\n${jobs} tasks without a wire; ours: median of ${rounds}, peers: best of ${rounds}`);
+  const [own, ...others] = Object.entries(runs).map(([name, list]) => row(name, list, !name.startsWith("ours")));
+  say(`ratio to the best of them: ${round(own / Math.max(...others), 2)} x`);
+}
+
 async function alone(gateway) {
   for (const concurrency of [20, 200]) for (const preflight of [false, true]) {
     const runs = [];
@@ -344,10 +357,9 @@ try {
   if (only.includes("latency")) await latency(at50);
   if (only.includes("replicas")) await replicas(at);
   if (only.includes("wal")) await wal(at);
-  if (only.includes("peers")) {
-    await setUpPeers();
-    await comparePeers(at);
-  }
+  if (["peers", "drain"].some((part) => only.includes(part))) await setUpPeers();
+  if (only.includes("peers")) await comparePeers(at);
+  if (only.includes("drain")) await drain(at);
   await bloat();
   if (only.includes("backlog")) await longQueue(at);
 } catch (error) {
