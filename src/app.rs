@@ -17,7 +17,7 @@ use crate::ui::pages::{
 use crate::{
     domain::{batch::Operation, view::PageContext},
     ui::{
-        components::Sprite,
+        components::{Sprite, TitleFormat},
         hooks::page::provide_flash_page,
         layout::Frame,
         pages::{
@@ -34,7 +34,7 @@ use crate::{
     },
 };
 use leptos::prelude::*;
-use leptos_meta::{Title, provide_meta_context};
+use leptos_meta::provide_meta_context;
 use leptos_router::{
     SsrMode, StaticSegment,
     components::{Outlet, ParentRoute, Route, Router, Routes},
@@ -78,9 +78,7 @@ pub fn App() -> impl IntoView {
     Effect::new(document::mark_hydrated);
     view! {
         <Sprite />
-        <Title formatter=|text: String| {
-            if text.is_empty() { "Batchdesk".to_owned() } else { format!("{text} – Batchdesk") }
-        } />
+        <TitleFormat />
         <Router set_is_routing=set_is_routing>
             {provide_flash_page()}
             {move || is_routing.get().then(|| view! { <div class="loading"></div> })}

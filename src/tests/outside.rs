@@ -21,6 +21,8 @@ mod headers;
 mod live;
 #[path = "outside/machine.rs"]
 mod machine;
+#[path = "outside/markup.rs"]
+mod markup;
 #[path = "outside/orders.rs"]
 mod orders;
 #[path = "outside/review.rs"]

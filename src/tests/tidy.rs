@@ -133,6 +133,22 @@ const KEPT: &[(&[&str], &[&str], &str)] = &[
     ),
 ];
 
+/// Words of the page framework that write text into the document as it is, the files that may say them, and the rule.
+const UNESCAPED: &[(&str, &[&str], &str)] = &[
+    (
+        "leptos_meta",
+        &["ui::components::title", "app", "app::document"],
+        "titles are set by ui::components::Title: leptos_meta does not escape them",
+    ),
+    (
+        "inner_html",
+        &["ui::components::field", "ui::components::icon"],
+        "no markup is made of text: it would not be escaped",
+    ),
+    ("set_inner_html", &[], "no markup is made of text: it would not be escaped"),
+    ("insert_adjacent_html", &[], "no markup is made of text: it would not be escaped"),
+];
+
 /// A word or sign of the source and the line it stands on.
 #[derive(Clone, Debug, PartialEq)]
 struct Token {
@@ -341,6 +357,12 @@ fn breaches(file: &str, source: &str) -> Vec<String> {
                 tell(token.line, rule);
             }
         }
+        for (word, places, rule) in UNESCAPED {
+            if token.text == *word && matches!(own.prefix, "ui" | "ui::components" | "app") && !places.contains(&&*name)
+            {
+                tell(token.line, rule);
+            }
+        }
         if own.prefix == "domain"
             && matches!(token.text.as_str(), "sqlx" | "axum" | "tokio" | "leptos" | "web_sys" | "async")
         {
@@ -437,6 +459,13 @@ fn breaches_are_seen() {
             "view! { <textarea name=\"a\" on:input=move |e| set(e)>{text}</textarea> }",
             "a textarea must have",
         ),
+        ("ui/pages/home.rs", "use leptos_meta::Title;", "titles are set by ui::components::Title"),
+        (
+            "ui/layout.rs",
+            "view! { <leptos_meta::Meta name=\"a\" content=b /> }",
+            "titles are set by ui::components::Title",
+        ),
+        ("ui/pages/home.rs", "view! { <p inner_html=text></p> }", "no markup is made of text"),
         ("elsewhere.rs", "", "belongs to no room"),
     ] {
         let found = breaches(file, source);
@@ -466,6 +495,7 @@ fn what_is_allowed_passes() {
         ("ui/pages/new.rs", "let style = 1; struct A { style: u8 } a.style == b;"),
         ("server/gateway/juspay/tests.rs", "use crate::simulator::serve;"),
         ("lib.rs", "pub mod api; pub use crate::server::http;"),
+        ("ui/components/title.rs", "view! { <leptos_meta::Title text=text /> }"),
     ] {
         assert_eq!(breaches(file, source), [""; 0], "{source}");
     }

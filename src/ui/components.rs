@@ -16,6 +16,7 @@ pub mod search;
 pub mod sheet;
 pub mod stamp;
 pub mod strip;
+pub mod title;
 
 pub use banner::{Banner, EmptyState, ErrorSummary, LoadFailed};
 pub use button::{Button, Kind, LinkButton, Size};
@@ -29,3 +30,18 @@ pub use search::SearchBox;
 pub use sheet::{Sheet, Tile};
 pub use stamp::{BatchStamp, TaskStamp, Tone, batch_look, task_look};
 pub use strip::{Strip, StripSize, progress_words};
+pub use title::{Title, TitleFormat};
+
+/// Text as markup that shows it, for the few places that Leptos writes as they are.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            other => out.push(other),
+        }
+    }
+    out
+}

@@ -1,6 +1,6 @@
 //! Fields: label above, hint, control, error. A placeholder is never the label.
 
-use super::Glyph;
+use super::{Glyph, escaped};
 use leptos::prelude::*;
 
 /// The error below a field. Give the control `aria-describedby="{id}-error"`.
@@ -115,17 +115,7 @@ pub fn Field(
 /// What stands between the tags of a textarea. Leptos does not escape it there, so it is done here; and a parser drops
 /// one line break after the opening tag, so one is put there for it.
 fn textarea_content(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 1);
-    out.push('\n');
-    for character in text.chars() {
-        match character {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            other => out.push(other),
-        }
-    }
-    out
+    format!("\n{}", escaped(text))
 }
 
 /// Several lines of text.

@@ -17,7 +17,7 @@ use crate::{
         view::{ApprovalDetail, DecisionView, Flash},
     },
     ui::{
-        components::{Banner, BatchStamp, LinkButton, LoadFailed, MoneyView, Size, TimeView},
+        components::{Banner, BatchStamp, LinkButton, LoadFailed, MoneyView, Size, TimeView, Title},
         hooks::{
             live::use_live_batch,
             page::{flash, page_context},
@@ -27,7 +27,6 @@ use crate::{
     },
 };
 use leptos::prelude::*;
-use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 
 /// The page of a decision.

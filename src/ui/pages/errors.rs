@@ -1,8 +1,10 @@
 //! What a person sees instead of a page.
 
-use crate::{app::ErrorPage, ui::components::LinkButton};
+use crate::{
+    app::ErrorPage,
+    ui::components::{LinkButton, Title},
+};
 use leptos::prelude::*;
-use leptos_meta::Title;
 
 /// What happened, in a heading.
 const fn heading(status: u16) -> &'static str {

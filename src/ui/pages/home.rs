@@ -9,12 +9,13 @@ use crate::{
         view::{BatchRow, Home, Viewer},
     },
     ui::{
-        components::{BatchStamp, EmptyState, Glyph, Kind, LinkButton, LoadFailed, MoneyView, Tile, TimeView, count},
+        components::{
+            BatchStamp, EmptyState, Glyph, Kind, LinkButton, LoadFailed, MoneyView, Tile, TimeView, Title, count,
+        },
         hooks::page::page_context,
     },
 };
 use leptos::prelude::*;
-use leptos_meta::Title;
 
 /// The page.
 #[component]

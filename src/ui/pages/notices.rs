@@ -3,10 +3,9 @@
 use crate::{
     api::notices::load_notices,
     domain::view::notices::{NoticePart, NoticeView, Notices},
-    ui::components::{EmptyState, Glyph, LoadFailed, TimeView},
+    ui::components::{EmptyState, Glyph, LoadFailed, TimeView, Title},
 };
 use leptos::prelude::*;
-use leptos_meta::Title;
 
 /// The page.
 #[component]

@@ -7,12 +7,13 @@ use crate::{
     api::orders::load_orders,
     domain::view::orders::{OrderList, OrderQuery, Refunded, StoredOrder, order_path},
     ui::{
-        components::{Button, EmptyState, Glyph, Icon, Kind, LinkButton, LoadFailed, MoneyView, TimeView, Tone, count},
+        components::{
+            Button, EmptyState, Glyph, Icon, Kind, LinkButton, LoadFailed, MoneyView, TimeView, Title, Tone, count,
+        },
         hooks::url::here,
     },
 };
 use leptos::prelude::*;
-use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
 /// The page.

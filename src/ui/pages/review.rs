@@ -12,7 +12,7 @@ use crate::{
         view::review::{Reconciled, Review, ReviewBatch},
     },
     ui::{
-        components::{Banner, BatchStamp, Chip, Chips, EmptyState, LinkButton, LoadFailed, Size, count},
+        components::{Banner, BatchStamp, Chip, Chips, EmptyState, LinkButton, LoadFailed, Size, Title, count},
         hooks::{
             page::flash,
             url::{here, query_value},
@@ -20,7 +20,6 @@ use crate::{
     },
 };
 use leptos::prelude::*;
-use leptos_meta::Title;
 
 /// The page.
 #[component]

@@ -11,14 +11,13 @@ use crate::{
     },
     ui::{
         components::{
-            BatchStamp, Button, EmptyState, Icon, Kind, LoadFailed, MoneyView, Sheet, TaskStamp, TimeView, count,
+            BatchStamp, Button, EmptyState, Icon, Kind, LoadFailed, MoneyView, Sheet, TaskStamp, TimeView, Title, count,
         },
         hooks::url::query_value,
         pages::orders::stamp,
     },
 };
 use leptos::prelude::*;
-use leptos_meta::Title;
 
 /// The page.
 #[component]

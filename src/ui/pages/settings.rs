@@ -13,12 +13,11 @@ use crate::{
         view::settings::{External, Settings},
     },
     ui::{
-        components::{Button, Field, Glyph, LoadFailed, Sheet},
+        components::{Button, Field, Glyph, LoadFailed, Sheet, Title},
         hooks::page::flash,
     },
 };
 use leptos::prelude::*;
-use leptos_meta::Title;
 use sending::Switch;
 
 /// The page.

@@ -1,14 +1,13 @@
 //! Signing in: a plain form, with or without JavaScript.
 
 use crate::ui::{
-    components::{Banner, Button, ErrorSummary, Field, Kind, Mark, Size},
+    components::{Banner, Button, ErrorSummary, Field, Kind, Mark, Size, Title},
     hooks::{
         page::{flash, page_context},
         url::query_value,
     },
 };
 use leptos::prelude::*;
-use leptos_meta::Title;
 
 /// The people of the demo, and what each may do. They exist only there; the server says whether this is the demo.
 const DEMO_PEOPLE: [(&str, &str); 6] = [

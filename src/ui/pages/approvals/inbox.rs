@@ -7,13 +7,12 @@ use crate::{
         view::{ApprovalInbox, ApprovalRow},
     },
     ui::{
-        components::{BatchStamp, EmptyState, LoadFailed, MoneyView, TimeView, count},
+        components::{BatchStamp, EmptyState, LoadFailed, MoneyView, TimeView, Title, count},
         hooks::url::{here, query_value},
         pages::batches::detail::words::things,
     },
 };
 use leptos::prelude::*;
-use leptos_meta::Title;
 
 /// The three lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

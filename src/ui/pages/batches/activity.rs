@@ -5,12 +5,11 @@ use crate::{
     api::activity::load_activity,
     domain::{batch::Operation, ids::BatchId, view::activity::ActivityLog},
     ui::{
-        components::{BatchStamp, LoadFailed, Pagination, Sheet, count},
+        components::{BatchStamp, LoadFailed, Pagination, Sheet, Title, count},
         hooks::url::{here, query_value},
     },
 };
 use leptos::prelude::*;
-use leptos_meta::Title;
 use leptos_router::hooks::{use_location, use_params_map};
 
 /// The page.

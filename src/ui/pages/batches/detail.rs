@@ -27,13 +27,15 @@ use crate::{
         page::TaskQuery,
         view::{BatchDetail, BatchSnapshot, SyncReport},
     },
-    ui::hooks::{
-        live::{Connection, LiveAnnouncer, LiveState, is_newer, percent, use_live_batch},
-        url::{here, task_query, use_go},
+    ui::{
+        components::Title,
+        hooks::{
+            live::{Connection, LiveAnnouncer, LiveState, is_newer, percent, use_live_batch},
+            url::{here, task_query, use_go},
+        },
     },
 };
 use leptos::prelude::*;
-use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 
 /// The page of one batch.

@@ -20,7 +20,7 @@ use crate::{
         view::{BatchList, BatchSnapshot},
     },
     ui::{
-        components::{Banner, Chip, Chips, EmptyState, Kind, LinkButton, LoadFailed},
+        components::{Banner, Chip, Chips, EmptyState, Kind, LinkButton, LoadFailed, Title},
         hooks::{
             live::use_live_list,
             page::page_context,
@@ -30,7 +30,6 @@ use crate::{
 };
 use filters::Filters;
 use leptos::prelude::*;
-use leptos_meta::Title;
 use news::{NewBatches, News};
 use std::collections::BTreeMap;
 use table::BatchTable;

@@ -18,14 +18,13 @@ use crate::{
     api::batches::load_new_batch,
     domain::{batch::Operation, ids::DraftId, view::Flash},
     ui::{
-        components::{ErrorSummary, LoadFailed},
+        components::{ErrorSummary, LoadFailed, Title},
         hooks::{page::flash, url::here},
     },
 };
 use description::DescriptionForm;
 use heading::{Heading, Step};
 use leptos::prelude::*;
-use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 use view::NewBatchView;
 

@@ -13,13 +13,12 @@ use crate::{
         view::retries::RetryView,
     },
     ui::{
-        components::{Banner, BatchStamp, Glyph, LoadFailed, count},
+        components::{Banner, BatchStamp, Glyph, LoadFailed, Title, count},
         hooks::url::{here, query_value},
         pages::repeats::repeats,
     },
 };
 use leptos::prelude::*;
-use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 
 /// Findings that are listed above the rows; the others stand at their cells.

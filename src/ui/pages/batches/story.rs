@@ -12,12 +12,11 @@ use crate::{
         },
     },
     ui::{
-        components::{Banner, Glyph, Icon, LoadFailed, MoneyView, TaskStamp, TimeView, count},
+        components::{Banner, Glyph, Icon, LoadFailed, MoneyView, TaskStamp, TimeView, Title, count},
         hooks::{page::page_context, url::here},
     },
 };
 use leptos::prelude::*;
-use leptos_meta::Title;
 use leptos_router::hooks::{use_location, use_params_map};
 
 /// The page.

@@ -4,13 +4,12 @@ use crate::{
     api::orders::load_order,
     domain::view::orders::{Chosen, GatewayRefund, OrderPage as Order, StoredOrder, order_path},
     ui::{
-        components::{Banner, Icon, LoadFailed, MoneyView, Tile, TimeView, count},
+        components::{Banner, Icon, LoadFailed, MoneyView, Tile, TimeView, Title, count},
         hooks::url::here,
         pages::batches::story::step,
     },
 };
 use leptos::prelude::*;
-use leptos_meta::Title;
 use leptos_router::{hooks::use_location, location::Url};
 
 /// The page.

@@ -4,13 +4,12 @@ use crate::{
     api::orders::load_refund,
     domain::view::orders::{Chosen, RefundLine, RefundOrders, order_path},
     ui::{
-        components::{Banner, EmptyState, Glyph, Icon, LoadFailed, MoneyView, TextArea, count},
+        components::{Banner, EmptyState, Glyph, Icon, LoadFailed, MoneyView, TextArea, Title, count},
         hooks::{page::flash, url::here},
         pages::repeats::repeats,
     },
 };
 use leptos::prelude::*;
-use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
 /// The page.

@@ -8,10 +8,9 @@ use super::sending::{SendingMark, WhoAndWhy};
 use crate::{
     api::settings::load_connections,
     domain::view::connections::{ConnectionRow, Connections, Sending},
-    ui::components::{Banner, EmptyState, Kind, LinkButton, LoadFailed},
+    ui::components::{Banner, EmptyState, Kind, LinkButton, LoadFailed, Title},
 };
 use leptos::prelude::*;
-use leptos_meta::Title;
 
 /// The page.
 #[component]

@@ -8,7 +8,7 @@ use crate::{
         view::{BatchDetail, BatchSnapshot},
     },
     ui::{
-        components::{Banner, Icon, LinkButton, LoadFailed, Size, TimeView, Tone, count},
+        components::{Banner, Icon, LinkButton, LoadFailed, Size, TimeView, Title, Tone, count},
         hooks::page::page_context,
     },
 };
@@ -304,7 +304,7 @@ pub fn NotLoaded(
         _ => view! { <LoadFailed what="The batch" refusal address/> }.into_any(),
     };
     view! {
-        <leptos_meta::Title text=title/>
+        <Title text=title/>
         <div class="head">
             <div class="head-title">
                 <h1>{title}</h1>

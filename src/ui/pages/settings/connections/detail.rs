@@ -9,7 +9,7 @@ use crate::{
         view::connections::{ConnectionPage, ConnectionRow},
     },
     ui::{
-        components::{Button, Icon, LoadFailed, Sheet, TimeView},
+        components::{Button, Icon, LoadFailed, Sheet, TimeView, Title},
         hooks::page::flash,
         pages::{
             errors::NotFound,
@@ -21,7 +21,6 @@ use crate::{
     },
 };
 use leptos::prelude::*;
-use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 
 /// The page.

@@ -4,13 +4,12 @@ use crate::{
     api::settings::load_connection,
     domain::view::connections::ConnectionPage,
     ui::{
-        components::{Button, Kind, LoadFailed, Size},
+        components::{Button, Kind, LoadFailed, Size, Title},
         hooks::page::flash,
         pages::settings::fields::{Again, Line, Tick, Tried},
     },
 };
 use leptos::prelude::*;
-use leptos_meta::Title;
 
 /// `/settings/connections/new`.
 #[component]
