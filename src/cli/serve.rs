@@ -7,7 +7,7 @@ use crate::{
         config::{Config, Places},
         db::{Db, PoolSizes},
         http,
-        lifecycle::{Ending, Lifecycle, accept},
+        lifecycle::{Ending, Lifecycle, accept, descriptors},
         live::{self, Live},
         ops::{audit, demo, housekeeping, outbox},
         processor,
@@ -138,6 +138,9 @@ async fn start(options: &Options, life: &Lifecycle, opened: &mut Opened) -> Resu
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
+    let bounds = accept::Bounds::of_descriptors(descriptors::raise())
+        .per_address(config.connections_per_address)
+        .trusting(&config.trusted_proxies);
     let folder = &config.data_dir;
     DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| {
         Failure::unusable(format!("BATCHDESK_DATA_DIR: {} cannot be made: {error}.", folder.display()))
@@ -173,7 +176,7 @@ async fn start(options: &Options, life: &Lifecycle, opened: &mut Opened) -> Resu
     life.spawn("dispatcher", outbox::run(state.clone(), life.soft.clone()));
     if let Some(listener) = listener {
         life.spawn("live listener", live::listen(state.clone(), life.soft.clone()));
-        life.spawn("web part", accept::serve(listener, http::router(state.clone()), life.soft.clone()));
+        life.spawn("web part", accept::serve(listener, http::router(state.clone()), bounds, life.soft.clone()));
     }
     if options.worker {
         life.spawn("worker", processor::run(state.clone(), life.soft.clone(), life.hard.clone()));

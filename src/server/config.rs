@@ -38,6 +38,8 @@ pub struct Config {
     pub allowed_hosts: Vec<String>,
     /// Proxies in front, whose `X-Forwarded-For` says where a request came from.
     pub trusted_proxies: Vec<std::net::IpAddr>,
+    /// Connections of one network address at once; 0 is no bound. By default half of all that the process takes.
+    pub connections_per_address: Option<usize>,
     /// Requests on the wire per gateway connection.
     pub gateway_concurrency: usize,
     /// Longest wait for a gateway's reply.
@@ -110,6 +112,7 @@ impl Config {
             max_upload_bytes: read.number("BATCHDESK_MAX_UPLOAD_BYTES", 1..=u64::MAX),
             allowed_hosts,
             trusted_proxies: read.addresses("BATCHDESK_TRUSTED_PROXIES"),
+            connections_per_address: read.number("BATCHDESK_CONNECTIONS_PER_ADDRESS", 0..=1_000_000),
             gateway_concurrency: read.number("BATCHDESK_GATEWAY_CONCURRENCY", 1..=10_000).unwrap_or(20),
             gateway_timeout,
             lease: read.milliseconds("BATCHDESK_LEASE_MS", 100..=3_600_000).unwrap_or(Duration::from_secs(60)),

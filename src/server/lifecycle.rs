@@ -5,6 +5,7 @@
 //! an error, so that whoever keeps it running starts it again.
 
 pub mod accept;
+pub mod descriptors;
 
 use std::{
     future::Future,

@@ -1,6 +1,6 @@
 //! What the process tells its operator: the log on standard error, and metrics on an address of their own.
 
-use super::lifecycle::accept;
+use super::lifecycle::accept::{self, Bounds};
 use axum::{Router, http::header, routing::get};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use std::{net::SocketAddr, time::Duration};
@@ -12,6 +12,8 @@ use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberI
 const FILTER: &str = "info,sqlx=warn,hyper=warn,reqwest=warn,tower_sessions=warn";
 /// How often old samples are folded into their sums.
 const UPKEEP: Duration = Duration::from_secs(5);
+/// Who reads metrics are few.
+const CONNECTIONS: usize = 64;
 
 /// Begins the log. `BATCHDESK_LOG` is a filter as in `info,batchdesk::server::processor=debug`; `BATCHDESK_LOG_FORMAT` is
 /// `text` or `json`. The error is one line that names the variable.
@@ -74,7 +76,7 @@ impl Metrics {
             }
         };
         tokio::select! {
-            () = accept::serve(self.listener, Router::new().route("/metrics", get(text)), stop) => {}
+            () = accept::serve(self.listener, Router::new().route("/metrics", get(text)), Bounds::new(CONNECTIONS), stop) => {}
             () = upkeep => {}
         }
     }

@@ -157,6 +157,7 @@ pub(super) fn config() -> Config {
         max_upload_bytes: None,
         allowed_hosts: vec!["127.0.0.1".to_owned()],
         trusted_proxies: Vec::new(),
+        connections_per_address: None,
         gateway_concurrency: 8,
         gateway_timeout: Duration::from_millis(500),
         lease: Duration::from_secs(20),

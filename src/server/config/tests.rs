@@ -24,6 +24,7 @@ fn the_defaults_are_those_of_the_documentation() {
     assert_eq!((config.max_rows, config.max_upload_bytes, config.gateway_concurrency), (100_000, None, 20));
     let waits = [config.gateway_timeout, config.lease, config.poll, config.resolve_after].map(|wait| wait.as_millis());
     assert_eq!(waits, [20_000, 60_000, 1_000, 40_000]);
+    assert_eq!(config.connections_per_address, None);
     assert!(config.allowed_hosts.is_empty() && !config.demo && config.warnings().is_empty());
 }
 
@@ -44,6 +45,8 @@ fn each_bad_value_is_one_line_that_names_its_variable() {
         ("BATCHDESK_MAX_ROWS", "-5"),
         ("BATCHDESK_MAX_UPLOAD_BYTES", "5MB"),
         ("BATCHDESK_ALLOWED_HOSTS", "127.0.0.1,http://x"),
+        ("BATCHDESK_CONNECTIONS_PER_ADDRESS", "-1"),
+        ("BATCHDESK_CONNECTIONS_PER_ADDRESS", "many"),
         ("BATCHDESK_GATEWAY_CONCURRENCY", "0"),
         ("BATCHDESK_GATEWAY_TIMEOUT_MS", "20s"),
         ("BATCHDESK_LEASE_MS", "1.5"),

@@ -6,7 +6,7 @@ use batchdesk::server::{
     db::{Db, PoolSizes, migrate},
     embedded::Embedded,
     http,
-    lifecycle::accept,
+    lifecycle::accept::{self, Bounds},
     live,
     live::Live,
     ops,
@@ -91,6 +91,7 @@ fn config() -> Config {
         max_upload_bytes: None,
         allowed_hosts: vec!["127.0.0.1".to_owned()],
         trusted_proxies: Vec::new(),
+        connections_per_address: None,
         gateway_concurrency: 20,
         gateway_timeout: Duration::from_secs(20),
         lease: Duration::from_secs(60),
@@ -120,6 +121,11 @@ impl Desk {
     }
 
     pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::bounded(Bounds::new(10_000), change).await
+    }
+
+    /// With bounds of its own on its connections.
+    pub(crate) async fn bounded(bounds: Bounds, change: impl FnOnce(&mut Config)) -> Self {
         let cluster = cluster().await;
         let name = format!("outside_{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let mut admin = cluster.options.connect().await.unwrap();
@@ -135,7 +141,7 @@ impl Desk {
         let address = listener.local_addr().unwrap();
         tokio::spawn(live::listen(state.clone(), stop.clone()));
         tokio::spawn(ops::outbox::run(state.clone(), stop.clone()));
-        tokio::spawn(accept::serve(listener, http::router(state.clone()), stop));
+        tokio::spawn(accept::serve(listener, http::router(state.clone()), bounds, stop));
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         Self { state, address, client, options }
     }
@@ -154,10 +160,7 @@ impl Desk {
 
     /// Somebody who has signed in.
     pub(crate) async fn signed_in(&self, email: &str) -> Browser {
-        let browser = self.visitor();
-        let answer = browser.form("/login", &[("email", email), ("password", PASSWORD)]).await;
-        assert_eq!((answer.status, answer.location()), (303, "/".to_owned()), "{email}: {}", answer.text);
-        browser
+        self.visitor().signs_in(email).await
     }
 
     /// The batch of a file that the seeded data holds.
@@ -212,6 +215,19 @@ impl Answer {
 }
 
 impl Browser {
+    /// Of somebody who has signed in at a program that runs elsewhere.
+    pub(crate) async fn signed_in(address: SocketAddr, email: &str) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        Self { base: format!("http://{address}"), client, cookies: Arc::default() }.signs_in(email).await
+    }
+
+    async fn signs_in(self, email: &str) -> Self {
+        let answer = self.form("/login", &[("email", email), ("password", PASSWORD)]).await;
+        assert_eq!((answer.status, answer.location()), (303, "/".to_owned()), "{email}: {}", answer.text);
+        self
+    }
+
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }
@@ -273,9 +289,14 @@ impl Browser {
 
     /// Posts a multipart form; `accept` decides whether the answer is a page or JSON.
     pub(crate) async fn upload(&self, path: &str, accept: &str, parts: &[Part<'_>]) -> Answer {
+        self.upload_body(path, accept, multipart(parts)).await
+    }
+
+    /// The same of a form that was made before.
+    pub(crate) async fn upload_body(&self, path: &str, accept: &str, body: String) -> Answer {
         let request = self.request("POST", path).header("accept", accept);
         let request = request.header("content-type", format!("multipart/form-data; boundary={BOUNDARY}"));
-        self.send(request.body(multipart(parts))).await
+        self.send(request.body(body)).await
     }
 }
 
