@@ -28,6 +28,8 @@ pub enum RefusalKind {
     Changed,
     /// 413: too many bytes.
     TooLarge,
+    /// 415: the body is of a kind that this address does not read.
+    Unsupported,
     /// 422: the input does not make sense.
     Invalid,
     /// 429: too often; the message says when to try again.
@@ -48,6 +50,7 @@ impl RefusalKind {
             Self::Conflict => 409,
             Self::Changed => 412,
             Self::TooLarge => 413,
+            Self::Unsupported => 415,
             Self::Invalid => 422,
             Self::TooMany => 429,
             Self::Unavailable => 503,
@@ -64,6 +67,7 @@ impl RefusalKind {
             Self::Conflict => "conflict",
             Self::Changed => "changed",
             Self::TooLarge => "too_large",
+            Self::Unsupported => "unsupported",
             Self::Invalid => "invalid",
             Self::TooMany => "too_many",
             Self::Unavailable => "unavailable",

@@ -25,6 +25,7 @@ mod session;
 mod settings;
 mod sign_in;
 pub mod site;
+mod unread;
 mod upload;
 mod visit;
 
@@ -40,6 +41,7 @@ use std::sync::Arc;
 pub(crate) struct Web {
     app: AppState,
     streams: Arc<events::Streams>,
+    uploads: Arc<upload::Budget>,
     store: session::Store,
 }
 
@@ -52,7 +54,7 @@ impl std::ops::Deref for Web {
 
 impl Web {
     fn new(app: AppState) -> Self {
-        Self { store: session::Store::new(app.clone()), streams: Arc::default(), app }
+        Self { store: session::Store::new(app.clone()), streams: Arc::default(), uploads: Arc::default(), app }
     }
 
     /// Whether people reach Batchdesk over https, so that cookies may be bound to it.

@@ -20,6 +20,8 @@ pub struct Shared {
     pub live: Live,
     /// At most as many password hashes at a time as there are permits (each takes 19 MiB).
     pub hashing: tokio::sync::Semaphore,
+    /// One file at a time is written to the database.
+    pub storing: tokio::sync::Semaphore,
     /// Set when the process is to stop: streams end, nothing new is begun.
     pub stopping: CancellationToken,
 }
@@ -27,7 +29,15 @@ pub struct Shared {
 impl AppState {
     /// Ties the parts together.
     pub fn new(config: Config, db: Db, clock: Clock, live: Live, stopping: CancellationToken) -> Self {
-        Self(Arc::new(Shared { config, db, clock, live, hashing: tokio::sync::Semaphore::new(2), stopping }))
+        Self(Arc::new(Shared {
+            config,
+            db,
+            clock,
+            live,
+            hashing: tokio::sync::Semaphore::new(2),
+            storing: tokio::sync::Semaphore::new(1),
+            stopping,
+        }))
     }
 }
 

@@ -13,6 +13,8 @@ mod access;
 mod approvals;
 #[path = "outside/connections.rs"]
 mod connections;
+#[path = "outside/crowd.rs"]
+mod crowd;
 #[path = "outside/csrf.rs"]
 mod csrf;
 #[path = "outside/headers.rs"]
@@ -23,8 +25,12 @@ mod live;
 mod machine;
 #[path = "outside/markup.rs"]
 mod markup;
+#[path = "outside/memory.rs"]
+mod memory;
 #[path = "outside/orders.rs"]
 mod orders;
+#[path = "outside/program.rs"]
+mod program;
 #[path = "outside/review.rs"]
 mod review;
 #[path = "outside/sessions.rs"]
@@ -35,5 +41,7 @@ mod settings;
 mod support;
 #[path = "outside/sync.rs"]
 mod sync;
+#[path = "outside/unread.rs"]
+mod unread;
 #[path = "outside/uploads.rs"]
 mod uploads;

@@ -8,10 +8,13 @@ use crate::{
         finding::FindingCode,
         page::{BatchQuery, TaskQuery},
     },
-    server::ops::{
-        approvals::Verdict,
-        batches, downloads,
-        uploads::{self, Submitted, Upload},
+    server::{
+        db,
+        ops::{
+            approvals::Verdict,
+            batches, downloads, housekeeping,
+            uploads::{self, Submitted, Upload},
+        },
     },
 };
 use futures::StreamExt;
@@ -185,4 +188,77 @@ async fn what_is_older_than_thirty_days_or_was_never_carried_out_is_no_repeat() 
             assert_eq!(submit().await, 0, "{operation:?}: {word}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_file_lives_as_long_as_a_batch_or_a_draft_names_it() {
+    let world = World::new().await;
+    let batch = world.upload("maker@acme.test", &refunds(&[("ORD_1", "1")])).await;
+    let wrong = refunds(&[("ORD_2", "much")]);
+    let Submitted::Draft(draft) = world.try_upload("maker@acme.test", &wrong).await else { panic!("accepted") };
+    let other = refunds(&[("ORD_3", "much")]);
+    let Submitted::Draft(_) = world.try_upload("maker2@acme.test", &other).await else { panic!("accepted") };
+    let files = async || world.as_superuser("SELECT FROM file").await.unwrap();
+    let tidy = async || housekeeping::tidy_up(&world.state).await.unwrap();
+    assert_eq!(files().await, 3);
+    world.state.clock.advance(time::Duration::hours(2));
+    tidy().await;
+    assert_eq!(files().await, 3, "all have a name");
+    // The draft is gone, and its file with it, but not at once: somebody may be about to name it.
+    world.as_superuser(&format!("DELETE FROM draft WHERE id = '{}'", draft.id)).await.unwrap();
+    world.as_superuser("UPDATE file SET created_at = created_at + interval '90 minutes'").await.unwrap();
+    tidy().await;
+    assert_eq!(files().await, 3);
+    world.state.clock.advance(time::Duration::hours(1));
+    tidy().await;
+    assert_eq!(files().await, 2);
+    // Drafts end after 24 hours, and so do the files of those.
+    world.state.clock.advance(time::Duration::hours(25));
+    tidy().await;
+    assert_eq!(files().await, 1);
+    let viewer = world.caller("viewer@acme.test").await;
+    assert!(downloads::original(&world.state, &viewer, Operation::Refund, batch).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_file_that_is_kept_again_is_not_deleted_before_it_has_its_name() {
+    let world = World::new().await;
+    let wrong = refunds(&[("ORD_1", "much")]);
+    let Submitted::Draft(_) = world.try_upload("maker@acme.test", &wrong).await else { panic!("accepted") };
+    world.as_superuser("DELETE FROM draft").await.unwrap();
+    world.state.clock.advance(time::Duration::hours(2));
+    let maker = world.caller("maker@acme.test").await;
+    let sha256 = <sha2::Sha256 as sha2::Digest>::digest(&wrong);
+    let mut tx = world.state.db.web(maker.organisation.id, Some(maker.person.id)).await.unwrap();
+    db::drafts::keep_file(&mut tx, &sha256, wrong.as_bytes(), world.state.clock.now()).await.unwrap();
+    // The housekeeping waits for whoever keeps the file, and then leaves it alone.
+    let state = world.state.clone();
+    let tidied = tokio::spawn(async move { housekeeping::tidy_up(&state).await });
+    let waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'DELETE FROM file%'";
+    while world.as_superuser(waiting).await.unwrap() == 0 && !tidied.is_finished() {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    tx.commit().await.unwrap();
+    tidied.await.unwrap().unwrap();
+    assert_eq!(world.as_superuser("SELECT FROM file").await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn the_oldest_of_many_drafts_gives_way() {
+    let world = World::new().await;
+    let maker = world.caller("maker@acme.test").await;
+    let other = world.caller("maker2@acme.test").await;
+    let describe =
+        async |caller, text: &str| uploads::describe(&world.state, caller, Operation::Refund, text).await.unwrap();
+    let neighbours = describe(&other, "of somebody else").await;
+    let mut drafts = Vec::new();
+    for number in 0..52 {
+        drafts.push(describe(&maker, &format!("draft {number}")).await);
+    }
+    let open = async |caller, draft| {
+        uploads::new_batch(&world.state, caller, Operation::Refund, Some(draft)).await.unwrap().draft.is_some()
+    };
+    assert!(!open(&maker, drafts[0]).await && !open(&maker, drafts[1]).await);
+    assert!(open(&maker, drafts[2]).await && open(&maker, drafts[51]).await);
+    assert!(open(&other, neighbours).await);
 }

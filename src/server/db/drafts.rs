@@ -99,11 +99,42 @@ pub async fn delete_expired(tx: &mut Tx, now: OffsetDateTime) -> sqlx::Result<u6
         .map(|done| done.rows_affected())
 }
 
-/// Keeps a file; the same bytes are kept once.
+/// Forgets the caller's drafts but the newest `count`.
+pub async fn keep_newest(tx: &mut Tx, count: i64) -> sqlx::Result<u64> {
+    let id = tx.organisation();
+    sqlx::query(
+        "DELETE FROM draft WHERE organisation_id = $1 AND person_id = current_person() AND id IN
+           (SELECT id FROM draft WHERE organisation_id = $1 AND person_id = current_person() ORDER BY created_at DESC, id DESC OFFSET $2)",
+    )
+    .bind(id.0)
+    .bind(count)
+    .execute(tx.conn())
+    .await
+    .map(|done| done.rows_affected())
+}
+
+/// Deletes the files that no batch and no draft names, and that nobody has kept since `before`.
+pub async fn delete_unnamed_files(tx: &mut Tx, before: OffsetDateTime) -> sqlx::Result<u64> {
+    let id = tx.organisation();
+    sqlx::query(
+        "DELETE FROM file f WHERE f.organisation_id = $1 AND f.created_at < $2
+            AND NOT EXISTS (SELECT FROM batch b WHERE b.organisation_id = $1 AND b.file_sha256 = f.sha256)
+            AND NOT EXISTS (SELECT FROM draft d WHERE d.organisation_id = $1 AND d.file_sha256 = f.sha256)",
+    )
+    .bind(id.0)
+    .bind(before)
+    .execute(tx.conn())
+    .await
+    .map(|done| done.rows_affected())
+}
+
+/// Keeps a file; the same bytes are kept once. One that is there is touched: until this transaction ends it is not deleted, and
+/// then it has a name.
 pub async fn keep_file(tx: &mut Tx, sha256: &[u8], bytes: &[u8], now: OffsetDateTime) -> sqlx::Result<()> {
     let id = tx.organisation();
     sqlx::query(
-        "INSERT INTO file (organisation_id, sha256, bytes, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        "INSERT INTO file (organisation_id, sha256, bytes, created_at) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (organisation_id, sha256) DO UPDATE SET created_at = greatest(file.created_at, excluded.created_at)",
     )
     .bind(id.0)
     .bind(sha256)

@@ -102,6 +102,9 @@ pub(super) struct Desk {
     pub outside: Router<Web>,
 }
 
+/// Where every address of the machine interface begins, and no other.
+pub(super) const API: &str = "/api/v1/";
+
 struct Table {
     desk: Desk,
     list: Vec<Route>,

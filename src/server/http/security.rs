@@ -1,6 +1,10 @@
 //! The layers around every route: cross-site guard, headers, request ids, the log, limits of time and size.
 
-use super::{Web, answer, cookies, routes::Desk, session, upload, visit};
+use super::{
+    Web, answer, cookies,
+    routes::{self, Desk},
+    session, unread, upload, visit,
+};
 use crate::{domain::error::RefusalKind, formats::workbook, server::error::OpError};
 use axum::{
     Router,
@@ -47,11 +51,13 @@ pub(super) fn around(web: &Web, desk: Desk) -> Router {
         .merge(desk.outside)
         .layer(DefaultBodyLimit::max(FORM_BYTES))
         .layer(from_fn_with_state(web.clone(), guard_cross_site))
+        .layer(from_fn(plain_only))
         .layer(RequestBodyTimeoutLayer::new(STALL))
         .layer(from_fn(in_time))
         .layer(ResponseBodyTimeoutLayer::new(STALL))
         .layer(CompressionLayer::new().compress_when(worth_it))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(unread::drop_unread))
         .layer(SetSensitiveResponseHeadersLayer::new([header::SET_COOKIE]))
         .layer(SetSensitiveRequestHeadersLayer::new([header::COOKIE, header::AUTHORIZATION]))
         .layer(from_fn(name_and_log))
@@ -106,6 +112,28 @@ async fn in_time(request: Request, next: Next) -> Response {
     }
 }
 
+/// Refuses bodies that are compressed: none is unpacked here, and what was checked would not be what was sent.
+async fn plain_only(request: Request, next: Next) -> Response {
+    let codings = request.headers().get_all(header::CONTENT_ENCODING);
+    if codings.iter().all(|coding| coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity")) {
+        return next.run(request).await;
+    }
+    let sentence = "What was sent is compressed. Send it as it is, without Content-Encoding. Nothing was changed.";
+    let mut response = refused(&request, RefusalKind::Unsupported, sentence);
+    // What would be taken instead (RFC 9110, 15.5.16).
+    response.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    response
+}
+
+/// A refusal that needs neither session nor database.
+fn refused(request: &Request, kind: RefusalKind, sentence: &str) -> Response {
+    let error = OpError::refuse(kind, sentence);
+    if visit::wants_json(request.headers()) || request.uri().path().starts_with(routes::API) {
+        return answer::problem(&error);
+    }
+    (answer::status(&error), format!("{sentence}\n")).into_response()
+}
+
 /// Refuses requests that another site made a browser send.
 async fn guard_cross_site(State(web): State<Web>, request: Request, next: Next) -> Response {
     if request.method().is_safe() || may_change(&web, &request) {
@@ -114,17 +142,15 @@ async fn guard_cross_site(State(web): State<Web>, request: Request, next: Next) 
     tracing::warn!(path = request.uri().path(), "http.cross_site_refused");
     let sentence = "This form was sent by another site, or by a browser that does not say where it comes from. \
                     Nothing was changed. Open the page of Batchdesk and try again.";
-    if visit::wants_json(request.headers()) {
-        return answer::problem(&OpError::refuse(RefusalKind::Forbidden, sentence));
-    }
-    (StatusCode::FORBIDDEN, format!("{sentence}\n")).into_response()
+    refused(&request, RefusalKind::Forbidden, sentence)
 }
 
 /// Whether an unsafe request comes from our own pages, or from a client that carries no session.
 fn may_change(web: &Web, request: &Request<Body>) -> bool {
     let headers = request.headers();
     let has_session = cookies::read(headers, session::cookie_name(web.https())).is_some();
-    if !has_session && headers.contains_key(header::AUTHORIZATION) {
+    // A key is never sent by a browser on its own. Elsewhere it means nothing, and must not open anything.
+    if request.uri().path().starts_with(routes::API) && headers.contains_key(header::AUTHORIZATION) {
         return true;
     }
     let fetch_site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);

@@ -1,6 +1,10 @@
 //! Files that come in: the description before them, the multipart form that carries them, and the samples.
 
+mod budget;
+mod parts;
 mod receive;
+
+pub(super) use budget::Budget;
 
 use super::{
     Web, answer,
@@ -85,13 +89,23 @@ pub(super) async fn submit(
         Ok(new) => new.limits,
         Err(error) => return answer::failure(&web, &visit, &error).await,
     };
-    let upload = match receive::upload(request, limits.bytes).await {
+    let mut share = match web.uploads.enter(caller.person.id, 0) {
+        Ok(share) => share,
+        Err(error) => return later(refuse(&web, &visit, operation, error, None, Vec::new()).await),
+    };
+    let upload = match receive::upload(request, limits.bytes, &mut share).await {
         Ok(upload) => upload,
         Err(refused) => {
             let typed = vec![("description".to_owned(), refused.description)];
-            return refuse(&web, &visit, operation, refused.error, refused.draft.as_deref(), typed).await;
+            return later(refuse(&web, &visit, operation, refused.error, refused.draft.as_deref(), typed).await);
         }
     };
+    // A file that was kept is read from the database.
+    if upload.bytes.is_empty()
+        && let Err(error) = share.holds(limits.bytes)
+    {
+        return later(refuse(&web, &visit, operation, error, None, Vec::new()).await);
+    }
     let (draft, description) = (upload.draft.or(upload.kept), upload.description.clone());
     match uploads::submit(&web, &caller, operation, upload).await {
         Ok(Submitted::Batch(batch)) => {
@@ -113,6 +127,14 @@ pub(super) async fn submit(
             refuse(&web, &visit, operation, error, draft.as_deref(), typed).await
         }
     }
+}
+
+/// Says when to try again, where that may help.
+fn later(mut response: Response) -> Response {
+    if matches!(response.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+        response.headers_mut().entry(header::RETRY_AFTER).or_insert(HeaderValue::from_static("30"));
+    }
+    response
 }
 
 /// The file was not accepted: 422 with every finding.

@@ -1,4 +1,4 @@
-//! What has expired and nobody needs: sessions, drafts with their 24 hours over, what was told long ago.
+//! What has expired and nobody needs: sessions, drafts with their 24 hours over, files that nothing names, what was told long ago.
 
 use crate::server::{db, error::OpResult, state::AppState};
 use std::time::Duration;
@@ -10,6 +10,9 @@ const EVERY: Duration = Duration::from_secs(300);
 /// How long what was typed over failed rows is kept.
 const DRAFTS: time::Duration = time::Duration::hours(24);
 
+/// How long a file is left alone that nothing names: whoever keeps it is about to name it.
+const FILES: time::Duration = time::Duration::hours(1);
+
 /// Removes what has expired, of every organisation.
 pub async fn tidy_up(state: &AppState) -> OpResult<()> {
     let now = state.clock.now();
@@ -20,6 +23,7 @@ pub async fn tidy_up(state: &AppState) -> OpResult<()> {
     for organisation in organisations {
         let mut tx = state.db.worker(organisation).await?;
         db::drafts::delete_expired(&mut tx, now).await?;
+        db::drafts::delete_unnamed_files(&mut tx, now - FILES).await?;
         db::retries::forget_old_drafts(&mut tx, now - DRAFTS).await?;
         db::outbox::tidy(&mut tx).await?;
         tx.commit().await?;

@@ -32,6 +32,8 @@ use uuid::Uuid;
 
 /// Characters of a description, at most.
 pub const DESCRIPTION_CHARS: usize = 500;
+/// Drafts of a person that are kept; the oldest gives way to a new one.
+const DRAFTS: i64 = 50;
 /// How far back repeats are looked for.
 pub(super) const REPEAT_WINDOW: Duration = Duration::days(30);
 
@@ -211,15 +213,22 @@ async fn keep_findings(
         options: file.options.to_owned(),
     };
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
-    db::drafts::keep_file(&mut tx, &file.sha256, &file.bytes, state.clock.now()).await?;
+    keep_file(state, &mut tx, file).await?;
     let id = keep(state, &mut tx, operation, &row).await?;
     tx.commit().await?;
     Ok(Submitted::Draft(Box::new(view(id, row)?)))
 }
 
+/// Stores the bytes, one file at a time: on its way to the database a file is in memory twice more.
+async fn keep_file(state: &AppState, tx: &mut Tx, file: &File) -> OpResult<()> {
+    let _turn = state.storing.acquire().await.map_err(OpError::internal)?;
+    Ok(db::drafts::keep_file(tx, &file.sha256, &file.bytes, state.clock.now()).await?)
+}
+
 async fn keep(state: &AppState, tx: &mut Tx, operation: Operation, row: &DraftRow) -> OpResult<DraftId> {
     let id = DraftId(Uuid::now_v7());
     db::drafts::insert(tx, operation, id, row, state.clock.now()).await?;
+    db::drafts::keep_newest(tx, DRAFTS).await?;
     Ok(id)
 }
 

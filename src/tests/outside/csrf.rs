@@ -106,3 +106,28 @@ async fn an_act_without_fields_needs_no_encoding_to_be_named() {
     let taken = maker.send(maker.request("POST", &path)).await;
     assert_eq!(taken.status, 303, "{}", taken.text);
 }
+
+#[tokio::test]
+async fn a_key_opens_the_machine_interface_only() {
+    let desk = Desk::start().await;
+    let visitor = desk.visitor();
+    let key = ("authorization", "Bearer bd_demo_acme");
+    let cross = ("sec-fetch-site", "cross-site");
+    for route in batchdesk::server::http::routes() {
+        let machine = matches!(route.kind, batchdesk::server::http::Kind::Machine);
+        assert_eq!(machine, route.path.starts_with("/api/v1/"), "{}", route.path);
+        assert_eq!(machine, route.need == batchdesk::server::http::Need::Key, "{}", route.path);
+        if machine {
+            continue;
+        }
+        let path = route.path.replace("{id}", "1").replace("{row}", "1");
+        let answer = withdraw(&visitor, &path, &[key, cross]).await;
+        assert_eq!(answer.status, 403, "{path}: {}", answer.text);
+    }
+    // Nobody is signed in by another site, with a header of any kind.
+    let request = visitor.bare("POST", "/login").header(key.0, key.1).header(cross.0, cross.1);
+    let answer = visitor.send(request.form(&[("email", MAKER), ("password", PASSWORD)])).await;
+    assert_eq!((answer.status, visitor.cookie("batchdesk")), (403, None));
+    // There the key is what counts, and the guard has nothing to guard.
+    assert_eq!(withdraw(&visitor, "/api/v1/batches/1", &[key, cross]).await.status, 405);
+}

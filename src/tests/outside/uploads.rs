@@ -251,3 +251,88 @@ async fn downloads_are_attachments_with_the_names_of_the_specification() {
         assert!(answer.text.starts_with("order_id,amount,"));
     }
 }
+
+/// Sends a part whose head has `size` bytes, in pieces: the answer.
+async fn push_head(desk: &Desk, cookie: &str, before: &str, size: usize) -> String {
+    let head = format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.csv\"\r\nX-More: ");
+    let length = before.len() + head.len() + size;
+    let mut stream = TcpStream::connect(desk.address).await.unwrap();
+    let request = format!(
+        "POST {LIST} HTTP/1.1\r\nhost: {}\r\ncookie: batchdesk={cookie}\r\nsec-fetch-site: same-origin\r\naccept: application/json\r\n\
+         content-type: multipart/form-data; boundary={BOUNDARY}\r\ncontent-length: {length}\r\n\r\n{before}{head}",
+        desk.address
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let (mut reader, mut writer) = stream.into_split();
+    let sending = tokio::spawn(async move {
+        let mut sent = 0;
+        while sent < size && writer.write_all(&[b'x'; 4096]).await.is_ok() {
+            sent += 4096;
+        }
+        writer
+    });
+    let mut answer = vec![0; 16 * 1024];
+    let read = tokio::time::timeout(Duration::from_secs(30), reader.read(&mut answer)).await.unwrap().unwrap();
+    drop(sending.await.unwrap());
+    String::from_utf8_lossy(&answer[..read]).into_owned()
+}
+
+#[tokio::test]
+async fn the_head_of_a_part_has_an_end() {
+    let desk = Desk::start().await;
+    let owner = desk.signed_in(STRANGER).await;
+    let cookie = owner.cookie("batchdesk").unwrap();
+    let field = multipart(&[Part::Field("description", "x")]).replace(&format!("--{BOUNDARY}--\r\n"), "");
+    for (before, size) in
+        [("", 12 * 1024), ("", 3 * 1024 * 1024), (field.as_str(), 3 * 1024 * 1024), ("no boundary ", 64 * 1024)]
+    {
+        let answer = push_head(&desk, &cookie, before, size).await;
+        assert!(answer.starts_with("HTTP/1.1 422"), "{size}: {answer}");
+        assert!(answer.contains("more than 8 KB of headers"), "{size}: {answer}");
+    }
+    // One that came whole with the file behind it.
+    let long = "x".repeat(9 * 1024);
+    let file = csv("ORD_1", "1.00");
+    let body = multipart(&[Part::File("a.csv", &file)]);
+    let body = body.replace("Content-Type: text/csv", &format!("Content-Type: text/csv\r\nX-More: {long}"));
+    let answer = owner.upload_body(LIST, "application/json", body).await;
+    assert_eq!(answer.status, 422, "{}", answer.text);
+    assert!(answer.text.contains("more than 8 KB of headers"), "{}", answer.text);
+    // A long one within the limit is taken.
+    let body = multipart(&[Part::File(&"n".repeat(6 * 1024), &file)]);
+    assert_eq!(owner.upload_body(LIST, "application/json", body).await.status, 201);
+}
+
+#[tokio::test]
+async fn one_person_has_four_files_on_their_way_and_the_next_is_told_to_wait() {
+    let desk = Desk::start().await;
+    let owner = desk.signed_in(STRANGER).await;
+    let cookie = owner.cookie("batchdesk").unwrap();
+    let mut open = Vec::new();
+    for _ in 0..4 {
+        let mut stream = TcpStream::connect(desk.address).await.unwrap();
+        let request = format!(
+            "POST {LIST} HTTP/1.1\r\nhost: {}\r\ncookie: batchdesk={cookie}\r\nsec-fetch-site: same-origin\r\n\
+             content-type: multipart/form-data; boundary={BOUNDARY}\r\ncontent-length: 1000000\r\nexpect: 100-continue\r\n\r\n",
+            desk.address
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        // The word to go on comes when the form begins to be read.
+        let mut word = [0; 25];
+        stream.read_exact(&mut word).await.unwrap();
+        assert_eq!(&word, b"HTTP/1.1 100 Continue\r\n\r\n");
+        open.push(stream);
+    }
+    let file = csv("ORD_1", "1.00");
+    for accept in ["application/json", "text/html"] {
+        let answer = owner.upload(LIST, accept, &[Part::File("a.csv", &file)]).await;
+        assert_eq!((answer.status, answer.header("retry-after")), (429, "30"), "{}", answer.text);
+        assert!(answer.text.contains("4 files of yours are being read already"), "{}", answer.text);
+    }
+    drop(open);
+    super::support::until("the files that were given up are forgotten", || async {
+        let answer = owner.upload(LIST, "application/json", &[Part::File("a.csv", &file)]).await;
+        (answer.status == 201).then_some(())
+    })
+    .await;
+}

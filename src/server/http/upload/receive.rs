@@ -1,11 +1,14 @@
-//! Reads a multipart form field by field, within limits of size, number and time, and no further than needed.
+//! Reads a multipart form field by field, within limits of size and number, and no further than needed.
 
+use super::{
+    budget::Share,
+    parts::{self, HEAD_BYTES, Heads},
+};
 use crate::{
     domain::error::RefusalKind,
     server::{error::OpError, ops::uploads::Upload},
 };
 use axum::{
-    body::Body,
     extract::{
         DefaultBodyLimit, FromRequest, Multipart, Request,
         multipart::{Field, MultipartError},
@@ -13,8 +16,6 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
 };
 use bytes::BytesMut;
-use futures::StreamExt;
-use std::time::Duration;
 
 /// Bytes of everything in the form that is not the file.
 const FORM_AROUND: usize = 64 * 1024;
@@ -22,11 +23,6 @@ const FORM_AROUND: usize = 64 * 1024;
 const FIELD_BYTES: usize = 8 * 1024;
 /// Fields of a form, at most.
 const FIELDS: usize = 20;
-/// What a browser still sends of a file that is too large is read and dropped, up to this much and this long: a connection that
-/// is cut while it sends shows the person an error of the network instead of our answer.
-const DROPPED_BYTES: u64 = 16 * 1024 * 1024;
-const DROPPED_TIME: Duration = Duration::from_secs(10);
-
 /// Why a form was not taken, with what of it should not be lost.
 pub(super) struct Refused {
     pub error: OpError,
@@ -40,88 +36,113 @@ impl From<OpError> for Refused {
     }
 }
 
-/// Reads the form of a request whose file may have `limit` bytes.
-pub(super) async fn upload(mut request: Request, limit: u64) -> Result<Upload, Refused> {
-    if announced(request.headers()).is_some_and(|bytes| bytes > limit.saturating_add(FORM_AROUND as u64)) {
-        // A client that waits to be told to go on has sent nothing yet, and need not.
-        if !request.headers().contains_key(header::EXPECT) {
-            drop_rest(request.into_body());
-        }
+/// Reads the form of a request whose file may have `limit` bytes, within a share of the memory for files. What nobody reads of
+/// it is dropped by the layer around all routes.
+pub(super) async fn upload(mut request: Request, limit: u64, share: &mut Share) -> Result<Upload, Refused> {
+    let announced = announced(request.headers());
+    let most = limit.saturating_add(FORM_AROUND as u64);
+    if announced.is_some_and(|bytes| bytes > most) {
         return Err(too_large(limit).into());
     }
-    // Bytes that are only dropped count, too: whoever goes on beyond them is cut off.
-    let all = limit.saturating_add(FORM_AROUND as u64).saturating_add(DROPPED_BYTES);
-    DefaultBodyLimit::max(usize::try_from(all).unwrap_or(usize::MAX)).apply(&mut request);
-    let mut multipart = Multipart::from_request(request, &()).await.map_err(|rejection| {
+    share.holds(announced.unwrap_or(0))?;
+    // One byte more is enough to know that it is too large.
+    DefaultBodyLimit::max(usize::try_from(most.saturating_add(1)).unwrap_or(usize::MAX)).apply(&mut request);
+    let heads = Heads::default();
+    let request = request.map(|body| heads.watch(body));
+    let multipart = Multipart::from_request(request, &()).await.map_err(|rejection| {
         OpError::refuse(RefusalKind::Invalid, format!("The form could not be read: {}", rejection.body_text()))
     })?;
+    let mut form = Form { multipart, heads, limit, announced, share };
     let mut upload = Upload::default();
     let mut draft = None;
-    match fields(&mut multipart, &mut upload, &mut draft, limit).await {
+    match form.fields(&mut upload, &mut draft).await {
         Ok(()) => Ok(upload),
-        Err(error) => {
-            tokio::spawn(tokio::time::timeout(DROPPED_TIME, drop_fields(multipart)));
-            Err(Refused { error, description: upload.description, draft })
-        }
+        Err(error) => Err(Refused { error, description: upload.description, draft }),
     }
 }
 
-async fn fields(
-    multipart: &mut Multipart,
-    upload: &mut Upload,
-    draft: &mut Option<String>,
+/// A form that is being read.
+struct Form<'a> {
+    multipart: Multipart,
+    heads: Heads,
     limit: u64,
-) -> Result<(), OpError> {
-    let mut count = 0;
-    let mut has_file = false;
-    while let Some(field) = multipart.next_field().await.map_err(|error| unreadable(error, limit))? {
-        count += 1;
-        if count > FIELDS {
-            return Err(OpError::refuse(RefusalKind::Invalid, "The form has too many fields."));
-        }
-        match field.name().unwrap_or_default() {
-            "file" => {
-                let name = field.file_name().unwrap_or_default().to_owned();
-                let bytes = file(field, limit).await?;
-                // A browser sends an empty file without name when none was chosen.
-                if name.is_empty() && bytes.is_empty() {
-                    continue;
-                }
-                if has_file {
-                    return Err(OpError::refuse(RefusalKind::Invalid, "Choose one file: two were sent."));
-                }
-                has_file = true;
-                upload.file_name = if name.is_empty() { "upload.csv".to_owned() } else { name };
-                upload.bytes = bytes;
+    announced: Option<u64>,
+    share: &'a mut Share,
+}
+
+impl Form<'_> {
+    async fn fields(&mut self, upload: &mut Upload, draft: &mut Option<String>) -> Result<(), OpError> {
+        let limit = self.limit;
+        let mut count = 0;
+        let mut has_file = false;
+        loop {
+            self.heads.head_begins();
+            let field = self.multipart.next_field().await;
+            if self.heads.too_long() {
+                return Err(head_too_long());
             }
-            "description" => upload.description = text(field, limit).await?,
-            "draft" => {
-                let id = text(field, limit).await?;
-                upload.draft = id.parse().ok();
-                *draft = upload.draft.map(|draft| draft.to_string());
+            let Some(field) = field.map_err(|error| unreadable(error, limit))? else { break };
+            self.heads.head_ended();
+            if parts::is_too_long(&field) {
+                return Err(head_too_long());
             }
-            "upload" => upload.kept = text(field, limit).await?.parse().ok(),
-            "confirm_repeat" => upload.confirm_repeat = is_on(&text(field, limit).await?),
-            "sync_with_gateway" => upload.sync_with_gateway = is_on(&text(field, limit).await?),
-            _ => drop(text(field, limit).await?),
+            count += 1;
+            if count > FIELDS {
+                return Err(OpError::refuse(RefusalKind::Invalid, "The form has too many fields."));
+            }
+            match field.name().unwrap_or_default() {
+                "file" => {
+                    let name = field.file_name().unwrap_or_default().to_owned();
+                    if has_file {
+                        return Err(OpError::refuse(RefusalKind::Invalid, "Choose one file: two were sent."));
+                    }
+                    let bytes = file(field, limit, self.announced, self.share).await?;
+                    // A browser sends an empty file without name when none was chosen.
+                    if name.is_empty() && bytes.is_empty() {
+                        continue;
+                    }
+                    has_file = true;
+                    upload.file_name = if name.is_empty() { "upload.csv".to_owned() } else { name };
+                    upload.bytes = bytes;
+                }
+                "description" => upload.description = text(field, limit).await?,
+                "draft" => {
+                    let id = text(field, limit).await?;
+                    upload.draft = id.parse().ok();
+                    *draft = upload.draft.map(|draft| draft.to_string());
+                }
+                "upload" => upload.kept = text(field, limit).await?.parse().ok(),
+                "confirm_repeat" => upload.confirm_repeat = is_on(&text(field, limit).await?),
+                "sync_with_gateway" => upload.sync_with_gateway = is_on(&text(field, limit).await?),
+                _ => drop(text(field, limit).await?),
+            }
         }
+        if !has_file && upload.kept.is_none() {
+            return Err(OpError::refuse(RefusalKind::Invalid, "Choose a CSV file first."));
+        }
+        Ok(())
     }
-    if !has_file && upload.kept.is_none() {
-        return Err(OpError::refuse(RefusalKind::Invalid, "Choose a CSV file first."));
-    }
-    Ok(())
 }
 
 fn is_on(value: &str) -> bool {
     matches!(value, "1" | "on" | "true")
 }
 
-async fn file(mut field: Field<'_>, limit: u64) -> Result<bytes::Bytes, OpError> {
-    let mut bytes = BytesMut::new();
+async fn file(
+    mut field: Field<'_>,
+    limit: u64,
+    announced: Option<u64>,
+    share: &mut Share,
+) -> Result<bytes::Bytes, OpError> {
+    // Of a length that was announced there is one piece from the start: growing would copy it, again and again.
+    let expected = announced.map_or(0, |bytes| bytes.min(limit));
+    let mut bytes = BytesMut::with_capacity(usize::try_from(expected).unwrap_or(0));
     while let Some(chunk) = field.chunk().await.map_err(|error| unreadable(error, limit))? {
-        if bytes.len() as u64 + chunk.len() as u64 > limit {
+        let length = bytes.len() as u64 + chunk.len() as u64;
+        if length > limit {
             return Err(too_large(limit));
         }
+        share.holds(length)?;
         bytes.extend_from_slice(&chunk);
     }
     Ok(bytes.freeze())
@@ -137,6 +158,13 @@ async fn text(mut field: Field<'_>, limit: u64) -> Result<String, OpError> {
     }
     String::from_utf8(bytes)
         .map_err(|_| OpError::refuse(RefusalKind::Invalid, "A field of the form is not UTF-8 text."))
+}
+
+fn head_too_long() -> OpError {
+    OpError::refuse(
+        RefusalKind::Invalid,
+        format!("A part of the form begins with more than {} KB of headers. Nothing was kept.", HEAD_BYTES / 1024),
+    )
 }
 
 fn unreadable(error: MultipartError, limit: u64) -> OpError {
@@ -161,22 +189,4 @@ fn too_large(limit: u64) -> OpError {
 /// The length that the client announced.
 fn announced(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-fn drop_rest(body: Body) {
-    tokio::spawn(tokio::time::timeout(DROPPED_TIME, async move {
-        let mut stream = body.into_data_stream();
-        let mut dropped = 0;
-        while let Some(Ok(chunk)) = stream.next().await {
-            dropped += chunk.len() as u64;
-            if dropped > DROPPED_BYTES {
-                return;
-            }
-        }
-    }));
-}
-
-/// Reads on until the form ends or its limit is reached.
-async fn drop_fields(mut multipart: Multipart) {
-    while let Ok(Some(_)) = multipart.next_field().await {}
 }

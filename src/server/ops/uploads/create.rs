@@ -77,7 +77,7 @@ pub(super) async fn create(
             return Ok(Created::Repeats(repeats));
         }
     }
-    db::drafts::keep_file(&mut tx, &file.sha256, &file.bytes, state.clock.now()).await?;
+    super::keep_file(state, &mut tx, file).await?;
     let batch = db::batches::NewBatch {
         id,
         gateway,
