@@ -1,9 +1,11 @@
 //! The command line. Exit codes: 0 done, 1 not done, 2 cannot begin (bad value, port taken, database missing or behind).
 
+mod audit;
 mod check;
 mod commands;
 mod database;
 mod demo_simulator;
+mod keys;
 mod run_file;
 mod serve;
 
@@ -40,9 +42,12 @@ enum Command {
     /// Name the systems that orders are told to
     #[command(subcommand)]
     External(commands::ExternalCommand),
+    /// Make, show and revoke the keys of the machine interface
+    #[command(subcommand)]
+    Key(keys::KeyCommand),
     /// Look after the audit trail
     #[command(subcommand)]
-    Audit(commands::AuditCommand),
+    Audit(audit::AuditCommand),
     /// Check a file as an upload would; exit code 0 when it is clean, 1 with findings, 2 when it cannot be read
     Check(check::CheckArgs),
     /// Ask the server that runs with the same settings whether it is ready
@@ -86,7 +91,8 @@ pub fn run() -> ExitCode {
         Command::User(command) => in_runtime(commands::user(command)),
         Command::Gateway(command) => in_runtime(commands::gateway(command)),
         Command::External(command) => in_runtime(commands::external(command)),
-        Command::Audit(command) => in_runtime(commands::audit(command)),
+        Command::Key(command) => in_runtime(keys::key(command)),
+        Command::Audit(command) => in_runtime(audit::audit(command)),
         Command::Check(args) => check::run(&args),
         Command::Healthcheck => in_runtime(commands::healthcheck()),
     };

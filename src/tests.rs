@@ -1,6 +1,7 @@
 //! Tests that need the inside. Tests that drive the router and the binary from outside are in `tests/outside.rs`.
 
 mod approvals;
+mod audit;
 mod connections;
 mod leaves;
 mod lists;

@@ -15,7 +15,6 @@ use crate::{
         gateway::GatewayClass,
         live::Live,
         ops::{
-            audit,
             connections::{
                 self,
                 probe::{Probed, Questions},
@@ -140,13 +139,7 @@ pub(super) enum ExternalCommand {
     },
 }
 
-#[derive(clap::Subcommand, Debug)]
-pub(super) enum AuditCommand {
-    /// Check the chain of every organisation; exit code 1 when one is broken
-    Verify,
-}
-
-fn role(code: &str) -> Result<Role, String> {
+pub(super) fn role(code: &str) -> Result<Role, String> {
     Role::from_code(code).ok_or_else(|| format!("roles are {}", Role::ALL.map(Role::code).join(", ")))
 }
 
@@ -193,25 +186,6 @@ pub(super) async fn user(command: UserCommand) -> Result<(), Failure> {
             with_state(async |state| people::reset_password(state, &email, &password).await).await?;
             println!("Set the password of {email} and ended its sessions.");
         }
-    }
-    Ok(())
-}
-
-/// `audit …`.
-pub(super) async fn audit(command: AuditCommand) -> Result<(), Failure> {
-    let AuditCommand::Verify = command;
-    let reports = with_state(async |state| audit::verify(state).await).await?;
-    for report in &reports {
-        let waiting = if report.waiting > 0 { format!(", {} not chained yet", report.waiting) } else { String::new() };
-        match report.broken_at {
-            None => println!("{}: {} entries, the chain is sound{waiting}", report.organisation, report.sealed),
-            Some(place) => println!("{}: the chain is broken at entry {place}{waiting}", report.organisation),
-        }
-    }
-    if reports.iter().any(|report| report.broken_at.is_some()) {
-        return Err(Failure::undone(
-            "The audit trail was changed after it was written. Keep the database as it is and look into it.",
-        ));
     }
     Ok(())
 }
@@ -316,7 +290,7 @@ pub(super) async fn healthcheck() -> Result<(), Failure> {
 }
 
 /// Opens the database at this version, does `work`, and closes it again.
-async fn with_state<T>(work: impl AsyncFnOnce(&AppState) -> OpResult<T>) -> Result<T, Failure> {
+pub(super) async fn with_state<T>(work: impl AsyncFnOnce(&AppState) -> OpResult<T>) -> Result<T, Failure> {
     let config = Config::from_env_for_command().map_err(Failure::unusable)?;
     telemetry::init().map_err(Failure::unusable)?;
     let database = Database::open(&Places::from(&config), true).await?;

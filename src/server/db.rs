@@ -4,6 +4,7 @@
 //! Rows of a batch are joined by their whole key in a `LATERAL (… OFFSET 0)`: to the planner a new batch is one row, and what looks
 //! up one row and what reads the whole batch to pick one cost it the same. `OFFSET 0` keeps the look-up a look-up (migration 0019).
 
+pub mod api_keys;
 pub mod approvals;
 pub mod audit;
 pub mod batches;

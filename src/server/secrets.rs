@@ -4,6 +4,7 @@ use chacha20poly1305::{
     XChaCha20Poly1305, XNonce,
     aead::{Aead, KeyInit, Payload},
 };
+use ring::hmac;
 use secrecy::{ExposeSecret, SecretBox, SecretString};
 
 /// The installation's secret key (`BATCHDESK_SECRET_KEY`), 32 bytes.
@@ -45,6 +46,21 @@ impl SecretKey {
             cipher.decrypt(XNonce::from_slice(nonce), Payload { msg: sealed, aad: owner }).map_err(|_| CannotOpen)?;
         String::from_utf8(text).map(SecretString::from).map_err(|_| CannotOpen)
     }
+
+    /// Signs `message` (HMAC-SHA-256) with a key that is derived for this `purpose` alone.
+    pub fn sign(&self, purpose: &str, message: &[u8]) -> Vec<u8> {
+        hmac::sign(&self.derived(purpose), message).as_ref().to_vec()
+    }
+
+    /// Whether `signature` is what [`Self::sign`] makes of `message`; takes as long whether or not it is.
+    pub fn is_signed(&self, purpose: &str, message: &[u8], signature: &[u8]) -> bool {
+        hmac::verify(&self.derived(purpose), message, signature).is_ok()
+    }
+
+    fn derived(&self, purpose: &str) -> hmac::Key {
+        let secret = hmac::Key::new(hmac::HMAC_SHA256, self.0.expose_secret());
+        hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&secret, purpose.as_bytes()).as_ref())
+    }
 }
 
 #[cfg(test)]
@@ -59,5 +75,17 @@ mod tests {
         assert!(key.open(b"gateway-2", &sealed).is_err());
         assert!(SecretKey::new([8; 32]).open(b"gateway-1", &sealed).is_err());
         assert!(!sealed.windows(8).any(|w| w == b"sim_acme"));
+    }
+
+    #[test]
+    fn a_signature_holds_for_its_message_its_purpose_and_its_key() {
+        let key = SecretKey::new([7; 32]);
+        let signature = key.sign("heads", b"entry 41");
+        assert_eq!(signature.len(), 32);
+        assert!(key.is_signed("heads", b"entry 41", &signature));
+        assert!(!key.is_signed("heads", b"entry 42", &signature));
+        assert!(!key.is_signed("restores", b"entry 41", &signature));
+        assert!(!key.is_signed("heads", b"entry 41", &signature[..31]));
+        assert!(!SecretKey::new([8; 32]).is_signed("heads", b"entry 41", &signature));
     }
 }

@@ -11,6 +11,10 @@
 mod access;
 #[path = "outside/approvals.rs"]
 mod approvals;
+#[path = "outside/audited.rs"]
+mod audited;
+#[path = "outside/commands.rs"]
+mod commands;
 #[path = "outside/connections.rs"]
 mod connections;
 #[path = "outside/crowd.rs"]

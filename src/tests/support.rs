@@ -94,6 +94,13 @@ fn folder() -> PathBuf {
     base.join(format!("batchdesk-tests-{}", std::process::id()))
 }
 
+/// A data folder of its own for each state: worlds are clones, and their organisations have the same ids.
+fn data_dir() -> PathBuf {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let of_process = std::env::temp_dir().join(format!("batchdesk-tests-{}", std::process::id()));
+    of_process.join(format!("data-{}", NUMBER.fetch_add(1, Ordering::Relaxed)))
+}
+
 async fn prepare_template(options: &PgConnectOptions) {
     let mut admin = options.clone().database("postgres").connect().await.unwrap();
     admin.execute("CREATE DATABASE batchdesk_template").await.unwrap();
@@ -150,7 +157,7 @@ pub(super) fn config() -> Config {
         metrics_listen: None,
         public_url: None,
         database_url: None,
-        data_dir: std::env::temp_dir(),
+        data_dir: data_dir(),
         secret_key: SecretKey::new([7; 32]),
         simulator_listen: "127.0.0.1:0".parse().unwrap(),
         max_rows: 100_000,

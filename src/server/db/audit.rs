@@ -1,5 +1,7 @@
 //! The audit trail: rows are inserted in the transaction of the act, chained afterwards.
 
+pub mod chain;
+
 use super::{GlobalTx, Tx};
 use crate::domain::ids::{OrganisationId, PersonId};
 use time::OffsetDateTime;
@@ -130,20 +132,4 @@ pub async fn organisations(tx: &mut GlobalTx) -> sqlx::Result<Vec<OrganisationId
 /// Chains what waits, up to 1,000 rows; answers how many.
 pub async fn seal(tx: &mut Tx) -> sqlx::Result<i32> {
     sqlx::query_as::<_, (i32,)>("SELECT seal_audit()").fetch_one(tx.conn()).await.map(|(n,)| n)
-}
-
-/// State of the chain of this organisation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
-pub struct ChainState {
-    /// Rows that are chained and sound.
-    pub sealed: i64,
-    /// Rows that wait to be chained.
-    pub waiting: i64,
-    /// First broken place.
-    pub broken_at: Option<i64>,
-}
-
-/// Checks the chain.
-pub async fn verify(tx: &mut Tx) -> sqlx::Result<ChainState> {
-    sqlx::query_as("SELECT sealed, waiting, broken_at FROM verify_audit()").fetch_one(tx.conn()).await
 }

@@ -2,7 +2,7 @@
 
 use super::{
     access::{Caller, authorise},
-    audit,
+    audit, people,
 };
 use crate::{
     domain::{
@@ -60,13 +60,7 @@ pub async fn set(state: &AppState, caller: &Caller, new: NewExternal) -> OpResul
 
 /// The same for the operator, on the command line.
 pub async fn set_for(state: &AppState, organisation: &str, new: NewExternal) -> OpResult<Option<SecretString>> {
-    let mut global = state.db.global().await?;
-    let id = db::people::organisation_by_name(&mut global, organisation).await?;
-    global.commit().await?;
-    let Some(id) = id else {
-        let sentence = format!("There is no organisation named {organisation:?}. `user create` makes one.");
-        return Err(OpError::refuse(RefusalKind::NotFound, sentence));
-    };
+    let id = people::organisation_named(state, organisation).await?;
     let mut tx = state.db.web(id, None).await?;
     let (made, detail) = put(state, &mut tx, id, new).await?;
     audit::record_own(state, &mut tx, "external_system.set", None, detail).await?;

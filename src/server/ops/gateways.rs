@@ -1,6 +1,6 @@
 //! Connections to gateways.
 
-use super::{audit, connection_health};
+use super::{audit, connection_health, people};
 use crate::{
     domain::{connection_limits::ConnectionLimits, error::RefusalKind, ids::GatewayId},
     server::{
@@ -73,15 +73,7 @@ pub async fn add(state: &AppState, new: NewGateway) -> OpResult<GatewayId> {
     }
     let base_url = address::check(new.base_url.as_str(), &state.config.allowed_hosts)
         .map_err(|sentence| OpError::refuse(RefusalKind::Invalid, sentence))?;
-    let mut global = state.db.global().await?;
-    let organisation = db::people::organisation_by_name(&mut global, &new.organisation).await?;
-    global.commit().await?;
-    let Some(organisation) = organisation else {
-        return Err(OpError::refuse(
-            RefusalKind::NotFound,
-            format!("There is no organisation named {:?}. `user create` makes one.", new.organisation),
-        ));
-    };
+    let organisation = people::organisation_named(state, &new.organisation).await?;
     let mut tx = state.db.web(organisation, None).await?;
     let known = db::gateways::of_account(&mut tx, &new.connector, &new.merchant_id, new.sandbox).await?;
     let id = GatewayId(known.as_ref().map_or_else(Uuid::now_v7, |row| row.id));

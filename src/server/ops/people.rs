@@ -38,6 +38,17 @@ pub async fn ensure_organisation(state: &AppState, name: &str) -> OpResult<Organ
     Ok(id)
 }
 
+/// The id of the organisation of this name, for a command that works on one that is there.
+pub async fn organisation_named(state: &AppState, name: &str) -> OpResult<OrganisationId> {
+    let mut global = state.db.global().await?;
+    let found = db::people::organisation_by_name(&mut global, name.trim()).await?;
+    global.commit().await?;
+    found.ok_or_else(|| {
+        let sentence = format!("There is no organisation named {name:?}. `user create` makes one.");
+        OpError::refuse(RefusalKind::NotFound, sentence)
+    })
+}
+
 /// Makes a person with a role in an organisation (made when missing). The person must not exist.
 pub async fn create(
     state: &AppState,

@@ -8,8 +8,8 @@ const LIST: &str = "/settings/connections";
 /// A key that the simulator does not take: it must be seen nowhere.
 const WRONG_KEY: &str = "sk_never_shown_7h3";
 
-struct Simulator {
-    url: String,
+pub(crate) struct Simulator {
+    pub(crate) url: String,
     _folder: tempfile::TempDir,
     task: JoinHandle<Result<(), String>>,
 }
@@ -20,7 +20,7 @@ impl Drop for Simulator {
     }
 }
 
-async fn simulator() -> Simulator {
+pub(crate) async fn simulator() -> Simulator {
     let folder = tempfile::tempdir().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let listen = listener.local_addr().unwrap();

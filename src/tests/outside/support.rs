@@ -153,6 +153,11 @@ impl Desk {
         connection
     }
 
+    /// The address of the database, for commands beside the desk.
+    pub(crate) fn database_url(&self) -> String {
+        self.options.to_url_lossy().to_string()
+    }
+
     /// Somebody with a browser who is not signed in.
     pub(crate) fn visitor(&self) -> Browser {
         Browser { base: format!("http://{}", self.address), client: self.client.clone(), cookies: Arc::default() }
