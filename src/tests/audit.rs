@@ -214,3 +214,30 @@ async fn a_long_chain_is_checked_in_pages() {
         println!("{} entries in {seconds:.2} s: {:.0} a second", report.sealed, report.sealed as f64 / seconds);
     }
 }
+
+#[tokio::test]
+async fn no_role_of_ours_changes_what_is_written() {
+    let world = World::new().await;
+    let organisation = acme(&world).await;
+    write(&world.state, organisation, 1).await;
+    for role in ["batchdesk_web", "batchdesk_worker", "batchdesk_scheduler"] {
+        let mut session = world.options.clone().options([("search_path", "desk")]).connect().await.unwrap();
+        let begin = format!("SET ROLE {role}; SET app.organisation = '{organisation}'");
+        session.execute(AssertSqlSafe(begin)).await.unwrap();
+        for forbidden in [
+            "UPDATE audit SET actor = 'x'",
+            "DELETE FROM audit",
+            "TRUNCATE audit CASCADE",
+            "INSERT INTO audit_seal SELECT organisation_id, 1, id, '', '' FROM audit",
+            "UPDATE audit_seal SET hash = ''",
+            "DELETE FROM audit_seal",
+            "INSERT INTO audit_waiting SELECT organisation_id, id FROM audit",
+            "DELETE FROM audit_waiting",
+            "ALTER TABLE audit DISABLE TRIGGER ALL",
+            "SET session_replication_role = replica",
+        ] {
+            let refused = session.execute(forbidden).await.unwrap_err();
+            assert_eq!(refused.as_database_error().unwrap().code().unwrap(), "42501", "{role}: {forbidden}");
+        }
+    }
+}
