@@ -20,11 +20,13 @@ impl Dice {
     }
 }
 
-/// What is done to the trail. `Rechained`: every later link is computed anew, so that the chain alone looks sound.
+/// What is done to the trail. `Rechained`: every later link is computed anew, so that the chain alone looks sound; `Rehashed`: the
+/// entry's own link is, and no other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Edit,
     EditRechained,
+    EditRehashed,
     EditLink,
     Delete,
     DeleteWithLink,
@@ -44,9 +46,10 @@ enum Kind {
     QueuedAgain,
 }
 
-const KINDS: [Kind; 19] = [
+const KINDS: [Kind; 20] = [
     Kind::Edit,
     Kind::EditRechained,
+    Kind::EditRehashed,
     Kind::EditLink,
     Kind::Delete,
     Kind::DeleteWithLink,
@@ -89,6 +92,14 @@ impl Kind {
             Self::Edit => format!("UPDATE audit SET {edit} WHERE organisation_id = org AND {entry};"),
             Self::EditRechained => {
                 format!("UPDATE audit SET actor = 'nobody' WHERE organisation_id = org AND {entry}; PERFORM rechain(org);")
+            }
+            Self::EditRehashed => {
+                let at = dice.roll(1, end - 1);
+                format!(
+                    "UPDATE audit SET actor = 'nobody' WHERE organisation_id = org AND id = (SELECT audit_id FROM audit_seal WHERE organisation_id = org AND sequence = {at});
+                     UPDATE audit_seal k SET hash = audit_hash(k.previous, k.sequence, a) FROM audit a
+                      WHERE k.organisation_id = org AND k.sequence = {at} AND a.organisation_id = org AND a.id = k.audit_id;"
+                )
             }
             Self::EditLink => {
                 let what = if dice.roll(0, 1) == 0 { "hash" } else { "previous" };
@@ -161,7 +172,8 @@ impl Kind {
     fn is_named_by(self, finding: &Finding) -> bool {
         match self {
             Self::Edit => matches!(finding, Finding::Changed(_)),
-            Self::EditLink => matches!(finding, Finding::Changed(_) | Finding::Unlinked(_)),
+            Self::EditRehashed => matches!(finding, Finding::Unlinked(_)),
+            Self::EditLink => matches!(finding, Finding::Changed(_)),
             Self::Delete => matches!(finding, Finding::Gone(_)),
             Self::DeleteWithLink => matches!(finding, Finding::Missing(..)),
             Self::Swap | Self::InsertLink => matches!(finding, Finding::Changed(_)),

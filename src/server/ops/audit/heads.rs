@@ -347,7 +347,7 @@ mod tests {
             lost_at: at("2026-11-30T02:30:00Z"),
             at: at("2026-11-30T03:00:00Z"),
         };
-        assert_eq!(Heads::read(&key(), &restored.signed(&key())).restores, [restored.clone()]);
+        assert_eq!(Heads::read(&key(), &restored.signed(&key())).restores, std::slice::from_ref(&restored));
         let explains = |sequence, time| restored.explains(&head(sequence, time));
         assert!(explains(42, "2026-11-30T02:00:00Z") && explains(60, "2026-11-30T02:30:00Z"));
         assert!(!explains(41, "2026-11-30T02:00:00Z"), "the backup has it");
