@@ -91,11 +91,23 @@ pub enum Before {
     Uncertain,
 }
 
+/// How a task that must be asked after first came to be, seen from when the database went back to an older state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Since {
+    /// The older state has it: it may have been sent since, under its own key.
+    Before,
+    /// It came afterwards: it may repeat something that was forgotten with its file.
+    After,
+}
+
 /// Where a task stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
     /// Never sent.
     Ready,
+    /// Never sent by what the database knows, and the database went back to an older state: nothing is sent before the gateway was
+    /// asked.
+    AskFirst(Since),
     /// The intent is committed; a reply is not.
     Sending(Before),
     /// Proved not carried out; waits to be sent again.
@@ -135,7 +147,7 @@ impl State {
     /// The state as the database and people know it.
     pub const fn seen(self) -> TaskState {
         match self {
-            Self::Ready => TaskState::Ready,
+            Self::Ready | Self::AskFirst(_) => TaskState::Ready,
             Self::Sending(_) => TaskState::Sending,
             Self::Retry => TaskState::Retry,
             Self::Unknown | Self::Absent => TaskState::Unknown,
@@ -189,6 +201,15 @@ pub enum Event {
     NoAnswer,
     /// It was sent and asked after time and again, and never a clear word came: the gateway contradicts itself.
     NeverClear,
+    /// The database went back to an older state, in which it stands so.
+    Restored,
+    /// Asked when nothing that was sent before the database went back could arrive any more, and the gateway has nothing under our
+    /// key, nor anything like it that is not ours.
+    NeverThere,
+    /// The same, but it shows a refund of this order and amount that nobody here knows.
+    Alike,
+    /// There is no way to ask what became of it.
+    Unaskable,
     /// One person proposed, another confirmed.
     Decided {
         /// What they say.
@@ -277,6 +298,7 @@ impl State {
             Event::Intended => self.intended(event, now),
             Event::Held => match self {
                 Self::Ready | Self::Retry => Ok(step(self, Then::SendLater)),
+                Self::AskFirst(_) => Ok(self.stays()),
                 Self::Absent => Ok(step(Self::Unknown, Then::Ask)),
                 _ => impossible,
             },
@@ -303,6 +325,11 @@ impl State {
                 Self::Unknown => Ok(step(Self::Review, Then::Look)),
                 _ => impossible,
             },
+            Event::Restored => Ok(self.restored(now)),
+            Event::NeverThere | Event::Alike | Event::Unaskable => match self {
+                Self::AskFirst(since) => Ok(asked_first(since, event, now)),
+                _ => impossible,
+            },
             Event::Decided { decision, proposer, confirmer } => match self {
                 Self::Review if proposer == confirmer => Err(Illegal::SamePerson),
                 Self::Review => decided(decision, now),
@@ -327,7 +354,7 @@ impl State {
             Self::Ready | Self::Retry => Ok(step(Self::Sending(Before::Nothing), Then::Send)),
             // The window may have passed since the gateway was asked.
             Self::Absent if now.may_send_again() => Ok(step(Self::Sending(Before::Uncertain), Then::Send)),
-            Self::Absent => Err(Illegal::MayActTwice),
+            Self::Absent | Self::AskFirst(_) => Err(Illegal::MayActTwice),
             _ => Err(Illegal::Impossible(self, event)),
         }
     }
@@ -343,6 +370,16 @@ impl State {
         }
     }
 
+    /// What was done after that older state is forgotten, not undone.
+    const fn restored(self, now: Now) -> Step {
+        match self {
+            Self::Ready => step(Self::AskFirst(Since::Before), Then::Ask),
+            // Whatever proved it not carried out, it may have been sent since; the key protects a repeat only as it always does.
+            Self::Sending(_) | Self::Retry | Self::Unknown | Self::Absent => doubt(now),
+            _ => self.stays(),
+        }
+    }
+
     /// The gateway's own record is the one word that ends doubt.
     fn record(self, class: ReplyClass, confirmed: Confirmed) -> Option<Step> {
         let took_it = match class {
@@ -352,7 +389,7 @@ impl State {
         };
         match self {
             Self::Ready | Self::Sending(_) | Self::Absent => None,
-            Self::Retry | Self::Unknown | Self::Review => Some(match class {
+            Self::AskFirst(_) | Self::Retry | Self::Unknown | Self::Review => Some(match class {
                 ReplyClass::Failed => step(Self::Failed, Then::Rest),
                 ReplyClass::Succeeded if confirmed == Confirmed::Same => step(Self::Succeeded, Then::Rest),
                 ReplyClass::Pending if confirmed == Confirmed::Same => step(Self::Pending, Then::Ask),
@@ -390,11 +427,27 @@ impl State {
     const fn stays(self) -> Step {
         let then = match self {
             Self::Ready | Self::Retry => Then::SendLater,
-            Self::Unknown | Self::Absent | Self::Pending => Then::Ask,
+            Self::AskFirst(_) | Self::Unknown | Self::Absent | Self::Pending => Then::Ask,
             Self::Review => Then::Look,
             Self::Sending(_) | Self::Succeeded | Self::Failed | Self::Unsent => Then::Rest,
         };
         step(self, then)
+    }
+}
+
+/// What a question before the first send came to.
+///
+/// Absence is a proof here, for class K and Q: unlike after a send of our own that may still be under way, nothing can arrive any
+/// more, so that not even the key's window counts. Class N promises nothing about what it shows: a list without the refund proves
+/// nothing, and what the forgotten past has probably sent goes to people. What came after it was never ours to send before; there
+/// the file that a person submitted now is the better word, unless the gateway shows something like it.
+const fn asked_first(since: Since, event: Event, now: Now) -> Step {
+    match (event, since, now.class) {
+        (Event::Alike, ..) => step(State::Review, Then::Look),
+        (Event::NeverThere, Since::Before, GatewayClass::N) | (Event::Unaskable, Since::Before, _) => {
+            step(State::Review, Then::Look)
+        }
+        _ => step(State::Ready, Then::Send),
     }
 }
 

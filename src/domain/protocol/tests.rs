@@ -1,8 +1,10 @@
 use super::*;
 use uuid::Uuid;
 
-const STATES: [State; 11] = [
+const STATES: [State; 13] = [
     State::Ready,
+    State::AskFirst(Since::Before),
+    State::AskFirst(Since::After),
     State::Sending(Before::Nothing),
     State::Sending(Before::Uncertain),
     State::Retry,
@@ -47,6 +49,10 @@ fn events() -> Vec<Event> {
         Event::NotFound { spent: true },
         Event::NoAnswer,
         Event::NeverClear,
+        Event::Restored,
+        Event::NeverThere,
+        Event::Alike,
+        Event::Unaskable,
     ];
     events.extend(words().map(|(class, confirmed)| Event::Replied(class, confirmed)));
     events.extend(words().map(|(class, confirmed)| Event::Record(class, confirmed)));
@@ -121,7 +127,17 @@ fn the_states_move_only_as_the_design_says() {
         for state in STATES {
             for event in events() {
                 let Ok(step) = state.next(event, now) else { continue };
-                assert!(allowed(state.seen(), step.state.seen()), "{state:?} {event:?} {now:?} -> {step:?}");
+                let may = match (state, event) {
+                    // What must be asked first is like what is in doubt, until it was never there.
+                    (State::AskFirst(_), _) => {
+                        allowed(TaskState::Unknown, step.state.seen()) || step.state.seen() == TaskState::Ready
+                    }
+                    (State::Retry, Event::Restored) => {
+                        matches!(step.state, State::Unknown | State::Review)
+                    }
+                    _ => allowed(state.seen(), step.state.seen()),
+                };
+                assert!(may, "{state:?} {event:?} {now:?} -> {step:?}");
                 // A final state is left by the gateway's own contradiction only, and never unseen.
                 if state.is_final() && step.state != state {
                     assert!(matches!(event, Event::Record(..)) && step.then == Then::Reverse, "{state:?} {event:?}");
@@ -150,7 +166,15 @@ fn looks_at_pending(state: State, event: Event) -> bool {
 #[test]
 fn doubt_never_becomes_a_failure_without_a_record_or_two_people() {
     for now in nows() {
-        for state in [State::Unknown, State::Absent, State::Pending, State::Review, State::Sending(Before::Uncertain)] {
+        for state in [
+            State::Unknown,
+            State::Absent,
+            State::Pending,
+            State::Review,
+            State::Sending(Before::Uncertain),
+            State::AskFirst(Since::Before),
+            State::AskFirst(Since::After),
+        ] {
             for event in events() {
                 let Ok(step) = state.next(event, now) else { continue };
                 if step.state.seen() == TaskState::Failed {
@@ -163,6 +187,32 @@ fn doubt_never_becomes_a_failure_without_a_record_or_two_people() {
                     assert!(definite, "{state:?} {event:?} {now:?}");
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn an_older_state_sends_nothing_before_the_gateway_was_asked() {
+    for now in nows() {
+        for state in STATES {
+            let after = next(state, Event::Restored, now);
+            assert!(
+                !matches!(after, State::Ready | State::Retry | State::Absent | State::Sending(_)),
+                "{state:?} {now:?}"
+            );
+            assert_eq!(after.is_final(), state.is_final(), "what is over stays so: {state:?}");
+        }
+        for since in [Since::Before, Since::After] {
+            let held = State::AskFirst(since);
+            assert!(held.next(Event::Intended, now).is_err() && held.next(Event::Unfit, now).is_err());
+            for event in [Event::Claimed, Event::Cancelled, Event::NoAnswer, Event::NotFound { spent: true }] {
+                assert_eq!(held.next(event, now), Ok(Step { state: held, then: Then::Ask }), "{event:?} {now:?}");
+            }
+            assert_eq!(next(held, Event::Alike, now), State::Review);
+            let proved = since == Since::After || now.class != GatewayClass::N;
+            let ready = |proved| if proved { State::Ready } else { State::Review };
+            assert_eq!(next(held, Event::NeverThere, now), ready(proved), "{now:?}");
+            assert_eq!(next(held, Event::Unaskable, now), ready(since == Since::After), "{now:?}");
         }
     }
 }

@@ -16,10 +16,21 @@ fn to(state: State) -> Result<Step, Illegal> {
 }
 
 /// Each kind of fault at least once.
-const FAULTS: Faults =
-    Faults { crashes: 1, timeouts: 1, expiries: 1, errors: 1, declines: 1, oddities: 1, not_sent: 1, cancel: true };
+const FAULTS: Faults = Faults {
+    crashes: 1,
+    timeouts: 1,
+    expiries: 1,
+    errors: 1,
+    declines: 1,
+    oddities: 1,
+    not_sent: 1,
+    cancel: true,
+    restore: false,
+};
 /// More of those that the network and the clock bring.
 const NETWORK: Faults = Faults { timeouts: 2, expiries: 2, oddities: 0, not_sent: 0, cancel: false, ..FAULTS };
+/// The database goes back to an older state, beside the faults that matter to what is asked then.
+const RESTORE: Faults = Faults { crashes: 0, expiries: 0, not_sent: 0, restore: true, ..FAULTS };
 /// All of both.
 const ALL: Faults = Faults { timeouts: 2, expiries: 2, ..FAULTS };
 
@@ -41,6 +52,7 @@ fn class_k() -> Design {
         fence: true,
         quarantine: Quarantine::No,
         hasty_people: false,
+        hasty_questions: false,
         dedup: true,
         keeps_errors: true,
         keeps_declines: true,
@@ -125,6 +137,10 @@ macro_rules! without {
     };
 }
 
+without!(older_state_is_believed, (State::Ready, Event::Restored) => State::Ready);
+without!(older_proof_is_believed, (State::Retry, Event::Restored) => State::Retry);
+without!(older_state_is_cancelled, (State::AskFirst(_), Event::Cancelled) => State::Unsent);
+without!(absence_is_believed_of_n, (State::AskFirst(_), Event::Unaskable) => State::Ready);
 without!(doubtful_reply_fails, (State::Sending(_), Event::Replied(ReplyClass::Unknown, _)) => State::Failed);
 without!(doubtful_reply_repeats, (State::Sending(_), Event::Replied(ReplyClass::Unknown, _)) => State::Retry);
 without!(not_sent_clears_doubt, (State::Sending(Before::Uncertain), Event::Replied(ReplyClass::NotSent, _)) => State::Retry);
@@ -171,6 +187,11 @@ pub(super) fn safe(all: bool) -> Vec<Case> {
     let case = |name, design, faults: &Faults| Case { name, design: Design { faults: *faults, ..design }, wrong: None };
     let mut cases: Vec<Case> =
         designs.iter().flat_map(|(name, design)| worlds.iter().map(|faults| case(*name, *design, faults))).collect();
+    let readable = Design { status: true, ..class_n() };
+    cases.push(case("K  ours, the database goes back", class_k(), &RESTORE));
+    cases.push(case("Q  ours, the database goes back", class_q(), &RESTORE));
+    cases.push(case("N  ours, the database goes back", class_n(), &RESTORE));
+    cases.push(case("N  the same, and its refunds can be read", readable, &RESTORE));
     // Money stays whole without the fence as long as nobody proves a send away: see `broken` for what the fence is for.
     cases.push(case("05 blind repeat, same key kept for ever", plain(blind), &NETWORK));
     let unfenced = Design { fence: false, ..class_k() };
@@ -216,6 +237,11 @@ fn uncancelled(design: Design) -> Design {
     Design { faults: Faults { cancel: false, ..design.faults }, ..design }
 }
 
+/// The database goes back; without a cancel, as above.
+fn restored(design: Design) -> Design {
+    uncancelled(Design { faults: RESTORE, ..design })
+}
+
 /// Our rules, one of them replaced.
 pub(super) fn broken() -> Vec<Case> {
     use Wrong::{Double, FailedButMoved, NothingMoved, OtherAmount, Stuck};
@@ -252,6 +278,23 @@ pub(super) fn broken() -> Vec<Case> {
             "Q: two people decide while it is on the wire",
             Design { hasty_people: true, ..class_q() },
             ours,
+            FailedButMoved,
+        ),
+        case("K: an older state is believed", restored(class_k()), older_state_is_believed, Double),
+        case("Q: an older state is believed", restored(class_q()), older_state_is_believed, Double),
+        case("N: an older state is believed", restored(class_n()), older_state_is_believed, Double),
+        case("Q: an older proof is believed", restored(class_q()), older_proof_is_believed, Double),
+        case("N: what nobody can ask after was not sent", restored(class_n()), absence_is_believed_of_n, Double),
+        case(
+            "Q: asked first, while something may still arrive",
+            Design { hasty_questions: true, ..restored(class_q()) },
+            ours,
+            Double,
+        ),
+        case(
+            "Q: a cancel ends what must be asked first",
+            Design { faults: RESTORE, ..class_q() },
+            older_state_is_cancelled,
             FailedButMoved,
         ),
         case(

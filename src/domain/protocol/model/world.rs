@@ -3,7 +3,7 @@
 mod moves;
 
 use super::{
-    super::{Before, Confirmed, Decision, Event, GatewayClass, Illegal, Now, ReplyClass, State, Step},
+    super::{Before, Confirmed, Decision, Event, GatewayClass, Illegal, Now, ReplyClass, Since, State, Step},
     Rule, Wrong,
 };
 use crate::domain::ids::PersonId;
@@ -26,6 +26,8 @@ pub(super) struct Faults {
     pub(super) not_sent: u8,
     /// Whether the batch may be cancelled.
     pub(super) cancel: bool,
+    /// Whether the database may go back to an older state, once.
+    pub(super) restore: bool,
 }
 
 /// When a status query may be made about an unknown outcome.
@@ -54,6 +56,8 @@ pub(super) struct Design {
     pub(super) quarantine: Quarantine,
     /// People decide while a send may still arrive.
     pub(super) hasty_people: bool,
+    /// After the database went back, the gateway is asked while something may still arrive.
+    pub(super) hasty_questions: bool,
     /// The gateway acts once a key.
     pub(super) dedup: bool,
     pub(super) keeps_errors: bool,
@@ -96,6 +100,9 @@ enum Word {
     Reply(ReplyClass, Confirmed),
     Record(ReplyClass, Confirmed),
     NotFound,
+    /// The same, when nothing sent before the database went back can arrive any more.
+    NeverThere,
+    Unaskable,
 }
 
 impl Word {
@@ -106,6 +113,8 @@ impl Word {
             Self::Record(class, confirmed) => Some(Event::Record(class, confirmed)),
             // Not found and to be asked again is the same to the task as no answer, which happens here as well.
             Self::NotFound => Some(Event::NotFound { spent: true }),
+            Self::NeverThere => Some(Event::NeverThere),
+            Self::Unaskable => Some(Event::Unaskable),
         }
     }
 
@@ -123,6 +132,8 @@ impl Word {
             Self::Record(ReplyClass::Failed, _) => 10,
             Self::Record(..) => 11,
             Self::NotFound => 12,
+            Self::NeverThere => 13,
+            Self::Unaskable => 14,
         }
     }
 }
@@ -169,6 +180,8 @@ pub(super) struct World {
     pruned: bool,
     stale: u8,
     other_amount: bool,
+    /// The older state that the database may go back to: the task's, and whether the batch was cancelled in it.
+    backup: Option<(State, bool)>,
     left: Faults,
 }
 
@@ -179,13 +192,14 @@ pub(super) enum What {
     Wire(&'static str),
     Gateway(&'static str, u8),
     People(&'static str),
+    Database(&'static str),
 }
 
 impl fmt::Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Worker(worker, what, state) => write!(f, "worker {worker} {what} ({state:?})"),
-            Self::Wire(what) | Self::People(what) => f.write_str(what),
+            Self::Wire(what) | Self::People(what) | Self::Database(what) => f.write_str(what),
             Self::Gateway(what, key) => write!(f, "gateway {what} (key {key})"),
         }
     }
@@ -204,6 +218,8 @@ fn code(state: State) -> u128 {
         State::Succeeded => 8,
         State::Failed => 9,
         State::Unsent => 10,
+        State::AskFirst(Since::Before) => 11,
+        State::AskFirst(Since::After) => 12,
     }
 }
 
@@ -224,6 +240,7 @@ impl World {
             pruned: false,
             stale: design.stale,
             other_amount: false,
+            backup: None,
             left: design.faults,
         }
     }
@@ -255,7 +272,10 @@ impl World {
         let left = self.left;
         all = all << 5 | u128::from(left.timeouts) << 3 | u128::from(left.expiries) << 1 | u128::from(left.crashes);
         let few = u128::from(left.errors) << 3 | u128::from(left.declines) << 2;
-        all << 4 | few | u128::from(left.oddities) << 1 | u128::from(left.not_sent)
+        all = all << 4 | few | u128::from(left.oddities) << 1 | u128::from(left.not_sent);
+        let backup = self.backup.map_or(15, |(state, cancelled)| code(state) << 1 | u128::from(cancelled));
+        let known = u128::from(self.backup.is_some());
+        all << 7 | known << 6 | backup << 1 | u128::from(left.restore)
     }
 
     pub(super) fn wrong(&self) -> Option<Wrong> {
@@ -291,6 +311,7 @@ impl World {
     /// Everything that can happen next.
     pub(super) fn nexts(&self, design: &Design, out: &mut Out) -> Result<(), (Illegal, What)> {
         self.leases(out);
+        self.database(design, out)?;
         self.people(design, out)?;
         for n in 0..2 {
             self.faults(design, n, out);
@@ -315,6 +336,26 @@ impl World {
             let left = Faults { expiries: self.left.expiries - 1, ..self.left };
             out.push((Self { left, ..lapsed }, What::Wire("the lease of a worker that lives lapses")));
         }
+    }
+
+    /// A backup is made; one day the database is what it was then. Whoever worked on it was stopped, and what was sent stays sent.
+    fn database(&self, design: &Design, out: &mut Out) -> Result<(), (Illegal, What)> {
+        if !self.left.restore {
+            return Ok(());
+        }
+        let Some((state, cancelled)) = self.backup else {
+            out.push((Self { backup: Some((self.db, self.cancelled)), ..*self }, What::Database("a backup is made")));
+            return Ok(());
+        };
+        let what = What::Database("the database goes back to its backup");
+        let now = Now { cancelled, ..self.now(design) };
+        let step = (design.rule)(state, Event::Restored, now).map_err(|illegal| (illegal, what))?;
+        let mut world = self.unwaited(0).unwaited(1);
+        world.workers = [IDLE; 2];
+        (world.db, world.cancelled, world.leased, world.holder) = (step.state, cancelled, false, None);
+        (world.backup, world.left.restore) = (None, false);
+        out.push((world, what));
+        Ok(())
     }
 
     fn people(&self, design: &Design, out: &mut Out) -> Result<(), (Illegal, What)> {

@@ -69,6 +69,7 @@ impl World {
             return Ok(());
         }
         match holds {
+            State::AskFirst(_) => self.ask_first(design, n, out)?,
             State::Ready | State::Retry if self.cancelled => {
                 let step = (design.rule)(holds, Event::Cancelled, now)?;
                 out.push((self.record(design, n, step), What::Worker(n, "drops a cancelled task", step.state)));
@@ -163,6 +164,43 @@ impl World {
         Ok(())
     }
 
+    /// The question before the first send. It waits until nothing that was sent before can arrive any more, and until what the
+    /// gateway shows is no older than that.
+    fn ask_first(&self, design: &Design, n: usize, out: &mut Out) -> Result<(), Illegal> {
+        let worker = self.workers[n];
+        // The rules may let a cancel end it.
+        if self.cancelled {
+            let step = (design.rule)(worker.holds, Event::Cancelled, self.now(design))?;
+            if step.state != worker.holds {
+                out.push((self.record(design, n, step), What::Worker(n, "drops a cancelled task", step.state)));
+                return Ok(());
+            }
+        }
+        let mut heard = |word: Word, what: &'static str| {
+            out.push((self.with(n, Worker { at: At::Heard, word, ..worker }), What::Worker(n, what, worker.holds)));
+        };
+        if !design.status {
+            heard(Word::Unaskable, "has no way to ask");
+            return Ok(());
+        }
+        if self.on_the_wire() && !design.hasty_questions {
+            return Ok(());
+        }
+        let amount = if self.other_amount { Confirmed::Other } else { Confirmed::Same };
+        if self.effects > 0 {
+            heard(Word::Record(ReplyClass::Succeeded, amount), "asks first: found");
+        } else if self.memory.contains(&Memory::Pending) {
+            heard(Word::Record(ReplyClass::Pending, Confirmed::Same), "asks first: pending");
+        } else if self.memory.contains(&Memory::Declined) {
+            heard(Word::Record(ReplyClass::Failed, Confirmed::Unsaid), "asks first: declined");
+        } else {
+            heard(Word::NeverThere, "asks first: it was never there");
+        }
+        let step = (design.rule)(worker.holds, Event::NoAnswer, self.now(design))?;
+        out.push((self.record(design, n, step), What::Worker(n, "asks first: no answer", step.state)));
+        Ok(())
+    }
+
     fn conclude(&self, design: &Design, n: usize, out: &mut Out) -> Result<(), Illegal> {
         let worker = self.workers[n];
         if design.fence && !self.owns(n) {
@@ -174,6 +212,11 @@ impl World {
         if step.state == State::Absent {
             let world = self.with(n, Worker { at: At::Holding, holds: State::Absent, ..IDLE });
             out.push((world, What::Worker(n, "may send it again", step.state)));
+        } else if step.state == State::Ready {
+            // That it was asked is written down; whoever has it goes on.
+            let mut world = self.with(n, Worker { at: At::Holding, holds: State::Ready, ..IDLE });
+            world.db = State::Ready;
+            out.push((world, What::Worker(n, "may send it", step.state)));
         } else {
             out.push((self.record(design, n, step), What::Worker(n, "records", step.state)));
         }
