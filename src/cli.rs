@@ -30,7 +30,10 @@ enum Command {
     /// The same with demo people, sample batches and a simulated gateway
     Demo(serve::DemoArgs),
     /// Bring the database to this version
-    Migrate,
+    Migrate(commands::MigrateArgs),
+    /// Say that the database went back to an older state (a restored backup, an asynchronous standby that took over): what is
+    /// unfinished is looked up at the gateways before anything of it is sent
+    Restored,
     /// Run the gateway simulator
     Simulator(SimulatorArgs),
     /// Make people and set passwords
@@ -86,7 +89,8 @@ pub fn run() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Serve(args) => in_runtime(serve::run(serve::Options::from(args))),
         Command::Demo(args) => serve::Options::try_from(args).and_then(|options| in_runtime(serve::run(options))),
-        Command::Migrate => in_runtime(commands::migrate()),
+        Command::Migrate(args) => in_runtime(commands::migrate(args)),
+        Command::Restored => in_runtime(commands::restored()),
         Command::Simulator(args) => in_runtime(async { crate::simulator::run(args).await.map_err(Failure::unusable) }),
         Command::User(command) => in_runtime(commands::user(command)),
         Command::Gateway(command) => in_runtime(commands::gateway(command)),
@@ -137,6 +141,8 @@ mod tests {
         let read = |line: &str| Cli::try_parse_from(line.split(' ')).map(|cli| cli.command);
         assert!(matches!(read("batchdesk serve --no-worker --migrate"), Ok(Command::Serve(_))));
         assert!(read("batchdesk serve --no-web --no-worker").is_err(), "nothing would be left to do");
+        assert!(matches!(read("batchdesk migrate --roles-only"), Ok(Command::Migrate(_))));
+        assert!(matches!(read("batchdesk restored"), Ok(Command::Restored)));
         assert!(matches!(read("batchdesk demo --forget-keys --latency-ms 5..50"), Ok(Command::Demo(_))));
         let user = "batchdesk user create --organisation Acme --email a@b.c --role maker";
         assert!(read(user).is_err(), "a password on the command line would be in the process list");

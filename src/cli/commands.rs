@@ -10,7 +10,7 @@ use crate::{
     server::{
         clock::Clock,
         config::{Config, Places},
-        db::PoolSizes,
+        db::{PoolSizes, past::AskedFirst},
         error::OpResult,
         gateway::GatewayClass,
         live::Live,
@@ -19,7 +19,7 @@ use crate::{
                 self,
                 probe::{Probed, Questions},
             },
-            external, gateways, people,
+            external, gateways, past, people,
         },
         state::AppState,
         telemetry,
@@ -163,14 +163,41 @@ fn burst(typed: &str) -> Result<u32, String> {
     limit(LimitField::Burst, typed)
 }
 
+#[derive(clap::Args, Debug)]
+pub(super) struct MigrateArgs {
+    /// Make the roles only, which a dump names and does not bring: before it is restored into a new server
+    #[arg(long)]
+    roles_only: bool,
+}
+
 /// `migrate`.
-pub(super) async fn migrate() -> Result<(), Failure> {
+pub(super) async fn migrate(args: MigrateArgs) -> Result<(), Failure> {
     telemetry::init().map_err(Failure::unusable)?;
     let database = Database::open(&Places::from_env().map_err(Failure::unusable)?, true).await?;
-    let done = database.migrate().await;
+    let done = if args.roles_only { database.make_roles().await } else { database.migrate().await };
     database.stop().await;
     done?;
-    println!("The database is at this version.");
+    println!("{}", if args.roles_only { "The roles are there." } else { "The database is at this version." });
+    Ok(())
+}
+
+/// `restored`.
+pub(super) async fn restored() -> Result<(), Failure> {
+    let (done, wait) = with_state(async |state| Ok((past::restored(state).await?, state.config.resolve_after))).await?;
+    println!(
+        "Noted that the database went back to an older state. What is unfinished in it is looked up at the gateways before anything \
+         of it is sent, from {} s on: what was sent before may arrive until then.",
+        wait.as_secs()
+    );
+    for one in &done {
+        let AskedFirst { unsent, open } = one.asked;
+        let stays = if one.sends { "" } else { "; nothing is sent, because it was stopped for another reason" };
+        println!("  {}: {unsent} not sent yet, {open} without a last word{stays}", one.organisation);
+    }
+    println!(
+        "Decisions, pauses and cancellations since that state are forgotten as well: look through the batches that are under way or wait \
+         for a decision. What the gateways cannot tell is in Review."
+    );
     Ok(())
 }
 

@@ -77,6 +77,12 @@ impl Database {
         migrate::run(&options).await.map_err(|error| Failure::unusable(format!("Not migrated: {error}.")))
     }
 
+    /// Makes the roles that a dump names.
+    pub(super) async fn make_roles(&self) -> Result<(), Failure> {
+        let options = self.options.clone().disable_statement_logging();
+        migrate::roles_only(&options).await.map_err(|error| Failure::unusable(format!("No roles were made: {error}.")))
+    }
+
     /// The pools, of a database that is at this version.
     pub(super) async fn connect(&self, sizes: PoolSizes) -> Result<Db, Failure> {
         let refused = |error| Failure::unusable(format!("{error}."));

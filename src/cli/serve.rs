@@ -9,7 +9,7 @@ use crate::{
         http,
         lifecycle::{Ending, Lifecycle, accept, descriptors},
         live::{self, Live},
-        ops::{audit, demo, housekeeping, outbox},
+        ops::{audit, demo, housekeeping, outbox, past},
         processor,
         state::AppState,
         telemetry::{self, Metrics},
@@ -169,10 +169,12 @@ async fn start(options: &Options, life: &Lifecycle, opened: &mut Opened) -> Resu
     // Asked for any free port, it is the one that was given.
     config.listen = address.unwrap_or(config.listen);
     let state = AppState::new(config, db, Clock::system(), Live::default(), life.soft.clone());
+    let behind = look_back(&state).await?;
     if let Some(simulator) = simulator {
         demo::seed(&state, &simulator.url).await?;
     }
 
+    life.spawn("memory", past::run(state.clone(), life.soft.clone()));
     life.spawn("dispatcher", outbox::run(state.clone(), life.soft.clone()));
     if let Some(listener) = listener {
         life.spawn("live listener", live::listen(state.clone(), life.soft.clone()));
@@ -196,8 +198,26 @@ async fn start(options: &Options, life: &Lifecycle, opened: &mut Opened) -> Resu
     }
     .write(&state.config.data_dir)
     .map_err(|error| Failure::unusable(format!("{}: run.json: {error}.", state.config.data_dir.display())))?;
-    announce(&state.config, address);
+    announce(&state.config, address, behind.as_deref());
     Ok(())
+}
+
+/// Compares the database with what this data folder remembers of it: why nothing may be sent, if so.
+async fn look_back(state: &AppState) -> Result<Option<String>, Failure> {
+    let folder = &state.config.data_dir;
+    let unusable = |error: std::io::Error| {
+        Failure::unusable(format!("BATCHDESK_DATA_DIR: what is kept in {} cannot be used: {error}.", folder.display()))
+    };
+    state.db.remember(folder).map_err(unusable)?;
+    let behind = past::begin(state).await?;
+    // The demo whose database was removed, so that it makes a new one: there is nothing in it that could be sent twice, and what its
+    // gateway remembers is asked after first.
+    if behind.is_some() && state.config.demo && past::is_new(state).await? {
+        tracing::warn!("the database is a new one: what is uploaded is looked up at the gateway before it is sent");
+        past::restored(state).await?;
+        return Ok(past::begin(state).await?);
+    }
+    Ok(behind)
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
@@ -246,7 +266,7 @@ async fn ready(address: SocketAddr) -> Result<(), Failure> {
 }
 
 /// Tells the person who started it, on standard output; the log is on standard error.
-fn announce(config: &Config, address: Option<SocketAddr>) {
+fn announce(config: &Config, address: Option<SocketAddr>, behind: Option<&str>) {
     let mut text = match (address, &config.public_url) {
         (None, _) => "Batchdesk is ready: this process carries out tasks and serves no pages\n".to_owned(),
         (Some(_), Some(url)) => format!("Batchdesk is ready at {}\n", url.as_str().trim_end_matches('/')),
@@ -258,6 +278,9 @@ fn announce(config: &Config, address: Option<SocketAddr>) {
             text.push_str(&format!("  {email:<20} {what}\n"));
         }
         text.push_str("\nCtrl-C stops everything; the data stays.\n");
+    }
+    if let Some(why) = behind {
+        text.push_str(&format!("\n{}\n", past::sentence(why)));
     }
     // A closed standard output is no reason to stop.
     let mut out = std::io::stdout().lock();

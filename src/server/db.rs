@@ -17,6 +17,7 @@ pub mod notices;
 pub mod orders;
 pub mod organisations;
 pub mod outbox;
+pub mod past;
 pub mod people;
 pub mod reconcile;
 pub mod retries;
@@ -29,11 +30,17 @@ pub mod tasks;
 pub mod torture;
 
 use crate::domain::ids::{OrganisationId, PersonId};
+use past::memory::{Intent, Memory, Standing};
 use sqlx::{
     PgConnection, PgPool, Postgres, Transaction,
     postgres::{PgConnectOptions, PgListener, PgPoolOptions},
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    io,
+    path::Path,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 use tokio::sync::Notify;
 
 /// What the database refuses: one line for the operator.
@@ -66,6 +73,7 @@ pub struct Db {
     web: PgPool,
     worker: PgPool,
     committed: Arc<Notify>,
+    memory: Arc<OnceLock<Memory>>,
 }
 
 /// After that the server ends a session that idles in a transaction, and with it the transaction.
@@ -156,9 +164,64 @@ impl Db {
             ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION),
         ]);
         let worker_options = options.clone().options([("plan_cache_mode", "force_generic_plan"), ("jit", "off")]);
-        let web = pool(options, "batchdesk_web", "SET ROLE batchdesk_web", sizes.web).await?;
-        let worker = pool(worker_options, "batchdesk_worker", "SET ROLE batchdesk_worker", sizes.worker).await?;
-        Ok(Self { web, worker, committed: Arc::default() })
+        let memory = Arc::<OnceLock<Memory>>::default();
+        let web = pool(options, "batchdesk_web", "SET ROLE batchdesk_web", sizes.web, Arc::default()).await?;
+        let set_role = "SET ROLE batchdesk_worker";
+        let worker = pool(worker_options, "batchdesk_worker", set_role, sizes.worker, memory.clone()).await?;
+        Ok(Self { web, worker, committed: Arc::default(), memory })
+    }
+
+    /// Remembers from now on, in this folder, what was seen of the database, and compares each connection that is made to send with
+    /// it: a standby that took over may be an older state.
+    pub fn remember(&self, folder: &Path) -> io::Result<()> {
+        let memory = Memory::open(folder)?;
+        self.memory.set(memory).map_err(|_| io::Error::other("it remembers already"))
+    }
+
+    /// Why nothing may be sent: the database went back to an older state. None as well when nothing is remembered.
+    pub fn behind(&self) -> Option<String> {
+        self.memory.get().and_then(Memory::behind)
+    }
+
+    /// Compares the database with what is remembered, and remembers what is new. While something is sent a mark is left.
+    pub async fn look_back(&self) -> sqlx::Result<Option<Standing>> {
+        let Some(memory) = self.memory.get() else { return Ok(None) };
+        if memory.take_sent() && memory.behind().is_none() {
+            let mut tx = self.worker_global().await?;
+            past::leave_mark(&mut tx).await?;
+            tx.commit().await?;
+        }
+        let mut tx = self.global().await?;
+        let standing = memory.look(tx.conn()).await?;
+        tx.commit().await?;
+        if standing.moved && standing.behind.is_none() {
+            let mut tx = self.worker_global().await?;
+            past::settle_in(&mut tx).await?;
+            tx.commit().await?;
+        }
+        Ok(Some(standing))
+    }
+
+    /// Hands what is remembered to the disk. Blocks.
+    pub fn keep_memory(&self) -> io::Result<()> {
+        self.memory.get().map_or(Ok(()), Memory::keep)
+    }
+
+    /// Remembers an intent: after its COMMIT, before its first send.
+    pub fn note_intent(&self, intent: Intent) {
+        if let Some(memory) = self.memory.get() {
+            memory.note(intent);
+        }
+    }
+
+    /// A transaction of the processor that is part of sending: none of a database that went back to an older state.
+    pub async fn sending(&self, organisation: OrganisationId) -> sqlx::Result<Tx> {
+        let tx = self.worker(organisation).await?;
+        // Looked at when the connection is there: it may have been made just now, to another server.
+        match self.behind() {
+            None => Ok(tx),
+            Some(why) => Err(sqlx::Error::Configuration(why.into())),
+        }
     }
 
     /// A transaction of the web part. `person` is who signed in; maker and checker are taken from it.
@@ -209,6 +272,7 @@ async fn pool(
     role: &'static str,
     set_role: &'static str,
     size: u32,
+    memory: Arc<OnceLock<Memory>>,
 ) -> Result<PgPool, StartError> {
     let pool = PgPoolOptions::new()
         .max_connections(size)
@@ -216,7 +280,14 @@ async fn pool(
         // It would be asked for a sign of life before every transaction; `begun` notices as well.
         .test_before_acquire(false)
         .after_connect(move |connection, _| {
-            Box::pin(async move { sqlx::query(set_role).execute(connection).await.map(|_| ()) })
+            let memory = memory.clone();
+            Box::pin(async move {
+                sqlx::query(set_role).execute(&mut *connection).await?;
+                match memory.get() {
+                    Some(memory) => memory.check(connection).await,
+                    None => Ok(()),
+                }
+            })
         })
         .connect_lazy_with(options);
     let check = sqlx::query_as::<_, (bool,)>(

@@ -20,6 +20,7 @@ pub mod notices;
 pub mod orders;
 pub mod outbox;
 pub mod passwords;
+pub mod past;
 pub mod people;
 pub(super) mod records;
 pub mod retries;

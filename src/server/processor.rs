@@ -6,6 +6,7 @@
 //! next: nothing here needs to be remembered.
 
 mod answer;
+mod ask_first;
 mod backoff;
 mod breaker;
 mod connections;
@@ -132,6 +133,10 @@ impl Scheduler {
     }
 
     async fn round(&mut self) -> sqlx::Result<()> {
+        // Until the operator has said what happened to the database. Whoever found it out has told.
+        if self.state.db.behind().is_some() {
+            return Ok(());
+        }
         let mut tx = self.state.db.worker_global().await?;
         let mut lanes = db::tasks::runnable_lanes(&mut tx).await?;
         lanes.extend(reconcile::due(&mut tx).await?);

@@ -7,6 +7,7 @@ mod matrix;
 mod plans;
 mod protocol;
 mod reconciled;
+mod restored;
 mod retries;
 mod reviewed;
 mod script;
@@ -15,7 +16,7 @@ mod told;
 use super::support::{World, refunds};
 use crate::{
     domain::ids::{BatchId, GatewayId, OrganisationId},
-    server::{db, gateway::GatewayClass, processor},
+    server::{db, gateway::GatewayClass, processor, state::AppState},
 };
 use script::{Give, Script};
 use sqlx::ConnectOptions;
@@ -72,8 +73,12 @@ impl Bench {
     }
 
     fn start(&self) -> Running {
+        self.start_with(self.world.state.clone())
+    }
+
+    fn start_with(&self, state: AppState) -> Running {
         let soft = CancellationToken::new();
-        let (state, give) = (self.world.state.clone(), Arc::new(Give(self.script.clone())));
+        let give = Arc::new(Give(self.script.clone()));
         let task = tokio::spawn(processor::run_with(state, give, soft.clone(), CancellationToken::new()));
         Running { soft, task }
     }

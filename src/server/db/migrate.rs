@@ -17,11 +17,24 @@ DO $$ DECLARE r text; BEGIN
   IF NOT pg_has_role('batchdesk_owner', 'batchdesk_scheduler', 'MEMBER') THEN
     GRANT batchdesk_scheduler TO batchdesk_owner;
   END IF;
+END $$";
+
+const SCHEMA: &str = "
+DO $$ BEGIN
+  PERFORM pg_advisory_xact_lock(hashtext('batchdesk roles'));
   IF NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'desk') THEN
     CREATE SCHEMA desk AUTHORIZATION batchdesk_owner;
   END IF;
   GRANT USAGE ON SCHEMA desk TO batchdesk_web, batchdesk_worker, batchdesk_scheduler;
 END $$";
+
+/// Makes the roles, and nothing else: a dump names them and does not bring them.
+pub async fn roles_only(options: &PgConnectOptions) -> Result<(), StartError> {
+    let failed = |error: &dyn std::fmt::Display| StartError::Migration(error.to_string());
+    let mut connection = options.clone().connect().await.map_err(StartError::Unreachable)?;
+    connection.execute(ROLES).await.map_err(|error| failed(&error))?;
+    connection.close().await.map_err(StartError::Unreachable)
+}
 
 /// Makes roles and schema where they are missing and applies every migration that is not applied yet.
 pub async fn run(options: &PgConnectOptions) -> Result<(), StartError> {
@@ -39,6 +52,7 @@ async fn run_all(options: &PgConnectOptions, migrator: &Migrator) -> Result<(), 
     let failed = |error: &dyn std::fmt::Display| StartError::Migration(error.to_string());
     let mut connection = options.clone().connect().await.map_err(StartError::Unreachable)?;
     connection.execute(ROLES).await.map_err(|error| failed(&error))?;
+    connection.execute(SCHEMA).await.map_err(|error| failed(&error))?;
     connection.execute("SET ROLE batchdesk_owner; SET search_path = desk").await.map_err(|error| failed(&error))?;
     migrator.run(&mut connection).await.map_err(|error| failed(&error))?;
     connection

@@ -4,6 +4,7 @@
 //! nothing twice. After a lost COMMIT reply of [`intend::intend`] or [`resolve::intend_again`]: do not send. The order in which
 //! locks are taken stands at the head of the migration.
 
+pub mod ask;
 pub mod checks;
 pub mod claim;
 pub mod intend;

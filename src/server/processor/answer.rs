@@ -26,7 +26,7 @@ pub(super) fn verdict(step: Step) -> Verdict {
         State::Retry => Verdict::Retry,
         State::Unknown | State::Absent => Verdict::Unknown,
         // A reply never leads to the first two; whoever finds them so looks.
-        State::Ready | State::Sending(_) | State::Review => Verdict::Review,
+        State::Ready | State::AskFirst(_) | State::Sending(_) | State::Review => Verdict::Review,
     }
 }
 

@@ -4,7 +4,7 @@ use super::{answer, breaker::Turned, connections::Connection};
 use crate::{
     domain::ids::{GatewayId, OrganisationId},
     server::{
-        db::{self, Tx},
+        db::{self, Tx, past::memory::Intent},
         gateway::Reply,
         ops,
         state::AppState,
@@ -43,7 +43,13 @@ pub(super) struct LaneContext {
 impl LaneContext {
     /// A transaction of this lane's organisation.
     pub(super) async fn tx(&self) -> sqlx::Result<Tx> {
-        self.state.db.worker(self.organisation).await
+        self.state.db.sending(self.organisation).await
+    }
+
+    /// Keeps in mind that an intent was committed, before its first send.
+    pub(super) fn remember(&self, batch: Uuid, revision: i16, row: i32, epoch: i64) {
+        let organisation = self.organisation.0;
+        self.state.db.note_intent(Intent { organisation, batch, revision, row, epoch, owner: self.worker });
     }
 
     /// Sleeps, unless the process is to stop.

@@ -352,5 +352,9 @@ async fn intend(lane: &LaneContext, task: &OpenTask) -> sqlx::Result<bool> {
     let mut tx = lane.tx().await?;
     let allowed = resolve::intend_again(&mut tx, lane.worker, &[task]).await?;
     tx.commit_at("intent_again").await?;
-    Ok(allowed.contains(&task.key()))
+    let allowed = allowed.contains(&task.key());
+    if allowed {
+        lane.remember(task.batch_id, task.revision, task.row_no, task.epoch);
+    }
+    Ok(allowed)
 }

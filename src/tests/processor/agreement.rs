@@ -3,10 +3,10 @@
 use super::{protocol::intend_first, *};
 use crate::{
     domain::{
-        protocol::{Event, Now, State},
+        protocol::{Event, Now, Since, State},
         task::TaskState,
     },
-    server::db::tasks::{claim, resolve},
+    server::db::tasks::{claim, intend, resolve},
 };
 
 const LEASE: Duration = Duration::from_secs(60);
@@ -65,4 +65,50 @@ async fn the_database_lets_pass_exactly_what_the_protocol_allows() {
     }
     assert!(allowed >= 5 && refused >= 20, "{allowed} allowed, {refused} refused");
     assert_eq!(bench.tasks(batch).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_database_sends_no_row_that_must_be_asked_about_first() {
+    let bench = Bench::new(GatewayClass::K, Script::keyed()).await;
+    let batch = bench.batch(&[("PLAIN_1", "10.00"), ("PLAIN_2", "10.00"), ("PLAIN_3", "10.00")]).await;
+    let worker = bench.worker();
+    bench.sql("UPDATE gateway SET preflight = false").await;
+    // Rows from this one on, or none; a run of this many from the first.
+    let (mut allowed, mut refused) = (0, 0);
+    for class in GatewayClass::ALL {
+        bench.sql(&format!("UPDATE gateway SET class = '{}'", class.code())).await;
+        for asked_to in [None, Some(1), Some(2), Some(3), Some(4)] {
+            for to_row in 1..=3 {
+                let from = asked_to.map_or("NULL".to_owned(), |row: i32| row.to_string());
+                bench
+                    .sql(&format!(
+                        "UPDATE chunk SET asked_to = {from}, state = 'WAITING', run_at = now() - interval '1 s'"
+                    ))
+                    .await;
+                let now = Now { class, in_window: true, cancelled: false };
+                let state = |row: i32| match asked_to {
+                    Some(asked_to) if row >= asked_to => State::AskFirst(Since::Before),
+                    _ => State::Ready,
+                };
+                let may = (1..=to_row).all(|row| state(row).next(Event::Intended, now).is_ok());
+                let mut tx = bench.world.state.db.worker(bench.organisation).await.unwrap();
+                let chunk =
+                    claim::claim_chunks(&mut tx, bench.gateway, 1, worker, LEASE, false).await.unwrap().remove(0);
+                let hold = claim::Hold { batch: chunk.batch_id, chunk: chunk.chunk_no, epoch: chunk.epoch };
+                let run = intend::Run { hold, from_row: 1, to_row };
+                let sent = !intend::intend(&mut tx, worker, run).await.unwrap().is_empty();
+                assert_eq!(sent, may, "{class:?}, to be asked from {asked_to:?} on, rows 1 to {to_row}");
+                assert_eq!(chunk.must_ask(to_row), state(to_row) != State::Ready);
+                if sent {
+                    allowed += 1
+                } else {
+                    refused += 1
+                }
+                // Rolled back.
+                drop(tx);
+            }
+        }
+    }
+    assert!(allowed >= 20 && refused >= 15, "{allowed} allowed, {refused} refused");
+    assert_eq!(bench.tasks(batch).await.len(), 3);
 }

@@ -25,6 +25,19 @@ pub struct Chunk {
     pub remaining: i32,
     /// Status of the batch at the claim.
     pub batch_status: String,
+    /// Rows from it on are asked about before they are sent; none: no row is.
+    pub asked_to: Option<i32>,
+    /// Seconds until they may be asked about.
+    pub ask_in: Option<f64>,
+    /// Whether the older state that the database went back to had them.
+    pub forgotten: bool,
+}
+
+impl Chunk {
+    /// Whether this row is to be asked about before it is sent.
+    pub fn must_ask(&self, row: i32) -> bool {
+        self.asked_to.is_some_and(|asked_to| row >= asked_to)
+    }
 }
 
 /// Names a held chunk.
@@ -58,7 +71,8 @@ pub async fn claim_chunks(
             ORDER BY k.run_at, k.batch_id, k.chunk_no LIMIT $3 FOR UPDATE SKIP LOCKED)
          UPDATE chunk c SET state = 'LEASED', epoch = c.epoch + 1, owner = $4, leased_at = now(), run_at = now() + make_interval(secs => $5)
            FROM due WHERE c.organisation_id = $1 AND c.batch_id = due.batch_id AND c.chunk_no = due.chunk_no
-         RETURNING c.batch_id, c.chunk_no, c.revision, c.epoch, c.from_row, c.to_row, c.next_row, c.remaining,
+         RETURNING c.batch_id, c.chunk_no, c.revision, c.epoch, c.from_row, c.to_row, c.next_row, c.remaining, c.asked_to, c.forgotten,
+                   extract(epoch FROM c.ask_after - clock_timestamp())::float8 AS ask_in,
                    (SELECT b.status FROM batch b WHERE b.organisation_id = $1 AND b.id = c.batch_id) AS batch_status",
     )
     .bind(organisation.0)
@@ -145,12 +159,12 @@ pub async fn release(tx: &mut Tx, hold: Hold, delay: Duration) -> sqlx::Result<b
 }
 
 /// Rows of a cancelled batch that were never sent: FAILED, no attempt, nothing to give back. Rows already sent keep their own
-/// outcome. Answers how many rows.
+/// outcome, and rows that must be asked about first are left. Answers how many rows.
 pub async fn cancel_rows(tx: &mut Tx, hold: Hold) -> sqlx::Result<i32> {
     let organisation = tx.organisation();
     let rows: Option<i32> = sqlx::query_scalar(
         "WITH c AS MATERIALIZED (
-           SELECT c.batch_id, c.chunk_no, c.revision, c.next_row, c.to_row FROM batch b
+           SELECT c.batch_id, c.chunk_no, c.revision, c.next_row, least(c.to_row, c.asked_to - 1) AS to_row FROM batch b
              JOIN chunk c ON c.organisation_id = $1 AND c.batch_id = b.id AND c.chunk_no = $3 AND c.epoch = $4 AND c.state = 'LEASED'
             WHERE b.organisation_id = $1 AND b.id = $2 AND b.status = 'cancelled' FOR UPDATE OF c),
          r AS MATERIALIZED (
@@ -161,7 +175,7 @@ pub async fn cancel_rows(tx: &mut Tx, hold: Hold) -> sqlx::Result<i32> {
            SELECT $1, r.batch_id, r.row_no, r.revision, 0, false, 'CANCELLED', 'Cancelled before it was sent' FROM r),
          s AS MATERIALIZED (SELECT count(*)::int AS n, coalesce(sum(amount_minor), 0)::bigint AS minor FROM r),
          lowered AS (
-           UPDATE chunk k SET next_row = k.to_row + 1, remaining = k.remaining - s.n, run_at = now(),
+           UPDATE chunk k SET next_row = c.to_row + 1, remaining = k.remaining - s.n, run_at = CASE WHEN c.to_row < k.to_row THEN k.run_at ELSE now() END,
                   state = CASE WHEN k.remaining = s.n THEN 'DONE' ELSE 'LEASED' END
              FROM c, s WHERE k.organisation_id = $1 AND k.batch_id = c.batch_id AND k.chunk_no = c.chunk_no)
          UPDATE batch_progress p SET queued = p.queued - s.n, failed = p.failed + s.n, queued_minor = p.queued_minor - s.minor,

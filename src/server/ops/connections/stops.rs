@@ -12,7 +12,7 @@ use crate::{
         error::{OpError, OpResult},
         ops::{
             access::{Caller, authorise},
-            audit,
+            audit, past,
         },
         state::AppState,
     },
@@ -75,6 +75,12 @@ pub async fn resume_all(state: &AppState, caller: &Caller) -> OpResult<()> {
     authorise(caller, Module::Settings, Right::ReadWrite)?;
     let mut tx = begin(state, caller).await?;
     let row = db::organisations::load(&mut tx).await?.ok_or_else(|| OpError::not_found("organisation"))?;
+    if row.stopped_reason.as_deref().is_some_and(|reason| reason.starts_with(past::WENT_BACK)) {
+        return Err(OpError::refuse(
+            RefusalKind::Conflict,
+            "The database went back to an older state. The operator runs `batchdesk restored`; sending goes on after that.",
+        ));
+    }
     if !db::organisations::resume(&mut tx).await? {
         return Err(OpError::refuse(RefusalKind::Conflict, "The organisation sends already."));
     }

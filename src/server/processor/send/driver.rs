@@ -9,6 +9,7 @@ use crate::{
         },
         processor::{
             answer::{self, Unsendable},
+            ask_first::{self, Asked},
             backoff,
             breaker::Admission,
             lane::{FENCE, LaneContext, Trouble, trouble},
@@ -116,6 +117,20 @@ impl Driver {
             if !closed.is_zero() {
                 return Ok(End::Release(closed.min(CLOSED)));
             }
+            if rest.first().is_some_and(|row| self.chunk.must_ask(row.row_no)) {
+                match ask_first::ask(&lane, &mut self.chunk, self.hold, rest).await? {
+                    Asked::Before(_) => {}
+                    Asked::TakenOver(rows) => {
+                        next += rows;
+                        seen = seen.max(next);
+                        continue;
+                    }
+                    Asked::Wait(wait) => return Ok(End::Release(wait)),
+                    Asked::Lost => return Ok(End::Abandon),
+                }
+            }
+            let asked = rest.iter().take_while(|row| !self.chunk.must_ask(row.row_no)).count();
+            let rest = rest.get(..asked).unwrap_or(rest);
             let mut by_row = false;
             match lane.connection.breaker.admit(Instant::now()) {
                 Admission::Free => {}
@@ -154,12 +169,36 @@ impl Driver {
         Ok(End::Through)
     }
 
-    async fn cancel(&self) -> sqlx::Result<End> {
+    /// What was never sent is called off; where that must be asked first, as far as it was.
+    async fn cancel(&mut self) -> sqlx::Result<End> {
+        let lane = self.lane.clone();
+        let rows = if self.chunk.asked_to.is_some() { self.waiting().await? } else { Vec::new() };
+        let mut next = 0;
+        while let Some(rest) = rows.get(next..).filter(|rest| !rest.is_empty()) {
+            if lane.soft.is_cancelled() {
+                return Ok(End::Release(Duration::ZERO));
+            }
+            match ask_first::ask(&lane, &mut self.chunk, self.hold, rest).await? {
+                Asked::Before(row) => {
+                    next += rest.iter().take_while(|waiting| waiting.row_no < row).count();
+                    self.call_off().await?;
+                }
+                Asked::TakenOver(rows) => next += rows,
+                Asked::Wait(wait) => return Ok(End::Release(wait)),
+                Asked::Lost => return Ok(End::Abandon),
+            }
+        }
+        if self.chunk.asked_to.is_none() {
+            self.call_off().await?;
+        }
+        lane.check_ended(&[self.hold.batch].into()).await;
+        Ok(End::Through)
+    }
+
+    async fn call_off(&self) -> sqlx::Result<()> {
         let mut tx = self.lane.tx().await?;
         claim::cancel_rows(&mut tx, self.hold).await?;
-        tx.commit().await?;
-        self.lane.check_ended(&[self.hold.batch].into()).await;
-        Ok(End::Through)
+        tx.commit().await
     }
 
     async fn waiting(&self) -> sqlx::Result<Vec<WaitingRow>> {
@@ -293,6 +332,7 @@ impl Driver {
                         }
                         return Ok(Intent::Lost);
                     }
+                    self.lane.remember(run.hold.batch, self.chunk.revision, run.from_row, run.hold.epoch);
                     self.lane.connection.limits.count_finished(refused);
                     return Ok(Intent::Send(rows));
                 }
