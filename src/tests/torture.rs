@@ -25,6 +25,7 @@ mod torture {
     mod refused;
     mod replicas;
     mod report;
+    mod restored;
     mod run;
     mod undisturbed;
     mod world;

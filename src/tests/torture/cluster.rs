@@ -43,6 +43,15 @@ impl Cluster {
         cluster
     }
 
+    /// An empty one, started.
+    pub(super) fn empty(folder: &Path) -> Self {
+        fs::create_dir_all(folder).unwrap();
+        initdb(folder);
+        let mut cluster = Self { folder: folder.to_owned(), port: free_port(), child: None };
+        cluster.up();
+        cluster
+    }
+
     /// The address of the database, at this port or at that of somebody in between.
     pub(super) fn url(&self, port: Option<u16>) -> String {
         url(port.unwrap_or(self.port))
@@ -109,16 +118,7 @@ fn template() -> PathBuf {
             let _ = fs::remove_dir_all(old);
         }
         fs::create_dir_all(&cluster).unwrap();
-        if let Some((user, group)) = other_user() {
-            chown(&cluster, Some(user), Some(group)).unwrap();
-        }
-        let made = program("initdb")
-            .args(["--username", LOGIN, "--auth", "trust", "--encoding", "UTF8", "--locale", "C", "--no-sync"])
-            .arg("--pgdata")
-            .arg(&cluster)
-            .output()
-            .unwrap();
-        assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+        initdb(&cluster);
         let port = free_port();
         let mut child = start(&cluster, port);
         let mut demo = Command::new(env!("CARGO_BIN_EXE_batchdesk"));
@@ -138,6 +138,20 @@ fn template() -> PathBuf {
         folder
     })
     .clone()
+}
+
+/// Makes a cluster in a folder that is there.
+fn initdb(folder: &Path) {
+    if let Some((user, group)) = other_user() {
+        chown(folder, Some(user), Some(group)).unwrap();
+    }
+    let made = program("initdb")
+        .args(["--username", LOGIN, "--auth", "trust", "--encoding", "UTF8", "--locale", "C", "--no-sync"])
+        .arg("--pgdata")
+        .arg(folder)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
 }
 
 fn url(port: u16) -> String {
@@ -213,7 +227,8 @@ fn program(name: &str) -> Command {
     command
 }
 
-fn programs() -> PathBuf {
+/// Where PostgreSQL's programs are.
+pub(super) fn programs() -> PathBuf {
     let own = std::env::var_os("PG_BIN_DIR").map(PathBuf::from);
     let mut debian: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
         .map(|versions| versions.flatten().map(|version| version.path().join("bin")).collect())

@@ -5,7 +5,7 @@
 use super::{
     business, gate,
     moments::{self, deaths, lost_commit},
-    poison, replicas,
+    poison, replicas, restored,
     world::Out,
 };
 use std::time::Duration;
@@ -59,6 +59,9 @@ mutants! {
     no_fence_in_settle, Out::Code("no_fence_in_settle"), replicas::asleep_with_a_reply, ["sending was stopped", "no stale write was refused"];
     #[ignore = "make torture-mutants"]
     no_fence_in_resolve, Out::Code("no_fence_in_resolve"), replicas::asleep_with_an_answer, ["no stale write was refused"];
+    older_state_is_believed, Out::Code("older_state_is_believed"), went_back, ["refunded 2 times"];
+    #[ignore = "make torture-mutants"]
+    older_state_unnoticed, Out::Code("older_state_unnoticed"), went_back, ["was not refused", "by a server on an older state"];
     #[ignore = "make torture-mutants"]
     balance_not_reserved, Out::Code("balance_not_reserved"), business::over_refunds, ["captured"];
     #[ignore = "make torture-mutants"]
@@ -73,6 +76,10 @@ mutants! {
 
 fn died_with_a_reply(out: Out) -> super::report::Report {
     deaths(out, "G2 death at send.after", &["send.after"], &[1], LONG)
+}
+
+fn went_back(out: Out) -> super::report::Report {
+    restored::drill("G45 restored, class Q", "Q", out)
 }
 
 fn intent_fails(out: Out) -> super::report::Report {

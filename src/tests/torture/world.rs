@@ -228,6 +228,71 @@ impl World {
         RefundFile::of(&tag, &mut self.random, kinds.iter().copied())
     }
 
+    /// A file of so many rows that have a unique id each.
+    pub(super) fn file_of(&self, rows: usize, mark: &str) -> RefundFile {
+        super::restored::known(&format!("{}{mark}", self.tag()), rows)
+    }
+
+    /// A place in the folder of this world.
+    pub(super) fn place(&self, name: &str) -> String {
+        self.folder().join(name).display().to_string()
+    }
+
+    /// SIGKILL of one server.
+    pub(super) fn kill(&mut self, server: usize) {
+        self.servers.remove(server).kill();
+    }
+
+    /// SIGTERM of one server, and how it ended.
+    pub(super) fn stop(&mut self, server: usize) -> (ExitStatus, Duration) {
+        self.servers.remove(server).stop(Duration::from_secs(40))
+    }
+
+    /// What servers wrote on standard error.
+    pub(super) fn server_log(&self) -> String {
+        fs::read_to_string(self.folder().join("server.log")).unwrap_or_default()
+    }
+
+    /// The database's server is gone; an empty one stands in its place.
+    pub(super) fn another_cluster(&mut self) {
+        let new = Cluster::empty(&self.folder().join("new"));
+        self.cluster = new;
+    }
+
+    /// The restored database does not know what was told of these batches, and this one not at all.
+    pub(super) fn forget(&mut self, batch: usize) {
+        self.batches.remove(batch);
+        self.batches.iter_mut().for_each(|batch| batch.accepted = 0);
+    }
+
+    /// Rows of a batch that must end open.
+    pub(super) fn open_where(&mut self, batch: usize, open: impl Fn(&str) -> bool) {
+        for row in self.batches[batch].file.rows.iter_mut().filter(|row| open(&row.order)) {
+            row.end = End::Open;
+        }
+    }
+
+    /// Runs a line of the README in this world's folder: whether it succeeded, and what it said.
+    pub(super) fn shell(&self, line: &str, settings: &[(&str, &str)]) -> (bool, String) {
+        let binary = Path::new(env!("CARGO_BIN_EXE_batchdesk")).parent().unwrap();
+        let path = std::env::var("PATH").unwrap_or_default();
+        let mut command = Command::new("sh");
+        command
+            .args(["-e", "-c", line])
+            .env_clear()
+            .current_dir(self.folder())
+            .env("PATH", format!("{}:{}:{path}", binary.display(), cluster::programs().display()))
+            .env("BATCHDESK_ALLOWED_HOSTS", "127.0.0.1")
+            .env("BATCHDESK_SECRET_KEY", cluster::secret_key())
+            .env("BATCHDESK_DATA_DIR", self.folder().join("commands"))
+            .env("DATABASE_URL", self.cluster.url(None))
+            .envs(super::run::FAST)
+            .envs(settings.iter().copied());
+        let done = command.output().unwrap();
+        let told = [done.stdout, done.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        (done.status.success(), told.concat())
+    }
+
     /// Submits a file to a server that lives; its number.
     pub(super) fn submit(&mut self, organisation: &'static Organisation, file: RefundFile) -> usize {
         let id = self.client.submit(organisation, &file);

@@ -1,0 +1,179 @@
+//! G45: the database goes back to an older state, by the commands that the README gives.
+
+use super::{
+    client::{ACME, batch_of},
+    file::{End, RefundFile},
+    report::Report,
+    run::settled,
+    world::{Out, Setup, World, size},
+};
+use serde_json::Value;
+use std::{
+    fs, thread,
+    time::{Duration, Instant},
+};
+
+/// A gateway that takes its time: there is a middle to make a backup in.
+const SLOW: [&str; 5] = ["--forget-keys", "--hang-ms", "300", "--latency-ms", "60..160"];
+/// Longest wait for anything.
+const PATIENCE: Duration = Duration::from_secs(150);
+
+/// The commands of the README's block that has this one in it.
+fn commands(with: &str) -> Vec<String> {
+    let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let mut blocks = text.split("```");
+    let block = blocks.find(|block| block.starts_with("sh\n") && block.contains(with));
+    let block = block.unwrap_or_else(|| panic!("README.md has no commands with {with:?}"));
+    block
+        .lines()
+        .skip(1)
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .map(str::to_owned)
+        .collect()
+}
+
+fn until(what: &str, mut there: impl FnMut() -> bool) {
+    let give_up = Instant::now() + PATIENCE;
+    while !there() {
+        assert!(Instant::now() < give_up, "waited in vain for {what}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Everything that can end by itself has: what is left is before people.
+fn left_to_people(snapshot: &Value) -> bool {
+    let counts = &snapshot["counts"];
+    counts["queued"] == counts["review"]
+        && counts["pending_at_gateway"] == 0
+        && snapshot["status"] != "awaiting_approval"
+}
+
+pub(super) fn drill(scenario: &'static str, class: &str, out: Out) -> Report {
+    let mut world = World::begin(&Setup { scenario, knobs: &SLOW, out, cut: false });
+    world.sql(&format!("UPDATE desk.gateway SET class = '{class}', updated_at = now()"));
+    let data = world.place("data");
+    let settings = [("BATCHDESK_DATA_DIR", data.as_str())];
+    let server = world.serve(&[], &settings);
+
+    // Under way, waiting for a decision, and to come: at the time of the backup.
+    let plain = size(260, 1_500);
+    let missing = if class == "N" { 0 } else { 3 };
+    let file = world.file(&[("ORD_", End::Accepted, plain), ("ORD_MISSING_", End::Failed, missing)]);
+    let waiting = world.file_of(12, "w");
+    let (status, text) = world.client.upload(&ACME, &waiting.name, &waiting.text(), false).unwrap();
+    let waits = batch_of(status, &text).unwrap();
+    let batch = world.submit(&ACME, file);
+    let late = world.file_of(12, "l");
+    until("the middle of the batch", || {
+        world.look(batch).is_some_and(|now| now["counts"]["accepted"].as_i64() > Some(5))
+    });
+    for line in commands("pg_dump") {
+        let (done, told) = world.shell(&line, &[]);
+        assert!(done, "{line}: {told}");
+    }
+    let dumped = world.ledger().len();
+    world.client.approve(&ACME, &waits).unwrap();
+    let first = world.observed(&ACME, waiting, waits.clone());
+    let second = world.submit(&ACME, late.clone());
+    for batch in [first, second] {
+        world.wait(batch, settled);
+    }
+    let left = world.look(batch).unwrap()["counts"]["queued"].as_i64().unwrap();
+    world.kill(server);
+    // What is on the wire arrives.
+    thread::sleep(Duration::from_millis(400));
+    let sent = world.ledger();
+    let since = sent.iter().filter(|line| line.effect).count().saturating_sub(dumped);
+    if since < 24 || left < 5 {
+        world
+            .breaches
+            .push(format!("{since} refunds were sent after the backup and {left} were left: nothing was tried"));
+    }
+    if class == "N" {
+        // What was not sent is for people to decide; what was is found.
+        world.open_where(batch, |order| !sent.iter().any(|line| line.effect && line.order == order));
+    }
+
+    world.another_cluster();
+    // The uploaded file of the batch that is forgotten is what people have.
+    world.forget(second);
+    for line in commands("pg_restore") {
+        match line.as_str() {
+            "batchdesk serve" => {
+                world.serve(&[], &settings);
+            }
+            "batchdesk restored" => {
+                refused(&mut world, &settings);
+                let (done, told) = world.shell(&line, &settings);
+                assert!(done && told.contains("not sent yet"), "{told}");
+            }
+            _ => {
+                let (done, told) = world.shell(&line, &settings);
+                assert!(done, "{line}: {told}");
+                if line.contains("audit verify") {
+                    assert!(told.contains("the chain is sound"), "{told}");
+                }
+            }
+        }
+    }
+    world.client.approve(&ACME, &waits).unwrap();
+    let again = world.submit(&ACME, late);
+    for batch in [batch, first, again] {
+        world.wait(batch, left_to_people);
+    }
+    let twice = super::checker::refunded_twice(&world.ledger()).len();
+    let effects = world.ledger().iter().filter(|line| line.effect).count();
+    let injected = format!(
+        "backup after {dumped} refunds, {since} sent after it, restored into a new server: {effects} refunds in all, {twice} of them double"
+    );
+    world.finish(injected, left_to_people)
+}
+
+/// The server is ready, serves its pages, says why it sends nothing, and sends nothing.
+fn refused(world: &mut World, settings: &[(&str, &str)]) {
+    let before = world.ledger().len();
+    let server = world.serve(&[], settings);
+    let give_up = Instant::now() + Duration::from_secs(20);
+    let told = "The database went back to an older state.";
+    while !(world.server_log().contains(told)
+        && world.number("SELECT count(*) FROM desk.organisation WHERE sending") == 0)
+    {
+        if Instant::now() > give_up {
+            world.breaches.push("a server on an older state was not refused".to_owned());
+            break;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    // As long as several looks for work take.
+    thread::sleep(Duration::from_millis(1_000));
+    let sent = world.ledger().len() - before;
+    if sent > 0 {
+        world.breaches.push(format!("{sent} refunds were sent by a server on an older state"));
+    }
+    let (status, _) = world.stop(server);
+    assert!(status.success(), "it ended with {status}");
+}
+
+#[test]
+fn g45_k_goes_back_to_a_backup() {
+    drill("G45 restored, class K", "K", Out::Nothing).expect_clean();
+}
+
+#[test]
+fn g45_q_goes_back_to_a_backup() {
+    drill("G45 restored, class Q", "Q", Out::Nothing).expect_clean();
+}
+
+#[test]
+fn g45_n_goes_back_to_a_backup() {
+    drill("G45 restored, class N", "N", Out::Nothing).expect_clean();
+}
+
+/// A file of plain rows with a unique id each.
+pub(super) fn known(tag: &str, rows: usize) -> RefundFile {
+    RefundFile::plain(
+        tag,
+        (0..rows).map(|at| (format!("ORD_{tag}x{at}"), 1_000 + at as i64, Some(format!("U{tag}R{at}")))),
+    )
+}
