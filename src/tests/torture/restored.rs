@@ -60,7 +60,7 @@ pub(super) fn drill(scenario: &'static str, class: &str, out: Out) -> Report {
     let plain = size(260, 1_500);
     let missing = if class == "N" { 0 } else { 3 };
     let file = world.file(&[("ORD_", End::Accepted, plain), ("ORD_MISSING_", End::Failed, missing)]);
-    let waiting = world.file_of(12, "w");
+    let waiting = world.file_of(size(150, 600), "w");
     let (status, text) = world.client.upload(&ACME, &waiting.name, &waiting.text(), false).unwrap();
     let waits = batch_of(status, &text).unwrap();
     let batch = world.submit(&ACME, file);
@@ -76,10 +76,12 @@ pub(super) fn drill(scenario: &'static str, class: &str, out: Out) -> Report {
     world.client.approve(&ACME, &waits).unwrap();
     let first = world.observed(&ACME, waiting, waits.clone());
     let second = world.submit(&ACME, late.clone());
-    for batch in [first, second] {
-        world.wait(batch, settled);
-    }
-    let left = world.look(batch).unwrap()["counts"]["queued"].as_i64().unwrap();
+    // The first is through, the others are under way.
+    world.wait(batch, settled);
+    until("the middle of the batch that was approved since", || {
+        world.look(first).is_some_and(|now| now["counts"]["accepted"].as_i64() > Some(20))
+    });
+    let left = world.look(first).unwrap()["counts"]["queued"].as_i64().unwrap();
     world.kill(server);
     // What is on the wire arrives.
     thread::sleep(Duration::from_millis(400));
@@ -92,7 +94,9 @@ pub(super) fn drill(scenario: &'static str, class: &str, out: Out) -> Report {
     }
     if class == "N" {
         // What was not sent is for people to decide; what was is found.
-        world.open_where(batch, |order| !sent.iter().any(|line| line.effect && line.order == order));
+        for batch in [batch, first] {
+            world.open_where(batch, |order| !sent.iter().any(|line| line.effect && line.order == order));
+        }
     }
 
     world.another_cluster();
