@@ -15,3 +15,6 @@ pub mod sheet;
 pub mod sync;
 pub mod text;
 pub mod workbook;
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use super::findings::{At, Findings};
 use super::header::{self, Layout};
-use super::sheet::{Cell, Flaw, MAX_CELLS, Record, Records, Sheet, SheetRow};
+use super::sheet::{Cell, Flaw, Fold, MAX_CELLS, Record, Records, Sheet, SheetRow};
 use super::text;
 use crate::domain::{
     finding::{Finding, FindingCode as Code, Severity},
@@ -153,10 +153,16 @@ fn read_text<F: Format>(
         return result(None, 0, 0, findings);
     };
     let names: Vec<String> = cells.iter().map(|name| name.trim().to_owned()).collect();
-    let mut whole = explain_flaws(&first, &names, &mut findings) && first.width <= MAX_CELLS;
-    let template =
-        if first.flaws.is_empty() { header::recognise(&cells, first.width, first.row, &mut findings) } else { None };
+    let lost = first.folds.iter().find(|fold| fold.has_rows_below_header(first.width));
+    let mut whole =
+        explain(&first, lost, if lost.is_some() { &[] } else { &names }, &mut findings) && first.width <= MAX_CELLS;
+    let template = if first.flaws.is_empty() && lost.is_none() {
+        header::recognise(&cells, first.width, first.row, &mut findings)
+    } else {
+        None
+    };
     let width = first.width;
+    let money = names.iter().map(String::as_str).take(2).eq(["order_id", "amount"]);
     if let Some(sheet) = keep.as_deref_mut() {
         sheet.header.clone_from(&names);
     }
@@ -164,8 +170,9 @@ fn read_text<F: Format>(
     while let Some(record) = next_filled(&mut records, &mut cells) {
         let open = run.begin();
         if open {
-            let sure = record.flaws.is_empty();
-            whole &= explain_flaws(&record, &names, run.findings()) && record.width <= MAX_CELLS;
+            let lost = record.folds.iter().find(|fold| fold.has_rows(width, record.width, money));
+            let sure = record.flaws.is_empty() && lost.is_none();
+            whole &= explain(&record, lost, &names, run.findings()) && record.width <= MAX_CELLS;
             if let Some(sheet) = keep.as_deref_mut() {
                 let cells = cells.iter().map(|cell| cell.as_ref().to_owned()).collect();
                 sheet.rows.push(SheetRow { row: record.row, cells, complete: sure && record.width == width });
@@ -173,8 +180,7 @@ fn read_text<F: Format>(
             run.row(record.row, &cells, record.width, sure, sink);
         }
     }
-    // An open quotation mark hides the rest of the file, and rows beyond the limit are not kept: half a sheet must never be
-    // taken for the file.
+    // A lost quotation mark hides rows, and rows beyond the limit are not kept: half a sheet must never be taken for the file.
     if let Some(sheet) = keep
         && (!whole || run.is_over())
     {
@@ -277,7 +283,7 @@ impl<'a, F: Format> Run<'a, F> {
     }
 }
 
-fn next_filled<'a>(records: &mut Records<'a>, cells: &mut Vec<Cell<'a>>) -> Option<Record> {
+fn next_filled<'a>(records: &mut Records<'a>, cells: &mut Vec<Cell<'a>>) -> Option<Record<'a>> {
     loop {
         let record = records.next(cells)?;
         if !record.blank {
@@ -286,8 +292,18 @@ fn next_filled<'a>(records: &mut Records<'a>, cells: &mut Vec<Cell<'a>>) -> Opti
     }
 }
 
-/// Says what is wrong with the quotation marks of a row; false when nothing after it could be read.
-fn explain_flaws(record: &Record, names: &[String], findings: &mut Findings) -> bool {
+/// Says what is wrong with the quotation marks of a row; false when rows could not be read for them. Where a mark is `lost`, the
+/// others of the row are only what comes of it.
+fn explain(record: &Record<'_>, lost: Option<&Fold<'_>>, names: &[String], findings: &mut Findings) -> bool {
+    if let Some(fold) = lost {
+        let what = format!(
+            "the quotation mark that opens in line {} of the file closes only in line {}, and what stands between has the commas \
+             of rows; put the missing quotation mark where the text ends",
+            fold.opens, fold.closes
+        );
+        flawed(record.row, fold.column, &what, names, findings);
+        return false;
+    }
     let mut readable = true;
     for flaw in &record.flaws {
         let (column, what) = match *flaw {
@@ -303,12 +319,16 @@ fn explain_flaws(record: &Record, names: &[String], findings: &mut Findings) -> 
                 (column, "a quotation mark opens here and does not close; the rows after it could not be read")
             }
         };
-        let name = names.get(column).map(String::as_str).filter(|name| !name.is_empty());
-        let place = name.map_or_else(|| format!("cell {}", column + 1), str::to_owned);
-        let message = format!("Invalid file format: row {}, {place}: {what}.", record.row);
-        findings.error(At { row: Some(record.row), column: name, value: "" }, Code::InvalidFileFormat, message);
+        flawed(record.row, column, what, names, findings);
     }
     readable
+}
+
+fn flawed(row: u32, column: usize, what: &str, names: &[String], findings: &mut Findings) {
+    let name = names.get(column).map(String::as_str).filter(|name| !name.is_empty());
+    let place = name.map_or_else(|| format!("cell {}", column + 1), str::to_owned);
+    let message = format!("Invalid file format: row {row}, {place}: {what}.");
+    findings.error(At { row: Some(row), column: name, value: "" }, Code::InvalidFileFormat, message);
 }
 
 fn result<L, R>(template: Option<L>, rows: u64, total_minor: i64, findings: Findings) -> Checked<L, R> {

@@ -26,11 +26,17 @@ pub fn convert_delimiter(text: &str) -> Option<String> {
     let mut out = String::with_capacity(text.len() + text.len() / 8);
     let mut records = Records::separated(text, delimiter);
     let mut cells = Vec::new();
+    let mut width = None;
     while let Some(record) = records.next(&mut cells) {
         if !record.flaws.is_empty() || record.width != cells.len() {
             return None;
         }
         if !record.blank {
+            let width = *width.get_or_insert(record.width);
+            // Between commas nobody would see any more that rows lie in a cell.
+            if record.folds.iter().any(|fold| fold.has_rows(width, record.width, true)) {
+                return None;
+            }
             for (index, cell) in cells.iter().enumerate() {
                 if index > 0 {
                     out.push(',');

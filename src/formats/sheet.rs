@@ -1,8 +1,10 @@
 //! Text to rows and cells and back, as a spreadsheet would show them.
 
+mod folds;
 mod reader;
 
 use super::results::put_cell;
+pub use folds::Fold;
 pub use reader::{Cell, Flaw, MAX_CELLS, Record, Records};
 
 /// A file as rows of cells.
@@ -74,7 +76,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn read(text: &str) -> Vec<(Record, Vec<String>)> {
+    fn read(text: &str) -> Vec<(Record<'_>, Vec<String>)> {
         let mut records = Records::new(text);
         let mut cells = Vec::new();
         let mut all = Vec::new();
@@ -105,7 +107,8 @@ mod tests {
 
     #[test]
     fn a_record_of_many_cells_is_counted_and_not_kept() {
-        let (record, cells) = read(&",".repeat(1_000_000)).remove(0);
+        let text = ",".repeat(1_000_000);
+        let (record, cells) = read(&text).remove(0);
         assert_eq!((record.width, cells.len()), (1_000_001, MAX_CELLS));
     }
 

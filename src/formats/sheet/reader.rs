@@ -1,5 +1,6 @@
 //! Splits text into records and cells (RFC 4180, any line end), and says where it is not sure.
 
+use super::folds::{Fold, lines};
 use crate::domain::limits::MAX_CELL_BYTES;
 use std::borrow::Cow;
 
@@ -32,7 +33,7 @@ pub enum Flaw {
 
 /// One record.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
+pub struct Record<'a> {
     /// Row of the spreadsheet, from 1; a line end inside a quoted cell begins no row.
     pub row: u32,
     /// Whether the line is wholly blank.
@@ -41,6 +42,8 @@ pub struct Record {
     pub width: usize,
     /// Why they are not sure; empty for a good record.
     pub flaws: Vec<Flaw>,
+    /// Its quoted cells with line ends inside, at most `MAX_CELLS` of them.
+    pub folds: Vec<Fold<'a>>,
 }
 
 /// Reads records one after the other; cells borrow from the text wherever they can.
@@ -49,6 +52,8 @@ pub struct Records<'a> {
     text: &'a str,
     at: usize,
     row: u32,
+    /// Line ends inside quoted cells so far: lines of the file that are no rows of the spreadsheet.
+    folded: u32,
     delimiter: u8,
 }
 
@@ -65,15 +70,15 @@ impl<'a> Records<'a> {
 
     /// Cells between another ASCII character: for repairs and explanations.
     pub const fn separated(text: &'a str, delimiter: u8) -> Self {
-        Self { text, at: 0, row: 0, delimiter }
+        Self { text, at: 0, row: 0, folded: 0, delimiter }
     }
 
     /// The next record; its cells (at most `MAX_CELLS`) replace what is in `cells`.
-    pub fn next(&mut self, cells: &mut Vec<Cell<'a>>) -> Option<Record> {
+    pub fn next(&mut self, cells: &mut Vec<Cell<'a>>) -> Option<Record<'a>> {
         cells.clear();
         let first = self.byte()?;
         self.row = self.row.saturating_add(1);
-        let mut record = Record { row: self.row, blank: false, width: 0, flaws: Vec::new() };
+        let mut record = Record { row: self.row, blank: false, width: 0, flaws: Vec::new(), folds: Vec::new() };
         loop {
             let (cell, end) = match self.byte() {
                 Some(b'"') => self.quoted(&mut record),
@@ -134,7 +139,7 @@ impl<'a> Records<'a> {
         }
     }
 
-    fn plain(&mut self, record: &mut Record) -> (Cell<'a>, End) {
+    fn plain(&mut self, record: &mut Record<'a>) -> (Cell<'a>, End) {
         let start = self.at;
         self.at += self.reach(start, true);
         if self.byte() == Some(b'"') {
@@ -145,7 +150,7 @@ impl<'a> Records<'a> {
         (Cow::Borrowed(cell), self.step())
     }
 
-    fn quoted(&mut self, record: &mut Record) -> (Cell<'a>, End) {
+    fn quoted(&mut self, record: &mut Record<'a>) -> (Cell<'a>, End) {
         let start = self.at + 1;
         let bytes = self.text.as_bytes();
         let mut from = start;
@@ -172,6 +177,9 @@ impl<'a> Records<'a> {
         let inside = self.slice(start, close);
         let mut cell = if doubled { Cow::Owned(inside.replace("\"\"", "\"")) } else { Cow::Borrowed(inside) };
         self.at = close + 1;
+        if inside.contains(['\n', '\r']) {
+            self.fold(record, inside);
+        }
         let more = self.reach(self.at, false);
         if more > 0 {
             record.flaws.push(Flaw::AfterQuote { column: record.width });
@@ -179,5 +187,16 @@ impl<'a> Records<'a> {
             self.at += more;
         }
         (cell, self.step())
+    }
+
+    /// Notes the quoted cell that ends here.
+    fn fold(&mut self, record: &mut Record<'a>, inside: &'a str) {
+        let opens = self.row.saturating_add(self.folded);
+        let ends = u32::try_from(lines(inside).count()).unwrap_or(u32::MAX).saturating_sub(1);
+        self.folded = self.folded.saturating_add(ends);
+        let closes = opens.saturating_add(ends);
+        if record.folds.len() < MAX_CELLS {
+            record.folds.push(Fold { column: record.width, opens, closes, inside, delimiter: self.delimiter });
+        }
     }
 }

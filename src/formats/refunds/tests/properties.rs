@@ -119,7 +119,12 @@ proptest! {
     #[test]
     fn a_written_sheet_is_read_back(rows in proptest::collection::vec(proptest::collection::vec(cell(), 19), 0..6)) {
         let header = STANDARD.map(str::to_owned).to_vec();
-        let rows: Vec<_> = (2u32..).zip(rows).map(|(row, cells)| crate::formats::sheet::SheetRow { row, cells, complete: true }).collect();
+        // What follows a line end and has commas could be rows, and is told of as such.
+        let plain = |cell: String| if cell.contains(',') { cell.replace(['\n', '\r'], " ") } else { cell };
+        let rows: Vec<_> = (2u32..).zip(rows).map(|(row, cells)| {
+            let cells = cells.into_iter().map(plain).collect();
+            crate::formats::sheet::SheetRow { row, cells, complete: true }
+        }).collect();
         let sheet = Sheet { header, rows };
         let from_file = check(&write(&sheet));
         prop_assert_eq!(from_file.sheet.as_ref(), Some(&sheet));
