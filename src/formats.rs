@@ -2,6 +2,7 @@
 
 pub mod amount;
 mod canonical;
+pub mod cards;
 mod cells;
 pub mod checks;
 pub mod field_table;
@@ -12,8 +13,10 @@ pub mod refunds;
 pub mod repair;
 pub mod results;
 pub mod sheet;
+pub mod spoilt;
 pub mod sync;
 pub mod text;
+mod totals;
 pub mod workbook;
 
 #[cfg(test)]

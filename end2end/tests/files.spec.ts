@@ -163,6 +163,21 @@ test("what went out before needs to be meant", async ({ as, allow }) => {
   await expect(batchStatus(page)).toHaveAttribute("data-status", "completed", { timeout: 30_000 });
 });
 
+test("a row that may be a total needs to be meant", async ({ as }) => {
+  const page = await as("owner");
+  const [name, file] = [`${unique("total")}.csv`, refunds(["1.00", "2.50", "3.50"].map((amount) => ({ order: unique("ORD"), amount })))];
+  await open(page, `${REFUNDS}/new`);
+  await choose(page, name, file);
+  await expect(page.locator('[data-finding][data-row="4"][data-column="amount"]')).toHaveCount(1);
+  const box = page.getByLabel("Upload it anyway");
+  await expect(box).not.toBeChecked();
+  await page.getByRole("button", { name: "Upload", exact: true }).click();
+  await expect(page.locator("#why-not")).toContainText("Something has to be confirmed.");
+  await box.check();
+  await upload(page);
+  await expect(batchStatus(page)).toHaveAttribute("data-status", "completed", { timeout: 30_000 });
+});
+
 test("a key that was used before is found by the server, and told in the browser", async ({ as, allow }) => {
   allow(/422/);
   const page = await as("owner");

@@ -42,7 +42,7 @@ pub enum FindingCode {
     DuplicateUniqueId,
     /// The unique_id was used by an earlier batch.
     UniqueIdTaken,
-    /// An id that a spreadsheet has turned into a number (`1.23457E+15`).
+    /// An id that a spreadsheet or another tool has spoilt (`1.23457E+15`, `#N/A`).
     MangledId,
     /// An id with characters that cannot be sent.
     InvalidId,
@@ -66,6 +66,16 @@ pub enum FindingCode {
     EmptyOrderId,
     /// "Duplicate order ID" (Batch Sync).
     DuplicateOrderId,
+    /// A row that is the sum of others (warning that must be confirmed).
+    TotalLine,
+    /// A date, a truth value or a word for nothing where an id should be (warning that must be confirmed).
+    DoubtfulId,
+    /// An id after an amount that looks like the rest of it (warning that must be confirmed).
+    SplitNumber,
+    /// Ids that are the same but for their case (warning).
+    KeysByCase,
+    /// The number of a payment card in a free text.
+    CardNumber,
 }
 
 impl FindingCode {
@@ -85,7 +95,7 @@ impl FindingCode {
             Self::NoPart => "Split settlement needs at least one part",
             Self::DuplicateUniqueId => "Duplicate unique ID",
             Self::UniqueIdTaken => "Unique ID already used",
-            Self::MangledId => "ID cut by a spreadsheet",
+            Self::MangledId => "ID spoilt by a spreadsheet",
             Self::InvalidId => "Invalid ID",
             Self::TooLong => "Too long",
             Self::FileTooLarge => "File too large",
@@ -97,7 +107,24 @@ impl FindingCode {
             Self::InvalidOrderId => "Invalid order ID format",
             Self::EmptyOrderId => "Empty order ID",
             Self::DuplicateOrderId => "Duplicate order ID",
+            Self::TotalLine => "Row that may be a total",
+            Self::DoubtfulId => "ID that may not be one",
+            Self::SplitNumber => "Amount that a comma may have cut",
+            Self::KeysByCase => "Unique IDs that differ in case only",
+            Self::CardNumber => "Card number",
         }
+    }
+
+    /// Whether a person must say that it is meant before the file is taken.
+    pub const fn must_be_confirmed(self) -> bool {
+        matches!(self, Self::TotalLine | Self::DoubtfulId | Self::SplitNumber)
+    }
+}
+
+impl Finding {
+    /// Whether a person must say that it is meant before the file is taken.
+    pub fn must_be_confirmed(&self) -> bool {
+        self.severity == Severity::Warning && self.code.must_be_confirmed()
     }
 }
 

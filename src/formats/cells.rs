@@ -3,6 +3,8 @@
 use super::findings::{At, Findings, is_invisible, quoted};
 use super::results::{starts_formula, without_guard};
 use super::sheet::Cell;
+use super::spoilt::{doubtful, is_odd, spoilt};
+use super::totals::is_total_word;
 use crate::domain::finding::FindingCode as Code;
 use crate::domain::limits::{MAX_CELL_BYTES, MAX_ID_CHARS};
 use std::borrow::Cow;
@@ -43,10 +45,16 @@ pub(super) fn trimmed<'a>(cell: Option<&Cell<'a>>, row: u32, column: &str, findi
 pub(super) fn id<'a>(cell: Option<&Cell<'a>>, row: u32, column: &str, findings: &mut Findings) -> Cell<'a> {
     let id = narrowed(&trimmed(cell, row, column, findings), without_guard);
     // Most ids: nothing but these characters, so nothing to say.
-    if id.len() <= MAX_ID_CHARS && !id.starts_with('-') && id.chars().all(is_plain) {
+    if id.len() <= MAX_ID_CHARS && !id.starts_with('-') && id.chars().all(is_plain) && !is_odd(&id) {
         return id;
     }
     let at = At::cell(row, column, &id);
+    if let Some(what) = spoilt(&id) {
+        let message = format!("ID spoilt by a spreadsheet: {column} {} {what}.", quoted(&id));
+        findings.error(at, Code::MangledId, message);
+        return id;
+    }
+    doubt(row, column, &id, findings);
     too_long(&id, row, column, findings);
     if let Some(bad) = id.chars().find(|character| is_invisible(*character)) {
         let message = format!(
@@ -56,15 +64,29 @@ pub(super) fn id<'a>(cell: Option<&Cell<'a>>, row: u32, column: &str, findings: 
         );
         findings.error(at, Code::InvalidId, message);
     }
-    if is_mangled(&id) {
-        let message = format!(
-            "ID cut by a spreadsheet: {column} {} was an ID with more digits; take it from its source again, as text.",
-            quoted(&id)
-        );
-        findings.error(at, Code::MangledId, message);
-    }
     formula(row, column, &id, findings);
     id
+}
+
+/// Warns of an id that is hardly one.
+pub(super) fn doubt(row: u32, column: &str, id: &str, findings: &mut Findings) {
+    if let Some(what) = doubtful(id) {
+        let message = format!("ID that may not be one: {column} {} {what}.", quoted(id));
+        findings.warning(At::cell(row, column, id), Code::DoubtfulId, message);
+    }
+}
+
+/// Warns of an order that is named as sums are.
+pub(super) fn total_word(row: u32, order_id: &str, findings: &mut Findings) -> bool {
+    let is = is_total_word(order_id);
+    if is {
+        let message = format!(
+            "Row that may be a total: order_id {} is a word for a sum; take the row out, or confirm that it is an order.",
+            quoted(order_id)
+        );
+        findings.warning(At::cell(row, "order_id", order_id), Code::TotalLine, message);
+    }
+    is
 }
 
 /// Says so where an id has too many characters.
@@ -108,30 +130,4 @@ pub(super) fn narrowed<'a>(cell: &Cell<'a>, part: fn(&str) -> &str) -> Cell<'a> 
 /// An optional id.
 pub(super) fn some(id: Cell<'_>) -> Option<String> {
     if id.is_empty() { None } else { Some(id.into_owned()) }
-}
-
-/// `1.23457E+15`: what a spreadsheet makes of a long number.
-pub(super) fn is_mangled(id: &str) -> bool {
-    let Some((number, exponent)) = id.split_once("E+").or_else(|| id.split_once("e+")) else { return false };
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let (whole, fraction) = match number.split_once(['.', ',']) {
-        Some((whole, fraction)) => (whole, Some(fraction)),
-        None => (number, None),
-    };
-    whole.len() == 1 && digits(whole) && fraction.is_none_or(digits) && exponent.len() >= 2 && digits(exponent)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn mangled_ids_are_told_from_others() {
-        for id in ["1.23457E+15", "1,23457E+15", "4E+18", "1.2e+11"] {
-            assert!(is_mangled(id), "{id}");
-        }
-        for id in ["1E5", "E+15", "ORD1E+15", "12.3E+15", "1.E+15", "1.2E+5", "1.2E-15", "1.2E+1a"] {
-            assert!(!is_mangled(id), "{id}");
-        }
-    }
 }

@@ -23,6 +23,8 @@ pub struct Overview {
     pub errors: u64,
     /// How many warnings there are, listed or not.
     pub warnings: u64,
+    /// Names the warnings that must be confirmed; empty where there is none.
+    pub seal: String,
     /// The cells; none when the file could not be read as a sheet.
     pub sheet: Option<Sheet>,
 }
@@ -56,6 +58,7 @@ fn overview<L: Layout, R>(checked: Checked<L, R>, ready: fn(&R) -> (u32, i64)) -
         findings: checked.findings,
         errors: checked.errors,
         warnings: checked.warnings,
+        seal: checked.seal,
         sheet: checked.sheet,
     }
 }

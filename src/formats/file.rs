@@ -54,6 +54,8 @@ pub struct Checked<L, R> {
     pub errors: u64,
     /// How many warnings there are, listed or not.
     pub warnings: u64,
+    /// Names the warnings that must be confirmed; empty where there is none.
+    pub seal: String,
     /// The cells, for a page that shows and edits them; none when the file could not be read as a sheet.
     pub sheet: Option<Sheet>,
 }
@@ -68,6 +70,7 @@ impl<L, R> Default for Checked<L, R> {
             findings: Vec::new(),
             errors: 0,
             warnings: 0,
+            seal: String::new(),
             sheet: None,
         }
     }
@@ -332,8 +335,8 @@ fn flawed(row: u32, column: usize, what: &str, names: &[String], findings: &mut 
 }
 
 fn result<L, R>(template: Option<L>, rows: u64, total_minor: i64, findings: Findings) -> Checked<L, R> {
-    let (errors, warnings) = (findings.errors(), findings.warnings());
+    let (errors, warnings, seal) = (findings.errors(), findings.warnings(), findings.seal());
     let findings = findings.into_list();
     debug_assert!(errors > 0 || findings.iter().all(|finding| finding.severity == Severity::Warning));
-    Checked { template, rows, total_minor, findings, errors, warnings, ..Checked::default() }
+    Checked { template, rows, total_minor, findings, errors, warnings, seal, ..Checked::default() }
 }

@@ -1,6 +1,7 @@
 //! Collects findings: counts all, lists as many as a person could ever go through.
 
 use crate::domain::finding::{Finding, FindingCode, Severity};
+use sha2::{Digest, Sha256};
 
 /// Errors that are listed, and warnings likewise; more are counted only. A file of 1,000 rows cannot reach it in earnest, and a
 /// hostile one cannot fill the memory.
@@ -15,6 +16,8 @@ pub struct Findings {
     listed: Vec<Finding>,
     errors: u64,
     warnings: u64,
+    /// Of the warnings that must be confirmed; none while there is none.
+    asked: Option<Sha256>,
 }
 
 /// Where a finding points: row and column of the spreadsheet and the cell.
@@ -61,6 +64,14 @@ impl Findings {
             Severity::Warning => &mut self.warnings,
         };
         *count += 1;
+        if finding.must_be_confirmed() {
+            let asked = self.asked.get_or_insert_default();
+            // Not the row: what a browser sends of a corrected sheet has no blank rows.
+            for text in [finding.code.title(), finding.column.as_deref().unwrap_or(""), &finding.message] {
+                asked.update((text.len() as u64).to_be_bytes());
+                asked.update(text);
+            }
+        }
         if *count <= MAX_LISTED as u64 {
             self.listed.push(finding);
         }
@@ -74,6 +85,12 @@ impl Findings {
     /// How many warnings there are, listed or not.
     pub const fn warnings(&self) -> u64 {
         self.warnings
+    }
+
+    /// Names the warnings that must be confirmed; empty where there is none. A tick "anyway" holds for what it was shown with.
+    pub fn seal(&self) -> String {
+        let hash = self.asked.clone().map(|asked| asked.finalize());
+        hash.iter().flatten().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// The list by row, findings about the whole file first, otherwise as found.

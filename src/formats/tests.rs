@@ -1,6 +1,9 @@
 //! What holds for files of every operation, on the server, in the browser and on the command line.
 
+mod cards;
+mod ids;
 mod quotes;
+mod totals;
 
 use super::checks::{self, Overview};
 use crate::domain::{

@@ -272,6 +272,7 @@ impl World {
             bytes: file.as_bytes().to_vec().into(),
             description: "a test".to_owned(),
             confirm_repeat: true,
+            confirm_warnings: "1".to_owned(),
             ..Upload::default()
         };
         uploads::submit(&self.state, &self.caller(email).await, Operation::Refund, upload).await.unwrap()

@@ -86,6 +86,93 @@ async fn a_repeat_needs_an_explicit_decision() {
 }
 
 #[tokio::test]
+async fn a_warning_that_must_be_confirmed_makes_nothing_until_it_is() {
+    let world = World::new().await;
+    let maker = world.caller("maker@acme.test").await;
+    let file = |last: &str| refunds(&[("ORD_1", "1"), ("ORD_2", "2.5"), (last, "3.5")]);
+    let bare = |last: &str| Upload {
+        file_name: "total.csv".to_owned(),
+        bytes: file(last).into_bytes().into(),
+        description: "with a total".to_owned(),
+        ..Upload::default()
+    };
+    let submit = async |upload: Upload| uploads::submit(&world.state, &maker, Operation::Refund, upload).await.unwrap();
+    let Submitted::Draft(draft) = submit(bare("Total")).await else { panic!("accepted without a word") };
+    assert_eq!(draft.findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), [FindingCode::TotalLine]);
+    assert!(!batches::list(&world.state, &maker, Operation::Refund, &BatchQuery::default()).await.unwrap().any);
+    let tick = |upload: Upload, tick: &str| Upload { confirm_warnings: tick.to_owned(), ..upload };
+    let kept = |upload: Upload| Upload { kept: Some(draft.id), ..upload };
+    // A tick is for the file and the warnings that it was shown with: not for another file in the same form, nor for another seal.
+    for other in [
+        tick(kept(bare("Sum")), "1"),
+        tick(kept(bare("ORD_3")), "1"),
+        tick(bare("Total"), "0000"),
+        Upload { confirm_repeat: true, ..kept(bare("Total")) },
+    ] {
+        assert!(matches!(submit(other.clone()).await, Submitted::Draft(_)), "{other:?}");
+    }
+    let seal = crate::formats::refunds::check_refunds(
+        file("Total").as_bytes(),
+        crate::domain::money::Currency::Inr,
+        crate::domain::limits::Limits::default(),
+    )
+    .seal;
+    assert!(matches!(submit(tick(Upload { kept: Some(draft.id), ..Upload::default() }, "1")).await, Submitted::Batch(_)));
+    // Now it is a repeat, too: both are asked at once, and each tick is for its own question.
+    let Submitted::Draft(both) = submit(tick(bare("Total"), &seal)).await else { panic!("a repeat was accepted") };
+    assert!(both.repeats.len() == 4 && both.findings.len() == 1, "{both:?}");
+    let Submitted::Draft(both) = submit(Upload { confirm_repeat: true, ..bare("Total") }).await else { panic!("accepted") };
+    assert!(both.repeats.len() == 4 && both.findings.len() == 1, "{both:?}");
+    let sure = Upload { confirm_repeat: true, ..tick(bare("Total"), &seal) };
+    assert!(matches!(submit(sure).await, Submitted::Batch(_)));
+}
+
+#[tokio::test]
+async fn the_tick_for_a_repeat_is_not_for_another_file() {
+    let world = World::new().await;
+    let maker = world.caller("maker@acme.test").await;
+    let files = ["1", "2"].map(|amount| refunds(&[("ORD_1", amount)]));
+    let upload = |file: &str| Upload {
+        file_name: "again.csv".to_owned(),
+        bytes: file.to_owned().into_bytes().into(),
+        ..Upload::default()
+    };
+    let submit = async |upload: Upload| uploads::submit(&world.state, &maker, Operation::Refund, upload).await.unwrap();
+    for file in &files {
+        world.upload("maker@acme.test", file).await;
+    }
+    let Submitted::Draft(draft) = submit(upload(&files[0])).await else { panic!("accepted twice") };
+    let other = Upload { confirm_repeat: true, kept: Some(draft.id), ..upload(&files[1]) };
+    assert!(matches!(submit(other).await, Submitted::Draft(_)), "shown with the first file, sent with the second");
+    let same = Upload { confirm_repeat: true, kept: Some(draft.id), ..upload(&files[0]) };
+    assert!(matches!(submit(same).await, Submitted::Batch(_)));
+}
+
+#[tokio::test]
+async fn a_file_with_a_card_number_is_not_kept() {
+    let world = World::new().await;
+    let maker = world.caller("maker@acme.test").await;
+    let file = refunds(&[("ORD_1", "1")]).replace(",,,\n", ",,,4111 1111 1111 1111\n");
+    let upload = Upload { file_name: "cards.csv".to_owned(), bytes: file.into_bytes().into(), ..Upload::default() };
+    let Submitted::Draft(draft) = uploads::submit(&world.state, &maker, Operation::Refund, upload).await.unwrap() else {
+        panic!("accepted")
+    };
+    assert_eq!(draft.findings[0].code, FindingCode::CardNumber, "{:?}", draft.findings);
+    let again = Upload { kept: Some(draft.id), ..Upload::default() };
+    let refused = uploads::submit(&world.state, &maker, Operation::Refund, again).await.unwrap_err();
+    assert!(refused.refusal.message.starts_with("No file was chosen"), "{}", refused.refusal.message);
+    let described = Upload {
+        file_name: "clean.csv".to_owned(),
+        bytes: refunds(&[("ORD_1", "1")]).into_bytes().into(),
+        description: "for 4111-1111-1111-1111".to_owned(),
+        ..Upload::default()
+    };
+    let refused = uploads::submit(&world.state, &maker, Operation::Refund, described).await.unwrap_err();
+    assert_eq!(refused.refusal.kind, RefusalKind::Invalid);
+    assert!(!refused.refusal.message.contains("4111"), "{}", refused.refusal.message);
+}
+
+#[tokio::test]
 async fn rights_are_asked_for_first() {
     let world = World::new().await;
     for email in ["viewer@acme.test", "checker@acme.test", "admin@acme.test"] {

@@ -2,6 +2,7 @@
 
 use super::{Moment, Repeat, retries::StoryStep};
 use crate::domain::{
+    finding::Finding,
     ids::{BatchId, DraftId},
     money::Money,
     page::{Day, encode},
@@ -352,6 +353,8 @@ pub struct RefundOrders {
     pub findings: Vec<String>,
     /// What went out before.
     pub repeats: Vec<Repeat>,
+    /// Warnings that must be confirmed.
+    pub warnings: Vec<Finding>,
     /// Names exactly these lines: a tick "anyway" holds for the lines that it was shown with, and for no others.
     pub seal: String,
 }

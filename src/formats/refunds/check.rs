@@ -7,11 +7,13 @@ use crate::domain::{
     view::Split,
 };
 use crate::formats::amount::complaint;
-use crate::formats::cells::{formula, id, is_whole, some, trimmed};
+use crate::formats::cards::card_number;
+use crate::formats::cells::{formula, id, is_whole, some, total_word, trimmed};
 use crate::formats::file::Rows;
 use crate::formats::findings::{At, Findings, quoted};
 use crate::formats::results::without_guard;
 use crate::formats::sheet::Cell;
+use crate::formats::totals::Running;
 use std::collections::{HashMap, hash_map::Entry};
 
 /// Rows that a sentence names; more are counted.
@@ -27,6 +29,11 @@ pub(in crate::formats) struct Checker<'a> {
     unique_ids: HashMap<Cell<'a>, u32>,
     orders: HashMap<Cell<'a>, u32>,
     repeats: HashMap<Cell<'a>, Vec<u32>>,
+    running: Running,
+    /// Whether any unique_id has a small letter, and whether any has a capital one.
+    cases: (bool, bool),
+    /// The last row that is named as sums are.
+    named_total: u32,
 }
 
 /// A cell of a split part: what was read from it.
@@ -40,13 +47,16 @@ impl<'a> Rows<'a, RefundRecord> for Checker<'a> {
     fn row(&mut self, row: u32, cells: &[Cell<'a>], width: usize, sure: bool) -> Option<RefundRecord> {
         self.number = self.number.saturating_add(1);
         if !sure || !is_whole(self.template.columns(), row, cells, width, &mut self.findings) {
+            self.running.add(row, None, false);
             return None;
         }
         let before = self.findings.errors();
         let order_id = self.order_id(row, cells);
         let amount = self.amount(row, cells);
-        let txn_id = self.id(row, cells, "txn_id");
+        let txn_id = self.txn_id(row, cells);
         let unique_id = self.unique_id(row, cells);
+        let bare = txn_id.is_empty() && unique_id.is_empty() && self.orders.get(&order_id) == Some(&row);
+        self.running.add(row, amount, bare);
         let split = self.split(row, cells, amount);
         let udf = self.udf(row, cells);
         let amount_minor = amount.filter(|_| self.findings.errors() == before)?;
@@ -79,6 +89,8 @@ impl<'a> Rows<'a, RefundRecord> for Checker<'a> {
     }
 
     fn finish(mut self) -> (i64, Findings) {
+        self.same_but_for_case();
+        self.total_line();
         let mut repeats: Vec<_> = std::mem::take(&mut self.repeats).into_iter().collect();
         repeats.sort_by(|(_, left), (_, right)| left.cmp(right));
         for (order_id, rows) in repeats {
@@ -113,6 +125,9 @@ impl<'a> Checker<'a> {
             unique_ids: HashMap::new(),
             orders: HashMap::new(),
             repeats: HashMap::new(),
+            running: Running::default(),
+            cases: (false, false),
+            named_total: 0,
         }
     }
 
@@ -131,6 +146,9 @@ impl<'a> Checker<'a> {
             let message = format!("Invalid ID: order_id {} cannot be sent in a gateway's address.", quoted(&order_id));
             self.findings.error(at, Code::InvalidId, message);
         }
+        if total_word(row, &order_id, &mut self.findings) {
+            self.named_total = row;
+        }
         match self.orders.entry(order_id.clone()) {
             Entry::Vacant(free) => {
                 free.insert(row);
@@ -147,6 +165,8 @@ impl<'a> Checker<'a> {
         if unique_id.is_empty() {
             return unique_id;
         }
+        self.cases.0 = self.cases.0 || unique_id.bytes().any(|byte| byte.is_ascii_lowercase());
+        self.cases.1 = self.cases.1 || unique_id.bytes().any(|byte| byte.is_ascii_uppercase());
         match self.unique_ids.entry(unique_id.clone()) {
             Entry::Vacant(free) => {
                 free.insert(row);
@@ -159,6 +179,59 @@ impl<'a> Checker<'a> {
             }
         }
         unique_id
+    }
+
+    /// Some gateways compare keys without their case.
+    fn same_but_for_case(&mut self) {
+        if self.cases != (true, true) {
+            return;
+        }
+        let mut ids: Vec<(&Cell<'a>, u32)> = self.unique_ids.iter().map(|(id, row)| (id, *row)).collect();
+        let lower = |id: &str| id.bytes().map(|byte| byte.to_ascii_lowercase()).collect::<Vec<u8>>();
+        ids.sort_by_cached_key(|(id, row)| (lower(id), *row));
+        for pair in ids.windows(2) {
+            let [(first, above), (second, below)] = pair else { continue };
+            if first.eq_ignore_ascii_case(second) {
+                let message = format!(
+                    "Unique IDs that differ in case only: rows {above} and {below} have {} and {}; some gateways take them for the \
+                     same refund.",
+                    quoted(first),
+                    quoted(second)
+                );
+                self.findings.warning(At::cell(*below, "unique_id", second), Code::KeysByCase, message);
+            }
+        }
+    }
+
+    fn total_line(&mut self) {
+        let Some((row, minor)) = self.running.total().filter(|(row, _)| *row != self.named_total) else { return };
+        let money = Money::new(minor, self.currency);
+        let message = format!(
+            "Row that may be a total: its amount, {money}, is the sum of all rows above; take the row out, or confirm that it is a \
+             refund."
+        );
+        self.findings.warning(At::cell(row, "amount", &money.bare()), Code::TotalLine, message);
+    }
+
+    /// The transaction, which stands right behind an amount in both templates.
+    fn txn_id(&mut self, row: u32, cells: &[Cell<'a>]) -> Cell<'a> {
+        let txn_id = self.id(row, cells, "txn_id");
+        let before = match self.template {
+            Template::Standard => "amount",
+            Template::Split => "vendor2_amount",
+        };
+        if let Some(amount) = self.cell(cells, before).map(|cell| cell.trim())
+            && is_cut(amount, &txn_id)
+        {
+            let message = format!(
+                "Amount that a comma may have cut: {before} {} and txn_id {} look like one amount with a comma inside; write the \
+                 amount without the comma, or confirm that both are meant.",
+                quoted(amount),
+                quoted(&txn_id)
+            );
+            self.findings.warning(At::cell(row, "txn_id", &txn_id), Code::SplitNumber, message);
+        }
+        txn_id
     }
 
     fn id(&mut self, row: u32, cells: &[Cell<'a>], column: &str) -> Cell<'a> {
@@ -262,6 +335,15 @@ impl<'a> Checker<'a> {
         let columns = self.template.columns().iter().zip(cells).skip(first);
         for (field, (column, cell)) in fields.iter_mut().zip(columns) {
             let text = without_guard(cell);
+            if let Some(last) = card_number(text) {
+                let message = format!(
+                    "Card number: {column} holds the number of a payment card, ending in {last}; take it out of the file, such \
+                     numbers must not be kept here."
+                );
+                let masked = format!("…{last}");
+                self.findings.error(At::cell(row, column, &masked), Code::CardNumber, message);
+                continue;
+            }
             formula(row, column, text, &mut self.findings);
             text.clone_into(field);
         }
@@ -275,6 +357,21 @@ impl Part {
             Self::Minor(minor) => Some(*minor),
             Self::Blank | Self::Bad => None,
         }
+    }
+}
+
+/// Whether an amount and what follows it may be `1,250.00` or `10,50` that lost its quotation marks.
+fn is_cut(amount: &str, rest: &str) -> bool {
+    if rest.len() > 7 || amount.is_empty() || !amount.bytes().all(|byte| byte.is_ascii_digit()) {
+        return false;
+    }
+    let (units, decimals) = rest.split_once('.').map_or((rest, None), |(units, decimals)| (units, Some(decimals)));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let decimals = decimals.is_none_or(|decimals| !decimals.is_empty() && digits(decimals));
+    match units.len() {
+        3 => amount.len() <= 3 && digits(units) && decimals,
+        2 => digits(rest),
+        _ => false,
     }
 }
 

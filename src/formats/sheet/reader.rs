@@ -142,12 +142,24 @@ impl<'a> Records<'a> {
     fn plain(&mut self, record: &mut Record<'a>) -> (Cell<'a>, End) {
         let start = self.at;
         self.at += self.reach(start, true);
+        if self.byte() == Some(b'"') && self.slice(start, self.at).trim_start_matches([' ', '\t']) == "=" {
+            self.at += self.guarded();
+        }
         if self.byte() == Some(b'"') {
             record.flaws.push(Flaw::StrayQuote { column: record.width });
             self.at += self.reach(self.at, false);
         }
         let cell = self.slice(start, self.at);
         (Cow::Borrowed(cell), self.step())
+    }
+
+    /// The length of what stands in quotation marks here, where nothing follows it: `="0012345"`, as spreadsheets are told to
+    /// keep the digits of an id together. Otherwise nothing.
+    fn guarded(&self) -> usize {
+        let inside = self.at + 1;
+        let end = inside + self.reach(inside, true);
+        let closes = self.text.as_bytes().get(end) == Some(&b'"') && self.reach(end + 1, false) == 0;
+        if closes { end + 1 - self.at } else { 0 }
     }
 
     fn quoted(&mut self, record: &mut Record<'a>) -> (Cell<'a>, End) {

@@ -2,11 +2,12 @@
 
 use super::{COLUMNS, SyncRecord};
 use crate::domain::finding::FindingCode as Code;
-use crate::formats::cells::{id, is_mangled, is_plain, is_whole, narrowed, some, too_long, trimmed};
+use crate::formats::cells::{doubt, id, is_plain, is_whole, narrowed, some, too_long, total_word, trimmed};
 use crate::formats::file::Rows;
 use crate::formats::findings::{At, Findings, is_invisible, quoted};
 use crate::formats::results::without_guard;
 use crate::formats::sheet::Cell;
+use crate::formats::spoilt::{is_exponent, is_odd, spoilt};
 use std::collections::{HashMap, hash_map::Entry};
 
 /// Checks the rows of one file, one after the other.
@@ -59,10 +60,16 @@ impl<'a> Checker<'a> {
             return order_id;
         }
         too_long(&order_id, row, "order_id", &mut self.findings);
-        if is_mangled(&order_id) {
+        if is_exponent(&order_id) {
             let message = format!(
                 "Invalid order ID format: order_id {} was an ID with more digits until a spreadsheet cut it; take it from its \
                  source again, as text.",
+                quoted(&order_id)
+            );
+            self.findings.error(at, Code::InvalidOrderId, message);
+        } else if let Some(what) = spoilt(&order_id).filter(|_| is_odd(&order_id) || !order_id.chars().all(is_plain)) {
+            let message = format!(
+                "Invalid order ID format: order_id {} is an ID spoilt by a spreadsheet: it {what}.",
                 quoted(&order_id)
             );
             self.findings.error(at, Code::InvalidOrderId, message);
@@ -77,6 +84,10 @@ impl<'a> Checker<'a> {
                 quoted(&order_id)
             );
             self.findings.error(at, Code::InvalidOrderId, message);
+        }
+        if is_odd(&order_id) {
+            doubt(row, "order_id", &order_id, &mut self.findings);
+            total_word(row, &order_id, &mut self.findings);
         }
         match self.orders.entry(order_id.clone()) {
             Entry::Vacant(free) => {

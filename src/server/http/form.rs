@@ -1,7 +1,10 @@
 //! Plain forms: `application/x-www-form-urlencoded`, small, decoded leniently and by name.
 
 use super::answer;
-use crate::{domain::error::RefusalKind, server::error::OpError};
+use crate::{
+    domain::error::RefusalKind,
+    server::{error::OpError, ops::uploads::Ticks},
+};
 use axum::{
     extract::{FromRequest, RawForm, Request},
     http::header,
@@ -15,6 +18,11 @@ impl Form {
     /// The value of `name`; empty when it was not sent.
     pub(super) fn get(&self, name: &str) -> &str {
         self.find(name).unwrap_or_default()
+    }
+
+    /// The boxes "anyway".
+    pub(super) fn ticks(&self) -> Ticks<'_> {
+        Ticks { repeats: self.get("confirm_repeat"), warnings: self.get("confirm_warnings") }
     }
 
     /// All fields.

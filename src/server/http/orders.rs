@@ -39,7 +39,7 @@ pub(super) async fn refund(State(web): State<Web>, SignedIn { visit, caller }: S
     if wish != "send" {
         return shown(&web, &visit, StatusCode::OK, &chosen, Flash::default()).await;
     }
-    match refund::send(&web, &caller, &chosen, form.get("confirm_repeat")).await {
+    match refund::send(&web, &caller, &chosen, form.ticks()).await {
         Ok(Sent::Batch { batch, records, waits }) => {
             let notice = submitted(records, waits, ["refund", "is being sent."], ["refunds", "are being sent."]);
             done(&web, caller.person.id, &format!("{}/{batch}", Operation::Refund.path()), &notice)

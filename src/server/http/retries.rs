@@ -140,7 +140,7 @@ async fn perform(
             retries::take_all(web, caller, operation, batch, base, take).await?;
             Next::To(page.to_owned(), None)
         }
-        Wish::Send => match retries::send(web, caller, operation, batch, base, form.get("confirm_repeat")).await? {
+        Wish::Send => match retries::send(web, caller, operation, batch, base, form.ticks()).await? {
             Sent::Revision { records, waits } => {
                 let notice = submitted(
                     records,
@@ -150,6 +150,9 @@ async fn perform(
                 );
                 Next::To(format!("{}/{batch}", operation.path()), Some(notice))
             }
+            Sent::Findings { errors: 0, repeats: 0, .. } => Next::Stay(
+                "Some of these refunds must be confirmed. Nothing was sent now: look at them, then confirm.".to_owned(),
+            ),
             Sent::Findings { errors: 0, .. } => Next::Stay(
                 "Some of these refunds went out before. Nothing was sent now: look at them, then confirm.".to_owned(),
             ),

@@ -18,7 +18,7 @@ use crate::{
     domain::{
         batch::Operation,
         error::RefusalKind,
-        finding::Severity,
+        finding::{Finding, Severity},
         page::encode,
         view::{DraftView, Flash},
     },
@@ -147,10 +147,11 @@ async fn found(web: &Web, visit: &Visit, operation: Operation, draft: DraftView)
     page.render(web, visit).await
 }
 
-/// Findings as machines get them. A repeat keeps the file out until it is confirmed, so it is among the errors.
+/// Findings as machines get them. What keeps the file out until it is confirmed is among the errors.
 fn findings(draft: &DraftView) -> Value {
-    let of = |severity: Severity| {
-        draft.findings.iter().filter(move |finding| finding.severity == severity).map(|finding| {
+    let of = |errors: bool| {
+        let keeps_out = |finding: &Finding| finding.severity == Severity::Error || finding.must_be_confirmed();
+        draft.findings.iter().filter(move |finding| keeps_out(finding) == errors).map(|finding| {
             json!({
                 "row": finding.row,
                 "column": finding.column,
@@ -163,8 +164,8 @@ fn findings(draft: &DraftView) -> Value {
         json!({ "row": repeat.row, "column": null, "code": "repeated", "message": repeat.message, "batch_id": repeat.batch })
     });
     json!({
-        "errors": of(Severity::Error).chain(repeats).collect::<Vec<_>>(),
-        "warnings": of(Severity::Warning).collect::<Vec<_>>(),
+        "errors": of(true).chain(repeats).collect::<Vec<_>>(),
+        "warnings": of(false).collect::<Vec<_>>(),
         "upload": draft.id,
     })
 }

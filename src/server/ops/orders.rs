@@ -218,6 +218,8 @@ pub async fn synchronise(state: &AppState, caller: &Caller, order_id: &str) -> O
         description: format!("Order {order_id}, asked about from its page"),
         // The same order may be brought up to date any day.
         confirm_repeat: true,
+        // Its id is the gateway's own.
+        confirm_warnings: "1".to_owned(),
         sync_with_gateway: true,
         ..Upload::default()
     };

@@ -60,6 +60,8 @@ pub enum Sent {
         errors: u64,
         /// Rows that went out before, to be confirmed.
         repeats: u64,
+        /// Warnings to be confirmed.
+        warnings: u64,
     },
 }
 
@@ -185,15 +187,15 @@ pub async fn reset(state: &AppState, caller: &Caller, operation: Operation, batc
 }
 
 /// Sends the rows that are taken, as they were typed over: a new revision of the batch, with its own content hash, decision and
-/// keys. All or nothing. Needs ReadWrite; `base` is the revision that the caller was shown, and `confirmed` the seal of the rows that
-/// are meant although they went out before.
+/// keys. All or nothing. Needs ReadWrite; `base` is the revision that the caller was shown, and a tick the seal of the rows that it
+/// was shown with.
 pub async fn send(
     state: &AppState,
     caller: &Caller,
     operation: Operation,
     batch: BatchId,
     base: u32,
-    confirmed: &str,
+    ticks: uploads::Ticks<'_>,
 ) -> OpResult<Sent> {
     authorise(caller, operation.module(), Right::ReadWrite)?;
     refunds_only(operation)?;
@@ -212,13 +214,16 @@ pub async fn send(
     }
     let checked = lines.clone().check(row.currency).await?;
     if !checked.is_clean() {
-        return Ok(Sent::Findings { errors: checked.errors(), repeats: 0 });
+        return Ok(Sent::Findings { errors: checked.errors(), repeats: 0, warnings: 0 });
     }
-    if confirmed != seal(&checked) {
-        let repeats = repeats(state, &mut tx, caller, &checked).await?;
-        if !repeats.is_empty() {
-            return Ok(Sent::Findings { errors: 0, repeats: repeats.len() as u64 });
-        }
+    let shown = seal(&checked);
+    let repeats = match ticks.repeats == shown {
+        true => 0,
+        false => repeats(state, &mut tx, caller, &checked).await?.len() as u64,
+    };
+    let warnings = if ticks.warnings == shown { 0 } else { checked.to_confirm() };
+    if repeats + warnings > 0 {
+        return Ok(Sent::Findings { errors: 0, repeats, warnings });
     }
     let records = new_records(&mut tx, &row, &checked).await?;
     let revision = match db::retries::open_revision(&mut tx, batch, row.revision, &records).await {
@@ -236,9 +241,10 @@ pub async fn send(
     Ok(Sent::Revision { records: taken, waits })
 }
 
-/// Names the rows that are taken, as they are typed.
+/// Names the rows that are taken, as they are typed, and what is warned of.
 fn seal(checked: &Checked) -> String {
     let mut hash = Sha256::new();
+    hash.update(checked.asked());
     for record in &checked.records {
         hash.update(format!("{}|{}|{}\n", record.number, record.amount_minor, record.order_id));
     }

@@ -11,11 +11,13 @@ use crate::{
         access::Right,
         batch::Operation,
         error::RefusalKind,
+        finding::FindingCode,
         ids::{BatchId, DraftId, GatewayId},
         limits::Limits,
         operation::toggle,
         view::{DraftView, NewBatch, Repeat},
     },
+    formats::cards::card_number,
     server::{
         db::{self, Tx, drafts::DraftRow, organisations::OrganisationRow},
         error::{OpError, OpResult},
@@ -23,7 +25,7 @@ use crate::{
     },
 };
 use bytes::Bytes;
-use create::{Created, File, Under, create};
+use create::{Created, File, Sure, Under, create};
 use intake::Intake;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -52,8 +54,19 @@ pub struct Upload {
     pub kept: Option<DraftId>,
     /// "Upload it again anyway".
     pub confirm_repeat: bool,
+    /// "Upload it anyway": the seal of the warnings that it was shown with, or `1` for those of the file that comes with it.
+    pub confirm_warnings: String,
     /// Order sync: ask the gateway while the file is processed.
     pub sync_with_gateway: bool,
+}
+
+/// The ticks "anyway" of a form: each holds the seal of what it was shown with.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ticks<'a> {
+    /// What went out before is meant.
+    pub repeats: &'a str,
+    /// What was warned of is meant.
+    pub warnings: &'a str,
 }
 
 /// What became of a file.
@@ -61,7 +74,7 @@ pub struct Upload {
 pub enum Submitted {
     /// It was clean: the batch is made.
     Batch(BatchId),
-    /// Nothing was made but a draft of the uploader's own: findings, or repeats to confirm.
+    /// Nothing was made but a draft of the uploader's own: findings, or what is to be confirmed.
     Draft(Box<DraftView>),
 }
 
@@ -180,19 +193,39 @@ pub async fn submit(state: &AppState, caller: &Caller, operation: Operation, upl
     if file.checked.errors > 0 {
         return keep_findings(state, caller, operation, &file, Vec::new()).await;
     }
+    let sure = sure(&upload, kept.as_ref(), &file)?;
     let under = Under { organisation: &organisation, gateway: GatewayId(gateway.id), limits };
-    match create(state, caller, operation, under, &file, upload.confirm_repeat).await? {
+    match create(state, caller, operation, under, &file, sure).await? {
         Created::Batch(batch) => {
             forget(state, caller, [upload.draft, upload.kept]).await?;
             Ok(Submitted::Batch(batch))
         }
-        Created::Repeats(repeats) => keep_findings(state, caller, operation, &file, repeats).await,
+        Created::Unconfirmed(repeats) => keep_findings(state, caller, operation, &file, repeats).await,
         Created::Taken(taken) => {
             let errors = taken.len() as u64;
             file.checked = Arc::new(Intake { findings: taken, rows: file.checked.rows, errors, ..Intake::default() });
             keep_findings(state, caller, operation, &file, Vec::new()).await
         }
     }
+}
+
+/// What the person said is meant. A tick belongs to the file of the draft that it was shown with, and to what was found in it then.
+fn sure(upload: &Upload, kept: Option<&DraftRow>, file: &File) -> OpResult<Sure> {
+    let same = match (upload.kept, kept) {
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some(_), Some(row)) => row.file_sha256.as_ref() == Some(&file.sha256),
+    };
+    let asked = &file.checked.seal;
+    let warnings = match upload.confirm_warnings.as_str() {
+        "1" | "on" | "true" => same && kept.is_none_or(|row| findings_text(file).is_ok_and(|now| now == row.findings)),
+        seal => seal == asked,
+    };
+    Ok(Sure { repeats: upload.confirm_repeat && same, warnings: asked.is_empty() || warnings })
+}
+
+fn findings_text(file: &File) -> OpResult<String> {
+    serde_json::to_string(&file.checked.findings).map_err(OpError::internal)
 }
 
 async fn keep_findings(
@@ -202,18 +235,22 @@ async fn keep_findings(
     file: &File,
     repeats: Vec<Repeat>,
 ) -> OpResult<Submitted> {
+    // A file with the number of a card is not kept.
+    let kept = !file.checked.findings.iter().any(|finding| finding.code == FindingCode::CardNumber);
     let row = DraftRow {
         description: file.description.clone(),
         file_name: file.name.clone(),
-        file_sha256: Some(file.sha256.clone()),
+        file_sha256: kept.then(|| file.sha256.clone()),
         file_bytes: i64::try_from(file.bytes.len()).unwrap_or(i64::MAX),
         rows: i64::try_from(file.checked.rows).unwrap_or(i64::MAX),
-        findings: serde_json::to_string(&file.checked.findings).map_err(OpError::internal)?,
+        findings: findings_text(file)?,
         repeats: serde_json::to_string(&repeats).map_err(OpError::internal)?,
         options: file.options.to_owned(),
     };
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
-    keep_file(state, &mut tx, file).await?;
+    if kept {
+        keep_file(state, &mut tx, file).await?;
+    }
     let id = keep(state, &mut tx, operation, &row).await?;
     tx.commit().await?;
     Ok(Submitted::Draft(Box::new(view(id, row)?)))
@@ -264,6 +301,14 @@ fn checked_description(text: &str) -> OpResult<String> {
     let text = text.trim();
     let length = text.chars().count();
     let readable = !text.chars().any(|c| c.is_control() && c != '\n' && c != '\r' && c != '\t');
+    if let Some(last) = card_number(text) {
+        return Err(OpError::refuse(
+            RefusalKind::Invalid,
+            format!(
+                "The description holds the number of a payment card, ending in {last}. Take it out: such numbers must not be kept here."
+            ),
+        ));
+    }
     if (1..=DESCRIPTION_CHARS).contains(&length) && readable {
         return Ok(text.to_owned());
     }
@@ -334,6 +379,8 @@ mod tests {
     fn a_description_has_something_to_say() {
         assert!(checked_description("  ").is_err());
         assert!(checked_description(&"x".repeat(501)).is_err());
+        let card = checked_description("refund to 4111 1111 1111 1111").unwrap_err();
+        assert!(card.refusal.message.contains("ending in 1111") && !card.refusal.message.contains("4111"));
         assert_eq!(checked_description(" Diwali returns ").unwrap(), "Diwali returns");
     }
 }

@@ -1,6 +1,7 @@
 //! Refunds from orders: what is refused, and that what is made is what the same file would have made.
 
 use super::*;
+use crate::server::ops::uploads::Ticks;
 use crate::{
     domain::{access::Permissions, view::orders::RefundOrders},
     server::{
@@ -20,7 +21,7 @@ use futures::StreamExt;
 use sqlx::{AssertSqlSafe, ConnectOptions};
 
 async fn send(world: &World, email: &str, orders: &Chosen) -> OpResult<Sent> {
-    refund::send(&world.state, &world.caller(email).await, orders, "").await
+    refund::send(&world.state, &world.caller(email).await, orders, Ticks::default()).await
 }
 
 async fn page(world: &World, email: &str, orders: &Chosen) -> RefundOrders {
@@ -37,7 +38,10 @@ async fn refused(world: &World, orders: &Chosen) -> (String, Chosen) {
 
 async fn made(world: &World, email: &str, orders: &Chosen, confirm: bool) -> BatchId {
     let seal = if confirm { page(world, email, orders).await.seal } else { String::new() };
-    match refund::send(&world.state, &world.caller(email).await, orders, &seal).await.unwrap() {
+    match refund::send(&world.state, &world.caller(email).await, orders, Ticks { repeats: &seal, ..Ticks::default() })
+        .await
+        .unwrap()
+    {
         Sent::Batch { batch, .. } => batch,
         refused => panic!("{refused:?}"),
     }
@@ -226,7 +230,14 @@ async fn findings_of_the_intake_come_back_at_their_fields_and_look_alikes_need_a
     assert_eq!(batches_of(&world).await, 1);
     // A tick is for the lines that it was shown with.
     let other = chosen(&[("ORD_1", Some("5")), ("ORD_2", Some("6.01"))]);
-    let said = refund::send(&world.state, &world.caller(MAKER).await, &other, &looked.seal).await.unwrap();
+    let said = refund::send(
+        &world.state,
+        &world.caller(MAKER).await,
+        &other,
+        Ticks { repeats: &looked.seal, ..Ticks::default() },
+    )
+    .await
+    .unwrap();
     assert!(matches!(said, Sent::Findings { .. }), "{said:?}");
     made(&world, MAKER, &same, true).await;
 
@@ -253,7 +264,7 @@ async fn never_more_than_the_row_limit_and_never_past_another_connection() {
     let maker = world.caller(MAKER).await;
     for refused in [
         refund::page(&world.state, &maker, three.clone()).await.map(|_| ()).unwrap_err(),
-        refund::send(&world.state, &maker, &three, "").await.map(|_| ()).unwrap_err(),
+        refund::send(&world.state, &maker, &three, Ticks::default()).await.map(|_| ()).unwrap_err(),
     ] {
         assert!(refused.refusal.message.starts_with("Row limit exceeded: 3 orders, at most 2"), "{refused}");
     }

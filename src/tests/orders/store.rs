@@ -1,6 +1,7 @@
 //! The list, its searches and their plans, and an order's page.
 
 use super::*;
+use crate::server::ops::uploads::Ticks;
 use crate::{
     domain::{
         access::{Module, Permissions, Right},
@@ -294,7 +295,7 @@ async fn an_order_of_another_organisation_is_not_there_and_rights_are_asked_for(
             RefusalKind::Forbidden
         );
         assert_eq!(
-            kind(orders::refund::send(&world.state, &caller, &ours, "").await.unwrap_err()),
+            kind(orders::refund::send(&world.state, &caller, &ours, Ticks::default()).await.unwrap_err()),
             RefusalKind::Forbidden
         );
     }

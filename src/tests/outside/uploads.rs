@@ -62,6 +62,36 @@ async fn findings_come_back_on_the_page_and_the_person_can_go_on_without_javascr
 }
 
 #[tokio::test]
+async fn what_must_be_confirmed_is_an_error_until_it_is_on_every_way_in() {
+    let desk = Desk::start().await;
+    let owner = desk.signed_in(STRANGER).await;
+    let row = |order: &str, amount: &str| csv(order, amount).lines().nth(1).unwrap().to_owned();
+    let refunds = format!("{HEADER}\n{}\n{}\n{}\n", row("ORD_1", "1"), row("ORD_2", "2.50"), row("ORD_3", "3.50"));
+    let orders = "order_id,txn_id,unique_request_id\nTotal,,\n".to_owned();
+    for (path, file, column) in [(LIST, refunds, "amount"), ("/batch/batch-sync", orders, "order_id")] {
+        let answer = owner.upload(path, "application/json", &[Part::File("t.csv", &file)]).await;
+        assert_eq!(answer.status, 422, "{}", answer.text);
+        let error = &answer.json()["errors"][0];
+        assert_eq!((error["code"].as_str(), error["column"].as_str()), (Some("total_line"), Some(column)));
+        assert_eq!(answer.json()["warnings"].as_array().map(Vec::len), Some(0), "said once");
+        // Without JavaScript: the page has the box, and the file is kept for it.
+        let page = owner.upload(path, "text/html", &[Part::File("t.csv", &file)]).await;
+        assert_eq!(page.status, 422);
+        for part in ["name=\"confirm_warnings\"", "Upload it anyway", "must be confirmed", "data-finding"] {
+            assert!(page.text.contains(part), "{part} in {}", page.text);
+        }
+        assert!(!page.text.contains("confirm_repeat"));
+        let kept = page.text.split("name=\"upload\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+        let none = owner.upload(path, "text/html", &[Part::Field("upload", kept), Part::File("", "")]).await;
+        assert_eq!(none.status, 422, "without the tick it stays here");
+        let tick = [Part::Field("upload", kept), Part::Field("confirm_warnings", "1"), Part::File("", "")];
+        assert_eq!(owner.upload(path, "text/html", &tick).await.status, 303);
+        let both = [Part::Field("confirm_warnings", "1"), Part::Field("confirm_repeat", "1"), Part::File("t.csv", &file)];
+        assert_eq!(owner.upload(path, "application/json", &both).await.status, 201);
+    }
+}
+
+#[tokio::test]
 async fn a_description_that_is_too_long_comes_back_as_typed() {
     let desk = Desk::start().await;
     let maker = desk.signed_in(MAKER).await;

@@ -5,6 +5,7 @@
 //! have seen the end of a hundred thousand.
 
 use super::{Bench, Script};
+use crate::server::ops::uploads::Ticks;
 use crate::{
     domain::{batch::Operation, ids::BatchId},
     server::{
@@ -65,7 +66,7 @@ async fn no_statement_reads_a_batch_once_for_each_of_its_rows() {
     let sent = async || {
         let base = retries::page(state, &caller, Operation::Refund, batch, 1).await.unwrap().base;
         retries::take_all(state, &caller, Operation::Refund, batch, base, true).await.unwrap();
-        retries::send(state, &caller, Operation::Refund, batch, base, "").await.unwrap()
+        retries::send(state, &caller, Operation::Refund, batch, base, Ticks::default()).await.unwrap()
     };
     bench.sql("DELETE FROM recheck").await;
     assert!(matches!(sent().await, retries::Sent::Revision { records: 400, waits: false }));

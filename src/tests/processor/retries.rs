@@ -4,6 +4,7 @@ mod guards;
 mod refusals;
 
 use super::*;
+use crate::server::ops::uploads::Ticks;
 use crate::{
     domain::batch::Operation,
     server::ops::{
@@ -79,14 +80,14 @@ impl Bench {
         let base = self.base(&caller, batch).await;
         retries::keep(state, &caller, Operation::Refund, batch, base, rows).await?;
         let seal = retries::page(state, &caller, Operation::Refund, batch, 1).await?.seal;
-        retries::send(state, &caller, Operation::Refund, batch, base, &seal).await
+        retries::send(state, &caller, Operation::Refund, batch, base, Ticks { repeats: &seal, warnings: &seal }).await
     }
 
     /// Sends failed rows again as `email`; answers whether they wait for a decision.
     async fn retry(&self, email: &str, batch: BatchId, rows: &[Typed]) -> bool {
         match self.try_retry(email, batch, rows).await.unwrap() {
             Sent::Revision { waits, .. } => waits,
-            Sent::Findings { errors, repeats } => panic!("{errors} errors, {repeats} repeats"),
+            Sent::Findings { errors, repeats, .. } => panic!("{errors} errors, {repeats} repeats"),
         }
     }
 
@@ -309,7 +310,7 @@ async fn a_whole_file_of_failed_rows_goes_again_page_by_page() {
     let shown = retries::page(state, &owner, Operation::Refund, batch, 1).await.unwrap();
     assert_eq!((shown.taken.0, shown.changed, shown.fails_again), (100, 100, 0));
     retries::take_all(state, &owner, Operation::Refund, batch, 1, true).await.unwrap();
-    let sent = retries::send(state, &owner, Operation::Refund, batch, 1, "").await.unwrap();
+    let sent = retries::send(state, &owner, Operation::Refund, batch, 1, Ticks::default()).await.unwrap();
     assert!(matches!(sent, Sent::Revision { records: 1_000, waits: false }), "{sent:?}");
     bench.carry_out(batch).await;
     assert_eq!(bench.counters(batch).await, [(0, 0), (100, 50_000), (900, 450_000)]);

@@ -91,6 +91,18 @@ fn found(errors: Vec<Answered>) -> Outcome {
         // The size of a whole request is no finding about a row.
         serde_json::from_value::<FindingCode>(code).is_ok_and(|code| code != FindingCode::FileTooLarge)
     };
+    let asked = |one: &Answered| {
+        let code = serde_json::Value::String(one.code.clone());
+        serde_json::from_value::<FindingCode>(code).is_ok_and(FindingCode::must_be_confirmed)
+    };
+    // This page asks before it sends. A server that still asks is another version of the program.
+    if !errors.is_empty() && errors.iter().all(asked) {
+        let said = errors.first().map_or("", |one| one.message.as_str());
+        return Outcome::Refused(format!(
+            "It has to be confirmed: {said} Load this page again and choose the file again."
+        ));
+    }
+    let errors: Vec<Answered> = errors.into_iter().filter(|one| !asked(one)).collect();
     if !errors.is_empty() && errors.iter().all(known) {
         let finding =
             |one: Answered| ServerFinding { row: one.row, column: one.column, code: one.code, message: one.message };

@@ -12,6 +12,7 @@ use crate::{
         checks::{Overview, check, check_sheet},
         repair::{plain_amount, remove_rows},
         sheet::{Sheet, SheetRow},
+        spoilt::repaired_id,
     },
 };
 use std::collections::{BTreeSet, HashMap};
@@ -144,6 +145,7 @@ impl Desk {
             ready: if examined { *ready } else { 0 },
             errors: checked.errors + self.answered.len() as u64,
             warnings: checked.warnings,
+            seal: checked.seal.clone(),
             total_minor: if examined { checked.total_minor } else { 0 },
             largest: largest.filter(|_| examined),
             groups,
@@ -188,12 +190,8 @@ impl Desk {
     /// The cells that a repair would change: row, column, before, after.
     fn mendable(&self, kind: FixKind) -> Vec<(u32, usize, String, String)> {
         let (Some(sheet), Some(options)) = (&self.sheet, self.options) else { return Vec::new() };
-        let code = match kind {
-            FixKind::PlainAmounts => FindingCode::InvalidDataType,
-            FixKind::OuterBlanks => FindingCode::OuterBlanks,
-        };
         let rows: HashMap<u32, &SheetRow> = sheet.rows.iter().map(|row| (row.row, row)).collect();
-        let found = self.found.checked.findings.iter().filter(|finding| finding.code == code);
+        let found = self.found.checked.findings.iter().filter(|finding| mends(finding.code) == Some(kind));
         let cells = found.filter_map(|finding| {
             let (row, name) = (finding.row?, finding.column.as_ref()?);
             let column = sheet.header.iter().position(|column| column == name)?;
@@ -201,6 +199,7 @@ impl Desk {
             let after = match kind {
                 FixKind::PlainAmounts => plain_amount(before, options.currency)?,
                 FixKind::OuterBlanks => before.trim_matches([' ', '\t']).to_owned(),
+                FixKind::GuardedIds => repaired_id(before)?,
             };
             (after != *before).then(|| (row, column, before.clone(), after))
         });
@@ -208,11 +207,7 @@ impl Desk {
     }
 
     fn offer(&self, code: FindingCode) -> Option<Fix> {
-        let kind = match code {
-            FindingCode::InvalidDataType => FixKind::PlainAmounts,
-            FindingCode::OuterBlanks => FixKind::OuterBlanks,
-            _ => return None,
-        };
+        let kind = mends(code)?;
         let cells = self.mendable(kind);
         let (_, _, before, after) = cells.first()?;
         // Blanks would not be seen.
@@ -347,6 +342,16 @@ impl Desk {
         let same = |one: &Finding| known.iter().any(|other| (other.row, other.code) == (one.row, one.code));
         self.answered = taken.filter(|finding| !same(finding)).collect();
         self.check();
+    }
+}
+
+/// The repair of cells with findings of this kind, where there is one.
+const fn mends(code: FindingCode) -> Option<FixKind> {
+    match code {
+        FindingCode::InvalidDataType => Some(FixKind::PlainAmounts),
+        FindingCode::OuterBlanks => Some(FixKind::OuterBlanks),
+        FindingCode::MangledId | FindingCode::InvalidOrderId => Some(FixKind::GuardedIds),
+        _ => None,
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 /// Findings of one kind that a page lists; more are counted.
 const LISTED: usize = 100;
 
-/// A repair of cells that changes no amount and no id, with what it does to the first of them.
+/// A repair of cells that is beyond doubt, with what it does to the first of them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fix {
     /// Which.
@@ -28,6 +28,8 @@ pub enum FixKind {
     PlainAmounts,
     /// Takes blanks around values away.
     OuterBlanks,
+    /// Takes what a tool put around ids away: `="0012345"` becomes `0012345`.
+    GuardedIds,
 }
 
 /// All findings of one kind.
@@ -51,6 +53,11 @@ impl Group {
         let first = self.listed.first()?;
         let same = self.listed.iter().all(|finding| finding.row.is_some() && finding.message == first.message);
         same.then(|| detail(first))
+    }
+
+    /// Whether a person must say that they are meant.
+    pub fn must_be_confirmed(&self) -> bool {
+        self.severity == Severity::Warning && self.code.must_be_confirmed()
     }
 
     /// How many are not listed.

@@ -90,6 +90,8 @@ pub struct Report {
     pub errors: u64,
     /// Findings worth a look.
     pub warnings: u64,
+    /// Names the warnings that must be confirmed; empty where there is none.
+    pub seal: String,
     /// Sum of the ready rows, minor units.
     pub total_minor: i64,
     /// Row and minor units of the largest refund.
@@ -117,6 +119,11 @@ impl Report {
     /// Whether nothing keeps the file out.
     pub const fn is_clean(&self) -> bool {
         self.errors == 0
+    }
+
+    /// Whether nothing is wrong, but something has to be confirmed.
+    pub const fn asks(&self) -> bool {
+        self.is_clean() && !self.seal.is_empty()
     }
 }
 

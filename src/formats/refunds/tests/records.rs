@@ -127,9 +127,9 @@ fn splits_that_do_not() {
 fn a_unique_id_stands_once() {
     let twice = standard(&["A,1,,REF1", "B,2", "C,3,,REF1"]);
     refused(&twice, Some(4), "unique_id", Code::DuplicateUniqueId, "rows 2 and 4 both have \"REF1\"");
-    // Outer blanks are no difference, nor is the first row's being wrong otherwise; case is one.
+    // Outer blanks are no difference, nor is the first row's being wrong otherwise; case is one, and worth a look.
     let checked = check(&standard(&["A,x,,REF1", "B,2,,ref1", "C,3,, REF1"]));
-    let codes = [Code::InvalidDataType, Code::OuterBlanks, Code::DuplicateUniqueId];
+    let codes = [Code::InvalidDataType, Code::KeysByCase, Code::OuterBlanks, Code::DuplicateUniqueId];
     assert_eq!(checked.findings.iter().map(|f| f.code).collect::<Vec<_>>(), codes);
 }
 
@@ -179,7 +179,7 @@ fn warnings_do_not_keep_a_file_out() {
 
 #[test]
 fn an_edited_sheet_is_checked_like_a_file() {
-    let text = standard(&["A,bad", "B,2", "\"C\"D,3"]);
+    let text = standard(&["A,bad", "B,2", "\"C\"D,4"]);
     let mut sheet = check(&text).sheet.unwrap();
     assert!(!sheet.rows[2].complete);
     let first = check_sheet(&sheet, INR, Limits::default());
@@ -188,7 +188,7 @@ fn an_edited_sheet_is_checked_like_a_file() {
     sheet.set_cell(4, 0, "CD");
     let second = check_sheet(&sheet, INR, Limits::default());
     assert_eq!(second.findings, []);
-    assert_eq!((second.rows, second.total_minor), (3, 600));
+    assert_eq!((second.rows, second.total_minor), (3, 700));
     let sent = check(&write(&sheet));
     assert_eq!(sent.records, second.records);
     let limits = Limits { rows: 2, ..Limits::default() };

@@ -113,6 +113,7 @@ impl Form<'_> {
                 }
                 "upload" => upload.kept = text(field, limit).await?.parse().ok(),
                 "confirm_repeat" => upload.confirm_repeat = is_on(&text(field, limit).await?),
+                "confirm_warnings" => upload.confirm_warnings = text(field, limit).await?,
                 "sync_with_gateway" => upload.sync_with_gateway = is_on(&text(field, limit).await?),
                 _ => drop(text(field, limit).await?),
             }

@@ -20,7 +20,7 @@ use crate::{
         ops::{
             access::{Caller, authorise},
             moment,
-            uploads::{self, Submitted, Upload},
+            uploads::{self, Submitted, Ticks, Upload},
         },
         state::AppState,
     },
@@ -57,6 +57,7 @@ pub async fn page(state: &AppState, caller: &Caller, chosen: Chosen) -> OpResult
     authorise(caller, Module::Orders, Right::Read)?;
     let Looked { lines, left_out, total, new, file } = look(state, caller, &chosen).await?;
     let (findings, repeats) = new.draft.map(|draft| (draft.findings, draft.repeats)).unwrap_or_default();
+    let warnings = findings.iter().filter(|finding| finding.must_be_confirmed()).cloned().collect();
     let (placed, whole): (Vec<Finding>, Vec<Finding>) = findings
         .into_iter()
         .filter(is_error)
@@ -79,6 +80,7 @@ pub async fn page(state: &AppState, caller: &Caller, chosen: Chosen) -> OpResult
         approvers: new.approvers,
         findings: whole.into_iter().map(|finding| finding.message).collect(),
         repeats,
+        warnings,
         seal: seal(&file),
     })
 }
@@ -88,9 +90,9 @@ fn seal(file: &str) -> String {
     uploads::hex(&Sha256::digest(file))
 }
 
-/// Makes the batch, all or nothing. `confirmed` is the seal of the lines that are meant although they went out before. Needs
+/// Makes the batch, all or nothing. A tick is the seal of the lines that it was shown with. Needs
 /// `refunds` ReadWrite and `orders` Read.
-pub async fn send(state: &AppState, caller: &Caller, chosen: &Chosen, confirmed: &str) -> OpResult<Sent> {
+pub async fn send(state: &AppState, caller: &Caller, chosen: &Chosen, ticks: Ticks<'_>) -> OpResult<Sent> {
     authorise(caller, Module::Refunds, Right::ReadWrite)?;
     authorise(caller, Module::Orders, Right::Read)?;
     let looked = look(state, caller, chosen).await?;
@@ -123,9 +125,11 @@ pub async fn send(state: &AppState, caller: &Caller, chosen: &Chosen, confirmed:
         );
     }
     let records = looked.lines.len() as u64;
+    let shown = seal(&looked.file);
     let upload = Upload {
         file_name: file_name(state, caller, "orders"),
-        confirm_repeat: confirmed == seal(&looked.file),
+        confirm_repeat: ticks.repeats == shown,
+        confirm_warnings: if ticks.warnings == shown { "1".to_owned() } else { String::new() },
         bytes: looked.file.into_bytes().into(),
         description: chosen.description.clone(),
         ..Upload::default()
@@ -133,9 +137,14 @@ pub async fn send(state: &AppState, caller: &Caller, chosen: &Chosen, confirmed:
     match uploads::submit(state, caller, Operation::Refund, upload).await? {
         Submitted::Batch(batch) => Ok(Sent::Batch { batch, records, waits: looked.new.maker_checker }),
         Submitted::Draft(draft) => {
-            let sentence = match draft.findings.iter().any(is_error) {
-                true => "Something must be corrected. Nothing was made.",
-                false => "Some of these refunds went out before. Nothing was made now: look at them, then confirm.",
+            let sentence = match (draft.findings.iter().any(is_error), draft.repeats.is_empty()) {
+                (true, _) => "Something must be corrected. Nothing was made.",
+                (false, true) => {
+                    "Some of these refunds must be confirmed. Nothing was made now: look at them, then confirm."
+                }
+                (false, false) => {
+                    "Some of these refunds went out before. Nothing was made now: look at them, then confirm."
+                }
             };
             Ok(Sent::Findings { draft: Some(draft.id), sentence: sentence.to_owned(), field: None })
         }

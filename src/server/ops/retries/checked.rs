@@ -67,6 +67,16 @@ impl Checked {
         self.found.errors
     }
 
+    /// Names the warnings that must be confirmed.
+    pub(super) fn asked(&self) -> &str {
+        &self.found.seal
+    }
+
+    /// Warnings that must be confirmed.
+    pub(super) fn to_confirm(&self) -> u64 {
+        self.found.findings.iter().filter(|finding| finding.must_be_confirmed()).count() as u64
+    }
+
     pub(super) const fn total(&self) -> i64 {
         self.found.total_minor
     }

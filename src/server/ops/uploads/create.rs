@@ -46,13 +46,22 @@ pub(super) struct Under<'a> {
     pub(super) limits: Limits,
 }
 
+/// What the person said is meant.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sure {
+    /// What went out before.
+    pub(super) repeats: bool,
+    /// What was warned of.
+    pub(super) warnings: bool,
+}
+
 /// What became of a clean file.
 pub(super) enum Created {
     Batch(BatchId),
     /// These rows have ids that others have.
     Taken(Vec<Finding>),
-    /// This went out before, and nobody said that it is meant.
-    Repeats(Vec<Repeat>),
+    /// Nobody said that what went out before, which is this, or what was warned of is meant.
+    Unconfirmed(Vec<Repeat>),
 }
 
 /// Makes the batch, all or nothing. The caller has authorised.
@@ -62,7 +71,7 @@ pub(super) async fn create(
     operation: Operation,
     Under { organisation, gateway, limits }: Under<'_>,
     file: &File,
-    confirm_repeat: bool,
+    sure: Sure,
 ) -> OpResult<Created> {
     let id = BatchId(Uuid::now_v7());
     let currency = organisation.reference.currency;
@@ -71,10 +80,11 @@ pub(super) async fn create(
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     // The same thing twice at once (a double click) is a repeat, too: the second looks when the first is there.
     db::batches::one_at_a_time(&mut tx, operation).await?;
-    if !confirm_repeat {
+    // Whatever is still to be confirmed is asked all at once.
+    if !(sure.repeats && sure.warnings) {
         let repeats = repeats(state, &mut tx, caller, operation, file).await?;
-        if !repeats.is_empty() {
-            return Ok(Created::Repeats(repeats));
+        if !sure.warnings || !repeats.is_empty() && !sure.repeats {
+            return Ok(Created::Unconfirmed(repeats));
         }
     }
     super::keep_file(state, &mut tx, file).await?;

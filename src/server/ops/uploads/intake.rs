@@ -26,6 +26,8 @@ pub(super) struct Intake {
     pub(super) records: Vec<Prepared>,
     pub(super) findings: Vec<Finding>,
     pub(super) errors: u64,
+    /// Names the warnings that must be confirmed; empty where there is none.
+    pub(super) seal: String,
 }
 
 /// One record.
@@ -68,6 +70,7 @@ impl Intake {
             records: Vec::new(),
             findings: checked.findings,
             errors: checked.errors,
+            seal: checked.seal,
         }
     }
 

@@ -1,6 +1,7 @@
 //! What the database refuses of a retry, whatever the code above it does.
 
 use super::*;
+use crate::server::ops::uploads::Ticks;
 use crate::{
     domain::error::RefusalKind,
     server::{
@@ -75,7 +76,7 @@ async fn of_two_people_who_send_the_same_rows_again_at_once_one_does() {
         let bench = &bench;
         async move {
             let caller = bench.world.caller(email).await;
-            retries::send(state, &caller, Operation::Refund, batch, 1, "").await
+            retries::send(state, &caller, Operation::Refund, batch, 1, Ticks::default()).await
         }
     };
     let (one, other) = tokio::join!(send("maker@acme.test"), send("maker2@acme.test"));
@@ -92,7 +93,7 @@ async fn of_two_people_who_send_the_same_rows_again_at_once_one_does() {
     bench.carry_out(batch).await;
     assert_eq!(bench.status(batch).await, "completed_with_failures");
     let maker = bench.world.caller("maker@acme.test").await;
-    let late = retries::send(state, &maker, Operation::Refund, batch, 1, "").await.unwrap_err();
+    let late = retries::send(state, &maker, Operation::Refund, batch, 1, Ticks::default()).await.unwrap_err();
     assert_eq!(late.refusal.kind, RefusalKind::Changed);
 }
 
@@ -189,7 +190,7 @@ async fn another_organisation_s_batch_is_not_there() {
         retries::keep(state, &stranger, refund, batch, 1, &[typed(1, &[])]).await.err(),
         retries::take_all(state, &stranger, refund, batch, 1, true).await.err(),
         retries::reset(state, &stranger, refund, batch).await.err(),
-        retries::send(state, &stranger, refund, batch, 1, "").await.err(),
+        retries::send(state, &stranger, refund, batch, 1, Ticks::default()).await.err(),
         history::task(state, &stranger, refund, batch, 1).await.err(),
     ];
     for kind in kinds {
@@ -197,7 +198,7 @@ async fn another_organisation_s_batch_is_not_there() {
     }
     for email in ["viewer@acme.test", "checker@acme.test", "admin@acme.test"] {
         let caller = bench.world.caller(email).await;
-        let refused = retries::send(state, &caller, refund, batch, 1, "").await.unwrap_err();
+        let refused = retries::send(state, &caller, refund, batch, 1, Ticks::default()).await.unwrap_err();
         assert_eq!(refused.refusal.kind, RefusalKind::Forbidden, "{email}");
     }
 }

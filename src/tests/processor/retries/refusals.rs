@@ -1,6 +1,7 @@
 //! What becomes of a retry that is refused, taken back or forgotten, and what the validator and the unique ids say.
 
 use super::*;
+use crate::server::ops::uploads::Ticks;
 use crate::{
     domain::error::RefusalKind,
     server::ops::{approvals, batches},
@@ -91,6 +92,28 @@ async fn the_validator_of_uploads_checks_what_was_typed_and_what_was_typed_stays
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_warning_in_what_was_typed_must_be_confirmed_as_it_was_shown() {
+    let bench = Bench::new(GatewayClass::K, Script::keyed()).await;
+    let batch = bench.carried_out(&[("PLAIN_1", "10.00"), ("DECLINE_2", "20.00")]).await;
+    let maker = bench.world.caller("maker@acme.test").await;
+    let (state, base) = (&bench.world.state, bench.base(&maker, batch).await);
+    let keep = async |txn: &str| {
+        let rows = [typed(2, &[("txn_id", txn)])];
+        retries::keep(state, &maker, Operation::Refund, batch, base, &rows).await.unwrap();
+        retries::page(state, &maker, Operation::Refund, batch, 1).await.unwrap().seal
+    };
+    let send = async |warnings: &str| {
+        let ticks = Ticks { warnings, ..Ticks::default() };
+        retries::send(state, &maker, Operation::Refund, batch, base, ticks).await.unwrap()
+    };
+    let other = keep("NULL").await;
+    assert!(matches!(send("").await, Sent::Findings { errors: 0, repeats: 0, warnings: 1 }));
+    let seal = keep("2026-11-20").await;
+    assert!(matches!(send(&other).await, Sent::Findings { errors: 0, repeats: 0, warnings: 1 }), "shown with another word");
+    assert!(matches!(send(&seal).await, Sent::Revision { records: 1, .. }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_row_that_went_out_since_in_another_batch_must_be_confirmed() {
     let bench = Bench::new(GatewayClass::K, Script::keyed()).await;
     let batch = bench.carried_out(&[("PLAIN_1", "10.00"), ("DECLINE_2", "20.00")]).await;
@@ -100,17 +123,23 @@ async fn a_row_that_went_out_since_in_another_batch_must_be_confirmed() {
     let (state, base) = (&bench.world.state, bench.base(&maker, batch).await);
     let rows = [typed(2, &[("order_id", "PLAIN_2"), ("amount", "20.00")])];
     retries::keep(state, &maker, Operation::Refund, batch, base, &rows).await.unwrap();
-    let sent = retries::send(state, &maker, Operation::Refund, batch, base, "").await.unwrap();
-    assert!(matches!(sent, Sent::Findings { errors: 0, repeats: 1 }), "{sent:?}");
+    let sent = retries::send(state, &maker, Operation::Refund, batch, base, Ticks::default()).await.unwrap();
+    assert!(matches!(sent, Sent::Findings { errors: 0, repeats: 1, warnings: 0 }), "{sent:?}");
     let seal = retries::page(state, &maker, Operation::Refund, batch, 1).await.unwrap().seal;
     // A tick is for what it was shown with.
     let other = [typed(2, &[("order_id", "PLAIN_2"), ("amount", "20.01")])];
     retries::keep(state, &maker, Operation::Refund, batch, base, &other).await.unwrap();
     let elsewhere = retries::page(state, &maker, Operation::Refund, batch, 1).await.unwrap().seal;
     retries::keep(state, &maker, Operation::Refund, batch, base, &rows).await.unwrap();
-    let sent = retries::send(state, &maker, Operation::Refund, batch, base, &elsewhere).await.unwrap();
-    assert!(matches!(sent, Sent::Findings { errors: 0, repeats: 1 }), "{sent:?}");
-    let sent = retries::send(state, &maker, Operation::Refund, batch, base, &seal).await.unwrap();
+    let sent =
+        retries::send(state, &maker, Operation::Refund, batch, base, Ticks { repeats: &elsewhere, ..Ticks::default() })
+            .await
+            .unwrap();
+    assert!(matches!(sent, Sent::Findings { errors: 0, repeats: 1, warnings: 0 }), "{sent:?}");
+    let sent =
+        retries::send(state, &maker, Operation::Refund, batch, base, Ticks { repeats: &seal, ..Ticks::default() })
+            .await
+            .unwrap();
     assert!(matches!(sent, Sent::Revision { records: 1, waits: true }), "{sent:?}");
     // The checker sees it too, and an upload of the same row meanwhile is told.
     let checker = bench.world.caller("checker@acme.test").await;

@@ -15,7 +15,7 @@ use crate::{
     ui::{
         components::{Banner, BatchStamp, Glyph, LoadFailed, Title, count},
         hooks::url::{here, query_value},
-        pages::repeats::repeats,
+        pages::repeats::{repeats, warnings},
     },
 };
 use leptos::prelude::*;
@@ -94,6 +94,7 @@ fn Retry(retry: RetryView) -> impl IntoView {
             <div class="stack" data-gap="24">
                 {findings(&retry)}
                 {repeats(retry.repeats.clone(), retry.seal.clone(), "Send them again anyway")}
+                {warnings(to_confirm(&retry), retry.seal.clone(), "Send them anyway")}
                 <section class="sheet" aria-labelledby="rows">
                     <div class="sheet-head">
                         <h2 id="rows">"Failed rows"</h2>
@@ -131,6 +132,15 @@ fn other_pages(page: u32, pages: u32) -> impl IntoView {
                 {(page < pages).then(|| button(page + 1, "Next page"))}
             </span>
         </div>
+    }
+}
+
+/// Warnings that must be confirmed, once nothing else is wrong.
+fn to_confirm(retry: &RetryView) -> Vec<Finding> {
+    let findings = || retry.findings.iter().map(|(_, finding)| finding);
+    match findings().any(|finding| finding.severity == Severity::Error) {
+        true => Vec::new(),
+        false => findings().filter(|finding| finding.must_be_confirmed()).cloned().collect(),
     }
 }
 

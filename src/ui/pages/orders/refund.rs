@@ -6,7 +6,7 @@ use crate::{
     ui::{
         components::{Banner, EmptyState, Glyph, Icon, LoadFailed, MoneyView, TextArea, Title, count},
         hooks::{page::flash, url::here},
-        pages::repeats::repeats,
+        pages::repeats::{repeats, warnings},
     },
 };
 use leptos::prelude::*;
@@ -74,6 +74,7 @@ fn Loaded(page: RefundOrders, wrong: Option<String>) -> impl IntoView {
                 {left_out}
                 {whole}
                 {repeats(page.repeats.clone(), page.seal.clone(), "Refund them again anyway")}
+                {warnings(page.warnings.clone(), page.seal.clone(), "Refund them anyway")}
                 <section class="sheet" aria-labelledby="lines">
                     <div class="sheet-head">
                         <h2 id="lines">"Refunds"</h2>

@@ -57,6 +57,41 @@ fn all_amounts_of_one_kind_are_repaired_at_once() {
 }
 
 #[test]
+fn guarded_ids_are_shown_repaired_before_they_are() {
+    let text = crate::formats::refunds::sample(Template::Standard).lines().next().unwrap().to_owned();
+    let rows = "=\"0012345\",5,'77,,,,,,,,,,,,,,,,\n#N/A,7,,,,,,,,,,,,,,,,,\n";
+    let mut desk = Desk::default();
+    let report = desk.open(format!("{text}\n{rows}").into_bytes(), options());
+    assert_eq!((report.errors, report.groups[0].code), (3, FindingCode::MangledId), "{:?}", report.groups);
+    let fix = report.groups[0].fix.clone().unwrap();
+    assert_eq!((fix.cells, fix.before.as_str(), fix.after.as_str()), (2, "=\"0012345\"", "0012345"));
+    assert!(desk.file(Output::Upload).contains("0012345\"\"\""), "never in silence");
+    let report = desk.act(Act::Fix(fix.kind));
+    assert_eq!((report.errors, report.edited), (1, 2), "what cannot be known is left");
+    assert!(desk.file(Output::Upload).contains("\n0012345,5,77,"));
+    let sync = Options { operation: Operation::OrderSync, ..options() };
+    let report = desk.open(b"order_id,txn_id,unique_request_id\n'0012,,\n".to_vec(), sync);
+    let fix = report.groups[0].fix.clone().unwrap();
+    assert_eq!((report.groups[0].code, fix.after.as_str()), (FindingCode::InvalidOrderId, "0012"));
+    assert!(desk.act(Act::Fix(fix.kind)).is_clean());
+}
+
+#[test]
+fn what_has_to_be_confirmed_is_named_by_a_seal_that_rows_do_not_change() {
+    let (mut desk, report) = open("A,5,5,,,,,,\nB,6,6,,,,,,\nTotal,11,11,,,,,,\n");
+    assert!(report.asks() && report.groups[0].must_be_confirmed() && report.errors == 0, "{report:?}");
+    let again = check_refunds(desk.file(Output::Upload).as_bytes(), Currency::Inr, Limits::default());
+    assert_eq!(again.seal, report.seal);
+    let edited = edit(&mut desk, 4, 0, "Sum");
+    assert!(edited.asks() && edited.seal != report.seal, "another word is another question");
+    let without = edit(&mut desk, 4, 0, "C");
+    let blank = edit(&mut desk, 4, 8, "KEY");
+    assert!(without.asks() && !blank.asks() && blank.seal.is_empty());
+    let (_, apart) = open("A,5,5,,,,,,\n\nB,6,6,,,,,,\n\nTotal,11,11,,,,,,\n");
+    assert_eq!(apart.seal, report.seal, "what is sent of a corrected sheet has no blank rows");
+}
+
+#[test]
 fn rows_with_errors_are_taken_out_and_put_back_in_their_places() {
     let (mut desk, _) = open("A,5,5,,,,,,\n,5,5,,,,,,\nC,5,5,,,,,,\nD,x,5,,,,,,\n");
     let whole = desk.file(Output::Upload);

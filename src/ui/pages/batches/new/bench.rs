@@ -74,6 +74,8 @@ pub struct Bench {
     pub repeats: RwSignal<Vec<Repeat>>,
     /// That it is meant.
     pub confirmed: RwSignal<bool>,
+    /// That what is warned of is meant.
+    pub sure: RwSignal<bool>,
     /// "Sync With Gateway".
     pub toggle: RwSignal<bool>,
     /// The person pressed "Upload" and could not be obeyed.
@@ -101,6 +103,7 @@ impl Bench {
             complaint: RwSignal::new(None),
             repeats: RwSignal::new(Vec::new()),
             confirmed: RwSignal::new(false),
+            sure: RwSignal::new(false),
             toggle: RwSignal::new(
                 new.draft.as_ref().and_then(|draft| draft.sync_with_gateway).unwrap_or(new.gateway.is_some()),
             ),
@@ -124,6 +127,11 @@ impl Bench {
     /// Something of the report; the fallback while there is none.
     pub fn of<T: Default>(self, read: impl Fn(&Report) -> T) -> T {
         self.report.with(|report| report.as_ref().map(&read).unwrap_or_default())
+    }
+
+    /// Whether something is warned of that has to be meant, and nobody has said so.
+    pub fn asks(self) -> bool {
+        self.of(|report| report.asks()) && !self.sure.get()
     }
 
     /// Writes a cell.

@@ -3,7 +3,7 @@
 use super::{
     bench::Bench,
     fields::size,
-    findings::{FindingGroup, Repeats},
+    findings::{FindingGroup, Repeats, ToConfirm},
     table::Rows,
     toggle::GatewayToggle,
 };
@@ -133,6 +133,10 @@ fn Findings(bench: Bench) -> impl IntoView {
                     let repeats = bench.repeats.get();
                     (!repeats.is_empty()).then(|| view! { <Repeats operation=bench.operation repeats confirmed=bench.confirmed/> })
                 }}
+                {move || {
+                    let asks = bench.of(|report| report.asks());
+                    asks.then(|| view! { <ToConfirm groups=groups.get() confirmed=bench.sure/> })
+                }}
                 {listed}
                 {move || nothing().then(|| view! {
                     <article class="finding" data-tone="accepted">
@@ -184,6 +188,11 @@ fn hindrance(bench: Bench) -> Option<String> {
                 (true, bad) => format!("Fix or remove {} first.", rows_words(bad)),
             };
             return Some(format!("{what} A file with an error is not sent at all."));
+        }
+        if bench.asks() {
+            return Some(
+                "Something has to be confirmed. Tick \u{201c}Upload it anyway\u{201d} if it is meant.".to_owned(),
+            );
         }
         let repeated = bench.repeats.with(|repeats| !repeats.is_empty()) && !bench.confirmed.get();
         repeated

@@ -3,17 +3,18 @@
 use super::{
     bench::Bench,
     fields::{Guide, Rules, facts, size},
-    findings::{FindingGroup, Repeats},
+    findings::{FindingGroup, Repeats, ToConfirm},
     toggle::GatewayToggle,
 };
 use crate::{
     domain::{
         batch::Operation,
+        finding::Severity,
         view::{DraftView, Flash, NewBatch},
     },
     ui::{
         components::{Button, FieldError, Icon, Kind, Size, count},
-        worker::groups::group,
+        worker::groups::{Group, group},
     },
 };
 use leptos::prelude::*;
@@ -83,9 +84,11 @@ pub fn FileStep(
 #[component]
 fn Kept(operation: Operation, kept: DraftView) -> impl IntoView {
     let groups = group(&kept.findings);
-    let findings = !groups.is_empty();
+    let wrong = groups.iter().any(|group| group.severity == Severity::Error);
+    let asks = !wrong && groups.iter().any(Group::must_be_confirmed);
+    let to_confirm = asks.then(|| view! { <ToConfirm groups=groups.clone()/> });
     let repeats = (!kept.repeats.is_empty()).then(|| view! { <Repeats operation repeats=kept.repeats.clone()/> });
-    let advice = if findings {
+    let advice = if wrong {
         "Correct the file and choose it again. Nothing of it was sent."
     } else {
         "Nothing of it was sent. Tick the box to upload it all the same, or choose another file."
@@ -103,6 +106,7 @@ fn Kept(operation: Operation, kept: DraftView) -> impl IntoView {
             <div class="findings">
                 {groups.into_iter().map(|group| view! { <FindingGroup group/> }).collect_view()}
                 {repeats}
+                {to_confirm}
             </div>
         </section>
     }

@@ -146,21 +146,58 @@ pub fn Repeats(
                     }
                 }).collect_view()}
             </ul>
-            <label class="check">
-                <input
-                    type="checkbox"
-                    name="confirm_repeat"
-                    value="1"
-                    id="confirm-repeat"
-                    on:change=move |event| {
-                        if let Some(confirmed) = confirmed {
-                            confirmed.set(event_target_checked(&event));
-                        }
-                    }
-                />
-                "Upload it again anyway"
-            </label>
+            <Anyway id="confirm-repeat" name="confirm_repeat" words="Upload it again anyway" confirmed/>
         </article>
+    }
+    .into_any()
+}
+
+/// What is warned of and must be meant, by kind, and the box that says so.
+#[component]
+pub fn ToConfirm(
+    /// Findings by kind.
+    groups: Vec<Group>,
+    /// Kept in step with the box, where there is JavaScript.
+    #[prop(optional)]
+    confirmed: Option<RwSignal<bool>>,
+) -> impl IntoView {
+    let asked: Vec<Group> = groups.into_iter().filter(Group::must_be_confirmed).collect();
+    let number: u64 = asked.iter().map(|group| group.count).sum();
+    let kinds = asked.iter().map(|group| view! { <li>{group.code.title()}" "<b>{count(group.count)}</b></li> });
+    view! {
+        <article class="finding" data-tone="waiting">
+            <Glyph name="partial"/>
+            <h3>"To be confirmed "<span>{count(number)}</span></h3>
+            <ul class="lines">{kinds.collect_view()}</ul>
+            <Anyway id="confirm-warnings" name="confirm_warnings" words="Upload it anyway" confirmed/>
+        </article>
+    }
+    .into_any()
+}
+
+/// The box that says that something is meant.
+#[component]
+fn Anyway(
+    id: &'static str,
+    name: &'static str,
+    words: &'static str,
+    #[prop(optional_no_strip)] confirmed: Option<RwSignal<bool>>,
+) -> impl IntoView {
+    view! {
+        <label class="check">
+            <input
+                type="checkbox"
+                name=name
+                value="1"
+                id=id
+                on:change=move |event| {
+                    if let Some(confirmed) = confirmed {
+                        confirmed.set(event_target_checked(&event));
+                    }
+                }
+            />
+            {words}
+        </label>
     }
     .into_any()
 }

@@ -20,8 +20,10 @@ use leptos::{ev, prelude::*};
 /// What an earlier try left to say, for the summary above the form.
 fn left_over(draft: &DraftView) -> Option<(String, String)> {
     let errors = draft.findings.iter().filter(|finding| finding.severity == Severity::Error).count() as u64;
+    let asked = draft.findings.iter().filter(|finding| finding.must_be_confirmed()).count();
     let words = match (errors, draft.repeats.is_empty()) {
-        (0, true) => return None,
+        (0, true) if asked == 0 => return None,
+        (0, true) => format!("Something in {} must be confirmed. Nothing of it was sent now.", draft.file_name),
         (0, false) => format!("{} or some of its rows went out before. Nothing of it was sent now.", draft.file_name),
         (1, _) => format!("1 error in {}. Nothing of it was sent.", draft.file_name),
         (errors, _) => format!("{} errors in {}. Nothing of it was sent.", count(errors), draft.file_name),

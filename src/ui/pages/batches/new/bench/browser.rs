@@ -141,6 +141,7 @@ impl Bench {
         self.trouble.set(None);
         self.repeats.set(Vec::new());
         self.confirmed.set(false);
+        self.sure.set(false);
         self.refused.set(false);
         if bytes > self.options.limits.bytes {
             self.report.set(None);
@@ -203,6 +204,7 @@ impl Bench {
         // What was confirmed was another file.
         self.repeats.set(Vec::new());
         self.confirmed.set(false);
+        self.sure.set(false);
         spawn_local(async move {
             match checker.act(act).await {
                 Ok(report) if self.is_turn(turn) => {
@@ -289,6 +291,11 @@ impl Bench {
             focus_soon("findings".to_owned());
             return;
         }
+        if report.as_ref().is_some_and(Report::asks) && !self.sure.get_untracked() {
+            self.refused.set(true);
+            focus_soon("confirm-warnings".to_owned());
+            return;
+        }
         if !self.repeats.with_untracked(Vec::is_empty) && !self.confirmed.get_untracked() {
             self.refused.set(true);
             focus_soon("confirm-repeat".to_owned());
@@ -350,6 +357,11 @@ impl Bench {
         }
         if self.confirmed.get_untracked() {
             form.append_with_str("confirm_repeat", "1")?;
+        }
+        if self.sure.get_untracked() {
+            // Its seal: what the server finds must be what was shown here.
+            let seal = self.report.with_untracked(|report| report.as_ref().map(|report| report.seal.clone()));
+            form.append_with_str("confirm_warnings", &seal.unwrap_or_default())?;
         }
         if self.has_toggle() && self.toggle.get_untracked() {
             form.append_with_str("sync_with_gateway", "on")?;
