@@ -117,11 +117,16 @@ async fn a_warning_that_must_be_confirmed_makes_nothing_until_it_is() {
         crate::domain::limits::Limits::default(),
     )
     .seal;
-    assert!(matches!(submit(tick(Upload { kept: Some(draft.id), ..Upload::default() }, "1")).await, Submitted::Batch(_)));
+    assert!(matches!(
+        submit(tick(Upload { kept: Some(draft.id), ..Upload::default() }, "1")).await,
+        Submitted::Batch(_)
+    ));
     // Now it is a repeat, too: both are asked at once, and each tick is for its own question.
     let Submitted::Draft(both) = submit(tick(bare("Total"), &seal)).await else { panic!("a repeat was accepted") };
     assert!(both.repeats.len() == 4 && both.findings.len() == 1, "{both:?}");
-    let Submitted::Draft(both) = submit(Upload { confirm_repeat: true, ..bare("Total") }).await else { panic!("accepted") };
+    let Submitted::Draft(both) = submit(Upload { confirm_repeat: true, ..bare("Total") }).await else {
+        panic!("accepted")
+    };
     assert!(both.repeats.len() == 4 && both.findings.len() == 1, "{both:?}");
     let sure = Upload { confirm_repeat: true, ..tick(bare("Total"), &seal) };
     assert!(matches!(submit(sure).await, Submitted::Batch(_)));
@@ -154,7 +159,8 @@ async fn a_file_with_a_card_number_is_not_kept() {
     let maker = world.caller("maker@acme.test").await;
     let file = refunds(&[("ORD_1", "1")]).replace(",,,\n", ",,,4111 1111 1111 1111\n");
     let upload = Upload { file_name: "cards.csv".to_owned(), bytes: file.into_bytes().into(), ..Upload::default() };
-    let Submitted::Draft(draft) = uploads::submit(&world.state, &maker, Operation::Refund, upload).await.unwrap() else {
+    let Submitted::Draft(draft) = uploads::submit(&world.state, &maker, Operation::Refund, upload).await.unwrap()
+    else {
         panic!("accepted")
     };
     assert_eq!(draft.findings[0].code, FindingCode::CardNumber, "{:?}", draft.findings);

@@ -133,15 +133,21 @@ async fn refunds_of_which_one_is_the_sum_of_the_others_are_confirmed_with_a_box_
     let desk = desk(&["B-1", "B-2", "B-3"].map(|name| (name, 10_000))).await;
     let maker = desk.signed_in(MAKER).await;
     let typed = |last: &'static str| {
-        let lines = [("order", "B-1"), ("amount", "1"), ("order", "B-2"), ("amount", "2"), ("order", "B-3"), ("amount", last)];
+        let lines =
+            [("order", "B-1"), ("amount", "1"), ("order", "B-2"), ("amount", "2"), ("order", "B-3"), ("amount", last)];
         [&lines[..], &[("description", "lost"), ("do", "send")]].concat()
     };
     let asked = maker.form("/orders/refund", &typed("3")).await;
     assert_eq!(asked.status, 422);
     assert!(asked.text.contains("must be confirmed") && asked.text.contains("Refund them anyway"), "{}", asked.text);
-    let seal = asked.text.split("name=\"confirm_warnings\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+    let seal =
+        asked.text.split("name=\"confirm_warnings\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
     let with = |last: &'static str, tick: &'static str| [typed(last), vec![("confirm_warnings", tick)]].concat();
-    assert_eq!(maker.form("/orders/refund", &with("3", "1")).await.status, 422, "a tick that was not shown with these lines");
+    assert_eq!(
+        maker.form("/orders/refund", &with("3", "1")).await.status,
+        422,
+        "a tick that was not shown with these lines"
+    );
     let sure = [typed("3"), vec![("confirm_warnings", seal)]].concat();
     assert_eq!(maker.form("/orders/refund", &sure).await.status, 303);
 }

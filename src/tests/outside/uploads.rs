@@ -86,7 +86,8 @@ async fn what_must_be_confirmed_is_an_error_until_it_is_on_every_way_in() {
         assert_eq!(none.status, 422, "without the tick it stays here");
         let tick = [Part::Field("upload", kept), Part::Field("confirm_warnings", "1"), Part::File("", "")];
         assert_eq!(owner.upload(path, "text/html", &tick).await.status, 303);
-        let both = [Part::Field("confirm_warnings", "1"), Part::Field("confirm_repeat", "1"), Part::File("t.csv", &file)];
+        let both =
+            [Part::Field("confirm_warnings", "1"), Part::Field("confirm_repeat", "1"), Part::File("t.csv", &file)];
         assert_eq!(owner.upload(path, "application/json", &both).await.status, 201);
     }
 }

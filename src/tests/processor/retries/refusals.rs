@@ -109,7 +109,10 @@ async fn a_warning_in_what_was_typed_must_be_confirmed_as_it_was_shown() {
     let other = keep("NULL").await;
     assert!(matches!(send("").await, Sent::Findings { errors: 0, repeats: 0, warnings: 1 }));
     let seal = keep("2026-11-20").await;
-    assert!(matches!(send(&other).await, Sent::Findings { errors: 0, repeats: 0, warnings: 1 }), "shown with another word");
+    assert!(
+        matches!(send(&other).await, Sent::Findings { errors: 0, repeats: 0, warnings: 1 }),
+        "shown with another word"
+    );
     assert!(matches!(send(&seal).await, Sent::Revision { records: 1, .. }));
 }
 
