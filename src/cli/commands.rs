@@ -192,7 +192,11 @@ pub(super) async fn restored() -> Result<(), Failure> {
     for one in &done {
         let AskedFirst { unsent, open } = one.asked;
         let stays = if one.sends { "" } else { "; nothing is sent, because it was stopped for another reason" };
-        println!("  {}: {unsent} not sent yet, {open} without a last word{stays}", one.organisation);
+        let lost = match one.lost_entries {
+            0 => String::new(),
+            entries => format!("; {entries} audit entries are not in this state"),
+        };
+        println!("  {}: {unsent} not sent yet, {open} without a last word{lost}{stays}", one.organisation);
     }
     println!(
         "Decisions, pauses and cancellations since that state are forgotten as well: look through the batches that are under way or wait \

@@ -105,11 +105,15 @@ pub struct Restored {
     pub asked: AskedFirst,
     /// Whether it sends again. It does not when people, or something else, stopped it.
     pub sends: bool,
+    /// How many entries of its audit trail were signed and are gone.
+    pub lost_entries: i64,
 }
 
 /// The operator says that the database is an older state of itself. From now until this ends nobody sends; then everything without a
 /// final outcome is looked up at its gateway before it is sent, and nothing is looked up before what was sent may have arrived.
 pub async fn restored(state: &AppState) -> OpResult<Vec<Restored>> {
+    // First, since it changes nothing that is sent: the signed heads of the audit trail are ahead of what the database has.
+    let points = audit::declare_restored(state).await?;
     let mut global = state.db.worker_global().await?;
     let number = db::past::begin_restore(&mut global, state.config.resolve_after).await?;
     global.commit().await?;
@@ -129,8 +133,10 @@ pub async fn restored(state: &AppState) -> OpResult<Vec<Restored>> {
         }
         let sends = db::organisations::load(&mut tx).await?.is_some_and(|row| row.sending);
         tx.commit().await?;
+        let point = points.iter().find(|point| point.organisation == organisation);
+        let lost_entries = point.and_then(|point| Some(point.lost? - point.kept)).unwrap_or_default();
         let organisation = row.map(|row| row.reference.name).unwrap_or_default();
-        done.push(Restored { organisation, asked, sends });
+        done.push(Restored { organisation, asked, sends, lost_entries });
     }
     let mut global = state.db.worker_global().await?;
     db::past::settle_in(&mut global).await?;

@@ -116,7 +116,7 @@ pub(super) fn drill(scenario: &'static str, class: &str, out: Out) -> Report {
                 let (done, told) = world.shell(&line, &settings);
                 assert!(done, "{line}: {told}");
                 if line.contains("audit verify") {
-                    assert!(told.contains("the chain is sound"), "{told}");
+                    assert!(told.contains("the chain is sound") && told.contains("of before the restore"), "{told}");
                 }
             }
         }
