@@ -90,6 +90,7 @@ try {
     concurrency: "1",
     rate_limit: "1",
     rate_burst: "1",
+    reason: "A slow gateway to look at",
   });
   const slow = await batch(owner, "limited.csv", ["ORD_"], 400);
   await shoot(owner, "limited", slow, /left/);

@@ -14,5 +14,6 @@ pub mod operation;
 pub mod page;
 pub mod protocol;
 pub mod retry;
+pub mod settings_change;
 pub mod task;
 pub mod view;

@@ -39,6 +39,7 @@ async function add(page: Page, simulator: string, merchant: string) {
   await page.getByLabel("Merchant id").fill(merchant);
   await page.getByLabel("API key").fill(`sim_${merchant}`);
   await page.getByLabel("It is a sandbox").check();
+  await page.locator("#add-reason").fill("The other merchant");
   await page.getByRole("button", { name: "Add connection", exact: true }).click();
   await expect(page.getByText("The connection was added. It works")).toBeVisible();
   return new URL(page.url()).pathname;
@@ -75,7 +76,7 @@ for (const [how, scripts, merchant, role] of [
     await page.getByRole("button", { name: "Test", exact: true }).click();
     await expect(page.getByText("It works: Juspay answered at")).toBeVisible();
 
-    await page.getByLabel("Reason").fill("Their maintenance, until noon");
+    await page.locator("#pause-reason").fill("Their maintenance, until noon");
     await page.getByRole("button", { name: "Pause", exact: true }).click();
     await expect(page.locator("[data-sending=paused]").first()).toBeVisible();
     await expect(page.getByText("“Their maintenance, until noon”")).toBeVisible();
@@ -89,6 +90,10 @@ for (const [how, scripts, merchant, role] of [
     await page.getByRole("button", { name: "Save limits" }).click();
     await expect(page.getByLabel("Requests a second")).toHaveValue("50");
 
+    // What sends money elsewhere says so, and asks for a reason.
+    await page.getByRole("button", { name: "Use for new batches" }).click();
+    await expect(page.locator("#choose-reason-error")).toContainText("Say why");
+    await page.locator("#choose-reason").fill("Its fees are lower");
     await page.getByRole("button", { name: "Use for new batches" }).click();
     await expect(page.getByText("New batches use this connection.")).toBeVisible();
     await page.goto(LIST);
@@ -153,7 +158,7 @@ test("a stop of everything shows on batches while they are open, and goes when i
   await batch.goto(path);
   await expect(batch.locator("body")).toHaveAttribute("data-hydrated");
   await owner.goto("/settings");
-  await owner.getByLabel("Reason").fill("Wrong prices in the shop");
+  await owner.locator("#pause-reason").fill("Wrong prices in the shop");
   await owner.getByRole("button", { name: "Pause", exact: true }).click();
   await expect(owner.locator("[data-sending=paused]").first()).toBeVisible();
   await expect(batch.getByText("owner@globex.test paused all sending of Globex since")).toBeVisible();

@@ -178,7 +178,7 @@ test("orders are told to the external system, and its answer is kept", async ({ 
   await new Promise<void>((done) => system.listen(0, "127.0.0.1", done));
   const url = `http://127.0.0.1:${(system.address() as AddressInfo).port}/orders`;
   const from = await client("admin");
-  const set = (enabled: string) => from.post("/settings/external", { form: { url, enabled }, headers: { origin: process.env.BATCHDESK_URL! }, maxRedirects: 0 });
+  const set = (enabled: string) => from.post("/settings/external", { form: { url, enabled, reason: "Told to a system of this test" }, headers: { origin: process.env.BATCHDESK_URL! }, maxRedirects: 0 });
   expect((await set("on")).status()).toBe(303);
   try {
     const [good, bad] = [unique("ORD_"), unique("ORD_REFUSE_")];

@@ -45,3 +45,7 @@ id!(
     /// A connection of an organisation to a payment gateway.
     GatewayId
 );
+id!(
+    /// A change of settings that somebody asked for.
+    ChangeId
+);

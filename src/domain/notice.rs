@@ -25,11 +25,17 @@ pub enum NewsKind {
     GatewayStopped,
     /// Nothing is sent for the organisation.
     OrganisationStopped,
+    /// An administrator asks for a change that weakens a control, or says where money and data go.
+    ChangeProposed,
+    /// Such a change was made.
+    ChangeMade,
+    /// Such a change was rejected or withdrawn, or nobody confirmed it in time.
+    ChangeDropped,
 }
 
 impl NewsKind {
     /// All.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::BatchChanged,
         Self::Approved,
         Self::Rejected,
@@ -41,6 +47,9 @@ impl NewsKind {
         Self::Differences,
         Self::GatewayStopped,
         Self::OrganisationStopped,
+        Self::ChangeProposed,
+        Self::ChangeMade,
+        Self::ChangeDropped,
     ];
 
     /// Its word.
@@ -57,6 +66,9 @@ impl NewsKind {
             Self::Differences => "differences",
             Self::GatewayStopped => "gateway_stopped",
             Self::OrganisationStopped => "organisation_stopped",
+            Self::ChangeProposed => "change_proposed",
+            Self::ChangeMade => "change_made",
+            Self::ChangeDropped => "change_dropped",
         }
     }
 
@@ -77,6 +89,8 @@ pub enum Audience {
     MakerAndChecker,
     /// Who may change the organisation's settings.
     Settings,
+    /// The same, and who decides on requests.
+    SettingsAndCheckers,
 }
 
 impl Audience {
@@ -87,6 +101,7 @@ impl Audience {
             Self::Maker => "maker",
             Self::MakerAndChecker => "maker_and_checker",
             Self::Settings => "settings",
+            Self::SettingsAndCheckers => "settings_and_checkers",
         }
     }
 }

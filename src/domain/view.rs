@@ -17,6 +17,7 @@ pub mod retries;
 pub mod review;
 pub mod search;
 pub mod settings;
+pub mod settings_change;
 pub mod sync;
 mod upload;
 

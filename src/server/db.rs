@@ -24,6 +24,7 @@ pub mod retries;
 pub mod review;
 pub mod search;
 pub mod sessions;
+pub mod settings_changes;
 pub mod sync;
 pub mod tasks;
 #[cfg(feature = "torture")]

@@ -23,6 +23,7 @@ mod routes;
 mod security;
 mod session;
 mod settings;
+mod settings_changes;
 mod sign_in;
 pub mod site;
 mod unread;

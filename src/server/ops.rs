@@ -28,4 +28,5 @@ pub mod review;
 pub mod search;
 pub mod sessions;
 pub mod settings;
+pub mod settings_changes;
 pub mod uploads;

@@ -166,7 +166,16 @@ fn entry(simulator: &Simulator, merchant: &str) -> Entry {
         api_key: SecretString::from(format!("sim_{merchant}")),
         sandbox: true,
         untested: false,
+        reason: "a test".to_owned(),
     }
+}
+
+/// One administrator: what weakens a control is made at once.
+async fn alone() -> World {
+    let world = World::new().await;
+    let statement = "DELETE FROM membership WHERE person_id = (SELECT id FROM person WHERE email = 'owner@acme.test')";
+    world.as_superuser(statement).await.unwrap();
+    world
 }
 
 fn field<T: std::fmt::Debug>(result: Result<T, Refused>) -> (Option<&'static str>, String) {
@@ -181,7 +190,7 @@ async fn current(world: &World, caller: &Caller) -> db::gateways::GatewayRow {
 
 #[tokio::test]
 async fn an_account_is_asked_before_it_is_stored_and_each_mistake_names_its_field() {
-    let world = World::new().await;
+    let world = alone().await;
     let simulator = Simulator::start(false).await;
     let admin = world.caller(ADMIN).await;
     let state = &world.state;
@@ -259,7 +268,7 @@ async fn a_sandbox_never_becomes_the_real_account_nor_the_other_way_round() {
 
 #[tokio::test]
 async fn another_account_needs_the_key_again_and_no_open_work() {
-    let world = World::new().await;
+    let world = alone().await;
     let simulator = Simulator::start(false).await;
     let admin = world.caller(ADMIN).await;
     let state = &world.state;
@@ -288,7 +297,7 @@ async fn another_account_needs_the_key_again_and_no_open_work() {
 
 #[tokio::test]
 async fn what_changes_where_money_goes_needs_a_new_proof_of_the_password() {
-    let world = World::new().await;
+    let world = alone().await;
     let simulator = Simulator::start(false).await;
     let admin = world.caller(ADMIN).await;
     let state = &world.state;
@@ -296,12 +305,12 @@ async fn what_changes_where_money_goes_needs_a_new_proof_of_the_password() {
     state.clock.advance(time::Duration::minutes(11));
     assert_eq!(field(connections::add(state, &admin, entry(&simulator, "globex")).await).0, Some("password"));
     assert_eq!(field(connections::change(state, &admin, id, entry(&simulator, "acme")).await).0, Some("password"));
-    assert_eq!(field(connections::choose(state, &admin, id).await).0, Some("password"));
+    assert_eq!(field(connections::choose(state, &admin, id, "a test").await).0, Some("password"));
 }
 
 #[tokio::test]
 async fn only_a_sandbox_is_measured_and_the_class_that_follows_is_kept_with_its_evidence() {
-    let world = World::new().await;
+    let world = alone().await;
     let simulator = Simulator::start(false).await;
     let admin = world.caller(ADMIN).await;
     let state = &world.state;
@@ -334,32 +343,32 @@ async fn only_a_sandbox_is_measured_and_the_class_that_follows_is_kept_with_its_
 
 #[tokio::test]
 async fn limits_are_stored_and_none_of_them_is_zero() {
-    let world = World::new().await;
+    let world = alone().await;
     let admin = world.caller(ADMIN).await;
     let state = &world.state;
     let id = GatewayId(current(&world, &admin).await.id);
     let of = |concurrency, rate, burst| ConnectionLimits { concurrency, rate, burst };
     for bad in [of(Some(0), None, None), of(None, Some(0), None), of(None, None, Some(5)), of(Some(1_001), None, None)]
     {
-        assert!(connections::limit(state, &admin, id, bad).await.is_err(), "{bad:?}");
+        assert!(connections::limit(state, &admin, id, bad, "a test").await.is_err(), "{bad:?}");
     }
-    connections::limit(state, &admin, id, of(Some(7), Some(40), Some(80))).await.unwrap();
+    connections::limit(state, &admin, id, of(Some(7), Some(40), Some(80)), "a test").await.unwrap();
     let row = current(&world, &admin).await;
     assert_eq!((row.concurrency, row.rate_limit, row.rate_burst), (Some(7), Some(40), Some(80)));
-    connections::limit(state, &admin, id, of(None, None, None)).await.unwrap();
+    connections::limit(state, &admin, id, of(None, None, None), "a test").await.unwrap();
     let row = current(&world, &admin).await;
     assert_eq!((row.concurrency, row.rate_limit, row.rate_burst), (None, None, None));
 }
 
 #[tokio::test]
 async fn a_persons_pause_outlasts_a_new_key_and_a_chosen_connection_outlasts_a_start() {
-    let world = World::new().await;
+    let world = alone().await;
     let simulator = Simulator::start(false).await;
     let admin = world.caller(ADMIN).await;
     let state = &world.state;
     let first = current(&world, &admin).await;
     let other = connections::add(state, &admin, entry(&simulator, "globex")).await.unwrap().id;
-    connections::choose(state, &admin, other).await.unwrap();
+    connections::choose(state, &admin, other, "a test").await.unwrap();
     assert_eq!(current(&world, &admin).await.id, other.0);
     connections::pause(state, &admin, GatewayId(first.id), "audit").await.unwrap();
     // The operator gives a new key to the first.

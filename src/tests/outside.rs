@@ -41,6 +41,8 @@ mod review;
 mod sessions;
 #[path = "outside/settings.rs"]
 mod settings;
+#[path = "outside/settings_changes.rs"]
+mod settings_changes;
 #[path = "outside/support.rs"]
 mod support;
 #[path = "outside/sync.rs"]

@@ -1,6 +1,6 @@
 //! What the pages of gateway connections show. They are rendered on the server only.
 
-use super::Moment;
+use super::{Moment, settings_change::Changes};
 use crate::domain::ids::GatewayId;
 
 /// Whether anything is sent to a connection, or for the whole organisation.
@@ -98,6 +98,8 @@ pub struct Connections {
     pub rows: Vec<ConnectionRow>,
     /// Whether the whole organisation sends.
     pub organisation: Sending,
+    /// What waits for a second administrator.
+    pub changes: Changes,
     /// Whether the person may change anything.
     pub may_change: bool,
 }
@@ -117,8 +119,6 @@ pub struct ConnectionPage {
     pub default_concurrency: u32,
     /// Whether the person may change anything.
     pub may_change: bool,
-    /// Whether the password is asked for (last proof older than 10 minutes).
-    pub needs_password: bool,
-    /// E-mail of the person, for the keeper of passwords.
-    pub viewer: String,
+    /// What waits for a second administrator, and what the forms need to know of the reader.
+    pub changes: Changes,
 }

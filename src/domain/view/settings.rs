@@ -1,6 +1,6 @@
 //! What the settings pages show.
 
-use super::{OrganisationRef, connections::Sending};
+use super::{OrganisationRef, connections::Sending, settings_change::Changes};
 use crate::domain::batch::Operation;
 
 /// The organisation's settings.
@@ -20,6 +20,8 @@ pub struct Settings {
     pub sending: Sending,
     /// Where synchronised orders are told; none while they are kept here.
     pub external: Option<External>,
+    /// What waits for a second administrator.
+    pub changes: Changes,
     /// Whether the reader may change them.
     pub may_change: bool,
 }

@@ -257,6 +257,18 @@ pub async fn approval_needed(tx: &mut Tx, operation: Operation) -> sqlx::Result<
         .map(|row| row.is_none_or(|(needed,)| needed))
 }
 
+/// The version of the rule for an operation; 0 while nobody changed it.
+pub async fn approval_version(tx: &mut Tx, operation: Operation) -> sqlx::Result<i32> {
+    let id = tx.organisation();
+    sqlx::query_scalar(
+        "SELECT coalesce((SELECT version FROM approval_rule WHERE organisation_id = $1 AND operation = $2), 0)",
+    )
+    .bind(id.0)
+    .bind(operation.code())
+    .fetch_one(tx.conn())
+    .await
+}
+
 /// Sets whether a decision is needed for an operation.
 pub async fn set_approval_needed(tx: &mut Tx, operation: Operation, needed: bool) -> sqlx::Result<()> {
     let id = tx.organisation();

@@ -2,9 +2,9 @@
 
 use super::{
     Web, answer,
-    approvals::prove,
     batches::{done, refused_on_page},
     form::Form,
+    settings::prove_if_given,
     visit::{SignedIn, Visit},
 };
 use crate::{
@@ -20,6 +20,7 @@ use crate::{
         ops::{
             access::{Caller, authorise},
             connections::{self, Entry, Refused, Trial, probe::Questions},
+            settings_changes::Outcome,
         },
     },
 };
@@ -71,9 +72,9 @@ impl Act {
         authorise(&caller, Module::Settings, Right::ReadWrite).map_err(plain)?;
         match self {
             Self::Change => {
-                let caller = proof(web, visit, caller, form).await?;
+                let caller = prove_if_given(web, visit, caller, form).await?;
                 let stored = connections::change(web, &caller, id, entry(form)).await?;
-                Ok(format!("The connection was changed. {}", stored.said))
+                Ok(stored.outcome.sentence(format!("The connection was changed. {}", stored.said)))
             }
             Self::Test => match connections::test(web, &caller, id).await.map_err(plain)? {
                 Trial::Works(sentence) => Ok(sentence),
@@ -88,11 +89,11 @@ impl Act {
                 Ok("The connection sends again.".to_owned())
             }
             Self::Choose => {
-                let caller = proof(web, visit, caller, form).await?;
-                let name = connections::choose(web, &caller, id).await?;
-                Ok(format!(
+                let caller = prove_if_given(web, visit, caller, form).await?;
+                let (name, outcome) = connections::choose(web, &caller, id, form.get("reason")).await?;
+                Ok(outcome.sentence(format!(
                     "New batches use {name} from now on. Batches that exist keep the connection they began with."
-                ))
+                )))
             }
             Self::Limits => {
                 let field = |name: &str| form.get(name);
@@ -101,8 +102,10 @@ impl Act {
                     Some((field, sentence)) => (OpError::refuse(RefusalKind::Invalid, sentence), Some(name_of(field))),
                     None => plain(OpError::internal("limits that are wrong without a reason")),
                 })?;
-                connections::limit(web, &caller, id, limits).await.map_err(plain)?;
-                Ok("The limits were changed. They hold within seconds, for batches that run, too.".to_owned())
+                let caller = prove_if_given(web, visit, caller, form).await?;
+                let outcome = connections::limit(web, &caller, id, limits, form.get("reason")).await?;
+                let made = "The limits were changed. They hold within seconds, for batches that run, too.";
+                Ok(outcome.sentence(made.to_owned()))
             }
             Self::Measure => {
                 let probed = connections::measure(web, &caller, id, questions(&caller, form)?).await?;
@@ -130,6 +133,7 @@ fn entry(form: &Form) -> Entry {
         api_key: SecretString::from(form.get("api_key").trim()),
         sandbox: !form.get("sandbox").is_empty(),
         untested: !form.get("untested").is_empty(),
+        reason: text("reason"),
     }
 }
 
@@ -153,24 +157,23 @@ fn questions(caller: &Caller, form: &Form) -> Result<Questions, Refused> {
     })
 }
 
-/// The caller with a new proof of the password, where one is needed.
-async fn proof(web: &Web, visit: &Visit, caller: Caller, form: &Form) -> Result<Caller, Refused> {
-    let asked = "Give your password again to change where money goes.";
-    prove(web, visit, caller, form.get("password"), asked).await.map_err(|error| (error, Some("password")))
-}
-
 /// `POST /settings/connections`.
 pub(super) async fn add(State(web): State<Web>, SignedIn { visit, caller }: SignedIn, form: Form) -> Response {
     let person = caller.person.id;
     let added = async {
         authorise(&caller, Module::Settings, Right::ReadWrite).map_err(|error| (error, None))?;
-        let caller = proof(&web, &visit, caller, &form).await?;
+        let caller = prove_if_given(&web, &visit, caller, &form).await?;
         connections::add(&web, &caller, entry(&form)).await
     };
     match added.await {
         Ok(stored) => {
-            let page = format!("/settings/connections/{}", stored.id);
-            done(&web, person, &page, &format!("The connection was added. {}", stored.said))
+            // There is no page of it before it is confirmed.
+            let page = match stored.outcome {
+                Outcome::Made => format!("/settings/connections/{}", stored.id),
+                Outcome::Waits => "/settings/connections".to_owned(),
+            };
+            let said = stored.outcome.sentence(format!("The connection was added. {}", stored.said));
+            done(&web, person, &page, &said)
         }
         Err(refused) => on_page(&web, &visit, "/settings/connections/new", "add", refused, &form).await,
     }

@@ -5,7 +5,8 @@ use super::{
     batches::{self, Act},
     connections,
     downloads::{self, Which},
-    events, health, machine, notices, orders, pages, retries, review, settings, sign_in, site, upload,
+    events, health, machine, notices, orders, pages, retries, review, settings, settings_changes, sign_in, site,
+    upload,
 };
 use crate::{
     app::App,
@@ -164,6 +165,11 @@ pub(super) fn table() -> (Desk, Vec<Route>) {
         );
     }
     let change_settings = Need::Right(Module::Settings, Right::ReadWrite);
+    for act in settings_changes::Act::ALL {
+        let path = format!("/settings/changes/{{id}}/{}", act.path());
+        let handler = move |state, signed_in, path, form| settings_changes::act(state, signed_in, path, act, form);
+        table.form(&path, change_settings, post(handler));
+    }
     table.form("/settings/connections", change_settings, post(connections::add));
     for act in connections::Act::ALL {
         table.form(

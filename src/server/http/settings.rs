@@ -2,15 +2,25 @@
 
 use super::{
     Web,
+    approvals::prove,
     batches::{done, refused_on_page},
     form::Form,
-    visit::SignedIn,
+    visit::{SignedIn, Visit},
 };
 use crate::{
-    domain::{batch::Operation, error::RefusalKind, view::Flash},
+    domain::{
+        access::{Module, Right},
+        batch::Operation,
+        error::RefusalKind,
+        view::Flash,
+    },
     server::{
         error::OpError,
-        ops::{access::Caller, connections, external, settings},
+        ops::{
+            access::{Caller, authorise},
+            connections::{self, Refused},
+            external, settings,
+        },
     },
 };
 use axum::{extract::State, response::Response};
@@ -40,14 +50,16 @@ impl Act {
         }
     }
 
-    async fn perform(self, web: &Web, caller: &Caller, form: &Form) -> Result<String, (OpError, Option<&'static str>)> {
+    async fn perform(self, web: &Web, caller: &Caller, form: &Form) -> Result<String, Refused> {
+        let reason = form.get("reason");
         match self {
             Self::Limits => {
-                settings::set_limits(web, caller, form.get("row_limit"), form.get("approval_days")).await?;
-                Ok("The limits were changed. Batches that exist keep theirs.".to_owned())
+                let (rows, days) = (form.get("row_limit"), form.get("approval_days"));
+                let outcome = settings::set_limits(web, caller, rows, days, reason).await?;
+                Ok(outcome.sentence("The limits were changed. Batches that exist keep theirs.".to_owned()))
             }
             Self::Pause => {
-                connections::pause_all(web, caller, form.get("reason")).await?;
+                connections::pause_all(web, caller, reason).await?;
                 Ok("Sending is paused for the whole organisation. Calls on the wire finish.".to_owned())
             }
             Self::Resume => {
@@ -57,35 +69,40 @@ impl Act {
             Self::External => {
                 let secret = external::typed_secret(form.get("secret")).map_err(|error| (error, Some("secret")))?;
                 let (url, enabled) = (form.get("url").to_owned(), form.get("enabled") == "on");
-                let made = external::set(web, caller, external::NewExternal { url, secret, enabled })
-                    .await
-                    .map_err(|error| (error, Some("url")))?;
+                let new = external::NewExternal { url, secret, enabled };
+                let external::Set { made, outcome } = external::set(web, caller, new, reason).await?;
+                let said = outcome.sentence("The external system was set.".to_owned());
                 Ok(match made {
-                    None => "The external system was set.".to_owned(),
-                    Some(secret) => format!(
-                        "The external system was set. Its signing secret, shown this once: {}",
-                        secret.expose_secret()
-                    ),
+                    None => said,
+                    Some(secret) => {
+                        format!("{said} Its signing secret, shown this once: {}", secret.expose_secret())
+                    }
                 })
             }
             Self::Approval => {
-                let code = form.get("operation");
-                let operation = Operation::ALL.into_iter().find(|operation| operation.code() == code);
                 let needed = match form.get("needed") {
                     "yes" => Some(true),
                     "no" => Some(false),
                     _ => None,
                 };
-                let (Some(operation), Some(needed)) = (operation, needed) else {
+                let (Some(operation), Some(needed)) = (Operation::from_code(form.get("operation")), needed) else {
                     let error = OpError::refuse(RefusalKind::Invalid, "Choose an operation, and yes or no.");
                     return Err((error, None));
                 };
-                settings::set_approval(web, caller, operation, needed).await.map_err(|error| (error, None))?;
-                Ok(match needed {
+                let outcome = settings::set_approval(web, caller, operation, needed, reason).await?;
+                Ok(outcome.sentence(match needed {
                     true => "From now on a second person must approve each new batch.".to_owned(),
                     false => "From now on new batches are carried out without a second person.".to_owned(),
-                })
+                }))
             }
+        }
+    }
+
+    /// What stands before the ids of the form's fields on the page.
+    fn name(self, form: &Form) -> String {
+        match self {
+            Self::Approval => form.get("operation").to_owned(),
+            _ => self.path().rsplit('/').next().unwrap_or_default().to_owned(),
         }
     }
 }
@@ -97,17 +114,29 @@ pub(super) async fn change(
     act: Act,
     form: Form,
 ) -> Response {
-    match act.perform(&web, &caller, &form).await {
-        Ok(notice) => done(&web, caller.person.id, "/settings", &notice),
+    let person = caller.person.id;
+    let performed = async {
+        authorise(&caller, Module::Settings, Right::ReadWrite).map_err(|error| (error, None))?;
+        let caller = prove_if_given(&web, &visit, caller, &form).await?;
+        act.perform(&web, &caller, &form).await
+    };
+    match performed.await {
+        Ok(notice) => done(&web, person, "/settings", &notice),
         Err((error, field)) => {
-            let typed = |name: &str| (name.to_owned(), form.get(name).to_owned());
-            let flash = Flash {
-                error: None,
-                notice: None,
-                field: field.map(str::to_owned),
-                values: vec![typed("row_limit"), typed("approval_days"), typed("reason"), typed("url")],
-            };
-            refused_on_page(&web, &visit, "/settings", error, flash).await
+            const KEPT: [&str; 5] = ["row_limit", "approval_days", "reason", "url", "enabled"];
+            let name = act.name(&form);
+            let typed = |field: &str| (format!("{name}-{field}"), form.get(field).to_owned());
+            let values = KEPT.into_iter().filter(|field| form.find(field).is_some()).map(typed).collect();
+            let field = field.map(|field| format!("{name}-{field}"));
+            refused_on_page(&web, &visit, "/settings", error, Flash { error: None, notice: None, field, values }).await
         }
+    }
+}
+
+/// The caller with a new proof of the password, where the form brings one. Whether one is needed, the operation says.
+pub(super) async fn prove_if_given(web: &Web, visit: &Visit, caller: Caller, form: &Form) -> Result<Caller, Refused> {
+    match form.get("password") {
+        "" => Ok(caller),
+        password => prove(web, visit, caller, password, "").await.map_err(|error| (error, Some("password"))),
     }
 }

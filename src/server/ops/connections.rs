@@ -9,15 +9,16 @@ mod trial;
 pub use measure::{measure, measure_own};
 pub use shown::{list, page};
 pub(super) use shown::{organisation_sending, sending};
-pub(super) use stops::reason_text;
+pub(in crate::server::ops) use stops::reason_text;
 pub use stops::{REASON_CHARS, pause, pause_all, resume, resume_all};
 pub use trial::Trial;
 
 use super::{
     access::{Caller, authorise},
     approvals::needs_proof,
-    audit, connection_health,
+    audit,
     gateways::in_use,
+    settings_changes::{self, Outcome},
 };
 use crate::{
     domain::{
@@ -25,14 +26,11 @@ use crate::{
         connection_limits::ConnectionLimits,
         error::RefusalKind,
         ids::GatewayId,
+        settings_change::Change,
         view::connections::Sending,
     },
     server::{
-        db::{
-            self, Tx,
-            connections::{NewAccount, NewConnection},
-            gateways::GatewayRow,
-        },
+        db::{self, Tx, gateways::GatewayRow},
         error::{OpError, OpResult},
         gateway::{self, Gateway, GatewayClass, address},
         state::AppState,
@@ -46,11 +44,11 @@ use uuid::Uuid;
 /// A refusal with the field that it is about, if it is about one.
 pub type Refused = (OpError, Option<&'static str>);
 
-fn plain(error: impl Into<OpError>) -> Refused {
+pub(super) fn plain(error: impl Into<OpError>) -> Refused {
     (error.into(), None)
 }
 
-fn about(field: &'static str, sentence: impl Into<String>) -> Refused {
+pub(super) fn about(field: &'static str, sentence: impl Into<String>) -> Refused {
     (OpError::refuse(RefusalKind::Invalid, sentence), Some(field))
 }
 
@@ -69,6 +67,8 @@ pub struct Entry {
     pub sandbox: bool,
     /// Store it although nothing answers there.
     pub untested: bool,
+    /// Why.
+    pub reason: String,
 }
 
 /// What was stored: a sentence for the person.
@@ -78,6 +78,8 @@ pub struct Stored {
     pub id: GatewayId,
     /// What the gateway said to it.
     pub said: String,
+    /// Whether it holds already.
+    pub outcome: Outcome,
 }
 
 /// The gateway behind a connection. `key` is used in place of the stored one.
@@ -170,33 +172,35 @@ pub async fn add(state: &AppState, caller: &Caller, entry: Entry) -> Result<Stor
     let base_url = checked(state, &entry, true)?;
     proved(state, caller)?;
     let id = GatewayId(Uuid::now_v7());
-    let now = state.clock.now();
     let row = GatewayRow {
         id: id.0,
         connector: connector.name.to_owned(),
         base_url,
         merchant_id: entry.merchant_id.clone(),
         sandbox: entry.sandbox,
-        ..GatewayRow::unsaved(now)
+        ..GatewayRow::unsaved(state.clock.now())
     };
     let said = tried(state, caller, &row, Some(&entry.api_key), entry.untested).await?;
     let sealed =
         state.config.secret_key.seal(id.0.as_bytes(), &entry.api_key).map_err(OpError::internal).map_err(plain)?;
-    let account =
-        NewAccount { base_url: &row.base_url, merchant_id: &row.merchant_id, sealed_key: Some(sealed.as_slice()) };
     let mut tx = begin(state, caller).await.map_err(plain)?;
-    let new = NewConnection {
-        connector: connector.name,
-        sandbox: entry.sandbox,
-        preflight: connector.reads_orders,
-        balances: connector.balances_known,
-    };
-    db::connections::add(&mut tx, id, new, &account, now).await.map_err(taken)?;
-    let detail = json!({ "connector": connector.name, "base_url": row.base_url, "merchant_id": row.merchant_id,
-                         "sandbox": entry.sandbox, "untested": entry.untested });
-    audit::record(state, &mut tx, caller, "gateway.added", Some(id.0), detail).await.map_err(plain)?;
+    let known =
+        db::gateways::of_account(&mut tx, connector.name, &row.merchant_id, row.sandbox).await.map_err(plain)?;
     tx.commit().await.map_err(plain)?;
-    Ok(Stored { id, said })
+    if known.is_some() {
+        return Err(account_is_known());
+    }
+    let change = Change::ConnectionAdded {
+        id,
+        name: super::batches::gateway_name(&row),
+        connector: row.connector,
+        base_url: row.base_url,
+        merchant_id: row.merchant_id,
+        sandbox: row.sandbox,
+        untested: entry.untested,
+    };
+    let outcome = settings_changes::submit(state, caller, &change, Some(&sealed), &entry.reason).await?;
+    Ok(Stored { id, said, outcome })
 }
 
 /// Changes address, merchant or key of a connection. Needs ReadWrite on settings and a proof of the password; another address or
@@ -221,25 +225,26 @@ pub async fn change(state: &AppState, caller: &Caller, id: GatewayId, entry: Ent
         }
         None => None,
     };
-    let account = NewAccount { base_url: &row.base_url, merchant_id: &row.merchant_id, sealed_key: sealed.as_deref() };
-    let mut tx = begin(state, caller).await.map_err(plain)?;
-    db::connections::change(&mut tx, id, &account, state.clock.now()).await.map_err(taken)?;
-    let detail = json!({ "base_url": row.base_url, "merchant_id": row.merchant_id, "old_base_url": old.base_url,
-                         "old_merchant_id": old.merchant_id, "key_changed": key.is_some(), "untested": entry.untested });
-    audit::record(state, &mut tx, caller, "gateway.changed", Some(id.0), detail).await.map_err(plain)?;
-    tx.commit().await.map_err(plain)?;
-    Ok(Stored { id, said })
+    let change = Change::ConnectionAccount {
+        id,
+        name: super::batches::gateway_name(&old),
+        base_url: row.base_url,
+        merchant_id: row.merchant_id,
+        new_key: key.is_some(),
+        untested: entry.untested,
+    };
+    let outcome = settings_changes::submit(state, caller, &change, sealed.as_deref(), &entry.reason).await?;
+    Ok(Stored { id, said, outcome })
 }
 
-fn taken(error: sqlx::Error) -> Refused {
+fn account_is_known() -> Refused {
+    let sentence = "There is a connection to this account already. Change that one, or name another merchant.";
+    (OpError::refuse(RefusalKind::Conflict, sentence), Some("merchant_id"))
+}
+
+pub(super) fn taken(error: sqlx::Error) -> Refused {
     let unique = error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation);
-    match unique {
-        true => {
-            let sentence = "There is a connection to this account already. Change that one, or name another merchant.";
-            (OpError::refuse(RefusalKind::Conflict, sentence), Some("merchant_id"))
-        }
-        false => plain(in_use(error)),
-    }
+    if unique { account_is_known() } else { plain(in_use(error)) }
 }
 
 async fn begin(state: &AppState, caller: &Caller) -> OpResult<Tx> {
@@ -262,35 +267,45 @@ pub async fn test(state: &AppState, caller: &Caller, id: GatewayId) -> OpResult<
 
 /// New batches use this connection from now on; batches that exist keep theirs. Needs ReadWrite on settings and a proof of the
 /// password.
-pub async fn choose(state: &AppState, caller: &Caller, id: GatewayId) -> Result<String, Refused> {
+pub async fn choose(
+    state: &AppState,
+    caller: &Caller,
+    id: GatewayId,
+    reason: &str,
+) -> Result<(String, Outcome), Refused> {
     authorise(caller, Module::Settings, Right::ReadWrite).map_err(plain)?;
-    proved(state, caller)?;
-    let done = async {
-        let mut tx = begin(state, caller).await?;
-        let row = found(&mut tx, id).await?;
-        let before = db::gateways::current(&mut tx).await?.map(|row| row.id);
-        db::connections::choose(&mut tx, id).await?;
-        audit::record(state, &mut tx, caller, "gateway.chosen", Some(id.0), json!({ "before": before })).await?;
-        tx.commit().await?;
-        Ok::<_, OpError>(super::batches::gateway_name(&row))
-    };
-    done.await.map_err(plain)
+    let mut tx = begin(state, caller).await.map_err(plain)?;
+    let row = found(&mut tx, id).await.map_err(plain)?;
+    tx.commit().await.map_err(plain)?;
+    let name = super::batches::gateway_name(&row);
+    let change = Change::ConnectionChosen { id, name: name.clone() };
+    let outcome = settings_changes::submit(state, caller, &change, None, reason).await?;
+    Ok((name, outcome))
 }
 
 /// Sets what a connection may be asked at most. Needs ReadWrite on settings. Holds within seconds, for batches that run, too.
-pub async fn limit(state: &AppState, caller: &Caller, id: GatewayId, limits: ConnectionLimits) -> OpResult<()> {
-    authorise(caller, Module::Settings, Right::ReadWrite)?;
-    let mut tx = begin(state, caller).await?;
-    let old = found(&mut tx, id).await?;
-    connection_health::set_limits(&mut tx, id, limits).await?;
-    let detail = json!({ "concurrency": limits.concurrency, "rate_limit": limits.rate, "rate_burst": limits.burst,
-                         "old": [old.concurrency, old.rate_limit, old.rate_burst] });
-    audit::record(state, &mut tx, caller, "gateway.limited", Some(id.0), detail).await?;
-    // Pages show what limits the rate.
-    let running = db::connections::running_batches(&mut tx, id).await?;
-    db::outbox::changed(&mut tx, &running).await?;
-    db::connections::wake(&mut tx).await?;
-    Ok(tx.commit().await?)
+pub async fn limit(
+    state: &AppState,
+    caller: &Caller,
+    id: GatewayId,
+    limits: ConnectionLimits,
+    reason: &str,
+) -> Result<Outcome, Refused> {
+    authorise(caller, Module::Settings, Right::ReadWrite).map_err(plain)?;
+    if let Err((_, sentence)) = limits.check() {
+        return Err((OpError::refuse(RefusalKind::Invalid, sentence), None));
+    }
+    let mut tx = begin(state, caller).await.map_err(plain)?;
+    let row = found(&mut tx, id).await.map_err(plain)?;
+    tx.commit().await.map_err(plain)?;
+    let change = Change::ConnectionLimits {
+        id,
+        name: super::batches::gateway_name(&row),
+        concurrency: limits.concurrency,
+        rate: limits.rate,
+        burst: limits.burst,
+    };
+    settings_changes::submit(state, caller, &change, None, reason).await
 }
 
 /// The class in words: what it means for a refund whose fate is not known.

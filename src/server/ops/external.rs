@@ -2,16 +2,20 @@
 
 use super::{
     access::{Caller, authorise},
-    audit, people,
+    audit,
+    connections::{Refused, plain},
+    people,
+    settings_changes::{self, Outcome},
 };
 use crate::{
     domain::{
         access::{Module, Right},
         error::RefusalKind,
         ids::OrganisationId,
+        settings_change::Change,
     },
     server::{
-        db::{self, Tx, orders::ExternalSystem},
+        db::{self, orders::ExternalSystem},
         error::{OpError, OpResult},
         gateway::{address, webhook::Secret},
         state::AppState,
@@ -48,35 +52,60 @@ pub fn typed_secret(text: &str) -> OpResult<Option<SecretString>> {
     Ok(Some(secret))
 }
 
-/// Sets it. Needs ReadWrite on settings. Answers the signing secret where one was made: it is shown this once.
-pub async fn set(state: &AppState, caller: &Caller, new: NewExternal) -> OpResult<Option<SecretString>> {
-    authorise(caller, Module::Settings, Right::ReadWrite)?;
-    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
-    let (made, detail) = put(state, &mut tx, caller.organisation.id, new).await?;
-    audit::record(state, &mut tx, caller, "external_system.set", None, detail).await?;
-    tx.commit().await?;
-    Ok(made)
+/// What became of an external system that was set.
+#[derive(Debug)]
+pub struct Set {
+    /// The signing secret where one was made: it is shown this once.
+    pub made: Option<SecretString>,
+    /// Whether it holds already.
+    pub outcome: Outcome,
+}
+
+/// Sets it. Needs ReadWrite on settings. The refusal names the field.
+pub async fn set(state: &AppState, caller: &Caller, new: NewExternal, reason: &str) -> Result<Set, Refused> {
+    authorise(caller, Module::Settings, Right::ReadWrite).map_err(plain)?;
+    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await.map_err(plain)?;
+    let known = db::orders::external_system(&mut tx).await.map_err(plain)?;
+    tx.commit().await.map_err(plain)?;
+    let field = if new.secret.is_some() { "secret" } else { "url" };
+    let Prepared { system, made, changed } = prepared(state, caller.organisation.id, new, known).map_err(|error| {
+        let field = (error.refusal.kind == RefusalKind::Invalid).then_some(field);
+        (error, field)
+    })?;
+    let change = Change::External { url: system.url, enabled: system.enabled, new_secret: changed };
+    let sealed = changed.then_some(system.sealed_secret.as_slice());
+    let outcome = settings_changes::submit(state, caller, &change, sealed, reason).await?;
+    Ok(Set { made, outcome })
 }
 
 /// The same for the operator, on the command line.
 pub async fn set_for(state: &AppState, organisation: &str, new: NewExternal) -> OpResult<Option<SecretString>> {
     let id = people::organisation_named(state, organisation).await?;
     let mut tx = state.db.web(id, None).await?;
-    let (made, detail) = put(state, &mut tx, id, new).await?;
+    let known = db::orders::external_system(&mut tx).await?;
+    let Prepared { system, made, changed } = prepared(state, id, new, known)?;
+    db::orders::set_external_system(&mut tx, &system, state.clock.now()).await?;
+    let detail = json!({ "url": system.url, "enabled": system.enabled, "new_secret": changed });
     audit::record_own(state, &mut tx, "external_system.set", None, detail).await?;
     tx.commit().await?;
     Ok(made)
 }
 
-async fn put(
+/// A system that is ready to be stored.
+struct Prepared {
+    system: ExternalSystem,
+    made: Option<SecretString>,
+    changed: bool,
+}
+
+fn prepared(
     state: &AppState,
-    tx: &mut Tx,
     organisation: OrganisationId,
     new: NewExternal,
-) -> OpResult<(Option<SecretString>, serde_json::Value)> {
+    known: Option<ExternalSystem>,
+) -> OpResult<Prepared> {
     let invalid = |sentence: &str| OpError::refuse(RefusalKind::Invalid, sentence);
     let url = address::check(&new.url, &state.config.allowed_hosts).map_err(|sentence| invalid(&sentence))?;
-    let known = db::orders::external_system(tx).await?;
     let (sealed_secret, made, changed) = match (new.secret, known) {
         (Some(secret), _) => {
             Secret::read(&secret).map_err(invalid)?;
@@ -89,9 +118,7 @@ async fn put(
             (seal(state, organisation, &secret)?, Some(secret), true)
         }
     };
-    let system = ExternalSystem { url: url.to_string(), sealed_secret, enabled: new.enabled };
-    db::orders::set_external_system(tx, &system, state.clock.now()).await?;
-    Ok((made, json!({ "url": system.url, "enabled": system.enabled, "new_secret": changed })))
+    Ok(Prepared { system: ExternalSystem { url: url.to_string(), sealed_secret, enabled: new.enabled }, made, changed })
 }
 
 fn seal(state: &AppState, organisation: OrganisationId, secret: &SecretString) -> OpResult<Vec<u8>> {

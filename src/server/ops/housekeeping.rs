@@ -1,4 +1,5 @@
-//! What has expired and nobody needs: sessions, drafts with their 24 hours over, files that nothing names, what was told long ago.
+//! What has expired and nobody needs: sessions, drafts with their 24 hours over, files that nothing names, changes of settings that
+//! nobody confirmed, what was told long ago.
 
 use crate::server::{db, error::OpResult, state::AppState};
 use std::time::Duration;
@@ -25,6 +26,11 @@ pub async fn tidy_up(state: &AppState) -> OpResult<()> {
         db::drafts::delete_expired(&mut tx, now).await?;
         db::drafts::delete_unnamed_files(&mut tx, now - FILES).await?;
         db::retries::forget_old_drafts(&mut tx, now - DRAFTS).await?;
+        let expired = db::settings_changes::expire(&mut tx, now).await?;
+        if expired > 0 {
+            let detail = serde_json::json!({ "changes": expired });
+            super::audit::record_own(state, &mut tx, "settings.changes_expired", None, detail).await?;
+        }
         db::outbox::tidy(&mut tx).await?;
         tx.commit().await?;
     }

@@ -3,6 +3,7 @@
 use super::{access::Caller, moment};
 use crate::{
     domain::{
+        access::{Module, Right},
         batch::Operation,
         error::RefusalKind,
         money::{Money, group},
@@ -31,7 +32,7 @@ pub async fn list(state: &AppState, caller: &Caller) -> OpResult<Notices> {
     let until = rows.iter().map(|row| row.at).max().and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_default();
     Ok(Notices {
         unread: rows.iter().filter(|row| row.read_at.is_none()).count(),
-        notices: rows.iter().map(|row| shown(row, &zone)).collect(),
+        notices: rows.iter().map(|row| shown(row, &zone, caller)).collect(),
         until,
     })
 }
@@ -63,13 +64,18 @@ fn strong(text: impl Into<String>) -> NoticePart {
     NoticePart::Strong(text.into())
 }
 
-fn shown(row: &NoticeRow, zone: &TimeZone) -> NoticeView {
+fn shown(row: &NoticeRow, zone: &TimeZone, caller: &Caller) -> NoticeView {
     let said = |name: &str| row.payload.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
     let Saying { glyph, parts, look } = saying(row, &said("by"), &said("order_id"));
     let link = match (NewsKind::from_code(&row.kind), row.batch_id, operation(row)) {
         (Some(NewsKind::GatewayStopped | NewsKind::OrganisationStopped), _, _) => {
             Some(("/settings".to_owned(), "Open the settings"))
         }
+        // Checkers are told, too; not all of them may open the settings.
+        (Some(NewsKind::ChangeProposed | NewsKind::ChangeMade | NewsKind::ChangeDropped), _, _) => caller
+            .permissions
+            .allow(Module::Settings, Right::Read)
+            .then(|| ("/settings#changes".to_owned(), "Open the settings")),
         (Some(NewsKind::ReviewNeeded | NewsKind::Differences), Some(batch), _) => {
             Some((format!("/review?batch={batch}"), "Open the review"))
         }
@@ -125,6 +131,13 @@ fn saying(row: &NoticeRow, by: &str, order: &str) -> Saying {
         look: (String::new(), "Open the batch"),
     };
     let plain = |glyph, text: &str| Saying { glyph, parts: vec![words(text)], look: (String::new(), "Open the batch") };
+    let told = |name: &str| row.payload.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+    let (what, second) = (told("what"), told("second"));
+    let change = |glyph, before: String, after: &str| Saying {
+        glyph,
+        parts: vec![words(before), strong(what.clone()), words(after)],
+        look: (String::new(), "Open the settings"),
+    };
     // Failed rows that were to be sent again, and not the whole batch.
     let again = row.payload.get("retry").is_some();
     match NewsKind::from_code(&row.kind) {
@@ -178,6 +191,36 @@ fn saying(row: &NoticeRow, by: &str, order: &str) -> Saying {
         ),
         Some(NewsKind::GatewayStopped) => plain("failed", "Sending through the gateway connection has stopped."),
         Some(NewsKind::OrganisationStopped) => plain("failed", "Sending has stopped for the whole organisation."),
+        Some(NewsKind::ChangeProposed) => change(
+            "waiting",
+            format!("{somebody} asks for a change of settings: "),
+            " Another administrator must confirm it.",
+        ),
+        Some(NewsKind::ChangeMade) => match second.as_str() {
+            "" => change(
+                "waiting",
+                format!("{somebody} changed the settings: "),
+                " There is no second administrator to confirm it.",
+            ),
+            second => {
+                change("waiting", format!("{somebody} changed the settings: "), &format!(" {second} confirmed it."))
+            }
+        },
+        Some(NewsKind::ChangeDropped) => {
+            match (row.payload.get("verdict").and_then(serde_json::Value::as_str), second.as_str()) {
+                (Some("REJECT"), second) => change(
+                    "rejected",
+                    format!("{second} rejected a change of settings that {somebody} asked for: "),
+                    "",
+                ),
+                (Some("WITHDRAW"), _) => change("info", format!("{somebody} withdrew a change of settings: "), ""),
+                _ => change(
+                    "expired",
+                    format!("Nobody confirmed in time a change of settings that {somebody} asked for: "),
+                    "",
+                ),
+            }
+        }
         // Of a newer version than this process, which runs beside it during an update.
         Some(NewsKind::BatchChanged) | None => plain("info", "Something happened that this page cannot tell yet."),
     }

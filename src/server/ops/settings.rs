@@ -2,15 +2,17 @@
 
 use super::{
     access::{Caller, authorise},
-    audit, connections, moment,
+    connections::{self, Refused, about, plain},
+    moment,
+    settings_changes::{self, Outcome},
 };
 use crate::{
     domain::{
         access::{Module, Right},
         batch::Operation,
-        error::RefusalKind,
         limits::{MOST_APPROVAL_DAYS, MOST_ROWS},
         money::group,
+        settings_change::Change,
         view::settings::{External, Settings},
     },
     server::{
@@ -19,7 +21,6 @@ use crate::{
         state::AppState,
     },
 };
-use serde_json::json;
 
 /// The settings as they are. Needs Read on settings.
 pub async fn load(state: &AppState, caller: &Caller) -> OpResult<Settings> {
@@ -31,6 +32,7 @@ pub async fn load(state: &AppState, caller: &Caller) -> OpResult<Settings> {
         approvals.push((operation, db::organisations::approval_needed(&mut tx, operation).await?));
     }
     let external = db::orders::external_system(&mut tx).await?;
+    let changes = settings_changes::shown(state, &mut tx, caller).await?;
     tx.commit().await?;
     let sending = connections::organisation_sending(&row, &moment::zone(&row.reference.zone));
     Ok(Settings {
@@ -41,11 +43,12 @@ pub async fn load(state: &AppState, caller: &Caller) -> OpResult<Settings> {
         most_rows: most_rows(state),
         approval_days: row.approval_days,
         approvals,
+        changes,
         may_change: caller.permissions.allow(Module::Settings, Right::ReadWrite),
     })
 }
 
-fn most_rows(state: &AppState) -> u32 {
+pub(super) fn most_rows(state: &AppState) -> u32 {
     state.config.max_rows.min(MOST_ROWS)
 }
 
@@ -56,36 +59,30 @@ pub async fn set_limits(
     caller: &Caller,
     row_limit: &str,
     approval_days: &str,
-) -> Result<(), (OpError, Option<&'static str>)> {
-    let plain = |error: OpError| (error, None);
+    reason: &str,
+) -> Result<Outcome, Refused> {
     authorise(caller, Module::Settings, Right::ReadWrite).map_err(plain)?;
     let most = most_rows(state);
     let rows = whole(row_limit, most).ok_or_else(|| {
-        let sentence = format!("Give a whole number of rows from 1 to {}.", group(most.into(), true));
-        (OpError::refuse(RefusalKind::Invalid, sentence), Some("row_limit"))
+        about("row_limit", format!("Give a whole number of rows from 1 to {}.", group(most.into(), true)))
     })?;
     let days = whole(approval_days, MOST_APPROVAL_DAYS).ok_or_else(|| {
-        let sentence = format!("Give a whole number of days from 1 to {MOST_APPROVAL_DAYS}.");
-        (OpError::refuse(RefusalKind::Invalid, sentence), Some("approval_days"))
+        about("approval_days", format!("Give a whole number of days from 1 to {MOST_APPROVAL_DAYS}."))
     })?;
-    let change = async {
-        let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
-        db::organisations::set_limits(&mut tx, rows, days).await?;
-        let detail = json!({ "row_limit": rows, "approval_days": days });
-        audit::record(state, &mut tx, caller, "settings.limits", None, detail).await?;
-        Ok::<_, OpError>(tx.commit().await?)
-    };
-    change.await.map_err(plain)
+    let change = Change::Limits { row_limit: rows, approval_days: days };
+    settings_changes::submit(state, caller, &change, None, reason).await
 }
 
 /// Turns the decision by a second person on or off for an operation. Batches that wait for a decision go on waiting.
-pub async fn set_approval(state: &AppState, caller: &Caller, operation: Operation, needed: bool) -> OpResult<()> {
-    authorise(caller, Module::Settings, Right::ReadWrite)?;
-    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
-    db::organisations::set_approval_needed(&mut tx, operation, needed).await?;
-    let detail = json!({ "operation": operation.code(), "needed": needed });
-    audit::record(state, &mut tx, caller, "settings.approval", None, detail).await?;
-    Ok(tx.commit().await?)
+pub async fn set_approval(
+    state: &AppState,
+    caller: &Caller,
+    operation: Operation,
+    needed: bool,
+    reason: &str,
+) -> Result<Outcome, Refused> {
+    authorise(caller, Module::Settings, Right::ReadWrite).map_err(plain)?;
+    settings_changes::submit(state, caller, &Change::Approval { operation, needed }, None, reason).await
 }
 
 fn whole(text: &str, most: u32) -> Option<u32> {

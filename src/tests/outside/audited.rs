@@ -236,17 +236,19 @@ async fn review(watched: &mut Watched) {
 async fn settings(watched: &mut Watched) {
     let admin = watched.desk.signed_in(ADMIN).await;
     let proof = ("password", PASSWORD);
+    let why = ("reason", "a look");
     let limits = [("row_limit", "777"), ("approval_days", "5"), proof];
     watched.form(&admin, "/settings/limits", "", &limits).await;
-    let rule = [("operation", "order_sync"), ("needed", "no"), proof];
+    let rule = [("operation", "order_sync"), ("needed", "no"), why, proof];
     watched.form(&admin, "/settings/approval", "", &rule).await;
-    let external = [("url", "https://erp.example.test/orders"), ("enabled", "on"), proof];
+    let external = [("url", "https://erp.example.test/orders"), ("enabled", "on"), why, proof];
     watched.form(&admin, "/settings/external", "", &external).await;
     watched.form(&admin, "/settings/pause", "", &[("reason", "a look"), proof]).await;
     watched.form(&admin, "/settings/resume", "", &[proof]).await;
 
     let simulator = simulator().await;
-    let account = [("base_url", simulator.url.as_str()), ("merchant_id", "globex"), ("api_key", "sim_globex"), proof];
+    let account =
+        [("base_url", simulator.url.as_str()), ("merchant_id", "globex"), ("api_key", "sim_globex"), why, proof];
     let added = [&account[..], &[("connector", "juspay"), ("sandbox", "1")]].concat();
     let page = watched.form(&admin, "/settings/connections", "", &added).await.location();
     let id = page.rsplit('/').next().unwrap();
@@ -255,11 +257,29 @@ async fn settings(watched: &mut Watched) {
         ("test", vec![]),
         ("limits", vec![("concurrency", "3"), ("rate_limit", ""), ("rate_burst", "")]),
         ("measure", vec![("order", "ORD_1")]),
-        ("choose", vec![proof]),
+        ("choose", vec![why, proof]),
         ("pause", vec![("reason", "a look")]),
         ("resume", vec![]),
     ] {
         watched.form(&admin, &format!("/settings/connections/{{id}}/{act}"), id, &fields).await;
+    }
+
+    // Two administrators: what one asks for, the other answers.
+    let (role, password) = (batchdesk::domain::access::Role::Admin, secrecy::SecretString::from(PASSWORD));
+    let people = &watched.desk.state;
+    batchdesk::server::ops::people::create(people, "Acme Stores", "admin2@acme.test", role, &password).await.unwrap();
+    let second = watched.desk.signed_in("admin2@acme.test").await;
+    let rule = [("operation", "refund"), ("needed", "no"), why, proof];
+    for act in ["withdraw", "answer"] {
+        watched.form(&admin, "/settings/approval", "", &rule).await;
+        let page = second.get("/settings").await;
+        let id = page.text.split("data-change=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        let hash = value(&page, "content_hash");
+        let (who, fields) = match act {
+            "withdraw" => (&admin, Vec::new()),
+            _ => (&second, vec![("answer", "confirm"), ("content_hash", hash.as_str()), proof]),
+        };
+        watched.form(who, &format!("/settings/changes/{{id}}/{act}"), &id, &fields).await;
     }
 }
 

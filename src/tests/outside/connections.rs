@@ -41,13 +41,14 @@ pub(crate) async fn simulator() -> Simulator {
     }
 }
 
-fn entry<'a>(simulator: &'a Simulator, key: &'a str) -> [(&'static str, &'a str); 5] {
+fn entry<'a>(simulator: &'a Simulator, key: &'a str) -> [(&'static str, &'a str); 6] {
     [
         ("connector", "juspay"),
         ("base_url", &simulator.url),
         ("merchant_id", "globex"),
         ("api_key", key),
         ("sandbox", "1"),
+        ("reason", "Another account"),
     ]
 }
 
@@ -87,7 +88,7 @@ async fn a_connection_is_added_tested_paused_resumed_and_chosen_by_plain_forms()
     assert_eq!(admin.form(&format!("{page}/resume"), &[]).await.status, 303);
     assert_eq!(admin.form(&format!("{page}/resume"), &[]).await.status, 409);
 
-    assert_eq!(admin.form(&format!("{page}/choose"), &[]).await.status, 303);
+    assert_eq!(admin.form(&format!("{page}/choose"), &[("reason", "It is cheaper")]).await.status, 303);
     assert!(admin.get(&page).await.text.contains("New batches use this connection."));
     let maker = desk.signed_in(MAKER).await;
     assert!(maker.get("/batch/batch-refunds/new").await.text.contains("Juspay (globex)"), "new batches go there");
@@ -132,7 +133,7 @@ async fn a_key_is_on_no_page_and_in_no_row_as_it_was_typed() {
         }
     }
     let mut database = desk.database().await;
-    for table in ["audit", "gateway", "gateway_capability", "outbox", "notice", "session"] {
+    for table in ["audit", "gateway", "gateway_capability", "settings_change", "outbox", "notice", "session"] {
         let statement = format!(
             "SELECT count(*) FROM {table} t WHERE t::text LIKE '%' || $1 || '%' OR t::text LIKE '%sim_globex%'"
         );
@@ -240,10 +241,11 @@ async fn an_older_proof_asks_for_the_password_once_more() {
     let page = added(&admin, &simulator).await;
     desk.advance(time::Duration::minutes(11));
     assert!(admin.get(&page).await.text.contains("id=\"choose-password\""));
-    let asked = admin.form(&format!("{page}/choose"), &[]).await;
+    let why = ("reason", "It is cheaper");
+    let asked = admin.form(&format!("{page}/choose"), &[why]).await;
     assert_eq!(asked.status, 422);
     assert!(asked.text.contains("Give your password again"), "{}", asked.text);
-    assert_eq!(admin.form(&format!("{page}/choose"), &[("password", "wrong")]).await.status, 422);
+    assert_eq!(admin.form(&format!("{page}/choose"), &[why, ("password", "wrong")]).await.status, 422);
     assert!(admin.get(&page).await.text.contains("New batches use another connection"));
-    assert_eq!(admin.form(&format!("{page}/choose"), &[("password", PASSWORD)]).await.status, 303);
+    assert_eq!(admin.form(&format!("{page}/choose"), &[why, ("password", PASSWORD)]).await.status, 303);
 }

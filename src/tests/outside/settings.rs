@@ -26,7 +26,8 @@ async fn a_changed_row_limit_holds_for_the_next_upload_and_a_bad_one_changes_not
 async fn without_the_rule_a_batch_needs_no_second_person_and_says_so() {
     let desk = Desk::start().await;
     let admin = desk.signed_in(ADMIN).await;
-    let off = admin.form("/settings/approval", &[("operation", "refund"), ("needed", "no")]).await;
+    let off =
+        admin.form("/settings/approval", &[("operation", "refund"), ("needed", "no"), ("reason", "Quiet week")]).await;
     assert_eq!(off.status, 303);
     assert!(admin.get("/settings").await.text.contains("without a second person"));
 }

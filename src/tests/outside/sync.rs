@@ -98,7 +98,8 @@ async fn an_administrator_names_the_external_system_and_sees_its_secret_once() {
     let bad = [("url", "https://erp.example.com/orders"), ("secret", "hunter2"), ("enabled", "on")];
     let bad = admin.form("/settings/external", &bad).await;
     assert!(bad.status == 422 && bad.text.contains("whsec_") && !bad.text.contains("hunter2"));
-    let set = admin.form("/settings/external", &[("url", "https://erp.example.com/orders"), ("enabled", "on")]).await;
+    let set = [("url", "https://erp.example.com/orders"), ("enabled", "on"), ("reason", "The new ERP")];
+    let set = admin.form("/settings/external", &set).await;
     assert_eq!(set.status, 303, "{}", set.text);
     let page = admin.get("/settings").await.text;
     let secret = page.split("shown this once: whsec_").nth(1).expect("the secret is shown").split('<').next().unwrap();

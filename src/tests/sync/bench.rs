@@ -290,7 +290,7 @@ impl Bench {
         assert!(Secret::read(&secret).is_ok());
         let new = NewExternal { url, secret: Some(secret), enabled: true };
         let owner = bench.world.caller(OWNER).await;
-        assert!(external::set(&bench.world.state, &owner, new).await.unwrap().is_none());
+        assert!(external::set(&bench.world.state, &owner, new, "a test").await.unwrap().made.is_none());
         bench
     }
 

@@ -100,7 +100,7 @@ async fn nothing_is_told_to_an_inside_address() {
     let owner = bench.world.caller(OWNER).await;
     for url in ["http://10.0.0.1/", "https://169.254.169.254/latest", "https://localhost/", "http://example.com/"] {
         let new = crate::server::ops::external::NewExternal { url: url.to_owned(), secret: None, enabled: true };
-        assert!(crate::server::ops::external::set(&bench.world.state, &owner, new).await.is_err(), "{url}");
+        assert!(crate::server::ops::external::set(&bench.world.state, &owner, new, "a test").await.is_err(), "{url}");
     }
     // An address that was allowed once, and a name that leads inside.
     for url in ["http://127.0.0.2:9/", "https://localhost.localdomain:9/", "https://ip6-localhost:9/"] {

@@ -1,5 +1,6 @@
 //! `/settings`: the organisation's own rules. Rendered on the server only; nothing on it moves by itself.
 
+pub mod changes;
 pub mod connections;
 pub mod fields;
 pub mod sending;
@@ -10,13 +11,19 @@ use crate::{
         batch::Operation,
         limits::MOST_APPROVAL_DAYS,
         money::group,
-        view::settings::{External, Settings},
+        settings_change::{LIMITS_RAISED, ORDERS_SENT, unapproved},
+        view::{
+            settings::{External, Settings},
+            settings_change::Changes,
+        },
     },
     ui::{
-        components::{Button, Field, Glyph, LoadFailed, Sheet, Title},
+        components::{Button, Glyph, Kind, LoadFailed, Sheet, Title},
         hooks::page::flash,
     },
 };
+use changes::WaitingChanges;
+use fields::{Line, Tried, Weakens};
 use leptos::prelude::*;
 use sending::Switch;
 
@@ -48,6 +55,7 @@ fn Loaded(settings: Settings) -> impl IntoView {
     let sending = settings.sending.clone();
     let organisation = settings.organisation.clone();
     let approvals = settings.approvals.clone();
+    let changes = settings.changes.clone();
     view! {
         <div class="stack" data-gap="24">
             <Switch
@@ -57,6 +65,7 @@ fn Loaded(settings: Settings) -> impl IntoView {
                 flash=flash()
                 may_change=may_change
             />
+            <WaitingChanges changes=settings.changes.clone() flash=flash() />
             <Sheet title="Gateway connections" note="The accounts that carry out your batches.">
                 <div class="sheet-body">
                     <a class="button" href="/settings/connections" rel="external">
@@ -81,12 +90,17 @@ fn Loaded(settings: Settings) -> impl IntoView {
                     {approvals
                         .into_iter()
                         .map(|(operation, needed)| {
-                            view! { <Approval operation=operation needed=needed may_change=may_change /> }
+                            let changes = changes.clone();
+                            view! { <Approval operation=operation needed=needed may_change=may_change changes=changes /> }
                         })
                         .collect_view()}
                 </ul>
             </Sheet>
-            <ExternalSystem external=settings.external.clone() may_change=may_change />
+            <ExternalSystem
+                external=settings.external.clone()
+                may_change=may_change
+                changes=settings.changes.clone()
+            />
             <Limits settings=settings />
         </div>
     }
@@ -95,31 +109,51 @@ fn Loaded(settings: Settings) -> impl IntoView {
 
 /// Whether an operation needs a second person, and the form that changes it.
 #[component]
-fn Approval(operation: Operation, needed: bool, may_change: bool) -> impl IntoView {
+fn Approval(operation: Operation, needed: bool, may_change: bool, changes: Changes) -> impl IntoView {
     let (glyph, tone, text) = match needed {
         true => ("accepted", "accepted", "A second person approves"),
         false => ("waiting", "waiting", "Carried out at once, without a second person"),
     };
-    let (value, act) = if needed { ("no", "Turn off") } else { ("yes", "Turn on") };
+    let title = operation.words().title;
+    let tried = Tried::of(operation.code(), &flash());
+    let open = tried.is_wrong();
+    let fields = move || {
+        view! {
+            <input type="hidden" name="operation" value=operation.code() />
+            <input type="hidden" name="needed" value=if needed { "no" } else { "yes" } />
+        }
+    };
+    let act = match (may_change, needed) {
+        (false, _) => ().into_any(),
+        (true, false) => view! {
+            <form method="post" action="/settings/approval">
+                {fields()}
+                <Button>"Turn on" <span class="vh">" approvals of " {title}</span></Button>
+            </form>
+        }
+        .into_any(),
+        (true, true) => view! {
+            <details class="rule-more" open=open>
+                <summary>"Turn off" <span class="vh">" approvals of " {title}</span></summary>
+                <form class="stack narrow" method="post" action="/settings/approval" novalidate>
+                    {fields()}
+                    <Weakens tried=tried says=unapproved(operation) changes=changes />
+                    <div class="row">
+                        <Button kind=Kind::Danger>"Turn off approvals of " {title}</Button>
+                    </div>
+                </form>
+            </details>
+        }
+        .into_any(),
+    };
     view! {
         <li>
-            <span class="rule-name">{operation.words().title}</span>
+            <span class="rule-name">{title}</span>
             <span data-tone=tone class="rule-state">
                 <Glyph name=glyph />
                 {text}
             </span>
-            {may_change
-                .then(|| {
-                    view! {
-                        <form method="post" action="/settings/approval">
-                            <input type="hidden" name="operation" value=operation.code() />
-                            <input type="hidden" name="needed" value=value />
-                            <Button>
-                                {act} <span class="vh">" approvals of " {operation.words().title}</span>
-                            </Button>
-                        </form>
-                    }
-                })}
+            {act}
         </li>
     }
     .into_any()
@@ -127,7 +161,7 @@ fn Approval(operation: Operation, needed: bool, may_change: bool) -> impl IntoVi
 
 /// Where Batch Sync tells its orders.
 #[component]
-fn ExternalSystem(external: Option<External>, may_change: bool) -> impl IntoView {
+fn ExternalSystem(external: Option<External>, may_change: bool, changes: Changes) -> impl IntoView {
     let state = match &external {
         None => "None: synchronised orders are kept in Batchdesk.".to_owned(),
         Some(system) if system.enabled => format!("Each synchronised order is told to {}.", system.url),
@@ -141,15 +175,12 @@ fn ExternalSystem(external: Option<External>, may_change: bool) -> impl IntoView
         }
         .into_any();
     }
-    let flash = flash();
-    let error = |name: &str| flash.error.clone().filter(|_| flash.field.as_deref() == Some(name));
-    let (url_error, secret_error) = (error("url"), error("secret"));
-    let typed = flash.value("url");
-    let url = match (typed.is_empty(), &external) {
-        (true, Some(system)) => system.url.clone(),
-        _ => typed,
+    let tried = Tried::of("external", &flash());
+    let stored = external.as_ref().map(|system| system.url.clone()).unwrap_or_default();
+    let enabled = match tried.was_sent() {
+        true => tried.ticked("enabled"),
+        false => external.as_ref().is_none_or(|system| system.enabled),
     };
-    let enabled = external.as_ref().is_none_or(|system| system.enabled);
     let secret_hint = match external {
         Some(_) => "whsec_ and base64. Leave it empty to keep the one that is set.",
         None => "whsec_ and base64. Leave it empty to have one made; it is shown once.",
@@ -158,25 +189,25 @@ fn ExternalSystem(external: Option<External>, may_change: bool) -> impl IntoView
         <Sheet title="External system" note="Batch Sync tells it each order, signed as Standard Webhooks say.">
             <form class="sheet-body stack narrow" method="post" action="/settings/external" novalidate>
                 <p>{state}</p>
-                <Field
+                <Line
+                    tried=tried.clone()
                     name="url"
                     label="Address"
+                    stored=stored
                     hint="https://, reachable from this server. Inside addresses need the operator's leave."
-                    value=url
-                    error=Signal::stored(url_error)
                 />
-                <Field
+                <Line
+                    tried=tried.clone()
                     name="secret"
                     label="Signing secret"
                     kind="password"
-                    autocomplete="off"
                     hint=secret_hint
-                    error=Signal::stored(secret_error)
                 />
                 <label class="check">
                     <input type="checkbox" name="enabled" value="on" checked=enabled />
                     "Tell it each synchronised order"
                 </label>
+                <Weakens tried=tried says=ORDERS_SENT changes=changes />
                 <div class="row">
                     <Button>"Save external system"</Button>
                 </div>
@@ -207,31 +238,27 @@ fn Limits(settings: Settings) -> impl IntoView {
         }
         .into_any();
     }
-    let flash = flash();
-    let typed = |name: &str, stored: u32| {
-        let typed = flash.value(name);
-        if typed.is_empty() { stored.to_string() } else { typed }
-    };
-    let error = |name: &str| flash.error.clone().filter(|_| flash.field.as_deref() == Some(name));
-    let (row_limit, row_error) = (typed("row_limit", settings.row_limit), error("row_limit"));
-    let (approval_days, days_error) = (typed("approval_days", days), error("approval_days"));
+    let tried = Tried::of("limits", &flash());
     view! {
         <Sheet title="Limits" note="Batches that exist keep what they were accepted under.">
             <form class="sheet-body stack narrow" method="post" action="/settings/limits" novalidate>
-                <Field
+                <Line
+                    tried=tried.clone()
                     name="row_limit"
                     label="Rows of a file"
+                    stored=settings.row_limit.to_string()
+                    digits=true
                     hint=format!("1 to {most}. The header and blank lines are not counted.")
-                    value=row_limit
-                    error=Signal::stored(row_error)
                 />
-                <Field
+                <Line
+                    tried=tried.clone()
                     name="approval_days"
                     label="Days to decide"
+                    stored=days.to_string()
+                    digits=true
                     hint=format!("1 to {MOST_APPROVAL_DAYS}. A batch that nobody decides on in that time expires; nothing of it is sent.")
-                    value=approval_days
-                    error=Signal::stored(days_error)
                 />
+                <Weakens tried=tried says=LIMITS_RAISED changes=settings.changes sometimes=true />
                 <div class="row">
                     <Button>"Save limits"</Button>
                 </div>

@@ -5,7 +5,10 @@ use crate::{
     domain::{
         access::{Module, Right},
         ids::GatewayId,
-        view::connections::{Capability, ConnectionPage, ConnectionRow, Connections},
+        view::{
+            connections::{Capability, ConnectionPage, ConnectionRow, Connections},
+            settings_change::Changes,
+        },
     },
     server::{
         db::{self, connections::CapabilityRow, gateways::GatewayRow, organisations::OrganisationRow},
@@ -13,9 +16,8 @@ use crate::{
         gateway,
         ops::{
             access::{Caller, authorise},
-            approvals::needs_proof,
             batches::gateway_name,
-            moment,
+            moment, settings_changes,
         },
         state::AppState,
     },
@@ -34,9 +36,11 @@ pub async fn list(state: &AppState, caller: &Caller) -> OpResult<Connections> {
         let facts = db::connections::capabilities(&mut tx, GatewayId(row.id)).await?;
         rows.push(row_view(&row, chosen == Some(row.id), &facts, &zone));
     }
+    let changes = settings_changes::shown(state, &mut tx, caller).await?;
     tx.commit().await?;
     Ok(Connections {
         rows,
+        changes,
         organisation: organisation_sending(&organisation, &zone),
         may_change: caller.permissions.allow(Module::Settings, Right::ReadWrite),
     })
@@ -53,11 +57,11 @@ pub async fn page(state: &AppState, caller: &Caller, id: Option<GatewayId>) -> O
         capabilities: Vec::new(),
         default_concurrency: u32::try_from(state.config.gateway_concurrency).unwrap_or(u32::MAX),
         may_change: caller.permissions.allow(Module::Settings, Right::ReadWrite),
-        needs_password: needs_proof(state, caller),
-        viewer: caller.person.email.clone(),
+        changes: Changes::default(),
     };
-    let Some(id) = id else { return Ok(page) };
     let mut tx = super::begin(state, caller).await?;
+    page.changes = settings_changes::shown(state, &mut tx, caller).await?;
+    let Some(id) = id else { return Ok(page) };
     let row = super::found(&mut tx, id).await?;
     let chosen = db::gateways::current(&mut tx).await?.map(|row| row.id) == Some(row.id);
     let facts = db::connections::capabilities(&mut tx, id).await?;

@@ -61,6 +61,15 @@ pub(super) fn table(batch: &str) -> Vec<Row> {
             Form(&[("operation", "refund"), ("needed", "perhaps")]),
             [303, 403, 403, 403, 422, 422],
         ),
+        // No batch is a change of settings.
+        row(
+            "POST",
+            "/settings/changes/{id}/answer",
+            "/settings/changes/{}/answer",
+            Form(&[("answer", "confirm")]),
+            NO_CONNECTION,
+        ),
+        row("POST", "/settings/changes/{id}/withdraw", "/settings/changes/{}/withdraw", Form(&[]), NO_CONNECTION),
         row("GET", "/orders", "/orders", Get, [303, 200, 200, 200, 403, 200]),
         row("GET", "/orders/{id}", "/orders/NO_SUCH_ORDER", Get, [303, 404, 404, 404, 403, 404]),
         row("GET", "/orders/refund", "/orders/refund", Get, [303, 403, 200, 403, 403, 200]),

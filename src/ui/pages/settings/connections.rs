@@ -4,11 +4,17 @@ pub mod detail;
 pub mod form;
 pub mod promise;
 
-use super::sending::{SendingMark, WhoAndWhy};
+use super::{
+    changes::WaitingChanges,
+    sending::{SendingMark, WhoAndWhy},
+};
 use crate::{
     api::settings::load_connections,
     domain::view::connections::{ConnectionRow, Connections, Sending},
-    ui::components::{Banner, EmptyState, Kind, LinkButton, LoadFailed, Title},
+    ui::{
+        components::{Banner, EmptyState, Kind, LinkButton, LoadFailed, Title},
+        hooks::page::flash,
+    },
 };
 use leptos::prelude::*;
 
@@ -36,7 +42,7 @@ pub fn ConnectionsPage() -> impl IntoView {
 
 #[component]
 fn Loaded(connections: Connections) -> impl IntoView {
-    let Connections { rows, organisation, may_change } = connections;
+    let Connections { rows, organisation, may_change, changes } = connections;
     let stopped = (organisation != Sending::On).then(|| {
         let by = organisation.clone();
         let to = view! { <a class="button" data-size="sm" href="/settings#sending" rel="external">"Open Settings"</a> };
@@ -67,6 +73,7 @@ fn Loaded(connections: Connections) -> impl IntoView {
         </div>
         <div class="stack">
             {stopped}
+            <WaitingChanges changes=changes flash=flash() />
             <section class="sheet" aria-label="Connections">
                 {if rows.is_empty() {
                     view! {

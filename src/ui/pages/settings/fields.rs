@@ -1,21 +1,26 @@
 //! Fields of pages with several forms: the id names the form, the name is the field's own.
 
 use crate::{
-    domain::view::Flash,
-    ui::components::{Field, TextArea},
+    domain::view::{Flash, settings_change::Changes},
+    ui::components::{Field, Glyph, TextArea},
 };
 use leptos::prelude::*;
 
 /// What an earlier try of one form left to say.
 #[derive(Clone, Debug)]
 pub struct Tried {
-    form: &'static str,
+    form: String,
     flash: Flash,
 }
 
 impl Tried {
     /// Of the form with this name.
     pub fn of(form: &'static str, flash: &Flash) -> Self {
+        Self::named(form.to_owned(), flash)
+    }
+
+    /// Of a form whose name holds an id.
+    pub fn named(form: String, flash: &Flash) -> Self {
         Self { form, flash: flash.clone() }
     }
 
@@ -50,7 +55,8 @@ impl Tried {
         self.flash.values.iter().find(|(name, _)| *name == id).map(|(_, value)| value.clone())
     }
 
-    fn was_sent(&self) -> bool {
+    /// Whether the form was sent and came back.
+    pub fn was_sent(&self) -> bool {
         let prefix = format!("{}-", self.form);
         self.flash.values.iter().any(|(name, _)| name.starts_with(&prefix))
     }
@@ -157,6 +163,9 @@ pub fn Again(
 pub fn Reason(
     /// The form that it belongs to.
     tried: Tried,
+    /// Who reads it.
+    #[prop(default = "Everybody whose batches wait reads it.")]
+    hint: &'static str,
 ) -> impl IntoView {
     let (id, value, error) = (tried.id("reason"), tried.value("reason", ""), tried.error("reason"));
     view! {
@@ -164,12 +173,41 @@ pub fn Reason(
             name="reason"
             id=id
             label="Reason"
-            hint="Everybody whose batches wait reads it."
+            hint=hint
             value=value
             rows=2
             most=500
             error=Signal::stored(error)
         />
+    }
+    .into_any()
+}
+
+/// What follows from a change that is not one person's, and what it needs: a reason, and the password where it is asked for again.
+#[component]
+pub fn Weakens(
+    /// The form that it belongs to.
+    tried: Tried,
+    /// What follows from it.
+    says: &'static str,
+    /// Who else must confirm, and who asks.
+    changes: Changes,
+    /// Not every change that this form can make needs it.
+    #[prop(optional)]
+    sometimes: bool,
+) -> impl IntoView {
+    let second = changes.second.then_some(" Another administrator must confirm it within 7 days.");
+    let hint = match sometimes {
+        true => "Needed when a limit is raised. Administrators and everybody who approves requests read it.",
+        false => "Administrators and everybody who approves requests read it.",
+    };
+    view! {
+        <p class="consequence" data-tone="failed">
+            <Glyph name="failed" />
+            <span>{says} {second}</span>
+        </p>
+        <Reason tried=tried.clone() hint=hint />
+        <Again tried=tried needed=changes.needs_password viewer=changes.viewer />
     }
     .into_any()
 }

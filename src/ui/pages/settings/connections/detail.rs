@@ -6,6 +6,7 @@ use crate::{
     domain::{
         error::{Refusal, RefusalKind},
         ids::GatewayId,
+        settings_change::{ACCOUNT_CHANGED, ACCOUNT_CHOSEN, RATE_RAISED},
         view::connections::{ConnectionPage, ConnectionRow},
     },
     ui::{
@@ -14,7 +15,7 @@ use crate::{
         pages::{
             errors::NotFound,
             settings::{
-                fields::{Again, Line, Tried},
+                fields::{Line, Tried, Weakens},
                 sending::Switch,
             },
         },
@@ -116,7 +117,7 @@ fn Choice(row: ConnectionRow, page: ConnectionPage, tried: Tried) -> impl IntoVi
                             <p class="small soft">
                                 "New batches use another connection. If you choose this one, batches that exist keep theirs."
                             </p>
-                            <Again tried=tried needed=page.needs_password viewer=page.viewer />
+                            <Weakens tried=tried says=ACCOUNT_CHOSEN changes=page.changes />
                             <div class="row">
                                 <Button>"Use for new batches"</Button>
                             </div>
@@ -170,7 +171,7 @@ fn AccountSheet(row: ConnectionRow, page: ConnectionPage, tried: Tried) -> impl 
                             >
                                 {held.map(|held| view! { <p class="small soft">{held}</p> })}
                                 <Account page=page.clone() tried=tried.clone() />
-                                <Again tried=tried needed=page.needs_password viewer=page.viewer />
+                                <Weakens tried=tried says=ACCOUNT_CHANGED changes=page.changes.clone() />
                                 <div class="row">
                                     <Button>"Save account"</Button>
                                 </div>
@@ -214,7 +215,7 @@ fn LimitsSheet(row: ConnectionRow, page: ConnectionPage, tried: Tried) -> impl I
                         hint="Empty: no limit."
                     />
                     <Line
-                        tried=tried
+                        tried=tried.clone()
                         name="rate_burst"
                         label="At once after a rest"
                         stored=stored(row.rate_burst)
@@ -222,6 +223,7 @@ fn LimitsSheet(row: ConnectionRow, page: ConnectionPage, tried: Tried) -> impl I
                         hint="Empty: evenly spaced."
                     />
                 </div>
+                <Weakens tried=tried says=RATE_RAISED changes=page.changes sometimes=true />
                 <div class="row">
                     <Button>"Save limits"</Button>
                 </div>

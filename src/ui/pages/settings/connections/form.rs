@@ -2,11 +2,11 @@
 
 use crate::{
     api::settings::load_connection,
-    domain::view::connections::ConnectionPage,
+    domain::{settings_change::ACCOUNT_ADDED, view::connections::ConnectionPage},
     ui::{
         components::{Button, Kind, LoadFailed, Size, Title},
         hooks::page::flash,
-        pages::settings::fields::{Again, Line, Tick, Tried},
+        pages::settings::fields::{Line, Tick, Tried, Weakens},
     },
 };
 use leptos::prelude::*;
@@ -64,7 +64,7 @@ fn New(page: ConnectionPage) -> impl IntoView {
                 </div>
                 <Account page=page.clone() tried=tried.clone() />
                 <Tick tried=tried.clone() name="sandbox" label="It is a sandbox: it moves no real money" />
-                <Again tried=tried needed=page.needs_password viewer=page.viewer />
+                <Weakens tried=tried says=ACCOUNT_ADDED changes=page.changes />
                 <div class="row">
                     <Button kind=Kind::Primary size=Size::Normal>
                         "Add connection"

@@ -1,0 +1,104 @@
+//! What a second administrator does with a change of settings, as plain forms.
+
+use super::{
+    Web, answer,
+    batches::{done, refused_on_page},
+    form::Form,
+    settings::prove_if_given,
+    visit::{SignedIn, Visit},
+};
+use crate::{
+    domain::{
+        access::{Module, Right},
+        error::RefusalKind,
+        ids::ChangeId,
+        view::Flash,
+    },
+    server::{
+        error::OpError,
+        ops::{
+            access::{Caller, authorise},
+            connections::Refused,
+            settings_changes::{self, Verdict},
+        },
+    },
+};
+use axum::{
+    extract::{Path, State},
+    response::Response,
+};
+
+/// What a form does with a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Act {
+    Answer,
+    Withdraw,
+}
+
+impl Act {
+    pub(super) const ALL: [Self; 2] = [Self::Answer, Self::Withdraw];
+
+    /// The end of its address.
+    pub(super) const fn path(self) -> &'static str {
+        match self {
+            Self::Answer => "answer",
+            Self::Withdraw => "withdraw",
+        }
+    }
+}
+
+/// `POST /settings/changes/{id}/…`.
+pub(super) async fn act(
+    State(web): State<Web>,
+    SignedIn { visit, caller }: SignedIn,
+    Path(id): Path<String>,
+    act: Act,
+    form: Form,
+) -> Response {
+    let Ok(id) = id.parse::<ChangeId>() else {
+        return answer::failure(&web, &visit, &OpError::not_found("change")).await;
+    };
+    let person = caller.person.id;
+    match perform(&web, &visit, caller, id, act, &form).await {
+        Ok(notice) => done(&web, person, "/settings", &notice),
+        Err((error, field)) => {
+            let name = |field: &str| format!("change-{id}-{field}");
+            let flash = Flash {
+                error: None,
+                notice: None,
+                field: field.map(name),
+                values: vec![(name("note"), form.get("note").to_owned())],
+            };
+            refused_on_page(&web, &visit, "/settings", error, flash).await
+        }
+    }
+}
+
+async fn perform(
+    web: &Web,
+    visit: &Visit,
+    caller: Caller,
+    id: ChangeId,
+    act: Act,
+    form: &Form,
+) -> Result<String, Refused> {
+    authorise(&caller, Module::Settings, Right::ReadWrite).map_err(|error| (error, None))?;
+    match act {
+        Act::Withdraw => {
+            settings_changes::withdraw(web, &caller, id).await.map_err(|error| (error, None))?;
+            Ok("The change was withdrawn. Nothing was changed.".to_owned())
+        }
+        Act::Answer => {
+            let verdict = match form.get("answer") {
+                "confirm" => Verdict::Confirm,
+                "reject" => Verdict::Reject,
+                _ => {
+                    let error = OpError::refuse(RefusalKind::Invalid, "Choose Confirm or Reject.");
+                    return Err((error, None));
+                }
+            };
+            let caller = prove_if_given(web, visit, caller, form).await?;
+            settings_changes::decide(web, &caller, id, verdict, form.get("content_hash"), form.get("note")).await
+        }
+    }
+}
