@@ -42,7 +42,7 @@ async fn reader(address: SocketAddr, path: &str) -> Option<TcpStream> {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     let mut stream = socket.connect(address).await.ok()?;
-    let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\n\r\n").repeat(20);
+    let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\n\r\n").repeat(100);
     stream.write_all(request.as_bytes()).await.ok()?;
     Some(stream)
 }
