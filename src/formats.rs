@@ -13,6 +13,7 @@ pub mod refunds;
 pub mod repair;
 pub mod results;
 pub mod sheet;
+pub mod shown;
 pub mod spoilt;
 pub mod sync;
 pub mod text;

@@ -8,7 +8,7 @@ use crate::{
         limits::{DEFAULT_ROWS, Limits},
         money::Currency,
     },
-    formats::checks,
+    formats::{checks, findings::fit},
 };
 use std::{io::Write, path::PathBuf};
 
@@ -42,9 +42,10 @@ pub(super) fn run(args: &CheckArgs) -> Result<(), Failure> {
     }
     let bytes = std::fs::read(&args.file).map_err(|error| unusable(format!("{name} cannot be read: {error}.")))?;
     let checked = checks::check(operation, &bytes, args.currency, limits);
+    let findings = fit(checked.findings, checked.errors, checked.warnings);
     let mut out = std::io::stdout().lock();
     // A reader that went away has seen enough; the exit code still tells.
-    let _ = checked.findings.iter().try_for_each(|finding| writeln!(out, "{}", line(finding)));
+    let _ = findings.iter().try_for_each(|finding| writeln!(out, "{}", line(finding)));
     if checked.errors > 0 {
         // Everything is said already.
         return Err(Failure::undone(String::new()));

@@ -76,6 +76,8 @@ pub enum FindingCode {
     KeysByCase,
     /// The number of a payment card in a free text.
     CardNumber,
+    /// How many findings are not listed.
+    Unlisted,
 }
 
 impl FindingCode {
@@ -112,6 +114,7 @@ impl FindingCode {
             Self::SplitNumber => "Amount that a comma may have cut",
             Self::KeysByCase => "Unique IDs that differ in case only",
             Self::CardNumber => "Card number",
+            Self::Unlisted => "More findings",
         }
     }
 

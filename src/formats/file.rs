@@ -3,10 +3,11 @@
 use super::findings::{At, Findings};
 use super::header::{self, Layout};
 use super::sheet::{Cell, Flaw, Fold, MAX_CELLS, Record, Records, Sheet, SheetRow};
+use super::shown::shown;
 use super::text;
 use crate::domain::{
     finding::{Finding, FindingCode as Code, Severity},
-    limits::Limits,
+    limits::{Limits, MAX_CELL_BYTES},
     money::group,
 };
 use std::borrow::Cow;
@@ -48,7 +49,7 @@ pub struct Checked<L, R> {
     pub total_minor: i64,
     /// The clean rows, in file order.
     pub records: Vec<R>,
-    /// Every finding by row, findings about the whole file first; at most `findings::MAX_LISTED` errors and as many warnings.
+    /// Findings by row, those about the whole file first; as many as can be kept, and at the end how many are not listed.
     pub findings: Vec<Finding>,
     /// How many errors there are, listed or not.
     pub errors: u64,
@@ -155,6 +156,17 @@ fn read_text<F: Format>(
         findings.error(At::FILE, Code::EmptyFile, message);
         return result(None, 0, 0, findings);
     };
+    if let Some(place) = cells.iter().position(|cell| cell.len() > MAX_CELL_BYTES) {
+        let bytes = cells.get(place).map_or(0, |cell| cell.len());
+        let message = format!(
+            "Too long: cell {} of the header has {} bytes; a cell may have {MAX_CELL_BYTES}. Nothing else was looked at: the first \
+             row must be the header of the sample file.",
+            place + 1,
+            group(u64::try_from(bytes).unwrap_or(u64::MAX), false)
+        );
+        findings.error(At::row(first.row), Code::TooLong, message);
+        return result(None, 0, 0, findings);
+    }
     let names: Vec<String> = cells.iter().map(|name| name.trim().to_owned()).collect();
     let lost = first.folds.iter().find(|fold| fold.has_rows_below_header(first.width));
     let mut whole =
@@ -329,7 +341,7 @@ fn explain(record: &Record<'_>, lost: Option<&Fold<'_>>, names: &[String], findi
 
 fn flawed(row: u32, column: usize, what: &str, names: &[String], findings: &mut Findings) {
     let name = names.get(column).map(String::as_str).filter(|name| !name.is_empty());
-    let place = name.map_or_else(|| format!("cell {}", column + 1), str::to_owned);
+    let place = name.map_or_else(|| format!("cell {}", column + 1), |name| shown(name).into_owned());
     let message = format!("Invalid file format: row {row}, {place}: {what}.");
     findings.error(At { row: Some(row), column: name, value: "" }, Code::InvalidFileFormat, message);
 }

@@ -3,6 +3,7 @@
 use super::findings::{At, Findings, quoted};
 use super::repair::other_delimiter;
 use super::sheet::Cell;
+use super::shown::SHOWN_CHARS;
 use crate::domain::finding::FindingCode;
 
 /// The layouts of one operation's files, recognised by the names in the header.
@@ -110,7 +111,7 @@ fn differences<L: Layout>(names: &[&str], row: u32, template: L, findings: &mut 
     findings.error(At { row: Some(row), column, value: column.unwrap_or("") }, format, message);
 }
 
-/// A name without case and without anything but letters and digits.
+/// A name, as far as names are shown, without case and without anything but letters and digits.
 pub fn folded(name: &str) -> String {
-    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+    name.chars().take(SHOWN_CHARS).filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }

@@ -1,5 +1,6 @@
 //! What holds for files of every operation, on the server, in the browser and on the command line.
 
+mod bounds;
 mod cards;
 mod ids;
 mod quotes;

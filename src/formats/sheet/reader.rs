@@ -7,6 +7,9 @@ use std::borrow::Cow;
 /// Cells that are kept of one record; more are counted only.
 pub const MAX_CELLS: usize = 256;
 
+/// Flaws that are kept of one record: more would say nothing new.
+const FLAWS_KEPT: usize = 16;
+
 /// One cell, without its quotation marks.
 pub type Cell<'a> = Cow<'a, str>;
 
@@ -44,6 +47,14 @@ pub struct Record<'a> {
     pub flaws: Vec<Flaw>,
     /// Its quoted cells with line ends inside, at most `MAX_CELLS` of them.
     pub folds: Vec<Fold<'a>>,
+}
+
+impl Record<'_> {
+    fn note(&mut self, flaw: Flaw) {
+        if self.flaws.len() < FLAWS_KEPT {
+            self.flaws.push(flaw);
+        }
+    }
 }
 
 /// Reads records one after the other; cells borrow from the text wherever they can.
@@ -117,7 +128,10 @@ impl<'a> Records<'a> {
         let rest = self.text.as_bytes().get(from..).unwrap_or(&[]);
         let delimiter = self.delimiter;
         let stop = |byte: &u8| *byte == delimiter || matches!(*byte, b'\n' | b'\r') || (quotes && *byte == b'"');
-        rest.iter().position(stop).unwrap_or(rest.len())
+        let distance = rest.iter().position(stop).unwrap_or(rest.len());
+        #[cfg(test)]
+        count::add(distance + 1);
+        distance
     }
 
     /// Steps over the delimiter or line end that stands here.
@@ -146,7 +160,7 @@ impl<'a> Records<'a> {
             self.at += self.guarded();
         }
         if self.byte() == Some(b'"') {
-            record.flaws.push(Flaw::StrayQuote { column: record.width });
+            record.note(Flaw::StrayQuote { column: record.width });
             self.at += self.reach(self.at, false);
         }
         let cell = self.slice(start, self.at);
@@ -169,6 +183,8 @@ impl<'a> Records<'a> {
         let mut doubled = false;
         let close = loop {
             let rest = bytes.get(from..).unwrap_or(&[]);
+            #[cfg(test)]
+            count::add(rest.iter().position(|byte| *byte == b'"').unwrap_or(rest.len()));
             let Some(distance) = rest.iter().position(|byte| *byte == b'"') else { break None };
             let quote = from + distance;
             if bytes.get(quote + 1) != Some(&b'"') {
@@ -194,7 +210,7 @@ impl<'a> Records<'a> {
         }
         let more = self.reach(self.at, false);
         if more > 0 {
-            record.flaws.push(Flaw::AfterQuote { column: record.width });
+            record.note(Flaw::AfterQuote { column: record.width });
             cell.to_mut().push_str(self.slice(self.at, self.at + more));
             self.at += more;
         }
@@ -210,5 +226,24 @@ impl<'a> Records<'a> {
         if record.folds.len() < MAX_CELLS {
             record.folds.push(Fold { column: record.width, opens, closes, inside, delimiter: self.delimiter });
         }
+    }
+}
+
+/// Bytes that were looked at: that the time a file takes grows as the file does is shown by counting, not by a clock.
+#[cfg(test)]
+pub(in crate::formats) mod count {
+    use std::cell::Cell;
+
+    thread_local! {
+        static LOOKED: Cell<usize> = const { Cell::new(0) };
+    }
+
+    pub(super) fn add(bytes: usize) {
+        LOOKED.set(LOOKED.get() + bytes);
+    }
+
+    /// How many since the last time.
+    pub fn take() -> usize {
+        LOOKED.take()
     }
 }

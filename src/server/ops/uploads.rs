@@ -17,7 +17,7 @@ use crate::{
         operation::toggle,
         view::{DraftView, NewBatch, Repeat},
     },
-    formats::cards::card_number,
+    formats::{cards::card_number, findings::fit},
     server::{
         db::{self, Tx, drafts::DraftRow, organisations::OrganisationRow},
         error::{OpError, OpResult},
@@ -203,7 +203,12 @@ pub async fn submit(state: &AppState, caller: &Caller, operation: Operation, upl
         Created::Unconfirmed(repeats) => keep_findings(state, caller, operation, &file, repeats).await,
         Created::Taken(taken) => {
             let errors = taken.len() as u64;
-            file.checked = Arc::new(Intake { findings: taken, rows: file.checked.rows, errors, ..Intake::default() });
+            file.checked = Arc::new(Intake {
+                findings: fit(taken, errors, 0),
+                rows: file.checked.rows,
+                errors,
+                ..Intake::default()
+            });
             keep_findings(state, caller, operation, &file, Vec::new()).await
         }
     }

@@ -93,6 +93,32 @@ async fn what_must_be_confirmed_is_an_error_until_it_is_on_every_way_in() {
 }
 
 #[tokio::test]
+async fn whatever_a_file_holds_the_answer_and_what_is_kept_of_it_are_small() {
+    let desk = Desk::start().await;
+    let owner = desk.signed_in(STRANGER).await;
+    let header = format!("{},amount\n{}", "x".repeat(250_000), "a\"b,1\n".repeat(900));
+    let unseen = format!("{HEADER}\n{}", format!("{}\n", ["\u{202e}".repeat(120); 19].join(",").as_str()).repeat(600));
+    let names =
+        format!("order_id,{}\nA\n", (0..200).map(|name| format!("{name}{},", "é".repeat(2_000))).collect::<String>());
+    for (name, file) in [("header", header), ("unseen", unseen), ("names", names)] {
+        for path in [LIST, "/batch/batch-sync"] {
+            let answer = owner.upload(path, "application/json", &[Part::File("h.csv", &file)]).await;
+            assert_eq!(answer.status, 422, "{name}");
+            assert!(answer.text.len() <= 256 * 1024, "{name} {path}: {} bytes", answer.text.len());
+            let page = owner.upload(path, "text/html", &[Part::File("h.csv", &file)]).await;
+            assert_eq!(page.status, 422, "{name}");
+            println!("{name} {path}: {} bytes of JSON, {} of the page", answer.text.len(), page.text.len());
+        }
+    }
+    let mut admin = desk.database().await;
+    let (kept,): (i64,) = sqlx::query_as("SELECT max(length(findings) + length(repeats))::bigint FROM draft")
+        .fetch_one(&mut admin)
+        .await
+        .unwrap();
+    assert!(kept > 0 && kept <= 256 * 1024, "{kept} bytes in a draft");
+}
+
+#[tokio::test]
 async fn a_description_that_is_too_long_comes_back_as_typed() {
     let desk = Desk::start().await;
     let maker = desk.signed_in(MAKER).await;

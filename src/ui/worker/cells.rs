@@ -5,7 +5,10 @@ use super::{
     messages::{CellView, Note, Output, PAGE_ROWS, RowView, RowsPage, RowsQuery},
 };
 use crate::{
-    domain::finding::{Finding, Severity},
+    domain::{
+        finding::{Finding, Severity},
+        limits::MAX_CELL_BYTES,
+    },
     formats::{
         results::{put_cell, put_text},
         sheet::{Sheet, SheetRow, write},
@@ -88,12 +91,21 @@ fn view(sheet: &Sheet, row: &SheetRow, findings: &[&Finding], edits: &Edits) -> 
     let cells = (0..width).map(|index| {
         let column = sheet.header.get(index);
         CellView {
-            text: row.cells.get(index).cloned().unwrap_or_default(),
+            text: row.cells.get(index).map(|cell| whole(cell)).unwrap_or_default(),
             note: column.and_then(|column| note(Some(column))),
             was: column.and_then(|column| edits.get(&(row.row, column.clone())).cloned()),
         }
     });
     RowView { row: row.row, cells: cells.collect(), note: note(None) }
+}
+
+/// A cell as far as one may be long: what is longer is not sent, so nothing is lost where it is typed over.
+fn whole(cell: &str) -> String {
+    let mut end = cell.len().min(MAX_CELL_BYTES);
+    while !cell.is_char_boundary(end) {
+        end -= 1;
+    }
+    cell.get(..end).unwrap_or("").to_owned()
 }
 
 /// The sheet, or its rows with errors, as a file.

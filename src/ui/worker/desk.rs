@@ -12,13 +12,14 @@ use crate::{
         checks::{Overview, check, check_sheet},
         repair::{plain_amount, remove_rows},
         sheet::{Sheet, SheetRow},
+        shown::{quoted, shown},
         spoilt::repaired_id,
     },
 };
 use std::collections::{BTreeSet, HashMap};
 
 /// Rounds of taking rows with errors out: more errors than are listed need more than one.
-const ROUNDS: usize = 8;
+const ROUNDS: usize = 64;
 
 /// A change, as it is taken back.
 #[derive(Debug)]
@@ -211,8 +212,8 @@ impl Desk {
         let cells = self.mendable(kind);
         let (_, _, before, after) = cells.first()?;
         // Blanks would not be seen.
-        let before = if kind == FixKind::OuterBlanks { format!("\"{before}\"") } else { before.clone() };
-        let after = if kind == FixKind::OuterBlanks { format!("\"{after}\"") } else { after.clone() };
+        let look = |text: &str| if kind == FixKind::OuterBlanks { quoted(text) } else { shown(text).into_owned() };
+        let (before, after) = (look(before), look(after));
         Some(Fix { kind, cells: cells.len() as u64, before, after })
     }
 

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 /// Findings of one kind that a page lists; more are counted.
 const LISTED: usize = 100;
+/// Bytes of all that it lists.
+const LISTED_BYTES: usize = 160 * 1024;
 
 /// A repair of cells that is beyond doubt, with what it does to the first of them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +71,7 @@ impl Group {
 /// Groups findings by kind: errors before warnings, what holds for the whole file first, then by number.
 pub fn group(findings: &[Finding]) -> Vec<Group> {
     let mut groups: BTreeMap<(Severity, FindingCode), Group> = BTreeMap::new();
+    let mut bytes = 0;
     for finding in findings {
         let group = groups.entry((finding.severity, finding.code)).or_insert_with(|| Group {
             code: finding.code,
@@ -78,7 +81,10 @@ pub fn group(findings: &[Finding]) -> Vec<Group> {
             fix: None,
         });
         group.count += 1;
-        if group.listed.len() < LISTED {
+        let more = finding.message.len() + finding.value.len() + finding.column.as_ref().map_or(0, String::len);
+        // The first of each kind always stands.
+        if group.listed.is_empty() || (group.listed.len() < LISTED && bytes + more <= LISTED_BYTES) {
+            bytes += more;
             group.listed.push(finding.clone());
         }
     }

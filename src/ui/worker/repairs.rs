@@ -12,6 +12,9 @@ use crate::{
     },
 };
 
+/// Names that a sentence lists; more are counted.
+const NAMED: usize = 20;
+
 /// The file with commas, and a sentence about it.
 pub fn with_commas(bytes: &[u8]) -> Option<(Vec<u8>, Repair)> {
     let read = text::decode(bytes).ok()?;
@@ -40,13 +43,13 @@ fn arranged<L: Layout>(sheet: &Sheet) -> Option<(Sheet, Repair)> {
     let added: Vec<&str> = template.columns().iter().filter(|column| !is_there(column)).copied().collect();
     let mut preview = format!("The columns are put in the order of the template ({}).", template.title());
     if !renamed.is_empty() {
-        preview.push_str(&format!(" Written anew: {}.", renamed.join(", ")));
+        preview.push_str(&format!(" Written anew: {}.", listed(&renamed)));
     }
     if !added.is_empty() {
         preview.push_str(&format!(" Added without content: {}.", added.join(", ")));
     }
     if !dropped.is_empty() {
-        preview.push_str(&format!(" Left out with all their cells: {}.", dropped.join(", ")));
+        preview.push_str(&format!(" Left out with all their cells: {}.", listed(&dropped)));
     }
     Some((fitted, Repair { kind: RepairKind::Columns, preview }))
 }
@@ -76,6 +79,15 @@ fn renamed<L: Layout>(sheet: &Sheet, template: L) -> (Sheet, Vec<String>) {
         }
     }
     (named, changes)
+}
+
+/// The first of some names, and how many more there are.
+fn listed(names: &[String]) -> String {
+    let mut text = names.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+    if let Some(more) = names.len().checked_sub(NAMED).filter(|more| *more > 0) {
+        text.push_str(&format!(" and {more} more"));
+    }
+    text
 }
 
 fn shown(name: &str) -> String {

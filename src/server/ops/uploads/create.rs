@@ -11,6 +11,10 @@ use crate::{
         operation::toggle,
         view::Repeat,
     },
+    formats::{
+        findings::{At, finding},
+        shown::shown,
+    },
     server::{
         db::{self, Tx, organisations::OrganisationRow},
         error::OpResult,
@@ -121,17 +125,13 @@ pub(super) async fn create(
 }
 
 pub(in crate::server::ops) fn taken_finding(taken: db::batches::TakenId) -> Finding {
-    Finding {
-        row: Some(taken.sheet_row),
-        column: Some("unique_id".to_owned()),
-        code: FindingCode::UniqueIdTaken,
-        severity: Severity::Error,
-        message: format!(
-            "Unique ID already used: {} belongs to a refund of batch {}. Give this refund an id of its own, or leave the cell empty.",
-            taken.unique_id, taken.batch_id
-        ),
-        value: taken.unique_id,
-    }
+    let message = format!(
+        "Unique ID already used: {} belongs to a refund of batch {}. Give this refund an id of its own, or leave the cell empty.",
+        shown(&taken.unique_id),
+        taken.batch_id
+    );
+    let at = At::cell(taken.sheet_row, "unique_id", &taken.unique_id);
+    finding(at, FindingCode::UniqueIdTaken, Severity::Error, message)
 }
 
 async fn repeats(

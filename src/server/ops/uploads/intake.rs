@@ -7,6 +7,7 @@ use crate::{
     },
     formats::{
         file::Checked,
+        findings::fit,
         header::Layout,
         refunds::{RefundRecord, check_refunds_each, gateway_key},
         sync::{SyncRecord, check_orders_each},
@@ -68,7 +69,7 @@ impl Intake {
             rows: checked.rows,
             total_minor: checked.total_minor,
             records: Vec::new(),
-            findings: checked.findings,
+            findings: fit(checked.findings, checked.errors, checked.warnings),
             errors: checked.errors,
             seal: checked.seal,
         }

@@ -92,6 +92,30 @@ fn what_has_to_be_confirmed_is_named_by_a_seal_that_rows_do_not_change() {
 }
 
 #[test]
+fn reports_of_hostile_files_are_small() {
+    let large = Options { limits: Limits { rows: 100_000, bytes: 64 << 20 }, ..options() };
+    let names: String = (0..200).map(|name| format!("{name}{},", "\u{202e}".repeat(2_000))).collect();
+    let unseen = vec!["\u{202e}".repeat(120); 9].join(",");
+    for text in [
+        format!("{},amount\n{}", "x".repeat(250_000), "a\"b,1\n".repeat(900)),
+        format!("order_id,amount,{names}\nA,1\n"),
+        format!("{}\n{}", Template::Split.columns().join(","), format!("{unseen}\n").repeat(500)),
+        format!("{}\nA,5,5,,,,,,{}\n", Template::Split.columns().join(","), "x".repeat(1_000_000)),
+    ] {
+        for operation in Operation::ALL {
+            let mut desk = Desk::default();
+            let report = desk.open(text.clone().into_bytes(), Options { operation, ..large });
+            let fixed = desk.act(Act::Repair(RepairKind::Columns));
+            for report in [report, fixed] {
+                assert!(serde_json::to_string(&report).unwrap().len() <= 256 * 1024);
+            }
+            let cells = desk.rows(RowsQuery::default()).rows;
+            assert!(cells.iter().flat_map(|row| &row.cells).all(|cell| cell.text.len() <= 8 * 1024));
+        }
+    }
+}
+
+#[test]
 fn rows_with_errors_are_taken_out_and_put_back_in_their_places() {
     let (mut desk, _) = open("A,5,5,,,,,,\n,5,5,,,,,,\nC,5,5,,,,,,\nD,x,5,,,,,,\n");
     let whole = desk.file(Output::Upload);
