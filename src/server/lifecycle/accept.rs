@@ -32,7 +32,7 @@ const STALL: Duration = Duration::from_secs(45);
 const READ_BYTES: usize = 64 * 1024;
 /// What the kernel keeps for a reader that is behind; left alone it grows to megabytes for each.
 const SEND_BYTES: u32 = 128 * 1024;
-/// How long an idle connection that was asked to end may still take over a head that it had begun.
+/// How long an idle connection that is to end may still take over a request that is on its way.
 const LAST_HEAD: Duration = Duration::from_millis(250);
 /// Connections that wait in the kernel to be taken.
 const BACKLOG: u32 = 1024;
@@ -71,7 +71,16 @@ pub async fn serve(listener: TcpListener, router: Router, bounds: Bounds, stop: 
         match accepted {
             Ok((stream, peer)) => match places.enter(peer.ip()) {
                 Some(place) => drop(connections.spawn(connection(stream, peer, place, router.clone(), stop.clone()))),
-                None => refused::answer(&places, stream),
+                None => {
+                    let Some(seat) = places.wait() else { continue };
+                    let (router, stop) = (router.clone(), stop.clone());
+                    connections.spawn(async move {
+                        let place = seat.place(peer.ip()).await;
+                        let Some(place) = place else { return refused::answer(stream).await };
+                        drop(seat);
+                        connection(stream, peer, place, router, stop).await;
+                    });
+                }
             },
             Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) => {
             }
@@ -111,13 +120,14 @@ async fn connection(stream: TcpStream, peer: SocketAddr, place: Place, router: R
             connection.await
         }
         () = place.asked_to_leave() => {
-            connection.as_mut().graceful_shutdown();
+            // A request may be on its way already; it is answered.
             let patience = if standing.is_stalled() { Duration::ZERO } else { LAST_HEAD };
             match tokio::time::timeout(patience, &mut connection).await {
                 Ok(ended) => ended,
-                // A request came at the last moment; it is answered.
-                Err(_) if standing.is_moving() => connection.await,
-                Err(_) => Ok(()),
+                Err(_) => {
+                    connection.as_mut().graceful_shutdown();
+                    if standing.is_moving() { connection.await } else { Ok(()) }
+                }
             }
         }
     };

@@ -16,12 +16,16 @@ use std::{
     task::{Context, Poll},
     time::{Duration, Instant},
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 /// Fewest connections, however few descriptors there are.
 const LEAST: usize = 16;
 /// Most connections: each takes memory too.
 const MOST: usize = 10_000;
+
+/// How long a connection waits for a place, and how often it looks for one.
+const WAIT: Duration = Duration::from_secs(2);
+const AGAIN: Duration = Duration::from_millis(20);
 
 /// How many connections are taken, and how long a reader may take nothing.
 #[derive(Clone, Debug)]
@@ -69,7 +73,7 @@ impl Bounds {
 
     /// How many may still be ending besides.
     fn ending(&self) -> usize {
-        self.connections / 4 + 8
+        self.connections / 8 + 8
     }
 }
 
@@ -77,8 +81,8 @@ impl Bounds {
 pub(super) struct Places {
     bounds: Bounds,
     open: Mutex<Open>,
-    /// Refusals that are being written.
-    pub(super) refusals: Arc<tokio::sync::Semaphore>,
+    /// Seats for connections that wait for a place or are being refused; beyond, they are closed without a word.
+    seats: Arc<Semaphore>,
     warned: Mutex<Option<Instant>>,
 }
 
@@ -115,18 +119,19 @@ pub(super) struct Standing {
 
 impl Places {
     pub(super) fn new(bounds: Bounds) -> Self {
-        let refusals = Arc::new(tokio::sync::Semaphore::new(super::refused::AT_ONCE.min(bounds.ending())));
-        Self { bounds, open: Mutex::default(), refusals, warned: Mutex::default() }
+        let seats = Arc::new(Semaphore::new(bounds.ending()));
+        Self { bounds, open: Mutex::default(), seats, warned: Mutex::default() }
     }
 
     /// A place for a connection from `address`, for which another one may have to leave; none when all are busy.
     pub(super) fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
-        let address = group(address);
-        let place = self.find(address);
-        if place.is_none() {
-            self.warn(address);
-        }
-        place
+        self.find(group(address))
+    }
+
+    /// A seat to wait in; none when all are taken.
+    pub(super) fn wait(self: &Arc<Self>) -> Option<Seat> {
+        let seat = self.seats.clone().try_acquire_owned().ok()?;
+        Some(Seat { places: self.clone(), _seat: seat })
     }
 
     fn find(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
@@ -181,6 +186,29 @@ impl Open {
             if *count == 0 {
                 self.of_address.remove(&address);
             }
+        }
+    }
+}
+
+/// Where a connection waits for a place.
+pub(super) struct Seat {
+    places: Arc<Places>,
+    _seat: OwnedSemaphorePermit,
+}
+
+impl Seat {
+    /// Waits for a place for a moment: while many connections come at once all are on the move, and some stand still soon.
+    pub(super) async fn place(&self, address: IpAddr) -> Option<Place> {
+        let give_up = tokio::time::Instant::now() + WAIT;
+        loop {
+            if let Some(place) = self.places.enter(address) {
+                return Some(place);
+            }
+            if tokio::time::Instant::now() >= give_up {
+                self.places.warn(address);
+                return None;
+            }
+            tokio::time::sleep(AGAIN).await;
         }
     }
 }

@@ -1,6 +1,5 @@
 //! The answer to a connection for which there is no place.
 
-use super::places::Places;
 use std::time::Duration;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -8,8 +7,6 @@ use tokio::{
     time::timeout,
 };
 
-/// Refusals that are written at once; beyond, connections are closed without a word.
-pub(super) const AT_ONCE: usize = 32;
 /// Longest time that one takes.
 const TIME: Duration = Duration::from_secs(1);
 /// Bytes of a request that are read first: an answer to a question that was not read is lost.
@@ -18,28 +15,24 @@ const READ: usize = 8 * 1024;
 const TEXT: &str = "Too many connections are open. Nothing was changed. Try again in a few seconds.\n";
 
 /// Answers 503 and closes.
-pub(super) fn answer(places: &Places, mut stream: TcpStream) {
-    let Ok(permit) = places.refusals.clone().try_acquire_owned() else { return };
-    tokio::spawn(async move {
-        let _permit = permit;
-        let answered = timeout(TIME, async {
-            let mut asked = Vec::new();
-            let mut part = [0; 1024];
-            while asked.len() < READ && !asked.ends_with(b"\r\n\r\n") {
-                let read = stream.read(&mut part).await?;
-                if read == 0 {
-                    break;
-                }
-                asked.extend_from_slice(part.get(..read).unwrap_or_default());
+pub(super) async fn answer(mut stream: TcpStream) {
+    let answered = timeout(TIME, async {
+        let mut asked = Vec::new();
+        let mut part = [0; 1024];
+        while asked.len() < READ && !asked.ends_with(b"\r\n\r\n") {
+            let read = stream.read(&mut part).await?;
+            if read == 0 {
+                break;
             }
-            stream.write_all(response().as_bytes()).await?;
-            stream.shutdown().await?;
-            // What still comes is read until the other end has closed: closing before it could take the answer back.
-            while stream.read(&mut part).await? > 0 {}
-            std::io::Result::Ok(())
-        });
-        let _ = answered.await;
+            asked.extend_from_slice(part.get(..read).unwrap_or_default());
+        }
+        stream.write_all(response().as_bytes()).await?;
+        stream.shutdown().await?;
+        // What still comes is read until the other end has closed: closing before it could take the answer back.
+        while stream.read(&mut part).await? > 0 {}
+        std::io::Result::Ok(())
     });
+    let _ = answered.await;
 }
 
 fn response() -> String {
