@@ -31,14 +31,15 @@ pub struct RestorePoint {
 /// Declares that the database was restored from a backup. To be called once after a restore, on the machine whose data folder was in
 /// use before it, with the server stopped or refusing to send.
 ///
-/// For every organisation an entry `audit.restored` is written and chained at once. Where the data folder's signed head is ahead of
-/// the chain, or the chain has gone another way since, the entry carries a signed declaration of the gap (from the first lost entry
-/// to the last signed one), which is written to the data folder as well: from then on the sealer signs heads again, and
+/// Where the data folder's signed head is ahead of the chain of an organisation, or the chain has gone another way since, an entry
+/// `audit.restored` is written and chained at once. It carries a signed declaration of the gap (from the first lost entry to the last
+/// signed one), which is written to the data folder as well: from then on the sealer signs heads again, and
 /// `batchdesk audit verify` passes and names the gap, also against heads of before the restore that were kept elsewhere. Heads that
 /// were made after the declaration are not excused by it, nor are those of any other gap. Without the secret key nobody can declare
 /// one. An organisation that the backup does not have at all is declared in the data folder and the log alone.
 ///
-/// Doing it again declares nothing new but the act itself.
+/// Doing it again declares nothing new. Processes with data folders of their own take the declaration from the chain; one whose folder
+/// had a newer head than this one declares it again from there.
 pub async fn declare_restored(state: &AppState) -> OpResult<Vec<RestorePoint>> {
     let mut folder = sealer::hold(state).await?;
     let mut global = state.db.worker_global().await?;
@@ -53,21 +54,20 @@ pub async fn declare_restored(state: &AppState) -> OpResult<Vec<RestorePoint>> {
             Some(old) => gap(state, &mut tx, old).await?,
             None => None,
         };
-        let kept = match &gap {
-            Some(gap) => gap.kept,
-            None => chain::tip(&mut tx).await?.map_or(0, |tip| tip.sequence),
+        let Some(gap) = gap else {
+            let kept = chain::tip(&mut tx).await?.map_or(0, |tip| tip.sequence);
+            tx.commit().await?;
+            points.push(RestorePoint { organisation: *organisation, kept, lost: None });
+            continue;
         };
-        let declared = gap.as_ref().map(|gap| gap.signed(&state.config.secret_key));
-        let lost = gap.as_ref().map(|gap| gap.lost);
+        let (kept, lost, declared) = (gap.kept, gap.lost, gap.signed(&state.config.secret_key));
         let detail = json!({ "kept": kept, "lost": lost, "declared": declared });
         super::record_own(state, &mut tx, RESTORED, Some(organisation.0), detail).await?;
         while db::audit::seal(&mut tx).await? > 0 {}
         tx.commit().await?;
-        if let Some(gap) = gap {
-            tracing::warn!(%organisation, kept, lost = gap.lost, declared, "audit.restored");
-            folder.heads.restores.push(gap);
-        }
-        points.push(RestorePoint { organisation: *organisation, kept, lost });
+        tracing::warn!(%organisation, kept, lost, declared, "audit.restored");
+        folder.heads.restores.push(gap);
+        points.push(RestorePoint { organisation: *organisation, kept, lost: Some(lost) });
     }
     let (there, gone): (Vec<Head>, Vec<Head>) = std::mem::take(&mut folder.heads.heads)
         .into_iter()
