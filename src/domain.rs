@@ -3,6 +3,7 @@
 pub mod access;
 pub mod batch;
 pub mod connection_limits;
+pub mod email;
 pub mod error;
 pub mod eta;
 pub mod finding;

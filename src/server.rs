@@ -13,6 +13,7 @@ pub mod db;
 pub mod embedded;
 pub mod error;
 pub mod gateway;
+pub mod hashing;
 pub mod http;
 pub mod lifecycle;
 pub mod live;

@@ -48,7 +48,7 @@ pub(super) enum UserCommand {
         #[arg(long, required = true)]
         password_stdin: bool,
     },
-    /// Set a forgotten password and end the person's sessions
+    /// Set a forgotten password, end the person's sessions and let them sign in after too many wrong passwords
     ResetPassword {
         /// E-mail of the person
         #[arg(long)]
@@ -215,7 +215,7 @@ pub(super) async fn user(command: UserCommand) -> Result<(), Failure> {
         }
         UserCommand::ResetPassword { email, password_stdin: _ } => {
             with_state(async |state| people::reset_password(state, &email, &password).await).await?;
-            println!("Set the password of {email} and ended its sessions.");
+            println!("Set the password of {email} and ended its sessions. Wrong passwords typed for it are forgotten.");
         }
     }
     Ok(())

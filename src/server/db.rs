@@ -27,6 +27,7 @@ pub mod sessions;
 pub mod settings_changes;
 pub mod sync;
 pub mod tasks;
+pub mod throttle;
 #[cfg(feature = "torture")]
 pub mod torture;
 

@@ -10,6 +10,8 @@ pub struct OpError {
     pub refusal: Refusal,
     /// What the log is told; none when the refusal says it all.
     pub context: Option<String>,
+    /// Seconds after which it is worth trying again, where they are known.
+    pub retry_after: Option<u32>,
 }
 
 /// The result of an operation.
@@ -18,7 +20,7 @@ pub type OpResult<T> = Result<T, OpError>;
 impl OpError {
     /// A refusal that needs no line in the log.
     pub fn refuse(kind: RefusalKind, message: impl Into<String>) -> Self {
-        Self { refusal: Refusal::new(kind, message), context: None }
+        Refusal::new(kind, message).into()
     }
 
     /// Our fault: the person gets a general sentence, the log gets `context`.
@@ -29,7 +31,13 @@ impl OpError {
                 "Something went wrong on our side. Nothing was changed. Try again; if it stays, tell your administrator.",
             ),
             context: Some(context.to_string()),
+            retry_after: None,
         }
+    }
+
+    /// The same, with the seconds after which it is worth trying again.
+    pub fn retry_after(self, seconds: u32) -> Self {
+        Self { retry_after: Some(seconds), ..self }
     }
 
     /// There is no such thing in this organisation (also when another organisation has it).
@@ -51,7 +59,7 @@ impl std::error::Error for OpError {}
 
 impl From<Refusal> for OpError {
     fn from(refusal: Refusal) -> Self {
-        Self { refusal, context: None }
+        Self { refusal, context: None, retry_after: None }
     }
 }
 
@@ -64,6 +72,7 @@ impl From<sqlx::Error> for OpError {
                     "The database does not answer. Nothing was changed. Try again in a moment.",
                 ),
                 context: Some(format!("database: {error}")),
+                retry_after: None,
             },
             error => Self::internal(format!("database: {error}")),
         }

@@ -1,6 +1,6 @@
 //! What every part of the server is given.
 
-use super::{clock::Clock, config::Config, db::Db, live::Live};
+use super::{clock::Clock, config::Config, db::Db, hashing::HashQueue, live::Live};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -18,8 +18,8 @@ pub struct Shared {
     pub clock: Clock,
     /// Live events of this process.
     pub live: Live,
-    /// At most as many password hashes at a time as there are permits (each takes 19 MiB).
-    pub hashing: tokio::sync::Semaphore,
+    /// Where password hashes wait for their turn.
+    pub hashing: HashQueue,
     /// One file at a time is written to the database.
     pub storing: tokio::sync::Semaphore,
     /// Set when the process is to stop: streams end, nothing new is begun.
@@ -34,7 +34,7 @@ impl AppState {
             db,
             clock,
             live,
-            hashing: tokio::sync::Semaphore::new(2),
+            hashing: HashQueue::default(),
             storing: tokio::sync::Semaphore::new(1),
             stopping,
         }))

@@ -43,6 +43,8 @@ mod sessions;
 mod settings;
 #[path = "outside/settings_changes.rs"]
 mod settings_changes;
+#[path = "outside/sign_in.rs"]
+mod sign_in;
 #[path = "outside/support.rs"]
 mod support;
 #[path = "outside/sync.rs"]

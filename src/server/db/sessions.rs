@@ -1,4 +1,4 @@
-//! Sessions and the throttle of signing in. Global tables, reached by key only.
+//! Sessions. A global table, reached by key only.
 
 use super::GlobalTx;
 use time::OffsetDateTime;
@@ -72,47 +72,4 @@ pub async fn delete_expired(tx: &mut GlobalTx, now: OffsetDateTime) -> sqlx::Res
         .execute(tx.conn())
         .await
         .map(|done| done.rows_affected())
-}
-
-/// When the key is open again, if it is locked.
-pub async fn locked_until(tx: &mut GlobalTx, key: &str, now: OffsetDateTime) -> sqlx::Result<Option<OffsetDateTime>> {
-    sqlx::query_as::<_, (OffsetDateTime,)>(
-        "SELECT locked_until FROM sign_in_throttle WHERE key = $1 AND locked_until > $2",
-    )
-    .bind(key)
-    .bind(now)
-    .fetch_optional(tx.conn())
-    .await
-    .map(|row| row.map(|(until,)| until))
-}
-
-/// Counts one more failure within the window that began at most `window` ago, and locks for `lock` from `allowed` failures on.
-pub async fn count_failure(
-    tx: &mut GlobalTx,
-    key: &str,
-    now: OffsetDateTime,
-    window: time::Duration,
-    allowed: i32,
-    lock: time::Duration,
-) -> sqlx::Result<()> {
-    sqlx::query(
-        "INSERT INTO sign_in_throttle AS t (key, failures, since) VALUES ($1, 1, $2)
-         ON CONFLICT (key) DO UPDATE SET
-           failures = CASE WHEN t.since < $3 THEN 1 ELSE t.failures + 1 END,
-           since = CASE WHEN t.since < $3 THEN $2 ELSE t.since END,
-           locked_until = CASE WHEN t.since >= $3 AND t.failures + 1 >= $4 THEN $5 ELSE t.locked_until END",
-    )
-    .bind(key)
-    .bind(now)
-    .bind(now - window)
-    .bind(allowed)
-    .bind(now + lock)
-    .execute(tx.conn())
-    .await
-    .map(|_| ())
-}
-
-/// Forgets the failures of a key.
-pub async fn forget_failures(tx: &mut GlobalTx, key: &str) -> sqlx::Result<()> {
-    sqlx::query("DELETE FROM sign_in_throttle WHERE key = $1").bind(key).execute(tx.conn()).await.map(|_| ())
 }

@@ -14,6 +14,11 @@ pub(super) fn status(error: &OpError) -> StatusCode {
     StatusCode::from_u16(error.refusal.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
+/// Seconds after which it is worth trying again.
+pub(super) fn retry_after(error: &OpError) -> Option<u32> {
+    error.retry_after.or((error.refusal.kind == RefusalKind::Unavailable).then_some(5))
+}
+
 /// Writes what the person is not told into the log. Called once for each error that leaves.
 pub(super) fn log(request_id: &str, error: &OpError) {
     if error.context.is_some() {
@@ -43,8 +48,8 @@ pub(super) fn problem(error: &OpError) -> Response {
     let mut response = (status, Json(body)).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    if error.refusal.kind == RefusalKind::Unavailable {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    if let Some(seconds) = retry_after(error) {
+        headers.insert(header::RETRY_AFTER, seconds.into());
     }
     response
 }

@@ -71,7 +71,7 @@ pub(super) async fn decide(
                 values: vec![typed("reason"), typed("decision")],
             };
             let path = format!("/approvals/{}", snapshot.id);
-            Page::new(&path).status(answer::status(&error)).flash(flash).render(&web, &visit).await
+            Page::new(&path).refused(&error).flash(flash).render(&web, &visit).await
         }
     }
 }
@@ -124,7 +124,7 @@ pub(super) async fn prove(web: &Web, visit: &Visit, caller: Caller, password: &s
     if password.is_empty() {
         return Err(OpError::refuse(RefusalKind::Invalid, asked));
     }
-    ops::sessions::prove(web, &caller, &SecretString::from(password), &visit.address).await?;
+    ops::sessions::prove(web, &caller, &SecretString::from(password)).await?;
     if let Some(who) = visit.who {
         let renewed = session::renew(&visit.session, who.proved(now)).await;
         renewed.map_err(|error| OpError::internal(format!("session: {error}")))?;

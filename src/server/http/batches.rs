@@ -135,6 +135,6 @@ pub(super) async fn refused_on_page(web: &Web, visit: &Visit, path: &str, error:
     }
     answer::log(&visit.request_id, &error);
     let flash = Flash { error: Some(error.refusal.message.clone()), ..flash };
-    let page = Page::new(path).status(answer::status(&error)).flash(flash).without_hydration();
+    let page = Page::new(path).refused(&error).flash(flash).without_hydration();
     page.render(web, visit).await
 }

@@ -1,6 +1,6 @@
-//! Our small cookies beside the session: the colour scheme, and what a form left to say.
+//! Our cookies: the session's token, the browsers that signed in before, the colour scheme, and what a form left to say.
 
-use super::Web;
+use super::{Web, session};
 use crate::domain::{
     ids::PersonId,
     view::{Flash, Theme},
@@ -11,6 +11,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 const THEME: &str = "theme";
 const FLASH: &str = "batchdesk-flash";
+/// A browser is known for half a year after the last sign-in.
+const DEVICES_SECONDS: u32 = 15_552_000;
 /// A notice that nobody came to read is forgotten.
 const FLASH_SECONDS: u32 = 60;
 
@@ -41,7 +43,7 @@ pub(super) fn set_theme(web: &Web, theme: Theme) -> Option<HeaderValue> {
         Theme::Light => "light",
         Theme::Dark => "dark",
     };
-    cookie(web, THEME, value, 31_536_000)
+    cookie(web, THEME, value, Some(31_536_000))
 }
 
 fn owner(person: PersonId) -> Vec<u8> {
@@ -58,16 +60,41 @@ pub(super) fn flash(web: &Web, headers: &HeaderMap, person: PersonId) -> Option<
 /// The cookie that carries a notice to the next page.
 pub(super) fn set_flash(web: &Web, person: PersonId, notice: &str) -> Option<HeaderValue> {
     let sealed = web.config.secret_key.seal(&owner(person), &SecretString::from(notice)).ok()?;
-    cookie(web, FLASH, &URL_SAFE_NO_PAD.encode(sealed), FLASH_SECONDS)
+    cookie(web, FLASH, &URL_SAFE_NO_PAD.encode(sealed), Some(FLASH_SECONDS))
 }
 
 /// Forgets the notice, when the request carries one.
 pub(super) fn clear_flash(web: &Web, headers: &HeaderMap) -> Option<HeaderValue> {
     read(headers, FLASH)?;
-    cookie(web, FLASH, "", 0)
+    cookie(web, FLASH, "", Some(0))
 }
 
-fn cookie(web: &Web, name: &str, value: &str, seconds: u32) -> Option<HeaderValue> {
+/// The cookie that carries a session's token, until the browser is closed.
+pub(super) fn set_session(web: &Web, token: &str) -> Option<HeaderValue> {
+    cookie(web, session::cookie_name(web.https()), token, None)
+}
+
+/// Forgets the session's token.
+pub(super) fn end_session(web: &Web) -> Option<HeaderValue> {
+    cookie(web, session::cookie_name(web.https()), "", Some(0))
+}
+
+const fn devices_name(https: bool) -> &'static str {
+    if https { "__Host-batchdesk-device" } else { "batchdesk-device" }
+}
+
+/// What the browser kept of earlier sign-ins.
+pub(super) fn devices<'a>(web: &Web, headers: &'a HeaderMap) -> &'a str {
+    read(headers, devices_name(web.https())).unwrap_or_default()
+}
+
+/// The cookie by which a browser is known to whoever signed in with it.
+pub(super) fn set_devices(web: &Web, devices: &str) -> Option<HeaderValue> {
+    cookie(web, devices_name(web.https()), devices, Some(DEVICES_SECONDS))
+}
+
+fn cookie(web: &Web, name: &str, value: &str, seconds: Option<u32>) -> Option<HeaderValue> {
     let secure = if web.https() { "; Secure" } else { "" };
-    HeaderValue::try_from(format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}")).ok()
+    let age = seconds.map(|seconds| format!("; Max-Age={seconds}")).unwrap_or_default();
+    HeaderValue::try_from(format!("{name}={value}; Path=/{age}; HttpOnly; SameSite=Lax{secure}")).ok()
 }

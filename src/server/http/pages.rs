@@ -105,17 +105,24 @@ pub(super) struct Page<'a> {
     flash: Option<Flash>,
     hydrate: bool,
     error: Option<ErrorPage>,
+    /// Seconds after which it is worth trying again.
+    retry_after: Option<u32>,
 }
 
 impl<'a> Page<'a> {
     /// The page at `target` (path and query).
     pub(super) fn new(target: &'a str) -> Self {
-        Self { target, status: StatusCode::OK, flash: None, hydrate: true, error: None }
+        Self { target, status: StatusCode::OK, flash: None, hydrate: true, error: None, retry_after: None }
     }
 
     /// Answers with this status.
     pub(super) fn status(self, status: StatusCode) -> Self {
         Self { status, ..self }
+    }
+
+    /// Answers with the status of this refusal, and says when to come again where that is known.
+    pub(super) fn refused(self, error: &OpError) -> Self {
+        Self { status: answer::status(error), retry_after: answer::retry_after(error), ..self }
     }
 
     /// With what a form left to say.
@@ -134,7 +141,7 @@ impl<'a> Page<'a> {
             Ok(context) => self.with_context(web, visit, context).await,
             Err(error) => {
                 answer::log(&visit.request_id, &error);
-                let page = Page { error: Some(error_page(&error, visit)), status: answer::status(&error), ..self };
+                let page = Page { error: Some(error_page(&error, visit)), ..self }.refused(&error);
                 page.with_context(web, visit, visit.bare_context(web, None)).await
             }
         }
@@ -170,6 +177,9 @@ impl<'a> Page<'a> {
         if response.status().is_success() {
             *response.status_mut() = self.status;
         }
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
         response
     }
 }
@@ -182,8 +192,7 @@ fn provide(state: &AppState, caller: &Option<Caller>) {
 
 /// The page that tells of a refusal, with its status.
 pub(super) async fn error(web: &Web, visit: &Visit, error: &OpError) -> Response {
-    let page =
-        Page { error: Some(error_page(error, visit)), hydrate: false, status: answer::status(error), ..Page::new("/") };
+    let page = Page { error: Some(error_page(error, visit)), hydrate: false, ..Page::new("/") }.refused(error);
     // When the database is away, asking it who looks would fail once more.
     let context = match error.refusal.kind {
         RefusalKind::Unavailable | RefusalKind::Internal => visit.bare_context(web, None),

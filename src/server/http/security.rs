@@ -46,7 +46,7 @@ pub(super) fn around(web: &Web, desk: Desk) -> Router {
     let inside = desk
         .inside
         .layer(from_fn_with_state(web.clone(), visit::name_the_caller))
-        .layer(session::layer(web.store.clone(), web.https()));
+        .layer(from_fn_with_state(web.clone(), session::carry));
     inside
         .merge(desk.outside)
         .layer(DefaultBodyLimit::max(FORM_BYTES))

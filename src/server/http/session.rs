@@ -1,6 +1,10 @@
-//! Sessions: tower-sessions over our own table. The database holds the SHA-256 of an id, never the id; idle and absolute ends
+//! Sessions: tower-sessions over our own table. The database holds the SHA-256 of a token, never the token; idle and absolute ends
 //! are counted here, with the server's clock.
+//!
+//! An id of tower-sessions has 128 bits, and so has the cookie that its layer makes. Ours has 256: the id is the first half of a
+//! token, and the store of each request knows the token whole.
 
+use super::{Web, answer, cookies};
 use crate::{
     domain::ids::{OrganisationId, PersonId},
     server::{
@@ -11,14 +15,23 @@ use crate::{
     },
 };
 use async_trait::async_trait;
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, header},
+    middleware::Next,
+    response::Response,
+};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
 use time::{Duration, OffsetDateTime};
 use tower_sessions::{
-    Session, SessionManagerLayer, SessionStore,
-    cookie::SameSite,
+    Session, SessionStore,
     session::{Id, Record},
     session_store,
 };
@@ -35,10 +48,51 @@ pub const POLL_HEADER: &str = "x-batchdesk-poll";
 const WHO: &str = "who";
 const SEEN: &str = "seen";
 
-/// SHA-256 of a session's id: the key in the table.
+/// SHA-256 of a session's token: the key in the table.
 pub(super) type SessionHash = [u8; 32];
 
-/// A name for a session that tells nothing about it: not its id, and not the key in the table.
+/// What the browser holds of a session: 256 random bits.
+#[derive(Clone, Copy)]
+pub(super) struct Token([u8; 32]);
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Token")
+    }
+}
+
+impl Token {
+    /// A new one.
+    fn draw() -> session_store::Result<Self> {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes).map_err(|error| session_store::Error::Backend(error.to_string()))?;
+        Ok(Self(bytes))
+    }
+
+    /// The one that a request carries.
+    pub(super) fn sent(headers: &HeaderMap, https: bool) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(cookies::read(headers, cookie_name(https))?).ok()?;
+        bytes.try_into().ok().map(Self)
+    }
+
+    /// As it stands in the cookie.
+    fn text(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0)
+    }
+
+    /// What tower-sessions takes for the id.
+    fn id(&self) -> Id {
+        let half = self.0.first_chunk().copied().unwrap_or_default();
+        Id(i128::from_le_bytes(half))
+    }
+
+    /// The key under which the session's row is kept.
+    pub(super) fn hash(&self) -> SessionHash {
+        Sha256::digest(self.text().as_bytes()).into()
+    }
+}
+
+/// A name for a session that tells nothing about it: not its token, and not the key in the table.
 pub(super) fn tag(hash: &SessionHash) -> String {
     let digest = Sha256::new().chain_update(b"page of session ").chain_update(hash).finalize();
     digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
@@ -55,8 +109,9 @@ pub(super) struct Who {
 
 impl Who {
     /// Somebody who has just signed in.
-    pub(super) fn new(signed_in: SignedIn, now: OffsetDateTime) -> Self {
-        Self { person: signed_in.person, organisation: signed_in.organisation, proved_at: nanoseconds(now) }
+    pub(super) fn new(signed_in: &SignedIn) -> Self {
+        let proved_at = nanoseconds(signed_in.proved_at);
+        Self { person: signed_in.person, organisation: signed_in.organisation, proved_at }
     }
 
     /// When the password was last given.
@@ -79,12 +134,7 @@ fn moment(seconds: i64) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
-/// The key under which a session's row is kept.
-pub(super) fn hash(id: &Id) -> SessionHash {
-    Sha256::digest(id.to_string().as_bytes()).into()
-}
-
-/// The store behind tower-sessions.
+/// The sessions of all browsers, by the hash of their token.
 #[derive(Clone)]
 pub(super) struct Store {
     app: AppState,
@@ -159,32 +209,54 @@ fn backend(error: sqlx::Error) -> session_store::Error {
     session_store::Error::Backend(error.to_string())
 }
 
+/// The store behind the session of one request: it knows the token that was sent, and the one that was made for the answer.
+#[derive(Debug)]
+struct RequestStore {
+    store: Store,
+    sent: Option<Token>,
+    made: OnceLock<Token>,
+}
+
+impl RequestStore {
+    /// The token with this id, if it is one of this request.
+    fn token(&self, id: &Id) -> Option<Token> {
+        [self.made.get().copied(), self.sent].into_iter().flatten().find(|token| token.id() == *id)
+    }
+}
+
 #[async_trait]
-impl SessionStore for Store {
+impl SessionStore for RequestStore {
     async fn create(&self, record: &mut Record) -> session_store::Result<()> {
-        let now = self.app.clock.now();
-        let row =
-            SessionRow { data: Self::text(record)?, created_at: now, last_seen_at: now, expires_at: now + ABSOLUTE };
-        let mut tx = self.app.db.global().await.map_err(backend)?;
-        while !sessions::create(&mut tx, &hash(&record.id), &row).await.map_err(backend)? {
-            record.id = Id::default();
+        let app = &self.store.app;
+        let now = app.clock.now();
+        let data = Store::text(record)?;
+        let row = SessionRow { data, created_at: now, last_seen_at: now, expires_at: now + ABSOLUTE };
+        let token = Token::draw()?;
+        let mut tx = app.db.global().await.map_err(backend)?;
+        let created = sessions::create(&mut tx, &token.hash(), &row).await.map_err(backend)?;
+        if !created || self.made.set(token).is_err() {
+            return Err(session_store::Error::Backend(
+                "a request makes one session, with a token of its own".to_owned(),
+            ));
         }
+        record.id = token.id();
         tx.commit().await.map_err(backend)
     }
 
     async fn save(&self, record: &Record) -> session_store::Result<()> {
         // Only a session that is still there: one that was ended meanwhile must not come back.
-        let mut tx = self.app.db.global().await.map_err(backend)?;
-        sessions::replace(&mut tx, &hash(&record.id), &Self::text(record)?).await.map_err(backend)?;
+        let Some(token) = self.token(&record.id) else { return Ok(()) };
+        let mut tx = self.store.app.db.global().await.map_err(backend)?;
+        sessions::replace(&mut tx, &token.hash(), &Store::text(record)?).await.map_err(backend)?;
         tx.commit().await.map_err(backend)
     }
 
     async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
-        let hash = hash(id);
-        let Some(row) = self.row(&hash).await.map_err(backend)? else { return Ok(None) };
-        let data = data_of(&row).filter(|_| self.stands(&row));
+        let Some(hash) = self.token(id).map(|token| token.hash()) else { return Ok(None) };
+        let Some(row) = self.store.row(&hash).await.map_err(backend)? else { return Ok(None) };
+        let data = data_of(&row).filter(|_| self.store.stands(&row));
         let Some(mut data) = data else {
-            self.remove(&hash).await.map_err(backend)?;
+            self.store.remove(&hash).await.map_err(backend)?;
             return Ok(None);
         };
         data.insert(SEEN.to_owned(), row.last_seen_at.unix_timestamp().into());
@@ -192,7 +264,10 @@ impl SessionStore for Store {
     }
 
     async fn delete(&self, id: &Id) -> session_store::Result<()> {
-        self.remove(&hash(id)).await.map_err(backend)
+        match self.token(id) {
+            Some(token) => self.store.remove(&token.hash()).await.map_err(backend),
+            None => Ok(()),
+        }
     }
 }
 
@@ -213,14 +288,34 @@ pub(super) async fn renew(session: &Session, who: Who) -> Result<(), tower_sessi
     session.insert(WHO, who).await
 }
 
-/// The layer that gives each request its session. Ends are counted by [`Store`], so the cookie has none of its own.
-pub(super) fn layer(store: Store, https: bool) -> SessionManagerLayer<Store> {
-    SessionManagerLayer::new(store)
-        .with_name(cookie_name(https))
-        .with_http_only(true)
-        .with_same_site(SameSite::Lax)
-        .with_secure(https)
-        .with_path("/")
+/// The layer that gives each request its session, and each answer its cookie. Ends are counted by [`Store`], so the cookie has none
+/// of its own.
+pub(super) async fn carry(State(web): State<Web>, mut request: Request, next: Next) -> Response {
+    let has_cookie = cookies::read(request.headers(), cookie_name(web.https())).is_some();
+    let sent = Token::sent(request.headers(), web.https());
+    let store = Arc::new(RequestStore { store: web.store.clone(), sent, made: OnceLock::new() });
+    let session = Session::new(sent.map(|token| token.id()), store.clone(), None);
+    request.extensions_mut().insert(session.clone());
+    let mut response = next.run(request).await;
+    let line = if session.is_empty().await {
+        has_cookie.then(|| cookies::end_session(&web))
+    } else if session.is_modified() && !response.status().is_server_error() {
+        if let Err(error) = session.save().await {
+            tracing::error!(%error, "session.not_saved");
+            return answer::plain_internal();
+        }
+        store.made.get().map(|token| cookies::set_session(&web, &token.text()))
+    } else {
+        None
+    };
+    if let Some(line) = line.flatten() {
+        // First: whoever reads one cookie only reads this one.
+        let headers = response.headers_mut();
+        let others: Vec<_> = headers.get_all(header::SET_COOKIE).iter().cloned().collect();
+        headers.insert(header::SET_COOKIE, line);
+        headers.extend(others.into_iter().map(|other| (header::SET_COOKIE, other)));
+    }
+    response
 }
 
 /// The cookie's name; with https it is bound to this host.

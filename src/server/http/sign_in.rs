@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     domain::{
+        email,
         error::RefusalKind,
         view::{Flash, Theme},
     },
@@ -24,22 +25,27 @@ use secrecy::SecretString;
 
 /// `POST /login`.
 pub(super) async fn sign_in(State(web): State<Web>, visit: Visit, form: Form) -> Response {
-    let email = form.get("email").trim().to_owned();
+    let email = form.get("email").trim();
     let next = form.find("next").and_then(redirects::local).map(str::to_owned);
     let password = SecretString::from(form.get("password"));
-    match ops::sessions::sign_in(&web, &email, &password, &visit.address).await {
+    let devices = cookies::devices(&web, &visit.headers);
+    let origin = ops::sessions::Origin { address: &visit.address, devices };
+    match ops::sessions::sign_in(&web, email, &password, origin).await {
         Ok(signed_in) => {
             if let Some(old) = &visit.hash {
                 web.streams.end(old);
             }
-            let who = Who::new(signed_in, web.clock.now());
-            if let Err(error) = session::begin(&visit.session, who).await {
+            if let Err(error) = session::begin(&visit.session, Who::new(&signed_in)).await {
                 return answer::failure(&web, &visit, &OpError::internal(format!("session: {error}"))).await;
             }
-            Redirect::to(redirects::after_sign_in(next.as_deref())).into_response()
+            let mut response = Redirect::to(redirects::after_sign_in(next.as_deref())).into_response();
+            let kept = signed_in.devices.and_then(|devices| cookies::set_devices(&web, &devices));
+            response.headers_mut().extend(kept.map(|kept| (header::SET_COOKIE, kept)));
+            response
         }
         Err(error) if matches!(error.refusal.kind, RefusalKind::Invalid | RefusalKind::TooMany) => {
-            let mut values = vec![("email".to_owned(), email)];
+            let kept = email.chars().filter(|c| !c.is_control()).take(email::LONGEST).collect();
+            let mut values = vec![("email".to_owned(), kept)];
             values.extend(next.map(|next| ("next".to_owned(), next)));
             let flash = Flash {
                 error: Some(error.refusal.message.clone()),
@@ -49,7 +55,7 @@ pub(super) async fn sign_in(State(web): State<Web>, visit: Visit, form: Form) ->
             };
             // Whoever was signed in before stays so; the page is the one for nobody.
             let visit = Visit { caller: None, ..visit };
-            Page::new("/login").status(answer::status(&error)).flash(flash).render(&web, &visit).await
+            Page::new("/login").refused(&error).flash(flash).render(&web, &visit).await
         }
         Err(error) => answer::failure(&web, &visit, &error).await,
     }

@@ -71,7 +71,7 @@ pub(super) async fn describe(
                 values: vec![("description".to_owned(), text.to_owned())],
             };
             let path = format!("{}/new/description", operation.path());
-            Page::new(&path).status(answer::status(&error)).flash(flash).render(&web, &visit).await
+            Page::new(&path).refused(&error).flash(flash).render(&web, &visit).await
         }
         Err(error) => answer::failure(&web, &visit, &error).await,
     }
@@ -195,7 +195,7 @@ async fn refuse(
     if error.refusal.kind == RefusalKind::TooLarge {
         let flash =
             Flash { error: Some(error.refusal.message.clone()), field: Some("file".to_owned()), notice: None, values };
-        let page = Page::new(&path).status(answer::status(&error)).flash(flash).without_hydration();
+        let page = Page::new(&path).refused(&error).flash(flash).without_hydration();
         return page.render(web, visit).await;
     }
     let flash = Flash { field: Some("file".to_owned()), values, ..Flash::default() };

@@ -3,7 +3,7 @@
 use super::{
     Web, answer, cookies, redirects,
     security::RequestName,
-    session::{self, SessionHash, Who},
+    session::{self, SessionHash, Token, Who},
 };
 use crate::{
     domain::view::{Flash, PageContext, Theme},
@@ -135,13 +135,13 @@ pub(super) async fn name_the_caller(
 
 async fn name(web: &Web, session: &Session, person: bool, visit: &mut Visit) -> OpResult<()> {
     let who = session::whose(session).await.map_err(unavailable)?;
-    let (Some(who), Some(id)) = (who, session.id()) else { return Ok(()) };
+    let (Some(who), Some(token)) = (who, Token::sent(&visit.headers, web.https())) else { return Ok(()) };
     let caller = ops::sessions::caller(web, who.person, who.organisation, who.proved_at()).await?;
     let Some(caller) = caller else {
         // The person or the membership is gone, and with it every session of theirs.
         return session.flush().await.map_err(unavailable);
     };
-    let hash = session::hash(&id);
+    let hash = token.hash();
     if person {
         web.store.seen(session, &hash).await?;
     }
@@ -159,6 +159,7 @@ fn unavailable(error: tower_sessions::session::Error) -> OpError {
             "Your session could not be read. Nothing was changed. Try again in a moment.",
         ),
         context: Some(format!("session: {error}")),
+        retry_after: None,
     }
 }
 

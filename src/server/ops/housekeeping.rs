@@ -1,5 +1,5 @@
-//! What has expired and nobody needs: sessions, drafts with their 24 hours over, files that nothing names, changes of settings that
-//! nobody confirmed, what was told long ago.
+//! What has expired and nobody needs: sessions, counters of sign-ins, drafts with their 24 hours over, files that nothing names, changes
+//! of settings that nobody confirmed, what was told long ago.
 
 use crate::server::{db, error::OpResult, state::AppState};
 use std::time::Duration;
@@ -19,6 +19,7 @@ pub async fn tidy_up(state: &AppState) -> OpResult<()> {
     let now = state.clock.now();
     let mut global = state.db.worker_global().await?;
     db::sessions::delete_expired(&mut global, now).await?;
+    db::throttle::delete_expired(&mut global, now).await?;
     let organisations = db::audit::organisations(&mut global).await?;
     global.commit().await?;
     for organisation in organisations {

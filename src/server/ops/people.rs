@@ -1,9 +1,10 @@
 //! People and organisations, as the command line makes them.
 
-use super::{audit, passwords};
+use super::{audit, passwords, throttle};
 use crate::{
     domain::{
         access::Role,
+        email,
         error::RefusalKind,
         ids::{OrganisationId, PersonId},
         money::Currency,
@@ -57,11 +58,12 @@ pub async fn create(
     role: Role,
     password: &SecretString,
 ) -> OpResult<PersonId> {
-    let email = email.trim().to_lowercase();
-    let plausible = email.split_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.is_empty());
-    if !plausible || email.chars().count() > 254 || email.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err(OpError::refuse(RefusalKind::Invalid, format!("{email:?} is not an e-mail address.")));
-    }
+    let typed = email;
+    let plausible =
+        |email: &String| email.split_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.is_empty());
+    let Some(email) = email::normalised(typed).filter(plausible) else {
+        return Err(OpError::refuse(RefusalKind::Invalid, format!("{typed:?} is not an e-mail address.")));
+    };
     passwords::check_new(password)?;
     let hash = passwords::hash(state, password).await?;
     let organisation = ensure_organisation(state, organisation).await?;
@@ -83,16 +85,21 @@ pub async fn create(
     Ok(person)
 }
 
-/// Sets a forgotten password and ends the person's sessions.
+/// Sets a forgotten password, ends the person's sessions, forgets the browsers they are known by and the wrong passwords that were
+/// typed for them.
 pub async fn reset_password(state: &AppState, email: &str, password: &SecretString) -> OpResult<()> {
     passwords::check_new(password)?;
+    let hash = passwords::hash(state, password).await?;
     let mut global = state.db.global().await?;
-    let person = db::people::by_email(&mut global, email.trim()).await?;
+    let person = match email::normalised(email) {
+        Some(email) => db::people::by_email(&mut global, &email).await?,
+        None => None,
+    };
     let Some(person) = person else {
         return Err(OpError::refuse(RefusalKind::NotFound, format!("There is no person with the e-mail {email}.")));
     };
-    let hash = passwords::hash(state, password).await?;
     db::people::set_password(&mut global, person.id, &hash, state.clock.now()).await?;
+    throttle::forget(&mut global, person.id, &person.email).await?;
     let organisations = db::people::organisations(&mut global, person.id).await?;
     global.commit().await?;
     for organisation in organisations {

@@ -1,10 +1,15 @@
 //! Signing in, and who a session belongs to.
 
-use super::{access::Caller, audit, passwords};
+use super::{
+    access::Caller,
+    audit, devices, passwords,
+    throttle::{self, Counter},
+};
 use crate::{
     domain::{
         access::Right,
         batch::Operation,
+        email,
         error::RefusalKind,
         ids::{OrganisationId, PersonId},
         view::{PersonRef, Viewer},
@@ -12,75 +17,110 @@ use crate::{
     server::{
         db,
         error::{OpError, OpResult},
+        hashing::Lane,
         state::AppState,
     },
 };
 use secrecy::SecretString;
 use serde_json::json;
-use time::{Duration, OffsetDateTime};
-
-/// Failures of one account in a window before it is locked.
-pub const ACCOUNT_FAILURES: i32 = 8;
-/// Failures from one address in a window before it is locked.
-pub const ADDRESS_FAILURES: i32 = 60;
-/// How long failures are counted, and how long a lock lasts.
-pub const WINDOW: Duration = Duration::minutes(15);
+use time::OffsetDateTime;
 
 /// Who has just signed in.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct SignedIn {
     /// The person.
     pub person: PersonId,
     /// The organisation they start in.
     pub organisation: OrganisationId,
+    /// When the password was known to be theirs.
+    pub proved_at: OffsetDateTime,
+    /// What the browser keeps to be known the next time.
+    pub devices: Option<String>,
+}
+
+/// Where a sign-in comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<'a> {
+    /// Network address.
+    pub address: &'a str,
+    /// What the browser kept of earlier sign-ins.
+    pub devices: &'a str,
 }
 
 /// Checks e-mail and password. Unknown e-mail and wrong password are one refusal (`Invalid`, "Email or password is not
-/// right"); too many failures per account or per `address` are `TooMany` with the time when it ends.
-pub async fn sign_in(state: &AppState, email: &str, password: &SecretString, address: &str) -> OpResult<SignedIn> {
-    let email = email.trim().to_lowercase();
-    refuse_locked(state, &email, address).await?;
+/// right"), whatever was typed; too many checks are `TooMany`, with the time when the next one is made. Each takes one turn of the
+/// hashes, and is counted before.
+pub async fn sign_in(state: &AppState, email: &str, password: &SecretString, origin: Origin<'_>) -> OpResult<SignedIn> {
+    let email = email::normalised(email);
+    let device = email.as_deref().and_then(|email| devices::open(state, email, origin.devices));
+    let network = throttle::network(origin.address);
+    let place = match (&device, &email) {
+        (Some(_), Some(email)) => passwords::enter(state, Lane::Known, &format!("account {email}"))?,
+        _ => passwords::enter(state, Lane::Stranger, &format!("network {network}"))?,
+    };
+    // Before the password is read: a session that this one makes does not outlive a reset that comes meanwhile.
+    let now = state.clock.now();
     let mut tx = state.db.global().await?;
-    let person = db::people::by_email(&mut tx, &email).await?;
+    let person = match &email {
+        Some(email) => db::people::by_email(&mut tx, email).await?,
+        None => None,
+    };
+    let device = device.filter(|device| person.as_ref().is_some_and(|person| device.since >= person.sessions_since));
+    let counters = match (&device, &email) {
+        (Some(device), _) => vec![Counter::Device(device.id.clone())],
+        (None, Some(email)) => vec![Counter::Network(network), Counter::Account(email.clone())],
+        (None, None) => vec![Counter::Network(network)],
+    };
+    let reserved = throttle::reserve(&mut tx, now, counters).await?;
     tx.commit().await?;
-    let fits = passwords::verify(state, password, person.as_ref().map(|person| person.password_hash.as_str())).await?;
+    let hash = person.as_ref().map(|person| person.password_hash.as_str());
+    let fits = passwords::verify(state, place, password, hash).await?;
     let organisations = match &person {
         Some(person) if fits => {
             let mut tx = state.db.global().await?;
+            let again = db::people::by_email(&mut tx, &person.email).await?;
             let organisations = db::people::organisations(&mut tx, person.id).await?;
             tx.commit().await?;
-            organisations
+            // It may have been set anew while the old one was checked.
+            if again.is_some_and(|again| again.password_hash == person.password_hash) {
+                organisations
+            } else {
+                Vec::new()
+            }
         }
         _ => Vec::new(),
     };
     let (Some(person), Some(&organisation)) = (person, organisations.first()) else {
-        count_failure(state, &email, address).await?;
+        reserved.wrong(state).await?;
         return Err(OpError::refuse(RefusalKind::Invalid, "Email or password is not right. Check both and try again."));
     };
-    let mut tx = state.db.global().await?;
-    db::sessions::forget_failures(&mut tx, &account_key(&email)).await?;
-    tx.commit().await?;
-    let caller = caller(state, person.id, organisation, state.clock.now()).await?;
+    reserved.right(state).await?;
+    let caller = caller(state, person.id, organisation, now).await?;
     if let Some(caller) = &caller {
         let mut tx = state.db.web(organisation, Some(person.id)).await?;
-        audit::record(state, &mut tx, caller, "person.signed_in", Some(person.id.0), json!({ "address": address }))
-            .await?;
+        let detail = json!({ "address": origin.address });
+        audit::record(state, &mut tx, caller, "person.signed_in", Some(person.id.0), detail).await?;
         tx.commit().await?;
     }
-    Ok(SignedIn { person: person.id, organisation })
+    let devices = devices::remember(state, &person.email, origin.devices, device, now);
+    Ok(SignedIn { person: person.id, organisation, proved_at: now, devices })
 }
 
-/// Checks the caller's own password again (limits as for signing in). The session's `proved_at` is the caller's to move.
-pub async fn prove(state: &AppState, caller: &Caller, password: &SecretString, address: &str) -> OpResult<()> {
-    let email = &caller.person.email;
-    refuse_locked(state, email, address).await?;
+/// Checks the caller's own password again. It counts for the person alone: strangers who guess at the account do not keep its owner
+/// from working. The session's `proved_at` is the caller's to move.
+pub async fn prove(state: &AppState, caller: &Caller, password: &SecretString) -> OpResult<()> {
+    let place = passwords::enter(state, Lane::Known, &format!("person {}", caller.person.id))?;
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let person = db::people::by_id(&mut tx, caller.person.id).await?;
     tx.commit().await?;
-    if passwords::verify(state, password, person.as_ref().map(|person| person.password_hash.as_str())).await? {
-        return Ok(());
+    let mut tx = state.db.global().await?;
+    let reserved = throttle::reserve(&mut tx, state.clock.now(), [Counter::Person(caller.person.id)]).await?;
+    tx.commit().await?;
+    let hash = person.as_ref().map(|person| person.password_hash.as_str());
+    if passwords::verify(state, place, password, hash).await? {
+        return reserved.right(state).await;
     }
-    count_failure(state, email, address).await?;
+    reserved.wrong(state).await?;
     Err(OpError::refuse(RefusalKind::Invalid, "The password is not right. Nothing was done; type it again."))
 }
 
@@ -137,42 +177,5 @@ pub async fn viewer(state: &AppState, caller: &Caller) -> OpResult<Viewer> {
 pub async fn signed_out(state: &AppState, caller: &Caller) -> OpResult<()> {
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     audit::record(state, &mut tx, caller, "person.signed_out", Some(caller.person.id.0), json!({})).await?;
-    Ok(tx.commit().await?)
-}
-
-fn account_key(email: &str) -> String {
-    format!("account:{email}")
-}
-
-fn address_key(address: &str) -> String {
-    format!("address:{address}")
-}
-
-async fn refuse_locked(state: &AppState, email: &str, address: &str) -> OpResult<()> {
-    let now = state.clock.now();
-    let mut tx = state.db.global().await?;
-    let account = db::sessions::locked_until(&mut tx, &account_key(email), now).await?;
-    let address = db::sessions::locked_until(&mut tx, &address_key(address), now).await?;
-    tx.commit().await?;
-    match account.max(address) {
-        None => Ok(()),
-        Some(until) => {
-            let minutes = ((until - now).whole_seconds().max(0) + 59) / 60;
-            let minutes = if minutes == 1 { "1 minute".to_owned() } else { format!("{minutes} minutes") };
-            Err(OpError::refuse(
-                RefusalKind::TooMany,
-                format!(
-                    "Too many wrong passwords. Try again in {minutes}, or ask an administrator to set a new password."
-                ),
-            ))
-        }
-    }
-}
-
-async fn count_failure(state: &AppState, email: &str, address: &str) -> OpResult<()> {
-    let now = state.clock.now();
-    let mut tx = state.db.global().await?;
-    db::sessions::count_failure(&mut tx, &account_key(email), now, WINDOW, ACCOUNT_FAILURES, WINDOW).await?;
-    db::sessions::count_failure(&mut tx, &address_key(address), now, WINDOW, ADDRESS_FAILURES, WINDOW).await?;
     Ok(tx.commit().await?)
 }

@@ -102,7 +102,7 @@ async fn guessing_the_password_of_an_open_session_is_stopped() {
     case.desk.advance(Duration::minutes(11));
     let fields = [("decision", "approve"), ("content_hash", case.hash.as_str()), ("password", "wrong")];
     let mut statuses = Vec::new();
-    for _ in 0..=batchdesk::server::ops::sessions::ACCOUNT_FAILURES {
+    for _ in 0..=batchdesk::server::ops::throttle::WITHOUT_PAUSE + 1 {
         statuses.push(case.decide(&fields).await.status);
     }
     assert_eq!(statuses.pop(), Some(429));
