@@ -19,7 +19,7 @@ pub mod search;
 #[cfg(feature = "ssr")]
 pub mod settings;
 
-use crate::domain::error::{Refusal, RefusalKind};
+use crate::domain::error::Refusal;
 use leptos::{
     prelude::{FromServerFnError, ServerFnErrorErr},
     server_fn::codec::JsonEncoding,
@@ -43,6 +43,22 @@ impl FromServerFnError for ApiError {
     type Encoder = JsonEncoding;
 
     fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
+        #[cfg(feature = "ssr")]
+        {
+            caller::refused(caller::unreadable(&error))
+        }
+        #[cfg(not(feature = "ssr"))]
+        {
+            Self::unanswered(&error)
+        }
+    }
+}
+
+impl ApiError {
+    /// What the browser says when there is no answer that it can read.
+    #[cfg(not(feature = "ssr"))]
+    fn unanswered(error: &ServerFnErrorErr) -> Self {
+        use crate::domain::error::RefusalKind;
         let message = match error {
             ServerFnErrorErr::Request(_) => "The server could not be reached. Check the connection and try again.",
             _ => "The answer of the server could not be read. Load the page again.",
@@ -55,7 +71,7 @@ impl FromServerFnError for ApiError {
 mod caller {
     //! The caller of a server function, and how an error of an operation leaves it.
 
-    use super::ApiError;
+    use super::{ApiError, ServerFnErrorErr};
     use crate::{
         domain::error::{Refusal, RefusalKind},
         server::{error::OpError, ops::access::Caller, state::AppState},
@@ -70,6 +86,17 @@ mod caller {
         match (state, caller) {
             (Some(state), Some(caller)) => Ok((state, caller)),
             _ => Err(refused(OpError::refuse(RefusalKind::SignedOut, "You are signed out. Sign in and try again."))),
+        }
+    }
+
+    /// Why a server function was not run. What it was given is somebody else's; all else is ours.
+    pub(super) fn unreadable(error: &ServerFnErrorErr) -> OpError {
+        match error {
+            ServerFnErrorErr::Deserialization(_) | ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) => {
+                let sentence = "The request could not be read. Nothing was changed. Load the page again and try again.";
+                OpError::refuse(RefusalKind::Malformed, sentence)
+            }
+            other => OpError::internal(format!("server function: {other}")),
         }
     }
 

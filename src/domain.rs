@@ -17,4 +17,7 @@ pub mod protocol;
 pub mod retry;
 pub mod settings_change;
 pub mod task;
+// The browser leaves it to the server: the tables of Unicode are heavy.
+#[cfg(feature = "ssr")]
+pub mod text;
 pub mod view;

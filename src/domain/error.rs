@@ -16,6 +16,8 @@ pub struct Refusal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RefusalKind {
+    /// 400: the request is not what this address reads.
+    Malformed,
     /// 401: nobody is signed in.
     SignedOut,
     /// 403: the person may not do this.
@@ -44,6 +46,7 @@ impl RefusalKind {
     /// The HTTP status.
     pub const fn status(self) -> u16 {
         match self {
+            Self::Malformed => 400,
             Self::SignedOut => 401,
             Self::Forbidden => 403,
             Self::NotFound => 404,
@@ -61,6 +64,7 @@ impl RefusalKind {
     /// The code in machine answers.
     pub const fn code(self) -> &'static str {
         match self {
+            Self::Malformed => "malformed",
             Self::SignedOut => "signed_out",
             Self::Forbidden => "forbidden",
             Self::NotFound => "not_found",

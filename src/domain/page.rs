@@ -101,7 +101,7 @@ impl BatchQuery {
     /// Changes what one pair of a query string says.
     pub fn set(&mut self, name: &str, value: &str) {
         match name {
-            "q" => self.search = value.chars().filter(|c| !c.is_control()).collect(),
+            "q" => self.search = value.to_owned(),
             "case" => self.case_sensitive = value != "0",
             "status" => self.status = BatchStatus::from_code(value),
             "maker" => self.maker = value.parse().ok(),
@@ -188,7 +188,7 @@ impl TaskQuery {
         for (name, value) in pairs {
             match name {
                 "status" => query.status = TaskStatus::from_code(value),
-                "q" => query.order = value.chars().filter(|c| !c.is_control()).collect(),
+                "q" => query.order = value.to_owned(),
                 "page" => query.page = value.parse().unwrap_or(1).max(1),
                 _ => {}
             }

@@ -3,9 +3,11 @@
 //! Every route is registered in one place ([`routes::table`]) together with what it needs, so that nothing can be served
 //! that the access matrix does not know.
 
+mod address;
 mod answer;
 mod approvals;
 mod batches;
+mod body;
 mod connections;
 mod cookies;
 mod downloads;

@@ -13,6 +13,8 @@ mod access;
 mod approvals;
 #[path = "outside/audited.rs"]
 mod audited;
+#[path = "outside/chunks.rs"]
+mod chunks;
 #[path = "outside/commands.rs"]
 mod commands;
 #[path = "outside/connections.rs"]
@@ -25,6 +27,8 @@ mod csrf;
 mod headers;
 #[path = "outside/live.rs"]
 mod live;
+#[path = "outside/log.rs"]
+mod log;
 #[path = "outside/machine.rs"]
 mod machine;
 #[path = "outside/markup.rs"]
@@ -43,12 +47,16 @@ mod sessions;
 mod settings;
 #[path = "outside/settings_changes.rs"]
 mod settings_changes;
+#[path = "outside/shapes.rs"]
+mod shapes;
 #[path = "outside/sign_in.rs"]
 mod sign_in;
 #[path = "outside/support.rs"]
 mod support;
 #[path = "outside/sync.rs"]
 mod sync;
+#[path = "outside/typed.rs"]
+mod typed;
 #[path = "outside/unread.rs"]
 mod unread;
 #[path = "outside/uploads.rs"]

@@ -69,9 +69,6 @@ impl Place {
         let (length, rest) = text.split_once('.')?;
         let length: usize = length.parse().ok()?;
         let (key, order_id) = (rest.get(..length)?, rest.get(length..)?);
-        if text.contains(char::is_control) {
-            return None;
-        }
         Some(Self { key: key.to_owned(), order_id: order_id.to_owned() })
     }
 }
@@ -106,8 +103,8 @@ impl OrderQuery {
         let mut query = Self::default();
         for (name, value) in pairs {
             match name {
-                "q" => query.search = value.trim().chars().filter(|c| !c.is_control()).take(128).collect(),
-                "status" => query.status = value.chars().filter(|c| !c.is_control()).take(128).collect(),
+                "q" => query.search = value.to_owned(),
+                "status" => query.status = value.to_owned(),
                 "refunded" => query.refunded = Refunded::ALL.into_iter().find(|refunded| refunded.code() == value),
                 "since" => query.since = value.parse().ok(),
                 "after" => query.from = Place::read(value).map(From::After),
@@ -277,7 +274,7 @@ impl Chosen {
             let last = chosen.orders.last_mut().filter(|_| open);
             match (name, last) {
                 ("order", _) => {
-                    open = !value.is_empty() && !value.contains(char::is_control) && known.insert(value.to_owned());
+                    open = !value.is_empty() && known.insert(value.to_owned());
                     if open {
                         chosen.orders.push(ChosenOrder { order_id: value.to_owned(), ..ChosenOrder::default() });
                     }

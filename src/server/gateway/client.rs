@@ -1,6 +1,7 @@
 //! The HTTP client of all connectors, with the rules that keep one request one request.
 
 use super::address::{PrivateNetwork, Resolver};
+use crate::domain::text::storable;
 use reqwest::{Client, RequestBuilder, Response, header, redirect, retry};
 use std::{error::Error, time::Duration};
 use time::{OffsetDateTime, format_description::well_known::Rfc2822};
@@ -156,7 +157,7 @@ fn describe(error: &reqwest::Error) -> String {
 
 /// The part of a text that is kept as evidence: without the secret, without what a database cannot hold, at most 64 KiB.
 pub(crate) fn evidence(bytes: &[u8], secrets: &[&str]) -> String {
-    let mut text = String::from_utf8_lossy(bytes).replace('\0', "\u{fffd}");
+    let mut text = storable(&String::from_utf8_lossy(bytes));
     for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
         text = text.replace(*secret, "[key]");
     }

@@ -1,7 +1,9 @@
 //! The decision of a checker, as a plain form. What was typed is never lost: every refusal answers with the same page.
 
 use super::{
-    Web, answer,
+    Web,
+    address::PathId,
+    answer,
     batches::done,
     form::Form,
     pages::Page,
@@ -24,10 +26,7 @@ use crate::{
         },
     },
 };
-use axum::{
-    extract::{Path, State},
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use secrecy::SecretString;
 use time::Duration;
 
@@ -38,7 +37,7 @@ const PROOF: Duration = Duration::minutes(10);
 pub(super) async fn decide(
     State(web): State<Web>,
     SignedIn { visit, caller }: SignedIn,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     form: Form,
 ) -> Response {
     let found = match id.parse::<BatchId>() {

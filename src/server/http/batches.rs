@@ -1,7 +1,9 @@
 //! What people do with a batch, as plain forms: each answers 303 to the page, or the page with the refusal on it.
 
 use super::{
-    Web, answer, cookies,
+    Web,
+    address::PathId,
+    answer, cookies,
     form::Form,
     pages::Page,
     redirects,
@@ -21,7 +23,7 @@ use crate::{
     },
 };
 use axum::{
-    extract::{Path, State},
+    extract::State,
     http::header,
     response::{IntoResponse, Redirect, Response},
 };
@@ -86,7 +88,7 @@ impl Act {
 pub(super) async fn act(
     State(web): State<Web>,
     SignedIn { visit, caller }: SignedIn,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     operation: Operation,
     act: Act,
     form: Form,

@@ -1,7 +1,9 @@
 //! What people do with connections to gateways, as plain forms. A key that was typed is never sent back.
 
 use super::{
-    Web, answer,
+    Web,
+    address::PathId,
+    answer,
     batches::{done, refused_on_page},
     form::Form,
     settings::prove_if_given,
@@ -24,10 +26,7 @@ use crate::{
         },
     },
 };
-use axum::{
-    extract::{Path, State},
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use secrecy::SecretString;
 use std::time::Duration;
 
@@ -183,7 +182,7 @@ pub(super) async fn add(State(web): State<Web>, SignedIn { visit, caller }: Sign
 pub(super) async fn act(
     State(web): State<Web>,
     SignedIn { visit, caller }: SignedIn,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     act: Act,
     form: Form,
 ) -> Response {

@@ -1,6 +1,6 @@
 //! Files that leave: streamed, as attachments, never sniffed, never kept by a cache.
 
-use super::{Web, answer, visit::SignedIn};
+use super::{Web, address::PathId, answer, visit::SignedIn};
 use crate::{
     domain::{batch::Operation, ids::BatchId},
     server::{
@@ -10,7 +10,7 @@ use crate::{
 };
 use axum::{
     body::Body,
-    extract::{Path, State},
+    extract::State,
     http::{HeaderValue, header},
     response::{IntoResponse, Response},
 };
@@ -32,7 +32,7 @@ pub(super) enum Which {
 pub(super) async fn download(
     State(web): State<Web>,
     SignedIn { visit, caller }: SignedIn,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     operation: Operation,
     which: Which,
 ) -> Response {

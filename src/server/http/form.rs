@@ -1,15 +1,16 @@
-//! Plain forms: `application/x-www-form-urlencoded`, small, decoded leniently and by name.
+//! Plain forms: `application/x-www-form-urlencoded`, small, decoded by name.
 
-use super::answer;
-use crate::{
-    domain::error::RefusalKind,
-    server::{error::OpError, ops::uploads::Ticks},
+use super::{
+    Web, answer,
+    body::{malformed, small},
+    visit::Visit,
 };
+use crate::server::{error::OpResult, ops::uploads::Ticks};
 use axum::{
-    extract::{FromRequest, RawForm, Request},
-    http::header,
+    extract::{FromRequest, Request},
     response::{IntoResponse, Response},
 };
+use percent_encoding::percent_decode;
 
 /// The fields of a form, in the order they came. A field that is there twice counts once, the first time.
 pub(super) struct Form(Vec<(String, String)>);
@@ -41,25 +42,55 @@ impl Form {
     }
 }
 
-impl<S: Send + Sync> FromRequest<S> for Form {
+impl FromRequest<Web> for Form {
     type Rejection = Response;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
-        if request.method().is_safe() {
-            return Err(answer::problem(&OpError::refuse(RefusalKind::Invalid, "This address takes forms only.")));
+    async fn from_request(request: Request, web: &Web) -> Result<Self, Self::Rejection> {
+        let visit = request.extensions().get::<Visit>().cloned();
+        match read(request).await {
+            Ok(form) => Ok(form),
+            Err(error) => Err(match visit {
+                Some(visit) => answer::failure(web, &visit, &error).await,
+                None => answer::problem(&error).into_response(),
+            }),
         }
-        if !request.headers().contains_key(header::CONTENT_TYPE) {
-            // A script that posts to an address without fields has nothing to encode, and so no encoding to name.
-            let body = axum::body::to_bytes(request.into_body(), 1).await;
-            return match body {
-                Ok(bytes) if bytes.is_empty() => Ok(Self(Vec::new())),
-                _ => Err(answer::problem(&OpError::refuse(
-                    RefusalKind::Invalid,
-                    "Send the fields as application/x-www-form-urlencoded and name it in Content-Type.",
-                ))),
-            };
+    }
+}
+
+async fn read(request: Request) -> OpResult<Form> {
+    let bytes = small(request, "application/x-www-form-urlencoded").await?;
+    match decode(&bytes) {
+        Some(fields) => Ok(Form(fields)),
+        None => Err(malformed("The form holds bytes that are no text (UTF-8).")),
+    }
+}
+
+/// The pairs of a form (as the URL standard reads them); none when they are not UTF-8.
+fn decode(bytes: &[u8]) -> Option<Vec<(String, String)>> {
+    let text = |part: &[u8]| {
+        let spaced: Vec<u8> = part.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+        String::from_utf8(percent_decode(&spaced).collect()).ok()
+    };
+    let pairs = bytes.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty());
+    pairs
+        .map(|pair| {
+            let mut parts = pair.splitn(2, |byte| *byte == b'=');
+            Some((text(parts.next()?)?, text(parts.next().unwrap_or_default())?))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_is_read_as_the_standard_says_and_no_byte_of_it_is_guessed() {
+        let form = b"a=1&a=2&b+c=%C3%A9+x%3D&&d&e=f=g&h=%zz%4&%=%&i=";
+        let standard: Vec<(String, String)> = url::form_urlencoded::parse(form).into_owned().collect();
+        assert_eq!(decode(form), Some(standard));
+        for broken in [b"a=%FF".as_slice(), b"%C3=1", b"a=\xe9", b"a=1&b=%ED%A0%80"] {
+            assert_eq!(decode(broken), None, "{broken:?}");
         }
-        let RawForm(bytes) = RawForm::from_request(request, state).await.map_err(IntoResponse::into_response)?;
-        Ok(Self(url::form_urlencoded::parse(&bytes).into_owned().collect()))
     }
 }

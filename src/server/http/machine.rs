@@ -1,6 +1,6 @@
 //! The machine interface, version 1: bearer keys, JSON, problems with codes.
 
-use super::{Web, answer};
+use super::{Web, address::PathId, answer};
 use crate::{
     domain::{error::RefusalKind, ids::BatchId, view::BatchSnapshot},
     server::{
@@ -10,13 +10,13 @@ use crate::{
 };
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 
 /// `GET /api/v1/batches/{id}`.
-pub(super) async fn batch(State(web): State<Web>, headers: HeaderMap, Path(id): Path<String>) -> Response {
+pub(super) async fn batch(State(web): State<Web>, headers: HeaderMap, PathId(id): PathId) -> Response {
     match find(&web, &headers, &id).await {
         Ok(snapshot) => Json(snapshot).into_response(),
         Err(error) => {

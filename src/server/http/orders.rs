@@ -1,7 +1,9 @@
 //! What people do with orders, as plain forms: refunds that become a batch, and one order that is asked about.
 
 use super::{
-    Web, answer,
+    Web,
+    address::PathId,
+    answer,
     batches::{done, refused_on_page, submitted},
     form::Form,
     pages::Page,
@@ -20,11 +22,7 @@ use crate::{
         refund::{self, Sent},
     },
 };
-use axum::{
-    extract::{Path, State},
-    http::StatusCode,
-    response::Response,
-};
+use axum::{extract::State, http::StatusCode, response::Response};
 
 const REFUND: &str = "/orders/refund";
 
@@ -65,7 +63,7 @@ async fn shown(web: &Web, visit: &Visit, status: StatusCode, chosen: &Chosen, fl
 pub(super) async fn synchronise(
     State(web): State<Web>,
     SignedIn { visit, caller }: SignedIn,
-    Path(order_id): Path<String>,
+    PathId(order_id): PathId,
 ) -> Response {
     match orders::synchronise(&web, &caller, &order_id).await {
         Ok(batch) => {

@@ -2,7 +2,9 @@
 //! and sent when it is whole, so that it works without JavaScript.
 
 use super::{
-    Web, answer, cookies, redirects,
+    Web,
+    address::{self, PathId},
+    answer, body, cookies, redirects,
     routes::{self, Need},
     security, session,
     visit::{self, Visit},
@@ -25,7 +27,7 @@ use crate::{
 use axum::{
     Json,
     body::Body,
-    extract::{RawPathParams, Request, State},
+    extract::{Request, State},
     http::{HeaderValue, Method, StatusCode, Uri, header},
     response::{IntoResponse, Redirect, Response},
 };
@@ -47,7 +49,7 @@ pub(super) struct Rule {
 pub(super) async fn show(
     State(web): State<Web>,
     visit: Visit,
-    params: RawPathParams,
+    PathId(id): PathId,
     rule: Rule,
     request: Request,
 ) -> Response {
@@ -62,7 +64,7 @@ pub(super) async fn show(
     if parts.uri.path() == "/login" {
         return Redirect::to(redirects::after_sign_in(next_of(&parts.uri).as_deref())).into_response();
     }
-    if let Err(error) = admit(&web, caller, rule, &params).await {
+    if let Err(error) = admit(&web, caller, rule, &id).await.and_then(|()| address::check_query(&parts.uri)) {
         return answer::failure(&web, &visit, &error).await;
     }
     shown(&web, &visit, target, rule).await
@@ -85,11 +87,10 @@ fn next_of(uri: &Uri) -> Option<String> {
 }
 
 /// Refuses who may not see the page, and batches that are not there. A batch of another organisation is not there.
-async fn admit(web: &Web, caller: &Caller, rule: Rule, params: &RawPathParams) -> OpResult<()> {
+async fn admit(web: &Web, caller: &Caller, rule: Rule, id: &str) -> OpResult<()> {
     rule.need.check(caller)?;
     let Some(operation) = rule.batch else { return Ok(()) };
     let missing = || OpError::not_found("batch");
-    let (_, id) = params.iter().next().ok_or_else(missing)?;
     let batch: BatchId = id.parse().map_err(|_| missing())?;
     let snapshot = ops::batches::snapshot(web, caller, batch).await?;
     match operation {
@@ -238,6 +239,14 @@ pub(super) async fn server_function(
     }
     // Called by our pages only, which read the answer themselves; nobody is to be sent back to a page.
     request.headers_mut().remove(header::REFERER);
+    request.headers_mut().remove(header::ACCEPT);
+    let (parts, body) = request.into_parts();
+    let read = Request::from_parts(parts.clone(), body);
+    let input = match body::small(read, "application/json").await {
+        Ok(input) => input,
+        Err(error) => return api_error(error.refusal),
+    };
+    let request = Request::from_parts(parts, Body::from(input));
     let (state, caller) = (web.app.clone(), visit.caller);
     leptos_axum::handle_server_fns_with_context(move || provide(&state, &caller), request).await.into_response()
 }

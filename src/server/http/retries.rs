@@ -1,7 +1,9 @@
 //! The form that sends failed rows again. Every button keeps what was typed first; only one sends.
 
 use super::{
-    Web, answer,
+    Web,
+    address::PathId,
+    answer,
     batches::{done, refused_on_page, submitted},
     form::Form,
     pages::Page,
@@ -17,11 +19,7 @@ use crate::{
         },
     },
 };
-use axum::{
-    extract::{Path, State},
-    http::StatusCode,
-    response::Response,
-};
+use axum::{extract::State, http::StatusCode, response::Response};
 use std::collections::{BTreeMap, HashMap};
 
 /// What a button of the form asks for.
@@ -88,7 +86,7 @@ enum Next {
 pub(super) async fn act(
     State(web): State<Web>,
     SignedIn { visit, caller }: SignedIn,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     operation: Operation,
     form: Form,
 ) -> Response {

@@ -1,7 +1,9 @@
 //! Proposals, confirmations and acknowledgements in review, as plain forms. What was typed is never lost.
 
 use super::{
-    Web, answer, approvals,
+    Web,
+    address::PathId,
+    answer, approvals,
     batches::{done, refused_on_page},
     form::Form,
     visit::{SignedIn, Visit},
@@ -17,10 +19,7 @@ use crate::{
         },
     },
 };
-use axum::{
-    extract::{Path, State},
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use uuid::Uuid;
 
 /// What a form does.
@@ -52,7 +51,7 @@ type Refused = (OpError, Option<&'static str>);
 pub(super) async fn act(
     State(web): State<Web>,
     SignedIn { visit, caller }: SignedIn,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     act: Act,
     form: Form,
 ) -> Response {

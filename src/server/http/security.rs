@@ -1,7 +1,9 @@
 //! The layers around every route: cross-site guard, headers, request ids, the log, limits of time and size.
 
 use super::{
-    Web, answer, cookies,
+    Web, answer,
+    body::SMALL_BYTES,
+    cookies,
     routes::{self, Desk},
     session, unread, upload, visit,
 };
@@ -28,8 +30,6 @@ use tower_http::{
     timeout::{RequestBodyTimeoutLayer, ResponseBodyTimeoutLayer},
 };
 
-/// Bytes of a form or of a server function's input.
-const FORM_BYTES: usize = 64 * 1024;
 /// The head of an answer is there within this time; uploads have their own.
 const ANSWER: Duration = Duration::from_secs(30);
 /// A body that stands still for this long, in either direction, is given up. Live events beat more often.
@@ -49,7 +49,7 @@ pub(super) fn around(web: &Web, desk: Desk) -> Router {
         .layer(from_fn_with_state(web.clone(), session::carry));
     inside
         .merge(desk.outside)
-        .layer(DefaultBodyLimit::max(FORM_BYTES))
+        .layer(DefaultBodyLimit::max(SMALL_BYTES))
         .layer(from_fn_with_state(web.clone(), guard_cross_site))
         .layer(from_fn(plain_only))
         .layer(RequestBodyTimeoutLayer::new(STALL))

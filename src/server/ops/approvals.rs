@@ -17,6 +17,7 @@ use crate::{
         page::TaskQuery,
         retry::fails_again,
         task::RecordExtra,
+        text::REASON,
         view::{
             ApprovalDetail, ApprovalInbox, ApprovalRow, BatchSnapshot, EarlierRefund, LargeRow, RepeatedOrder,
             retries::{RetryAsked, RetryAskedRow},
@@ -40,8 +41,6 @@ use time::{Duration, OffsetDateTime};
 
 /// How old the last proof of the password may be for a decision.
 pub const PROOF_AGE: Duration = Duration::minutes(10);
-/// Characters of a reason, at most.
-pub const REASON_CHARS: usize = 500;
 /// How far back look-alikes are shown.
 const EARLIER: Duration = Duration::days(30);
 /// Upper bounds of amount classes, major units.
@@ -346,10 +345,7 @@ pub async fn decide(state: &AppState, caller: &Caller, batch: BatchId, decision:
     if needs_proof(state, caller) {
         return Err(OpError::refuse(RefusalKind::Invalid, "Give your password again to decide."));
     }
-    let reason = decision.reason.trim();
-    if reason.chars().count() > REASON_CHARS {
-        return Err(OpError::refuse(RefusalKind::Invalid, format!("A reason has at most {REASON_CHARS} characters.")));
-    }
+    let reason = REASON.read(&decision.reason)?;
     if decision.verdict == Verdict::Reject && reason.is_empty() {
         return Err(OpError::refuse(
             RefusalKind::Invalid,
@@ -363,7 +359,8 @@ pub async fn decide(state: &AppState, caller: &Caller, batch: BatchId, decision:
         ));
     };
     let approve = decision.verdict == Verdict::Approve;
-    let written = db::approvals::decide(&mut tx, batch, approve, &shown, (!reason.is_empty()).then_some(reason)).await;
+    let written =
+        db::approvals::decide(&mut tx, batch, approve, &shown, (!reason.is_empty()).then_some(&*reason)).await;
     if let Err(error) = written {
         drop(tx);
         return Err(decision_refused(state, caller, batch, error).await);

@@ -5,7 +5,7 @@ pub(super) mod shown;
 
 use super::{
     access::{Caller, authorise},
-    audit, connection_health, connections, moment,
+    audit, connection_health, moment,
 };
 use crate::{
     domain::{
@@ -16,6 +16,7 @@ use crate::{
         money::group,
         operation::toggle,
         page::{BatchQuery, PAGE_SIZE, Paged, TaskQuery},
+        text::{ORDER_ID, REASON, SEARCH},
         view::{BatchActions, BatchDetail, BatchList, BatchSnapshot, SyncReport},
     },
     server::{
@@ -35,6 +36,7 @@ const ROW_MAP_RECORDS: i32 = 2_000;
 /// A page of the list. Needs Read on the operation's module.
 pub async fn list(state: &AppState, caller: &Caller, operation: Operation, query: &BatchQuery) -> OpResult<BatchList> {
     authorise(caller, operation.module(), Right::Read)?;
+    let query = &BatchQuery { search: SEARCH.read(&query.search)?, ..query.clone() };
     let zone = moment::zone(&caller.organisation.zone);
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let between = (
@@ -80,6 +82,7 @@ pub async fn detail(
     query: &TaskQuery,
 ) -> OpResult<BatchDetail> {
     authorise(caller, operation.module(), Right::Read)?;
+    let query = &TaskQuery { order: ORDER_ID.read(&query.order)?, ..query.clone() };
     let zone = moment::zone(&caller.organisation.zone);
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let row = found(&mut tx, operation, batch).await?;
@@ -182,8 +185,7 @@ pub async fn pause(
     if !caller.permissions.allow(operation.module(), Right::Approve) {
         authorise(caller, operation.module(), Right::ReadWrite)?;
     }
-    let reason =
-        connections::reason_text(reason).map_err(|sentence| OpError::refuse(RefusalKind::Invalid, sentence))?;
+    let reason = REASON.read(reason)?;
     let detail = json!({ "reason": reason, "by_admin": is_admin(caller) });
     control(state, caller, operation, batch, Control::Pause, detail).await
 }

@@ -9,8 +9,7 @@ mod trial;
 pub use measure::{measure, measure_own};
 pub use shown::{list, page};
 pub(super) use shown::{organisation_sending, sending};
-pub(in crate::server::ops) use stops::reason_text;
-pub use stops::{REASON_CHARS, pause, pause_all, resume, resume_all};
+pub use stops::{pause, pause_all, resume, resume_all};
 pub use trial::Trial;
 
 use super::{

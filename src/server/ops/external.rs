@@ -13,6 +13,7 @@ use crate::{
         error::RefusalKind,
         ids::OrganisationId,
         settings_change::Change,
+        text::{ADDRESS, SIGNING_SECRET},
     },
     server::{
         db::{self, orders::ExternalSystem},
@@ -43,7 +44,7 @@ pub(super) fn host(url: &str) -> String {
 
 /// A signing secret as it was typed; none when nothing was.
 pub fn typed_secret(text: &str) -> OpResult<Option<SecretString>> {
-    let text = text.trim();
+    let text = SIGNING_SECRET.read(text)?;
     if text.is_empty() {
         return Ok(None);
     }
@@ -105,11 +106,12 @@ fn prepared(
     known: Option<ExternalSystem>,
 ) -> OpResult<Prepared> {
     let invalid = |sentence: &str| OpError::refuse(RefusalKind::Invalid, sentence);
-    let url = address::check(&new.url, &state.config.allowed_hosts).map_err(|sentence| invalid(&sentence))?;
+    let typed = ADDRESS.read(&new.url)?;
+    let url = address::check(&typed, &state.config.allowed_hosts).map_err(|sentence| invalid(&sentence))?;
     let (sealed_secret, made, changed) = match (new.secret, known) {
         (Some(secret), _) => {
             Secret::read(&secret).map_err(invalid)?;
-            let secret = SecretString::from(secret.expose_secret().trim());
+            let secret = SecretString::from(SIGNING_SECRET.read(secret.expose_secret())?);
             (seal(state, organisation, &secret)?, None, true)
         }
         (None, Some(known)) => (known.sealed_secret, None, false),

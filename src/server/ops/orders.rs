@@ -15,6 +15,7 @@ use crate::{
         ids::BatchId,
         money::{Currency, Money},
         page::PAGE_SIZE,
+        text::{ORDER_ID, ORDER_STATUS},
         view::orders::{From, GatewayRefund, OrderList, OrderPage, OrderQuery, Place, Refunded, StoredOrder},
     },
     formats::sync::{self, SyncRecord},
@@ -40,6 +41,7 @@ const RECORDS_SHOWN: usize = 60;
 /// A page of the store. Needs Read.
 pub async fn list(state: &AppState, caller: &Caller, query: OrderQuery) -> OpResult<OrderList> {
     authorise(caller, Module::Orders, Right::Read)?;
+    let query = read(query)?;
     let zone = moment::zone(&caller.organisation.zone);
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let place = match &query.from {
@@ -95,6 +97,17 @@ pub async fn list(state: &AppState, caller: &Caller, query: OrderQuery) -> OpRes
     })
 }
 
+/// A list as it was asked for, once its texts were read. A place that no page of ours named is none.
+fn read(query: OrderQuery) -> OpResult<OrderQuery> {
+    let fits = |place: &Place| ORDER_ID.is(&place.key) && ORDER_ID.is(&place.order_id);
+    Ok(OrderQuery {
+        search: ORDER_ID.named("The search").read(&query.search)?,
+        status: ORDER_STATUS.read(&query.status)?,
+        from: query.from.filter(|(From::After(place) | From::Before(place))| fits(place)),
+        ..query
+    })
+}
+
 fn may_refund(caller: &Caller) -> bool {
     caller.permissions.allow(Module::Refunds, Right::ReadWrite)
 }
@@ -105,7 +118,9 @@ fn may_sync(caller: &Caller) -> bool {
 
 fn seen_at(micros: &str) -> Option<OffsetDateTime> {
     let micros: i64 = micros.parse().ok()?;
-    OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1_000).ok()
+    // No order was seen before there was Unix time, and the database knows no time that is much older.
+    let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1_000).ok();
+    at.filter(|at| *at >= OffsetDateTime::UNIX_EPOCH)
 }
 
 /// Orders that begin with `text`, or have a transaction that does, at most `limit`: for the search from every page.
@@ -168,7 +183,7 @@ pub async fn page(state: &AppState, caller: &Caller, order_id: &str) -> OpResult
 
 /// No order has such an id, and the database could not even be asked.
 fn named(order_id: &str) -> OpResult<()> {
-    if order_id.contains(char::is_control) { Err(OpError::not_found("order")) } else { Ok(()) }
+    if ORDER_ID.is(order_id) { Ok(()) } else { Err(OpError::not_found("order")) }
 }
 
 /// A refund in a stored order.

@@ -8,6 +8,7 @@ use crate::{
         error::RefusalKind,
         ids::{OrganisationId, PersonId},
         money::Currency,
+        text::ORGANISATION,
     },
     server::{
         db,
@@ -21,10 +22,7 @@ use uuid::Uuid;
 
 /// The id of the organisation of this name; made when missing (INR, Asia/Kolkata).
 pub async fn ensure_organisation(state: &AppState, name: &str) -> OpResult<OrganisationId> {
-    let name = name.trim();
-    if name.is_empty() || name.chars().count() > 100 {
-        return Err(OpError::refuse(RefusalKind::Invalid, "The name of an organisation has 1 to 100 characters."));
-    }
+    let name = &*ORGANISATION.read_filled(name, "Give the name of an organisation.")?;
     let mut global = state.db.global().await?;
     let found = db::people::organisation_by_name(&mut global, name).await?;
     global.commit().await?;

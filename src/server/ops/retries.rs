@@ -152,7 +152,8 @@ pub async fn keep(
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let row = open(&mut tx, operation, batch, base).await?;
     let lines = lines(&mut tx, &row).await?;
-    let drafts: Vec<Draft> = typed.iter().filter_map(|typed| lines.draft(typed)).collect();
+    let drafts: Vec<Draft> =
+        typed.iter().filter_map(|typed| lines.draft(typed).transpose()).collect::<OpResult<_>>()?;
     db::retries::keep_drafts(&mut tx, batch, row.revision, &drafts, false).await?;
     Ok(tx.commit().await?)
 }

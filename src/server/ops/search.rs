@@ -8,6 +8,7 @@ use crate::{
         ids::BatchId,
         money::Money,
         task::TaskStatus,
+        text::{SEARCH, normalised},
         view::search::{Found, FoundBatch, FoundTask, MOST_FOUND, SHORTEST_SEARCH},
     },
     server::{
@@ -31,7 +32,9 @@ pub async fn search(state: &AppState, caller: &Caller, text: &str) -> OpResult<F
         let [first, ..] = Operation::ALL;
         super::access::authorise(caller, first.module(), Right::Read)?;
     }
-    let text: String = text.trim().chars().filter(|c| !c.is_control()).take(128).collect();
+    // Ids are looked for as they were typed, names in the form that they are stored in.
+    let text = SEARCH.read_exactly(text)?;
+    let name = normalised(&text);
     let mut found =
         Found { text, orders: Vec::new(), more_orders: false, batches: Vec::new(), tasks: Vec::new(), more: false };
     if found.text.chars().count() < SHORTEST_SEARCH {
@@ -50,7 +53,7 @@ pub async fn search(state: &AppState, caller: &Caller, text: &str) -> OpResult<F
         batches.extend(db::search::batches_by_id(&mut tx, from, to, &operations, limit).await?);
     }
     for operation in &operations {
-        batches.extend(db::search::batches_by_name(&mut tx, &found.text, operation, limit).await?);
+        batches.extend(db::search::batches_by_name(&mut tx, &name, operation, limit).await?);
     }
     let mut seen = HashSet::new();
     for by in By::ALL {

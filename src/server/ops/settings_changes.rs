@@ -7,7 +7,7 @@ use super::{
     access::{Caller, authorise},
     approvals::{needs_proof, unhex},
     audit,
-    connections::{Refused, about, plain, reason_text},
+    connections::{Refused, about, plain},
     moment,
     uploads::hex,
 };
@@ -17,6 +17,7 @@ use crate::{
         error::RefusalKind,
         ids::ChangeId,
         settings_change::Change,
+        text::{NOTE, REASON},
         view::settings_change::{Changes, WaitingChange},
     },
     server::{
@@ -76,7 +77,7 @@ pub(super) async fn submit(
     reason: &str,
 ) -> Result<Outcome, Refused> {
     authorise(caller, Module::Settings, Right::ReadWrite).map_err(plain)?;
-    let reason = reason_text(reason).map_err(|sentence| about("reason", sentence))?;
+    let reason = &*REASON.read(reason).map_err(|refusal| about("reason", refusal.message))?;
     let mut tx = begin(state, caller).await.map_err(plain)?;
     db::settings_changes::lock(&mut tx).await.map_err(plain)?;
     let was = apply::current(&mut tx, change).await.map_err(plain)?;
@@ -160,7 +161,7 @@ pub async fn decide(
     let mut tx = begin(state, caller).await.map_err(plain)?;
     db::settings_changes::lock(&mut tx).await.map_err(plain)?;
     let row = found(&mut tx, id).await.map_err(plain)?;
-    let note = reason_text(note).map_err(|sentence| about("note", sentence))?;
+    let note = &*NOTE.read(note).map_err(|refusal| about("note", refusal.message))?;
     if verdict == Verdict::Reject && note.is_empty() {
         return Err(about("note", "Say why you reject it: the administrator who asked reads it."));
     }

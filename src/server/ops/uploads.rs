@@ -15,6 +15,7 @@ use crate::{
         ids::{BatchId, DraftId, GatewayId},
         limits::Limits,
         operation::toggle,
+        text::{DESCRIPTION, normalised, turns},
         view::{DraftView, NewBatch, Repeat},
     },
     formats::{cards::card_number, findings::fit},
@@ -32,8 +33,6 @@ use std::sync::Arc;
 use time::Duration;
 use uuid::Uuid;
 
-/// Characters of a description, at most.
-pub const DESCRIPTION_CHARS: usize = 500;
 /// Drafts of a person that are kept; the oldest gives way to a new one.
 const DRAFTS: i64 = 50;
 /// How far back repeats are looked for.
@@ -303,10 +302,8 @@ fn limits(state: &AppState, organisation: &OrganisationRow) -> Limits {
 }
 
 fn checked_description(text: &str) -> OpResult<String> {
-    let text = text.trim();
-    let length = text.chars().count();
-    let readable = !text.chars().any(|c| c.is_control() && c != '\n' && c != '\r' && c != '\t');
-    if let Some(last) = card_number(text) {
+    let text = DESCRIPTION.read_filled(text, "Describe the request, so that the checker knows what it is for.")?;
+    if let Some(last) = card_number(&text) {
         return Err(OpError::refuse(
             RefusalKind::Invalid,
             format!(
@@ -314,15 +311,7 @@ fn checked_description(text: &str) -> OpResult<String> {
             ),
         ));
     }
-    if (1..=DESCRIPTION_CHARS).contains(&length) && readable {
-        return Ok(text.to_owned());
-    }
-    Err(OpError::refuse(
-        RefusalKind::Invalid,
-        format!(
-            "Describe the request in 1 to {DESCRIPTION_CHARS} characters, so that the checker knows what it is for."
-        ),
-    ))
+    Ok(text)
 }
 
 fn view(id: DraftId, row: DraftRow) -> OpResult<DraftView> {
@@ -338,14 +327,14 @@ fn view(id: DraftId, row: DraftRow) -> OpResult<DraftView> {
     })
 }
 
-/// A name that is safe to show, to store and to send back: no path, no control or direction characters, at most 200.
+/// A name that is safe to show, to store and to send back: no path, no control or direction characters, at most 200, and in the form
+/// in which names are searched.
 fn clean_name(name: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-    };
-    let name: String = last.chars().filter(|c| !hidden(*c)).take(200).collect();
+    let hidden = |c: char| c.is_control() || turns(c) || matches!(c, '\u{200b}'..='\u{200f}' | '\u{feff}');
+    // No file system has a longer name than this; what is longer was never one.
+    let last: String = last.chars().filter(|c| !hidden(*c)).take(1_000).collect();
+    let name: String = normalised(&last).chars().take(200).collect();
     let name = name.trim().trim_matches('.').trim();
     if name.is_empty() { "upload.csv".to_owned() } else { name.to_owned() }
 }
@@ -378,6 +367,7 @@ mod tests {
         assert_eq!(clean_name("\0"), "upload.csv");
         assert_eq!(clean_name("<script>.csv"), "<script>.csv");
         assert_eq!(clean_name(&"x".repeat(5000)).len(), 200);
+        assert_eq!(clean_name("cafe\u{301}.csv"), "caf\u{e9}.csv", "as another computer writes the same name");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::{
         money::{Currency, Money},
         protocol::{Before, Confirmed, Event, Illegal, Now, State, Step, Then},
         task::RecordExtra,
+        text::storable,
     },
     server::{
         db::tasks::{Answer, Verdict},
@@ -153,13 +154,8 @@ pub(super) fn is_outage(reply: &Reply) -> bool {
 pub(super) fn evidence(row: i32, revision: i16, reply: &Reply) -> serde_json::Value {
     serde_json::json!({
         "row": row, "revision": revision, "class": format!("{:?}", reply.class), "http": reply.http, "ref": reply.reference, "code": reply.code,
-        "confirmed_minor": reply.confirmed_minor, "body": without_nul(&reply.body),
+        "confirmed_minor": reply.confirmed_minor, "body": storable(&reply.body),
     })
-}
-
-/// PostgreSQL's text holds no NUL.
-fn without_nul(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
 }
 
 /// Why a record cannot be sent. The text is a sentence.

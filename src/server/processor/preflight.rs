@@ -1,12 +1,15 @@
 //! Reads orders before their first refund of a batch.
 
 use super::{answer, lane::LaneContext, throttle::PATIENCE};
-use crate::server::{
-    db::tasks::{
-        claim::{self, Chunk, WaitingRow},
-        orders::{self, OrderRead, OrderToRead},
+use crate::{
+    domain::text::storable,
+    server::{
+        db::tasks::{
+            claim::{self, Chunk, WaitingRow},
+            orders::{self, OrderRead, OrderToRead},
+        },
+        gateway::{Found, GatewayClass, OrderState, Reply, ReplyClass},
     },
-    gateway::{Found, GatewayClass, OrderState, Reply, ReplyClass},
 };
 use futures::{StreamExt, stream};
 use std::{
@@ -200,12 +203,10 @@ async fn ask(lane: &LaneContext, order: &OrderToRead) -> Result<OrderRead, Reply
             refundable_minor: seen.refundable_minor,
             refunded_minor: Some(seen.refunded_minor),
             transactions: seen.transactions,
-            body: Some(seen.body.replace('\0', "\u{fffd}")),
+            body: Some(storable(&seen.body)),
             ..unread(order)
         }),
-        OrderState::Missing(reply) => {
-            Ok(OrderRead { body: Some(reply.body.replace('\0', "\u{fffd}")), ..unread(order) })
-        }
+        OrderState::Missing(reply) => Ok(OrderRead { body: Some(storable(&reply.body)), ..unread(order) }),
         OrderState::NoAnswer(reply) => {
             if reply.code.as_deref() != Some(NOT_ASKED) {
                 lane.note(&reply).await;

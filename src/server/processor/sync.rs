@@ -7,7 +7,7 @@ mod teller;
 
 use super::lane::{LaneContext, Trouble, trouble};
 use crate::{
-    domain::ids::BatchId,
+    domain::{ids::BatchId, text::storable},
     server::{
         db::{
             self,
@@ -351,7 +351,7 @@ fn not_its_turn(task: &Taken, wait: Duration) -> Settled {
 
 /// A reply as it is kept, with the name of the message that it answers, and how long it was waited for.
 fn kept(task: &Taken, source: &'static str, id: Option<&str>, http: Option<u16>, body: &str, took: Duration) -> Kept {
-    let body = body.replace('\0', "\u{fffd}");
+    let body = storable(body);
     let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     let replies =
         serde_json::json!([{ "row": task.row_no, "id": id, "http": http, "ms": ms, "body": body }]).to_string();

@@ -102,7 +102,7 @@ async fn an_act_without_fields_needs_no_encoding_to_be_named() {
     let maker = desk.signed_in(MAKER).await;
     let path = format!("/batch/batch-refunds/{}/withdraw", desk.batch(MAKERS_FILE).await);
     let untyped = maker.send(maker.request("POST", &path).body("x=1")).await;
-    assert_eq!(untyped.status, 422, "fields need an encoding: {}", untyped.text);
+    assert_eq!(untyped.status, 415, "fields need an encoding: {}", untyped.text);
     let taken = maker.send(maker.request("POST", &path)).await;
     assert_eq!(taken.status, 303, "{}", taken.text);
 }

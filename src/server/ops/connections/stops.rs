@@ -6,6 +6,7 @@ use crate::{
         access::{Module, Right},
         error::RefusalKind,
         ids::GatewayId,
+        text::REASON,
     },
     server::{
         db,
@@ -19,9 +20,6 @@ use crate::{
 };
 use serde_json::json;
 
-/// Characters of a reason, at most.
-pub const REASON_CHARS: usize = 500;
-
 /// Nothing new is sent to a connection until somebody resumes it. Needs ReadWrite on settings, and a reason.
 pub async fn pause(state: &AppState, caller: &Caller, id: GatewayId, reason: &str) -> Result<(), Refused> {
     authorise(caller, Module::Settings, Right::ReadWrite).map_err(plain)?;
@@ -29,7 +27,7 @@ pub async fn pause(state: &AppState, caller: &Caller, id: GatewayId, reason: &st
     let done = async {
         let mut tx = begin(state, caller).await?;
         found(&mut tx, id).await?;
-        if !db::connections::pause(&mut tx, id, reason, state.clock.now()).await? {
+        if !db::connections::pause(&mut tx, id, &reason, state.clock.now()).await? {
             return Err(OpError::refuse(RefusalKind::Conflict, "Nothing is sent to this connection already."));
         }
         audit::record(state, &mut tx, caller, "gateway.paused", Some(id.0), json!({ "reason": reason })).await?;
@@ -59,7 +57,7 @@ pub async fn pause_all(state: &AppState, caller: &Caller, reason: &str) -> Resul
     let reason = why(reason)?;
     let done = async {
         let mut tx = begin(state, caller).await?;
-        if !db::organisations::pause(&mut tx, reason, state.clock.now()).await? {
+        if !db::organisations::pause(&mut tx, &reason, state.clock.now()).await? {
             return Err(OpError::refuse(RefusalKind::Conflict, "Nothing is sent already."));
         }
         let object = Some(caller.organisation.id.0);
@@ -90,22 +88,7 @@ pub async fn resume_all(state: &AppState, caller: &Caller) -> OpResult<()> {
     Ok(tx.commit().await?)
 }
 
-fn why(reason: &str) -> Result<&str, Refused> {
-    let reason = reason_text(reason).map_err(|sentence| about("reason", sentence))?;
-    if reason.is_empty() {
-        return Err(about("reason", "Say why: everybody whose batches wait reads it."));
-    }
-    Ok(reason)
-}
-
-/// A reason as it is stored; it may be empty. The error is a sentence.
-pub(in crate::server::ops) fn reason_text(typed: &str) -> Result<&str, String> {
-    let reason = typed.trim();
-    if reason.chars().count() > REASON_CHARS {
-        return Err(format!("A reason has at most {REASON_CHARS} characters."));
-    }
-    match reason.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
-        true => Err("The reason holds characters that cannot be stored. Type it again.".to_owned()),
-        false => Ok(reason),
-    }
+fn why(reason: &str) -> Result<String, Refused> {
+    let missing = "Say why: everybody whose batches wait reads it.";
+    REASON.read_filled(reason, missing).map_err(|refusal| about("reason", refusal.message))
 }

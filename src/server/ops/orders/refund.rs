@@ -11,6 +11,7 @@ use crate::{
         ids::{BatchId, DraftId},
         limits::Limits,
         money::{Currency, Money, group},
+        text::{DESCRIPTION, ORDER_ID},
         view::orders::{Chosen, RefundLine, RefundOrders},
     },
     formats::refunds::{TypedRefund, check_refund_records, typed_rows},
@@ -118,12 +119,16 @@ pub async fn send(state: &AppState, caller: &Caller, chosen: &Chosen, ticks: Tic
         1 => return stay("1 error. Nothing was made.".to_owned(), None),
         errors => return stay(format!("{} errors. Nothing was made.", group(errors as u64, true)), None),
     }
-    if looked.new.maker_checker && chosen.description.trim().is_empty() {
-        return stay(
-            "Describe the refunds, so that the checker knows what they are for.".to_owned(),
-            Some("description"),
-        );
-    }
+    let description = match DESCRIPTION.read(&chosen.description) {
+        Ok(text) if text.is_empty() && looked.new.maker_checker => {
+            Err("Describe the refunds, so that the checker knows what they are for.".to_owned())
+        }
+        read => read.map_err(|refusal| refusal.message),
+    };
+    let description = match description {
+        Ok(description) => description,
+        Err(sentence) => return stay(sentence, Some("description")),
+    };
     let records = looked.lines.len() as u64;
     let shown = seal(&looked.file);
     let upload = Upload {
@@ -131,7 +136,7 @@ pub async fn send(state: &AppState, caller: &Caller, chosen: &Chosen, ticks: Tic
         confirm_repeat: ticks.repeats == shown,
         confirm_warnings: if ticks.warnings == shown { "1".to_owned() } else { String::new() },
         bytes: looked.file.into_bytes().into(),
-        description: chosen.description.clone(),
+        description,
         ..Upload::default()
     };
     match uploads::submit(state, caller, Operation::Refund, upload).await? {
@@ -163,6 +168,9 @@ struct Looked {
 }
 
 async fn look(state: &AppState, caller: &Caller, chosen: &Chosen) -> OpResult<Looked> {
+    for order in &chosen.orders {
+        ORDER_ID.read(&order.order_id)?;
+    }
     let new = uploads::new_batch(state, caller, Operation::Refund, chosen.draft).await?;
     let many = chosen.orders.len() as u64;
     if many > u64::from(new.limits.rows) {

@@ -8,6 +8,7 @@ use crate::{
         money::Currency,
         page::PAGE_SIZE,
         retry::fails_again,
+        text::Field,
         view::retries::{RetryCell, RetryRow},
     },
     formats::{
@@ -21,6 +22,9 @@ use crate::{
     },
 };
 use std::collections::HashMap;
+
+/// A cell that is typed over.
+const CELL: Field = Field::lines("A cell", 1_000);
 
 /// One failed row.
 #[derive(Clone, Debug)]
@@ -142,15 +146,20 @@ impl Lines {
     }
 
     /// What was typed, as it is kept; none for a row that is not failed.
-    pub(super) fn draft(&self, typed: &Typed) -> Option<Draft> {
-        let row_no = i32::try_from(typed.number).ok()?;
-        let line = self.lines.iter().find(|line| line.number == row_no)?;
-        let columns = self.template?.columns();
+    pub(super) fn draft(&self, typed: &Typed) -> OpResult<Option<Draft>> {
+        let row_no = i32::try_from(typed.number).unwrap_or(0);
+        let line = self.lines.iter().find(|line| line.number == row_no);
+        let (Some(line), Some(template)) = (line, self.template) else { return Ok(None) };
+        let columns = template.columns();
         let cells: Vec<&String> =
             columns.iter().zip(&line.now).map(|(column, now)| typed.cells.get(*column).unwrap_or(now)).collect();
+        // What the file held may stand; blanks around a cell are the validator's to judge.
+        for (cell, _) in cells.iter().zip(&line.was).filter(|(cell, was)| *cell != was) {
+            CELL.read(cell)?;
+        }
         let cells = (cells.iter().zip(&line.was).any(|(cell, was)| *cell != was))
             .then(|| serde_json::to_string(&cells).unwrap_or_default());
-        Some(Draft { row_no, take: typed.take, cells })
+        Ok(Some(Draft { row_no, take: typed.take, cells }))
     }
 
     /// The rows that are taken, through the validator of uploads, off the threads that answer requests.

@@ -3,13 +3,18 @@
 use super::{
     super::{
         access::{Caller, authorise},
-        approvals::{REASON_CHARS, needs_proof},
+        approvals::needs_proof,
         audit, moment,
     },
     ProposalKey, ProposedRow, TASKS,
 };
 use crate::{
-    domain::{access::Right, error::RefusalKind, ids::BatchId, limits::MAX_ID_CHARS},
+    domain::{
+        access::Right,
+        error::RefusalKind,
+        ids::BatchId,
+        text::{Field, NOTE, REASON, REFERENCE},
+    },
     server::{
         db::{self, Tx, batches::BatchRow},
         error::{OpError, OpResult},
@@ -18,6 +23,9 @@ use crate::{
 };
 use serde_json::json;
 use uuid::Uuid;
+
+/// Where a refund stood, as the page was told and says again.
+const SEEN: Field = Field::id("What was shown", 500);
 
 /// What became of a refund.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,23 +67,23 @@ async fn found(tx: &mut Tx, caller: &Caller, batch: BatchId, right: Right) -> Op
     Ok(row)
 }
 
-fn reason(text: &str, missing: &str) -> OpResult<String> {
-    let text = text.trim();
-    match text.chars().count() {
-        0 => Err(OpError::refuse(RefusalKind::Invalid, missing)),
-        n if n > REASON_CHARS => {
-            Err(OpError::refuse(RefusalKind::Invalid, format!("Write at most {REASON_CHARS} characters.")))
-        }
-        _ => Ok(text.to_owned()),
-    }
-}
-
 fn at_least_one<T>(rows: &[T]) -> OpResult<()> {
     match rows.len() {
         0 => Err(OpError::refuse(RefusalKind::Invalid, "Mark at least one refund.")),
         n if n > TASKS => Err(OpError::refuse(RefusalKind::Invalid, format!("Mark at most {TASKS} refunds at once."))),
         _ => Ok(()),
     }
+}
+
+/// A row of a proposal as it is stored. What was shown is compared with what is there: what cannot have been shown is not.
+fn written(row: &ProposedRow, finding: Finding) -> OpResult<ProposedRow> {
+    let seen = SEEN.read(&row.seen).map_err(|_| moved())?;
+    let reference = match finding {
+        Finding::Done => REFERENCE
+            .read_filled(&row.reference, "Write the gateway's reference beside each refund that you mark as done.")?,
+        Finding::NotDone | Finding::AskAgain => REFERENCE.read(&row.reference)?,
+    };
+    Ok(ProposedRow { seen, reference, ..row.clone() })
 }
 
 /// Says what became of refunds in review; another person must confirm it. Needs ReadWrite. All rows or none.
@@ -90,24 +98,10 @@ pub async fn propose(
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let row = found(&mut tx, caller, batch, Right::ReadWrite).await?;
     at_least_one(rows)?;
-    let why = reason(why, "Write how you know. The other person reads it and so does whoever asks later.")?;
-    if finding == Finding::Done {
-        let unfit = |reference: &str| {
-            let reference = reference.trim();
-            reference.is_empty()
-                || reference.chars().count() > MAX_ID_CHARS
-                || reference.chars().any(|c| c.is_control())
-        };
-        if rows.iter().any(|row| unfit(&row.reference)) {
-            return Err(OpError::refuse(
-                RefusalKind::Invalid,
-                format!(
-                    "Write the gateway's reference beside each refund that you mark as done (1 to {MAX_ID_CHARS} characters)."
-                ),
-            ));
-        }
-    }
-    let written = db::review::propose(&mut tx, batch, finding.stored(), rows, &why).await;
+    let missing = "Write how you know. The other person reads it and so does whoever asks later.";
+    let why = REASON.read_filled(why, missing)?;
+    let rows = rows.iter().map(|row| written(row, finding)).collect::<OpResult<Vec<_>>>()?;
+    let written = db::review::propose(&mut tx, batch, finding.stored(), &rows, &why).await;
     let n = written.map_err(|error| match db::guard_code(&error).as_deref() {
         Some("BD412") => moved(),
         Some("BD409") => OpError::refuse(
@@ -172,8 +166,10 @@ pub async fn close(
         return Err(OpError::refuse(RefusalKind::Invalid, "Give your password again to decide."));
     }
     let note = match answer {
-        Answer::Reject => reason(note, "Write a reason, so that whoever proposed it knows what to look at again.")?,
-        Answer::Confirm | Answer::Withdraw => note.trim().chars().take(REASON_CHARS).collect(),
+        Answer::Reject => {
+            NOTE.read_filled(note, "Write a reason, so that whoever proposed it knows what to look at again.")?
+        }
+        Answer::Confirm | Answer::Withdraw => NOTE.read(note)?,
     };
     let n = match db::review::close(&mut tx, batch, answer.stored(), proposals, &note).await {
         Ok(n) => n,
@@ -255,7 +251,7 @@ pub async fn acknowledge(
     if !caller.permissions.allow(row.operation.module(), Right::Approve) {
         authorise(caller, row.operation.module(), Right::ReadWrite)?;
     }
-    let note = reason(note, "Write what you found or did about it.")?;
+    let note = NOTE.read_filled(note, "Write what you found or did about it.")?;
     let missing = || OpError::not_found("difference");
     let entry = entry.ok_or_else(missing)?;
     if db::review::batch_of_entry(&mut tx, entry).await? != Some(batch) {

@@ -1,9 +1,12 @@
 //! What the external system is told about an order.
 
-use crate::server::{
-    db::orders::{SeenOrder, StoredOrder},
-    db::sync::Taken,
-    gateway::OrderSnapshot,
+use crate::{
+    domain::text::storable,
+    server::{
+        db::orders::{SeenOrder, StoredOrder},
+        db::sync::Taken,
+        gateway::OrderSnapshot,
+    },
 };
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -66,15 +69,15 @@ impl Content {
         SeenOrder {
             order_id: self.order.get("order_id").and_then(Value::as_str).unwrap_or_default().to_owned(),
             batch_id: batch,
-            status: clean(&seen.status),
+            status: storable(&seen.status),
             charged: seen.charged,
             amount_minor: seen.amount.minor,
             currency: seen.amount.currency.code().to_owned(),
             refunded_minor: seen.refunded_minor,
             refundable_minor: seen.refundable_minor,
-            transactions: seen.transactions.iter().map(|id| clean(id)).collect(),
+            transactions: seen.transactions.iter().map(|id| storable(id)).collect(),
             refunds: refunds(seen),
-            body: clean(&seen.body),
+            body: storable(&seen.body),
             content: hex(&self.sha256),
         }
     }
@@ -106,19 +109,14 @@ impl Content {
 fn refunds(seen: &OrderSnapshot) -> Value {
     let refunds = seen.refunds.iter().map(|refund| {
         json!({
-            "unique_request_id": clean(&refund.key),
-            "reference": clean(&refund.reference),
+            "unique_request_id": storable(&refund.key),
+            "reference": storable(&refund.reference),
             "amount": refund.amount_minor,
-            "status": clean(&refund.status),
-            "type": clean(&refund.kind),
+            "status": storable(&refund.status),
+            "type": storable(&refund.kind),
         })
     });
     refunds.collect()
-}
-
-/// PostgreSQL's text holds no NUL.
-fn clean(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {
