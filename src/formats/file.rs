@@ -239,14 +239,14 @@ struct Run<'a, F: Format> {
 
 enum State<C> {
     Checking(C),
-    Counting(Findings),
+    Counting(Box<Findings>),
 }
 
 impl<'a, F: Format> Run<'a, F> {
     fn new(format: F, template: Option<F::Layout>, limits: Limits, findings: Findings) -> Self {
         let state = match template {
             Some(template) => State::Checking(format.rows(template, findings)),
-            None => State::Counting(findings),
+            None => State::Counting(Box::new(findings)),
         };
         Self { template, limit: u64::from(limits.rows), rows: 0, state }
     }
@@ -255,7 +255,7 @@ impl<'a, F: Format> Run<'a, F> {
     fn begin(&mut self) -> bool {
         self.rows += 1;
         if self.is_over() && self.rows == self.limit + 1 {
-            self.state = State::Counting(Findings::default());
+            self.state = State::Counting(Box::default());
         }
         !self.is_over()
     }
@@ -283,7 +283,7 @@ impl<'a, F: Format> Run<'a, F> {
         let over = self.is_over();
         let (total, mut findings) = match self.state {
             State::Checking(checker) => checker.finish(),
-            State::Counting(findings) => (0, findings),
+            State::Counting(findings) => (0, *findings),
         };
         if over {
             let (rows, limit) = (group(self.rows, false), group(self.limit, false));

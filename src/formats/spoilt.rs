@@ -68,9 +68,9 @@ pub(super) fn doubtful(id: &str) -> Option<&'static str> {
         "---",
     ];
     let is = |word: &&str| id.eq_ignore_ascii_case(word);
-    if NOTHING.iter().any(|word| is(word)) {
+    if NOTHING.iter().any(is) {
         Some("is a word for nothing; leave the cell blank, or confirm that it is the ID")
-    } else if ["true", "false"].iter().any(|word| is(word)) {
+    } else if ["true", "false"].iter().any(is) {
         Some("is a truth value; take the ID from its source again, or confirm that it is the ID")
     } else if is_date(id) {
         Some("is a date; take the ID from its source again, or confirm that it is the ID")

@@ -243,7 +243,7 @@ pub(in crate::formats) mod count {
     }
 
     /// How many since the last time.
-    pub fn take() -> usize {
+    pub(crate) fn take() -> usize {
         LOOKED.take()
     }
 }

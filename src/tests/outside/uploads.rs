@@ -97,7 +97,7 @@ async fn whatever_a_file_holds_the_answer_and_what_is_kept_of_it_are_small() {
     let desk = Desk::start().await;
     let owner = desk.signed_in(STRANGER).await;
     let header = format!("{},amount\n{}", "x".repeat(250_000), "a\"b,1\n".repeat(900));
-    let unseen = format!("{HEADER}\n{}", format!("{}\n", ["\u{202e}".repeat(120); 19].join(",").as_str()).repeat(600));
+    let unseen = format!("{HEADER}\n{}", format!("{}\n", vec!["\u{202e}".repeat(120); 19].join(",")).repeat(600));
     let names =
         format!("order_id,{}\nA\n", (0..200).map(|name| format!("{name}{},", "é".repeat(2_000))).collect::<String>());
     for (name, file) in [("header", header), ("unseen", unseen), ("names", names)] {
