@@ -302,10 +302,12 @@ async fn what_changes_where_money_goes_needs_a_new_proof_of_the_password() {
     let admin = world.caller(ADMIN).await;
     let state = &world.state;
     let id = GatewayId(current(&world, &admin).await.id);
+    let other =
+        connections::add(state, &admin, Entry { sandbox: false, ..entry(&simulator, "acme") }).await.unwrap().id;
     state.clock.advance(time::Duration::minutes(11));
     assert_eq!(field(connections::add(state, &admin, entry(&simulator, "globex")).await).0, Some("password"));
     assert_eq!(field(connections::change(state, &admin, id, entry(&simulator, "acme")).await).0, Some("password"));
-    assert_eq!(field(connections::choose(state, &admin, id, "a test").await).0, Some("password"));
+    assert_eq!(field(connections::choose(state, &admin, other, "a test").await).0, Some("password"));
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use crate::{
     server::error::{OpError, OpResult},
 };
 use axum::{
-    body::{Bytes, HttpBody},
+    body::Bytes,
     extract::{FromRequest, Request},
     http::{HeaderMap, StatusCode, header},
 };
@@ -18,13 +18,13 @@ const ARRIVES: Duration = Duration::from_secs(20);
 
 /// Reads a body of the kind `media_type`. No kind is needed where there is no body.
 pub(super) async fn small(request: Request, media_type: &'static str) -> OpResult<Bytes> {
-    if !is_of(request.headers(), media_type) && !request.body().is_end_stream() {
-        return Err(OpError::refuse(
+    let is_of = is_of(request.headers(), media_type);
+    match tokio::time::timeout(ARRIVES, Bytes::from_request(request, &())).await {
+        // Read first: whether there is a body cannot be told from the layers around it.
+        Ok(Ok(bytes)) if !is_of && !bytes.is_empty() => Err(OpError::refuse(
             RefusalKind::Unsupported,
             format!("This address reads {media_type} only. Send that, and name it in Content-Type."),
-        ));
-    }
-    match tokio::time::timeout(ARRIVES, Bytes::from_request(request, &())).await {
+        )),
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(OpError::refuse(
             RefusalKind::TooLarge,

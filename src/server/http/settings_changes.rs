@@ -1,7 +1,9 @@
 //! What a second administrator does with a change of settings, as plain forms.
 
 use super::{
-    Web, answer,
+    Web,
+    address::PathId,
+    answer,
     batches::{done, refused_on_page},
     form::Form,
     settings::prove_if_given,
@@ -23,10 +25,7 @@ use crate::{
         },
     },
 };
-use axum::{
-    extract::{Path, State},
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 
 /// What a form does with a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +50,7 @@ impl Act {
 pub(super) async fn act(
     State(web): State<Web>,
     SignedIn { visit, caller }: SignedIn,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     act: Act,
     form: Form,
 ) -> Response {

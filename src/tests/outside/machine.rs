@@ -72,6 +72,6 @@ async fn readiness_follows_the_database_and_liveness_does_not() {
     assert_eq!(get(&desk, "/healthz", None).await.status, 200);
     // Pages say so with a status, too.
     let browser = desk.visitor();
-    browser.set_cookie("batchdesk", "AAAAAAAAAAAAAAAAAAAAAA");
+    browser.set_cookie("batchdesk", &"A".repeat(43));
     assert_eq!(browser.get("/").await.status, 503);
 }
