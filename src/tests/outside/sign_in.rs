@@ -368,11 +368,11 @@ async fn the_password_of_an_open_session_is_counted_before_it_is_checked_and_str
     let page = format!("/approvals/{batch}");
     let detail = checker.api("/api/approvals/detail", serde_json::json!({ "batch": batch })).await.json();
     let hash = detail["snapshot"]["content_sha256"].as_str().unwrap().to_owned();
+    desk.advance(Duration::minutes(11));
     for _ in 0..=WITHOUT_PAUSE {
         attempt(&desk.visitor(), "203.0.113.1", CHECKER, "wrong").await;
     }
     assert_eq!(attempt(&desk.visitor(), "203.0.113.1", CHECKER, PASSWORD).await.status, 429);
-    desk.advance(Duration::minutes(11));
     let before = desk.state.hashing.begun();
     let decide = async |password: &str| {
         let fields = [("decision", "approve"), ("content_hash", hash.as_str()), ("password", password)];
