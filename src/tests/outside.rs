@@ -25,6 +25,8 @@ mod crowd;
 mod csrf;
 #[path = "outside/headers.rs"]
 mod headers;
+#[path = "outside/hostile.rs"]
+mod hostile;
 #[path = "outside/live.rs"]
 mod live;
 #[path = "outside/log.rs"]
