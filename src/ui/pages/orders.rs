@@ -103,7 +103,7 @@ fn Narrow(query: OrderQuery, statuses: Vec<String>) -> impl IntoView {
         })
         .collect_view();
     view! {
-        <form class="narrow" role="search" aria-label="Orders" method="get" action="/orders">
+        <form class="order-search" role="search" aria-label="Orders" method="get" action="/orders">
             <div class="field">
                 <label class="label" for="order-q">"Order or transaction"</label>
                 <div class="input-box">
