@@ -139,7 +139,6 @@ BEGIN
        AND epoch = NEW.epoch AND state = 'LEASED' AND owner = NEW.owner
        AND next_row = NEW.from_row AND to_row >= NEW.to_row AND NEW.to_row >= NEW.from_row
        AND (asked_to IS NULL OR NEW.to_row < asked_to)                     -- the gateway was asked first, where it must be
-       AND (asked_to IS NULL OR NEW.to_row < asked_to)                     -- the gateway was asked first, where it must be
        AND run_at > clock_timestamp() + 0.45 * (run_at - leased_at);       -- 45 % of the lease is left: 27 s of 60 for a send of 20
   ELSE
     UPDATE open_task SET state = 'SENDING', attempts = attempts + 1, queries = 0, last_sent_at = clock_timestamp(), updated_at = now()
