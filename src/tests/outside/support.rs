@@ -341,7 +341,16 @@ pub(crate) async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut reac
 }
 
 /// Everything the database holds that a person could have changed, as one number of rows and one text to compare.
+/// Taken when the notices of what happened before are delivered: that goes on behind the answers.
 pub(crate) async fn fingerprint(desk: &Desk) -> String {
+    until("everything in the outbox is delivered", || async {
+        let waiting: (i64,) = sqlx::query_as("SELECT count(*) FROM outbox WHERE delivered_at IS NULL")
+            .fetch_one(&mut desk.database().await)
+            .await
+            .unwrap();
+        (waiting == (0,)).then_some(())
+    })
+    .await;
     let mut connection = desk.database().await;
     let tables: Vec<(String,)> = sqlx::query_as(
         "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'desk' AND table_type = 'BASE TABLE'
