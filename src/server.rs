@@ -18,6 +18,7 @@ pub mod http;
 pub mod lifecycle;
 pub mod live;
 pub mod ops;
+pub mod outbound;
 pub mod processor;
 pub mod secrets;
 pub mod state;

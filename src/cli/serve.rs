@@ -10,12 +10,14 @@ use crate::{
         lifecycle::{Ending, Lifecycle, accept, descriptors},
         live::{self, Live},
         ops::{audit, demo, housekeeping, outbox, past},
+        outbound::client::{self, Exchange},
         processor,
         state::AppState,
         telemetry::{self, Metrics},
     },
     simulator::SimulatorArgs,
 };
+use reqwest::header::HeaderMap;
 use secrecy::ExposeSecret;
 use std::{
     fs::DirBuilder,
@@ -236,20 +238,15 @@ pub(super) fn reached_at(address: SocketAddr) -> SocketAddr {
 
 /// What `/readyz` of the server at `address` says: nothing when it is ready.
 pub(super) async fn readiness(address: SocketAddr) -> Result<(), String> {
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .timeout(Duration::from_secs(5))
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .map_err(|error| error.to_string())?;
-    let answer =
-        client.get(format!("http://{}/readyz", reached_at(address))).send().await.map_err(|error| error.to_string())?;
-    let status = answer.status();
-    if status.is_success() {
-        return Ok(());
+    let client = client::build(Duration::from_secs(5), 1, &[], false, HeaderMap::new()).map_err(|e| e.to_string())?;
+    match client::exchange(client.get(format!("http://{}/readyz", reached_at(address)))).await {
+        Exchange::Reply(answer) if (200..300).contains(&answer.status) => Ok(()),
+        Exchange::Reply(answer) => {
+            let text = String::from_utf8_lossy(&answer.body);
+            Err(format!("HTTP {}: {}", answer.status, text.lines().next().unwrap_or_default()))
+        }
+        Exchange::NotSent { detail, .. } | Exchange::NoReply { detail, .. } => Err(detail),
     }
-    let text = answer.text().await.unwrap_or_default();
-    Err(format!("{status}: {}", text.lines().next().unwrap_or_default()))
 }
 
 async fn ready(address: SocketAddr) -> Result<(), Failure> {

@@ -3,15 +3,13 @@
 //! A connector turns a refund into the gateway's request and a reply into one of the classes of the money protocol. It never
 //! decides what happens next, and it never sends a request twice by itself.
 
-pub mod address;
-pub(crate) mod client;
 mod descriptor;
 pub mod juspay;
-pub mod webhook;
 
 pub use crate::domain::protocol::{GatewayClass, ReplyClass};
 pub use descriptor::{Currencies, Descriptor, Identifier, KeyGrammar, Promise, concurrency_in_force};
 
+use super::outbound::SetupError;
 use crate::domain::{
     money::{Currency, Money},
     view::Split,
@@ -206,15 +204,9 @@ pub enum ConnectError {
     /// No connector has this name.
     #[error("There is no connector {0:?}. Batchdesk knows: {known}.", known = known())]
     UnknownConnector(String),
-    /// The address is not one that we talk to.
-    #[error("{0}")]
-    Address(String),
-    /// Key or merchant id cannot be sent as they are.
-    #[error("The {0} is empty or holds characters that cannot be sent. Copy it again from the gateway.")]
-    Credentials(&'static str),
-    /// The HTTP client cannot be made, for example because the machine has no root certificates.
-    #[error("The connection to the gateway cannot be prepared. The log says why.")]
-    Client(#[source] reqwest::Error),
+    /// Nothing can be sent to its address.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
 }
 
 /// How the gateway of a connection is made.

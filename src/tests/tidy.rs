@@ -59,6 +59,7 @@ const ROOMS: &[Room] = &[
         &[
             "server::db",
             "server::gateway",
+            "server::outbound",
             "server::clock",
             "server::state",
             "server::error",
@@ -77,6 +78,7 @@ const ROOMS: &[Room] = &[
             "server::db",
             "server::ingest",
             "server::gateway",
+            "server::outbound",
             "server::clock",
             "server::state",
             "server::error",
@@ -88,7 +90,8 @@ const ROOMS: &[Room] = &[
     ),
     room("server::ingest", &["formats", "server::db", "server::error", "domain"]),
     room("server::db", &["server::error", "domain"]),
-    room("server::gateway", &["server::error", "server::secrets", "server::clock", "domain"]),
+    room("server::gateway", &["server::outbound", "server::error", "server::secrets", "server::clock", "domain"]),
+    room("server::outbound", &["domain"]),
     room("server::embedded", &["server::error", "server::config"]),
     room("server::clock", &[]),
     room("server::error", &["domain", "server::db"]),
@@ -135,6 +138,18 @@ const KEPT: &[(&[&str], &[&str], &str)] = &[
         ],
         &["server::clock", "simulator"],
         "the time comes from server::clock",
+    ),
+    (
+        &[
+            "Client::new",
+            "Client::builder",
+            "Client::default",
+            "ClientBuilder::new",
+            "ClientBuilder::default",
+            "reqwest::get",
+        ],
+        &["server::outbound", "tests", "tests::torture"],
+        "HTTP clients are made in server/outbound only",
     ),
 ];
 
@@ -457,6 +472,21 @@ fn breaches_are_seen() {
         ("tests/torture/checker.rs", "use batchdesk::formats::results;", "tests::torture must not use formats"),
         ("server/ops/home.rs", "let q = sqlx::query_as::<_, X>(\"\");", "SQL stands in server/db only"),
         ("server/ops/home.rs", "let t = time::OffsetDateTime::now_utc();", "the time comes from server::clock"),
+        (
+            "server/gateway/juspay.rs",
+            "let c = reqwest::Client::builder().build();",
+            "HTTP clients are made in server/outbound only",
+        ),
+        (
+            "cli/serve.rs",
+            "use reqwest::Client; let c = Client::new();",
+            "HTTP clients are made in server/outbound only",
+        ),
+        (
+            "server/outbound/client.rs",
+            "use crate::server::gateway::Reply;",
+            "server::outbound must not use server::gateway",
+        ),
         ("ui/pages/home.rs", "view! { <p style=\"color: red\">x</p> }", "no inline styles"),
         ("ui/pages/home.rs", "view! { <p style:width=move || w()>x</p> }", "no inline styles"),
         (

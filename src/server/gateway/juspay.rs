@@ -8,11 +8,16 @@ mod reading;
 mod wire;
 
 use super::{
-    ConnectError, Connection, Currencies, Descriptor, Found, Gateway, GatewayClass, Identifier, KeyGrammar, Listing,
-    OrderState, Promise, RefundRequest, Reply, ReplyClass, Target, address,
-    client::{self, Exchange},
+    Connection, Currencies, Descriptor, Found, Gateway, GatewayClass, Identifier, KeyGrammar, Listing, OrderState,
+    Promise, RefundRequest, Reply, ReplyClass, Target,
 };
-use crate::domain::money::Currency;
+use crate::{
+    domain::money::Currency,
+    server::outbound::{
+        SetupError, address,
+        client::{self, Exchange},
+    },
+};
 use async_trait::async_trait;
 use base64::Engine as _;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -64,23 +69,23 @@ impl fmt::Debug for Juspay {
 
 impl Juspay {
     /// Prepares the account; nothing is sent.
-    pub(super) fn new(connection: &Connection) -> Result<Self, ConnectError> {
-        let base = address::check(&connection.base_url, &connection.allowed_hosts).map_err(ConnectError::Address)?;
+    pub(super) fn new(connection: &Connection) -> Result<Self, SetupError> {
+        let base = address::check(&connection.base_url, &connection.allowed_hosts).map_err(SetupError::Address)?;
         let key = connection.api_key.expose_secret();
         if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':') {
-            return Err(ConnectError::Credentials("API key"));
+            return Err(SetupError::Credentials("API key"));
         }
         if connection.merchant_id.is_empty() {
-            return Err(ConnectError::Credentials("merchant id"));
+            return Err(SetupError::Credentials("merchant id"));
         }
         let basic = Zeroizing::new(base64::engine::general_purpose::STANDARD.encode(format!("{key}:")));
         let mut headers = HeaderMap::new();
         let mut authorization = HeaderValue::from_str(&Zeroizing::new(format!("Basic {}", *basic)))
-            .map_err(|_| ConnectError::Credentials("API key"))?;
+            .map_err(|_| SetupError::Credentials("API key"))?;
         authorization.set_sensitive(true);
         headers.insert(AUTHORIZATION, authorization);
         let merchant = HeaderValue::from_str(&connection.merchant_id);
-        let merchant = merchant.map_err(|_| ConnectError::Credentials("merchant id"))?;
+        let merchant = merchant.map_err(|_| SetupError::Credentials("merchant id"))?;
         headers.insert(HeaderName::from_static("x-merchantid"), merchant);
         headers.insert(HeaderName::from_static("version"), HeaderValue::from_static(VERSION));
         let client = client::build(
@@ -89,8 +94,7 @@ impl Juspay {
             &connection.allowed_hosts,
             base.scheme() == "https",
             headers,
-        )
-        .map_err(ConnectError::Client)?;
+        )?;
         Ok(Self {
             client,
             base: base.as_str().trim_end_matches('/').to_owned(),

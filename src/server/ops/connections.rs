@@ -31,7 +31,8 @@ use crate::{
     server::{
         db::{self, Tx, gateways::GatewayRow},
         error::{OpError, OpResult},
-        gateway::{self, Gateway, GatewayClass, address},
+        gateway::{self, Gateway, GatewayClass},
+        outbound::address,
         state::AppState,
     },
 };

@@ -18,7 +18,7 @@ use crate::{
     server::{
         db::{self, orders::ExternalSystem},
         error::{OpError, OpResult},
-        gateway::{address, webhook::Secret},
+        outbound::{address, webhook::Secret},
         state::AppState,
     },
 };

@@ -10,7 +10,8 @@ use crate::{
             gateways::{GatewayInput, GatewayRow},
         },
         error::{OpError, OpResult},
-        gateway::{self, GatewayClass, address},
+        gateway::{self, GatewayClass},
+        outbound::address,
         state::AppState,
     },
 };

@@ -14,7 +14,8 @@ use crate::{
             orders::{SeenOrder, StoredOrder},
             sync::{self, Kept, Settled, Taken},
         },
-        gateway::{OrderState, Reply, ReplyClass, webhook},
+        gateway::{OrderState, Reply, ReplyClass},
+        outbound::webhook,
     },
 };
 use futures::{StreamExt, stream};

@@ -10,14 +10,14 @@ use crate::{
     server::{
         db::{self, gateways::GatewayRow},
         gateway::{
-            Descriptor, Found, Gateway, OrderSnapshot, OrderState, RefundRequest, Reply, ReplyClass, SeenRefund,
-            juspay, webhook::Secret,
+            Descriptor, Found, Gateway, OrderSnapshot, OrderState, RefundRequest, Reply, ReplyClass, SeenRefund, juspay,
         },
         ops::{
             downloads,
             external::{self, NewExternal},
             uploads::{self, Submitted, Upload},
         },
+        outbound::webhook::Secret,
         processor::{self, Connect},
         state::AppState,
     },

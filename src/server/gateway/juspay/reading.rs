@@ -3,9 +3,12 @@
 use super::wire::{ErrorBody, OrderBody, RefundBody, minor};
 use crate::{
     domain::money::{Currency, Money},
-    server::gateway::{
-        Found, ListedRefund, Listing, OrderSnapshot, OrderState, RefundRequest, Reply, ReplyClass, SeenRefund, Target,
-        client::{Answer, Exchange},
+    server::{
+        gateway::{
+            Found, ListedRefund, Listing, OrderSnapshot, OrderState, RefundRequest, Reply, ReplyClass, SeenRefund,
+            Target,
+        },
+        outbound::client::{Answer, Exchange},
     },
 };
 use std::time::Duration;

@@ -5,7 +5,10 @@ mod servers;
 use super::*;
 use crate::{
     domain::money::{Currency, Money},
-    server::gateway::connect,
+    server::{
+        gateway::{ConnectError, connect},
+        outbound::SetupError,
+    },
     simulator::{SimulatorArgs, serve},
 };
 use serde_json::Value;
@@ -231,7 +234,7 @@ async fn a_wrong_key_stops_the_connection_and_is_named_nowhere() {
     assert!(!said.contains("sim_wrong_key") && !said.contains(juspay.secrets[1].expose_secret()), "{said}");
     for bad in ["", "a:b", "a b", "a\nb"] {
         let bad = Connection { api_key: SecretString::from(bad), ..connection(&simulator.url) };
-        assert!(matches!(connect(&bad), Err(ConnectError::Credentials(_))));
+        assert!(matches!(connect(&bad), Err(ConnectError::Setup(SetupError::Credentials(_)))));
     }
 }
 
@@ -239,7 +242,7 @@ async fn a_wrong_key_stops_the_connection_and_is_named_nowhere() {
 async fn an_address_that_nobody_allowed_is_not_connected_to() {
     let simulator = Simulator::start().await;
     let closed = Connection { allowed_hosts: Vec::new(), ..connection(&simulator.url) };
-    assert!(matches!(connect(&closed), Err(ConnectError::Address(_))));
+    assert!(matches!(connect(&closed), Err(ConnectError::Setup(SetupError::Address(_)))));
     let unknown = Connection { connector: "stripe".to_owned(), ..connection(&simulator.url) };
     assert!(matches!(connect(&unknown), Err(ConnectError::UnknownConnector(_))));
     // A name is looked up at each connect, and what it leads to is checked there: `localhost` passes here only because the

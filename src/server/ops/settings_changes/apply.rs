@@ -11,7 +11,7 @@ use crate::{
             orders::ExternalSystem,
         },
         error::{OpError, OpResult},
-        gateway::{self, address},
+        gateway,
         ops::{
             batches::gateway_name,
             connection_health,
@@ -19,6 +19,7 @@ use crate::{
             settings::most_rows,
             uploads::hex,
         },
+        outbound::address,
         state::AppState,
     },
 };

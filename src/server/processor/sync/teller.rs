@@ -5,7 +5,7 @@ use crate::{
     domain::task::RecordExtra,
     server::{
         db::{self, sync::Taken},
-        gateway::webhook::{self, Delivery, Webhook},
+        outbound::webhook::{self, Delivery, Webhook},
         processor::lane::LaneContext,
         state::AppState,
     },

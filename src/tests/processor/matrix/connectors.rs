@@ -9,8 +9,8 @@ use crate::{
         gateway::{
             Currencies, Descriptor, Found, Gateway, GatewayClass, Identifier, KeyGrammar, OrderSnapshot, OrderState,
             Promise, RefundRequest, Reply, ReplyClass, Target,
-            client::{self, Exchange},
         },
+        outbound::client::{self, Exchange},
         processor::Connect,
         state::AppState,
     },

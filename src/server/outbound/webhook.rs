@@ -2,7 +2,7 @@
 //! gateways: no inside address unless the operator named it, no redirect, each message written once.
 
 use super::{
-    ConnectError, address,
+    SetupError, address,
     client::{self, Answer, Exchange},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -107,12 +107,12 @@ impl Webhook {
         timeout: Duration,
         concurrency: usize,
         allowed_hosts: &[String],
-    ) -> Result<Self, ConnectError> {
-        let url = address::check(url, allowed_hosts).map_err(ConnectError::Address)?;
-        let key = Secret::read(secret).map_err(|_| ConnectError::Credentials("signing secret"))?;
+    ) -> Result<Self, SetupError> {
+        let url = address::check(url, allowed_hosts).map_err(SetupError::Address)?;
+        let key = Secret::read(secret).map_err(|_| SetupError::Credentials("signing secret"))?;
         let encrypted = url.scheme() == "https";
         let client = client::build(timeout, concurrency, allowed_hosts, encrypted, HeaderMap::new());
-        Ok(Self { client: client.map_err(ConnectError::Client)?, url, secret: key, hidden: secret.clone(), timeout })
+        Ok(Self { client: client?, url, secret: key, hidden: secret.clone(), timeout })
     }
 
     /// Sends a message, once. The same `id` tells the endpoint that it is the same message.
@@ -221,7 +221,7 @@ mod tests {
             "https://[::1]/",
             "http://example.com",
         ] {
-            assert!(matches!(make(bad, &[]), Err(ConnectError::Address(_))), "{bad}");
+            assert!(matches!(make(bad, &[]), Err(SetupError::Address(_))), "{bad}");
         }
         assert!(make("http://127.0.0.1:9/orders", &["127.0.0.1".to_owned()]).is_ok());
     }

@@ -1,4 +1,4 @@
-//! The HTTP client of all connectors, with the rules that keep one request one request.
+//! The one HTTP client, with the rules that keep one request one request.
 
 use super::address::{PrivateNetwork, Resolver};
 use crate::domain::text::storable;
