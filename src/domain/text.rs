@@ -44,8 +44,6 @@ pub const ORDER_STATUS: Field = Field::id("The status", 128);
 pub const ORDER_ID: Field = Field::id("The order ID", MAX_ID_CHARS);
 /// What the gateway calls a refund.
 pub const REFERENCE: Field = Field::id("The gateway's reference", MAX_ID_CHARS);
-/// The merchant's id at a gateway.
-pub const MERCHANT_ID: Field = Field::id("The merchant ID", 200);
 /// A secret that messages are signed with.
 pub const SIGNING_SECRET: Field = Field::id("The signing secret", 200);
 /// An address of another system.
