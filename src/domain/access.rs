@@ -2,6 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use time::Duration;
+
+/// How old the last proof of the password may be when a person decides something, or says where money goes.
+pub const PROOF_AGE: Duration = Duration::minutes(10);
 
 /// The parts of the product that rights are given on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -10,6 +10,8 @@ pub const MOST_ROWS: u32 = 100_000;
 pub const MOST_APPROVAL_DAYS: u32 = 90;
 /// Characters of an id field, at most.
 pub const MAX_ID_CHARS: usize = 128;
+/// Characters of what a person writes beside something (a description, a reason, a note), at most.
+pub const MAX_REMARK_CHARS: usize = 500;
 /// Data rows of a refunds or sync file (Batch Refunds, "Maximum 1000 rows per file").
 pub const DEFAULT_ROWS: u32 = 1_000;
 /// Bytes of a refunds or sync file under the default row limit.

@@ -6,7 +6,7 @@
 
 use super::{
     error::{Refusal, RefusalKind},
-    limits::MAX_ID_CHARS,
+    limits::{MAX_ID_CHARS, MAX_REMARK_CHARS},
 };
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
@@ -31,11 +31,11 @@ enum Shape {
 }
 
 /// What a request is for, as its maker describes it.
-pub const DESCRIPTION: Field = Field::lines("The description", 500);
+pub const DESCRIPTION: Field = Field::lines("The description", MAX_REMARK_CHARS);
 /// Why a person decided or stopped something.
-pub const REASON: Field = Field::lines("The reason", 500);
+pub const REASON: Field = Field::lines("The reason", MAX_REMARK_CHARS);
 /// What a person remarks beside a decision or a difference.
-pub const NOTE: Field = Field::lines("The note", 500);
+pub const NOTE: Field = Field::lines("The note", MAX_REMARK_CHARS);
 /// What is looked for: part of a file's name, or the beginning of an id.
 pub const SEARCH: Field = Field::line("The search", 200);
 /// A gateway's word for the state of an order.

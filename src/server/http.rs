@@ -28,6 +28,7 @@ mod settings;
 mod settings_changes;
 mod sign_in;
 pub mod site;
+mod step_up;
 mod unread;
 mod upload;
 mod visit;

@@ -2,7 +2,7 @@
 
 use super::support::{World, refunds};
 use crate::{
-    domain::{batch::BatchStatus, error::RefusalKind},
+    domain::{access::Right, batch::BatchStatus, error::RefusalKind},
     server::{
         db,
         ops::{
@@ -46,8 +46,8 @@ async fn a_decision_is_bound_to_what_was_shown() {
     let world = World::new().await;
     let batch = world.upload("maker@acme.test", &refunds(&[("ORD_1", "1")])).await;
     let checker = world.caller("checker@acme.test").await;
-    let decision = Decision { verdict: Verdict::Approve, content_hash: "0".repeat(64), reason: String::new() };
-    let refused = approvals::decide(&world.state, &checker, batch, decision).await.unwrap_err();
+    let decision = Decision { verdict: Some(Verdict::Approve), content_hash: "0".repeat(64), reason: String::new() };
+    let refused = approvals::decide(&world.state, &checker, batch, decision).await.unwrap_err().0;
     assert_eq!(refused.refusal.kind, RefusalKind::Changed);
     // The rows themselves are hashed again: a record changed behind our back voids what was shown.
     world.as_superuser("UPDATE record SET request_sha256 = sha256('another refund')").await.unwrap();
@@ -75,9 +75,11 @@ async fn a_rejection_needs_a_reason_and_ends_the_batch() {
     let batch = world.upload("maker@acme.test", &refunds(&[("ORD_1", "1")])).await;
     let checker = world.caller("checker@acme.test").await;
     let shown = batches::snapshot(&world.state, &checker, batch).await.unwrap();
-    let decision = Decision { verdict: Verdict::Reject, content_hash: shown.content_sha256, reason: "  ".to_owned() };
-    let refused = approvals::decide(&world.state, &checker, batch, decision).await.unwrap_err();
+    let decision =
+        Decision { verdict: Some(Verdict::Reject), content_hash: shown.content_sha256, reason: "  ".to_owned() };
+    let refused = approvals::decide(&world.state, &checker, batch, decision).await.unwrap_err().0;
     assert_eq!(refused.refusal.kind, RefusalKind::Invalid);
+    assert_eq!(refused.refusal.message, "Say why you reject it: the maker reads the reason.");
     world.decide("checker@acme.test", batch, Verdict::Reject).await.unwrap();
     let rejected = batches::snapshot(&world.state, &checker, batch).await.unwrap();
     assert_eq!((rejected.status, rejected.decision.unwrap().reason.as_str()), (BatchStatus::Rejected, "because"));
@@ -92,9 +94,12 @@ async fn a_decision_needs_a_fresh_proof_of_the_password() {
     world.state.clock.advance(time::Duration::minutes(11));
     let shown = approvals::detail(&world.state, &checker, batch).await.unwrap();
     assert!(shown.needs_password);
-    let decision =
-        Decision { verdict: Verdict::Approve, content_hash: shown.snapshot.content_sha256, reason: String::new() };
-    let refused = approvals::decide(&world.state, &checker, batch, decision).await.unwrap_err();
+    let decision = Decision {
+        verdict: Some(Verdict::Approve),
+        content_hash: shown.snapshot.content_sha256,
+        reason: String::new(),
+    };
+    let refused = approvals::decide(&world.state, &checker, batch, decision).await.unwrap_err().0;
     assert_eq!(refused.refusal.kind, RefusalKind::Invalid);
 }
 
@@ -122,6 +127,16 @@ async fn another_organisation_sees_nothing() {
         world.decide("owner@globex.test", batch, Verdict::Approve).await.unwrap_err().refusal.kind,
         RefusalKind::NotFound
     );
+    let located = batches::locate(&world.state, &stranger, batch, Right::Read).await.unwrap_err();
+    assert_eq!(located.refusal.kind, RefusalKind::NotFound);
+    // Of our own organisation it takes the right that is asked for.
+    let viewer = world.caller("viewer@acme.test").await;
+    let located = batches::locate(&world.state, &viewer, batch, Right::Read).await.unwrap();
+    assert_eq!(located, (crate::domain::batch::Operation::Refund, "refunds.csv".to_owned()));
+    for right in [Right::ReadWrite, Right::Approve] {
+        let refused = batches::locate(&world.state, &viewer, batch, right).await.unwrap_err();
+        assert_eq!(refused.refusal.kind, RefusalKind::Forbidden, "{right:?}");
+    }
     // A forgotten filter shows nothing either: the policies stand on the tables.
     let mut tx = world.state.db.web(stranger.organisation.id, Some(stranger.person.id)).await.unwrap();
     assert!(db::batches::load(&mut tx, batch).await.unwrap().is_none());

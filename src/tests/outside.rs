@@ -53,6 +53,8 @@ mod settings_changes;
 mod shapes;
 #[path = "outside/sign_in.rs"]
 mod sign_in;
+#[path = "outside/statements.rs"]
+mod statements;
 #[path = "outside/support.rs"]
 mod support;
 #[path = "outside/sync.rs"]

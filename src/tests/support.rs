@@ -287,8 +287,9 @@ impl World {
     ) -> crate::server::error::OpResult<()> {
         let caller = self.caller(email).await;
         let shown = batches::snapshot(&self.state, &caller, batch).await?;
-        let decision = Decision { verdict, content_hash: shown.content_sha256, reason: "because".to_owned() };
-        approvals::decide(&self.state, &caller, batch, decision).await
+        let decision =
+            Decision { verdict: Some(verdict), content_hash: shown.content_sha256, reason: "because".to_owned() };
+        approvals::decide(&self.state, &caller, batch, decision).await.map(|_| ()).map_err(|(error, _)| error)
     }
 }
 

@@ -122,6 +122,22 @@ SELECT b.id, b.operation, b.file_name, b.status, b.amount_minor, b.currency, b.c
                         FROM open_task t WHERE t.organisation_id = b.organisation_id AND t.batch_id = b.id) o
  WHERE b.organisation_id = $1 ";
 
+/// What a batch does, and the name of its file: enough to know who may see it.
+pub async fn locate(tx: &mut Tx, batch: BatchId) -> sqlx::Result<Option<(Operation, String)>> {
+    let organisation = tx.organisation();
+    let row: Option<(String, String)> =
+        sqlx::query_as("SELECT operation, file_name FROM batch WHERE organisation_id = $1 AND id = $2")
+            .bind(organisation.0)
+            .bind(batch.0)
+            .fetch_optional(tx.conn())
+            .await?;
+    row.map(|(operation, file_name)| {
+        let known = Operation::from_code(&operation).ok_or_else(|| decode(&operation, "operation"))?;
+        Ok((known, file_name))
+    })
+    .transpose()
+}
+
 fn decode(text: &str, what: &str) -> sqlx::Error {
     sqlx::Error::Decode(format!("{what} {text:?} is not known").into())
 }

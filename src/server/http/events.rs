@@ -202,8 +202,8 @@ async fn named(web: &Web, caller: &Caller, asked: &Asked) -> OpResult<Vec<Watch>
 
 async fn batch_named(web: &Web, caller: &Caller, batch: &str) -> OpResult<Watch> {
     let batch: BatchId = batch.parse().map_err(|_| OpError::not_found("batch"))?;
-    let snapshot = ops::batches::snapshot(web, caller, batch).await?;
-    Ok(Watch::Batch(batch, snapshot.operation.module()))
+    let (operation, _) = ops::batches::locate(web, caller, batch, Right::Read).await?;
+    Ok(Watch::Batch(batch, operation.module()))
 }
 
 fn operation_named(caller: &Caller, operation: &str) -> OpResult<Watch> {

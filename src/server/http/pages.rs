@@ -13,6 +13,7 @@ use crate::{
     api::ApiError,
     app::{ErrorPage, NoHydration, SessionTag, shell},
     domain::{
+        access::Right,
         batch::Operation,
         error::{Refusal, RefusalKind},
         ids::BatchId,
@@ -92,9 +93,9 @@ async fn admit(web: &Web, caller: &Caller, rule: Rule, id: &str) -> OpResult<()>
     let Some(operation) = rule.batch else { return Ok(()) };
     let missing = || OpError::not_found("batch");
     let batch: BatchId = id.parse().map_err(|_| missing())?;
-    let snapshot = ops::batches::snapshot(web, caller, batch).await?;
+    let (of, _) = ops::batches::locate(web, caller, batch, Right::Read).await?;
     match operation {
-        Some(operation) if operation != snapshot.operation => Err(missing()),
+        Some(operation) if operation != of => Err(missing()),
         _ => Ok(()),
     }
 }

@@ -3,18 +3,20 @@
 use super::{
     Web,
     address::PathId,
-    answer, approvals,
+    answer,
     batches::{done, refused_on_page},
     form::Form,
+    step_up::prove_if_given,
     visit::{SignedIn, Visit},
 };
 use crate::{
     domain::{access::Right, error::RefusalKind, ids::BatchId, view::Flash},
     server::{
-        error::{OpError, OpResult},
+        error::OpError,
         ops::{
-            self,
-            access::{Caller, authorise},
+            access::Caller,
+            batches,
+            connections::Refused,
             review::{self, Answer, Finding, ProposalKey, ProposedRow},
         },
     },
@@ -44,8 +46,6 @@ impl Act {
         }
     }
 }
-
-type Refused = (OpError, Option<&'static str>);
 
 /// `POST /review/{batch_id}/…`.
 pub(super) async fn act(
@@ -87,66 +87,40 @@ async fn perform(
         Act::Propose => {
             let finding = Finding::ALL.into_iter().find(|finding| finding.code() == form.get("finding"));
             let rows = form.all("row").filter_map(|row| proposed(row, form)).collect::<Vec<_>>();
-            let reason = form.get("reason");
             let Some(finding) = finding else {
                 // The rights come first, whatever else is wrong.
-                allowed(web, &caller, batch, Right::ReadWrite).await.map_err(plain)?;
+                batches::locate(web, &caller, batch, Right::ReadWrite).await.map_err(plain)?;
                 let error = OpError::refuse(RefusalKind::Invalid, "Choose what became of them.");
                 return Err((error, Some("finding")));
             };
-            let field = if reason.trim().is_empty() && !rows.is_empty() { Some("reason") } else { None };
-            let n = review::propose(web, &caller, batch, finding, &rows, reason)
-                .await
-                .map_err(|error| (on_field(&error, field), error))
-                .map_err(|(field, error)| (error, field))?;
+            let n = review::propose(web, &caller, batch, finding, &rows, form.get("reason")).await?;
             Ok(format!("Proposed for {}. Another person confirms or rejects it.", review::refunds(n)))
         }
         Act::Answer => {
-            allowed(web, &caller, batch, Right::Approve).await.map_err(plain)?;
+            batches::locate(web, &caller, batch, Right::Approve).await.map_err(plain)?;
             let answer = match form.get("answer") {
                 "confirm" => Answer::Confirm,
                 "reject" => Answer::Reject,
                 _ => return Err(plain(OpError::refuse(RefusalKind::Invalid, "Choose Confirm or Reject."))),
             };
             let proposals = proposals(form);
-            let caller =
-                approvals::prove(web, visit, caller, form.get("password"), "Give your password again to decide.")
-                    .await
-                    .map_err(|error| (error, Some("password")))?;
-            let field = (answer == Answer::Reject && form.get("note").trim().is_empty() && !proposals.is_empty())
-                .then_some("note");
-            let n = review::close(web, &caller, batch, answer, &proposals, form.get("note"))
-                .await
-                .map_err(|error| (on_field(&error, field), error))
-                .map_err(|(field, error)| (error, field))?;
+            let caller = prove_if_given(web, visit, caller, form).await?;
+            let n = review::close(web, &caller, batch, answer, &proposals, form.get("note")).await?;
             Ok(match answer {
                 Answer::Confirm => format!("Confirmed for {}. It counts from now on.", review::refunds(n)),
                 _ => format!("Rejected for {}. They wait for another proposal.", review::refunds(n)),
             })
         }
         Act::Withdraw => {
-            let n = review::close(web, &caller, batch, Answer::Withdraw, &proposals(form), "").await.map_err(plain)?;
+            let n = review::close(web, &caller, batch, Answer::Withdraw, &proposals(form), "").await?;
             Ok(format!("Withdrawn for {}. They wait for another proposal.", review::refunds(n)))
         }
         Act::Acknowledge => {
             let entry = form.get("entry").parse::<Uuid>().ok();
-            review::acknowledge(web, &caller, batch, entry, form.get("note"))
-                .await
-                .map_err(|error| (on_field(&error, Some("note")), error))
-                .map_err(|(field, error)| (error, field))?;
+            review::acknowledge(web, &caller, batch, entry, form.get("note")).await?;
             Ok("Acknowledged. Your note stands beside it.".to_owned())
         }
     }
-}
-
-/// The field that an error is shown at; only what is wrong with the input belongs to one.
-fn on_field(error: &OpError, field: Option<&'static str>) -> Option<&'static str> {
-    field.filter(|_| error.refusal.kind == RefusalKind::Invalid)
-}
-
-async fn allowed(web: &Web, caller: &Caller, batch: BatchId, right: Right) -> OpResult<()> {
-    let snapshot = ops::batches::snapshot(web, caller, batch).await?;
-    authorise(caller, snapshot.operation.module(), right)
 }
 
 /// `7.1.<seen>`: S.No, revision, and where it stood when it was shown.

@@ -2,10 +2,10 @@
 
 use super::{
     Web,
-    approvals::prove,
     batches::{done, refused_on_page},
     form::Form,
-    visit::{SignedIn, Visit},
+    step_up::prove_if_given,
+    visit::SignedIn,
 };
 use crate::{
     domain::{
@@ -130,13 +130,5 @@ pub(super) async fn change(
             let field = field.map(|field| format!("{name}-{field}"));
             refused_on_page(&web, &visit, "/settings", error, Flash { error: None, notice: None, field, values }).await
         }
-    }
-}
-
-/// The caller with a new proof of the password, where the form brings one. Whether one is needed, the operation says.
-pub(super) async fn prove_if_given(web: &Web, visit: &Visit, caller: Caller, form: &Form) -> Result<Caller, Refused> {
-    match form.get("password") {
-        "" => Ok(caller),
-        password => prove(web, visit, caller, password, "").await.map_err(|error| (error, Some("password"))),
     }
 }

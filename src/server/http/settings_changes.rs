@@ -6,7 +6,7 @@ use super::{
     answer,
     batches::{done, refused_on_page},
     form::Form,
-    settings::prove_if_given,
+    step_up::prove_if_given,
     visit::{SignedIn, Visit},
 };
 use crate::{

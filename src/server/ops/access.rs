@@ -2,11 +2,14 @@
 
 use crate::{
     domain::{
-        access::{Module, Permissions, Right},
+        access::{Module, PROOF_AGE, Permissions, Right},
         error::RefusalKind,
         view::{OrganisationRef, PersonRef},
     },
-    server::error::{OpError, OpResult},
+    server::{
+        error::{OpError, OpResult},
+        state::AppState,
+    },
 };
 use time::OffsetDateTime;
 
@@ -37,4 +40,9 @@ pub fn authorise(caller: &Caller, module: Module, right: Right) -> OpResult<()> 
         RefusalKind::Forbidden,
         format!("You need {} – {word} for this. Ask an administrator of {}.", module.code(), caller.organisation.name),
     ))
+}
+
+/// Whether the caller must give the password again before a decision, or before saying where money goes.
+pub fn needs_proof(state: &AppState, caller: &Caller) -> bool {
+    caller.proved_at.is_none_or(|proved_at| state.clock.now() - proved_at > PROOF_AGE)
 }

@@ -1,9 +1,10 @@
 //! Maker-checker: the inbox, what the checker is shown, and the decision.
 
 use super::{
-    access::{Caller, authorise},
+    access::{Caller, authorise, needs_proof},
     audit,
     batches::shown,
+    connections::{Refused, about, plain},
     moment, records,
 };
 use crate::{
@@ -39,8 +40,6 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use time::{Duration, OffsetDateTime};
 
-/// How old the last proof of the password may be for a decision.
-pub const PROOF_AGE: Duration = Duration::minutes(10);
 /// How far back look-alikes are shown.
 const EARLIER: Duration = Duration::days(30);
 /// Upper bounds of amount classes, major units.
@@ -55,11 +54,22 @@ pub enum Verdict {
     Reject,
 }
 
+impl Verdict {
+    /// The verdict with this word in forms.
+    pub fn from_code(code: &str) -> Option<Self> {
+        match code {
+            "approve" => Some(Self::Approve),
+            "reject" => Some(Self::Reject),
+            _ => None,
+        }
+    }
+}
+
 /// A decision as the form sent it.
 #[derive(Clone, Debug)]
 pub struct Decision {
-    /// Which way.
-    pub verdict: Verdict,
+    /// Which way, if it is one of the two.
+    pub verdict: Option<Verdict>,
     /// Hash of what was shown, 64 hex digits.
     pub content_hash: String,
     /// 1 to 500 characters for a rejection, optional for an approval.
@@ -225,11 +235,6 @@ pub async fn detail(state: &AppState, caller: &Caller, batch: BatchId) -> OpResu
     })
 }
 
-/// Whether the password must be given again before a decision.
-pub fn needs_proof(state: &AppState, caller: &Caller) -> bool {
-    caller.proved_at.is_none_or(|proved_at| state.clock.now() - proved_at > PROOF_AGE)
-}
-
 fn why_not(caller: &Caller, row: &BatchRow) -> Option<String> {
     if row.is_of(caller.person.id.0) {
         return Some(own_request(caller, row).to_owned());
@@ -335,40 +340,46 @@ fn parts(extras: &[String]) -> Vec<(String, i64)> {
 
 /// Decides. Needs Approve on the module and a proof of the password of the last 10 minutes (`caller.proved_at`); the
 /// database refuses the maker. A lost race is `Conflict` with who decided and when, a changed content `Changed`.
-pub async fn decide(state: &AppState, caller: &Caller, batch: BatchId, decision: Decision) -> OpResult<()> {
-    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
-    let row = db::batches::load(&mut tx, batch).await?.ok_or_else(|| OpError::not_found("batch"))?;
-    authorise(caller, row.operation.module(), Right::Approve)?;
+/// Returns the verdict and the name of the batch's file.
+pub async fn decide(
+    state: &AppState,
+    caller: &Caller,
+    batch: BatchId,
+    decision: Decision,
+) -> Result<(Verdict, String), Refused> {
+    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await.map_err(plain)?;
+    let row = db::batches::load(&mut tx, batch).await.map_err(plain)?;
+    let row = row.ok_or_else(|| plain(OpError::not_found("batch")))?;
+    authorise(caller, row.operation.module(), Right::Approve).map_err(plain)?;
     if row.is_of(caller.person.id.0) {
-        return Err(OpError::refuse(RefusalKind::Forbidden, own_request(caller, &row)));
+        return Err(plain(OpError::refuse(RefusalKind::Forbidden, own_request(caller, &row))));
+    }
+    let Some(verdict) = decision.verdict else { return Err(about("decision", "Choose Approve or Reject.")) };
+    let reason = REASON.read(&decision.reason).map_err(|refusal| about("reason", refusal.message))?;
+    if verdict == Verdict::Reject && reason.is_empty() {
+        return Err(about("reason", "Say why you reject it: the maker reads the reason."));
     }
     if needs_proof(state, caller) {
-        return Err(OpError::refuse(RefusalKind::Invalid, "Give your password again to decide."));
-    }
-    let reason = REASON.read(&decision.reason)?;
-    if decision.verdict == Verdict::Reject && reason.is_empty() {
-        return Err(OpError::refuse(
-            RefusalKind::Invalid,
-            "Write a reason, so that the maker knows what to change. Then reject again.",
-        ));
+        return Err(about("password", "Give your password again to decide."));
     }
     let Some(shown) = unhex(&decision.content_hash) else {
-        return Err(OpError::refuse(
+        return Err(plain(OpError::refuse(
             RefusalKind::Changed,
             "What was shown cannot be told. Load the page again and decide then.",
-        ));
+        )));
     };
-    let approve = decision.verdict == Verdict::Approve;
+    let approve = verdict == Verdict::Approve;
     let written =
         db::approvals::decide(&mut tx, batch, approve, &shown, (!reason.is_empty()).then_some(&*reason)).await;
     if let Err(error) = written {
         drop(tx);
-        return Err(decision_refused(state, caller, batch, error).await);
+        return Err(plain(decision_refused(state, caller, batch, error).await));
     }
     let action = if approve { "batch.approved" } else { "batch.rejected" };
     let detail = json!({ "content_sha256": decision.content_hash, "reason": reason, "revision": row.revision });
-    audit::record(state, &mut tx, caller, action, Some(batch.0), detail).await?;
-    Ok(tx.commit_at("decide").await?)
+    audit::record(state, &mut tx, caller, action, Some(batch.0), detail).await.map_err(plain)?;
+    tx.commit_at("decide").await.map_err(plain)?;
+    Ok((verdict, row.file_name))
 }
 
 async fn decision_refused(state: &AppState, caller: &Caller, batch: BatchId, error: sqlx::Error) -> OpError {

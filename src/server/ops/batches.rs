@@ -145,6 +145,15 @@ pub async fn detail(
     })
 }
 
+/// What a batch does, and the name of its file. Needs `right` on its module; another organisation's batch is not there.
+pub async fn locate(state: &AppState, caller: &Caller, batch: BatchId, right: Right) -> OpResult<(Operation, String)> {
+    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+    let located = db::batches::locate(&mut tx, batch).await?.ok_or_else(|| OpError::not_found("batch"))?;
+    tx.commit_quietly().await?;
+    authorise(caller, located.0.module(), right)?;
+    Ok(located)
+}
+
 /// A batch in numbers, whatever its operation. Needs Read on its module; without it, and for another organisation's batch,
 /// there is no such batch.
 pub async fn snapshot(state: &AppState, caller: &Caller, batch: BatchId) -> OpResult<BatchSnapshot> {

@@ -13,8 +13,7 @@ pub use stops::{pause, pause_all, resume, resume_all};
 pub use trial::Trial;
 
 use super::{
-    access::{Caller, authorise},
-    approvals::needs_proof,
+    access::{Caller, authorise, needs_proof},
     audit,
     gateways::in_use,
     settings_changes::{self, Outcome},

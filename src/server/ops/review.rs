@@ -6,8 +6,7 @@ pub(super) mod reconciled;
 pub(super) mod words;
 
 use super::{
-    access::{Caller, authorise},
-    approvals::needs_proof,
+    access::{Caller, authorise, needs_proof},
     moment,
 };
 use crate::{

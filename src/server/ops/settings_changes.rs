@@ -4,8 +4,8 @@
 mod apply;
 
 use super::{
-    access::{Caller, authorise},
-    approvals::{needs_proof, unhex},
+    access::{Caller, authorise, needs_proof},
+    approvals::unhex,
     audit,
     connections::{Refused, about, plain},
     moment,

@@ -1,6 +1,6 @@
 //! Deciding by form.
 
-use super::support::{Answer, Browser, CHECKER, Desk, MAKER, MAKERS_FILE, PASSWORD};
+use super::support::{Answer, Browser, CHECKER, Desk, MAKER, MAKERS_FILE, PASSWORD, VIEWER};
 use time::Duration;
 
 struct Case {
@@ -74,25 +74,43 @@ async fn an_old_proof_asks_for_the_password_and_a_wrong_one_keeps_the_reason() {
 }
 
 #[tokio::test]
+async fn a_proof_of_ten_minutes_is_enough_and_the_page_says_so_too() {
+    let case = case().await;
+    case.desk.advance(Duration::minutes(10));
+    let page = case.checker.get(&format!("/approvals/{}", case.batch)).await;
+    assert!(!page.text.contains("type=\"password\""), "{}", page.text);
+    let fields = [("decision", "approve"), ("content_hash", case.hash.as_str())];
+    assert_eq!(case.decide(&fields).await.status, 303);
+}
+
+#[tokio::test]
 async fn what_was_not_shown_or_not_said_is_not_decided() {
     let case = case().await;
     let hash = case.hash.as_str();
     let zeros = "0".repeat(64);
-    for (fields, status) in [
-        (vec![("decision", "approve"), ("content_hash", zeros.as_str())], 412),
-        (vec![("decision", "approve")], 412),
-        (vec![("decision", "reject"), ("content_hash", hash)], 422),
-        (vec![("decision", "reject"), ("content_hash", hash), ("reason", "  ")], 422),
-        (vec![("decision", "maybe"), ("content_hash", hash)], 422),
-        (vec![], 422),
+    let (changed, why, which) = ("Load the page again", "Say why you reject it", "Choose Approve or Reject");
+    for (fields, status, said) in [
+        (vec![("decision", "approve"), ("content_hash", zeros.as_str())], 412, "content changed"),
+        (vec![("decision", "approve")], 412, changed),
+        (vec![("decision", "reject"), ("content_hash", hash)], 422, why),
+        (vec![("decision", "reject"), ("content_hash", hash), ("reason", "  ")], 422, why),
+        (vec![("decision", "maybe"), ("content_hash", hash)], 422, which),
+        (vec![], 422, which),
     ] {
-        assert_eq!(case.decide(&fields).await.status, status, "{fields:?}");
+        let answer = case.decide(&fields).await;
+        assert_eq!(answer.status, status, "{fields:?}");
+        assert!(answer.text.contains(said), "{fields:?}: {}", answer.text);
         assert_eq!(case.status().await, "awaiting_approval", "{fields:?}");
     }
     let maker = case.desk.signed_in(MAKER).await;
     let own =
         maker.form(&format!("/approvals/{}", case.batch), &[("decision", "approve"), ("content_hash", hash)]).await;
     assert_eq!(own.status, 403);
+    // The rights come first, whatever else is wrong.
+    let viewer = case.desk.signed_in(VIEWER).await;
+    for fields in [&[][..], &[("decision", "approve"), ("content_hash", hash)]] {
+        assert_eq!(viewer.form(&format!("/approvals/{}", case.batch), fields).await.status, 403, "{fields:?}");
+    }
     assert_eq!(case.status().await, "awaiting_approval");
 }
 

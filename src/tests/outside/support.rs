@@ -74,7 +74,7 @@ async fn cluster() -> &'static Cluster {
         .await
 }
 
-async fn execute(connection: &mut sqlx::PgConnection, statement: String) {
+pub(crate) async fn execute(connection: &mut sqlx::PgConnection, statement: String) {
     connection.execute(sqlx::AssertSqlSafe(statement)).await.unwrap();
 }
 

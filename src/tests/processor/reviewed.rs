@@ -86,7 +86,7 @@ async fn close(
 ) -> Result<u64, RefusalKind> {
     let caller = bench.world.caller(email).await;
     let closed = review::close(&bench.world.state, &caller, batch, answer, keys, "because").await;
-    closed.map_err(|error| error.refusal.kind)
+    closed.map_err(|(error, _)| error.refusal.kind)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -198,7 +198,7 @@ async fn another_organisation_sees_and_moves_nothing() {
     assert_eq!(review::review(state, &stranger, Some(batch)).await.map_err(kind).unwrap_err(), RefusalKind::NotFound);
     assert!(review::review(state, &stranger, None).await.unwrap().batches.is_empty());
     let proposed = review::propose(state, &stranger, batch, Finding::Done, &rows, "x").await;
-    assert_eq!(proposed.map_err(kind).unwrap_err(), RefusalKind::NotFound);
+    assert_eq!(proposed.map_err(|(error, _)| kind(error)).unwrap_err(), RefusalKind::NotFound);
     assert_eq!(close(&bench, "owner@acme.test", batch, Answer::Confirm, &keys).await, Err(RefusalKind::NotFound));
     // A forgotten check of the batch moves nothing either: the functions see the organisation of the session only.
     let mut tx = state.db.web(stranger.organisation.id, Some(stranger.person.id)).await.unwrap();
@@ -222,7 +222,7 @@ async fn what_moved_meanwhile_is_not_decided() {
     assert_eq!(close(&bench, OTHER, batch, Answer::Confirm, &keys).await, Err(RefusalKind::Changed));
     assert_eq!(bench.task(batch, "BEFORE_1").await.state, "REVIEW", "all or none");
     let late = review::propose(&bench.world.state, &one, batch, Finding::NotDone, &before, "x").await.unwrap_err();
-    assert_eq!(late.refusal.kind, RefusalKind::Changed);
+    assert_eq!(late.0.refusal.kind, RefusalKind::Changed);
     // What stands otherwise than when it was proposed on: the proposal is void, and another can be made.
     bench.sql("UPDATE open_task SET message = 'The gateway said something else.' WHERE row_no = 2").await;
     assert_eq!(close(&bench, OTHER, batch, Answer::Confirm, &keys[1..]).await, Err(RefusalKind::Changed));
@@ -274,7 +274,7 @@ async fn a_proposal_is_rejected_with_a_reason_or_taken_back_by_who_made_it() {
     let (bench, batch) = case(&["BEFORE_1"]).await;
     let state = &bench.world.state;
     let (one, other) = (bench.world.caller(ONE).await, bench.world.caller(OTHER).await);
-    let kind = |error: crate::server::error::OpError| error.refusal.kind;
+    let kind = |(error, _): crate::server::ops::connections::Refused| error.refusal.kind;
     let rows = open(&bench, batch, "").await;
     for (finding, rows, why) in [
         (Finding::NotDone, &rows[..], " "),
@@ -309,7 +309,7 @@ async fn a_confirmation_needs_a_fresh_proof_of_the_password_and_the_right_to_app
     let other = bench.world.caller(OTHER).await;
     let old = Caller { proved_at: Some(bench.world.state.clock.now() - time::Duration::minutes(11)), ..other.clone() };
     let refused = review::close(&bench.world.state, &old, batch, Answer::Confirm, &keys, "").await.unwrap_err();
-    assert_eq!(refused.refusal.kind, RefusalKind::Invalid);
+    assert_eq!(refused.0.refusal.kind, RefusalKind::Invalid);
     for (email, role) in [("reader@globex.test", Role::Viewer), ("writer@globex.test", Role::Maker)] {
         people::create(&bench.world.state, "Globex", email, role, &SecretString::from(PASSWORD)).await.unwrap();
         assert_eq!(close(&bench, email, batch, Answer::Confirm, &keys).await, Err(RefusalKind::Forbidden), "{email}");
@@ -319,7 +319,7 @@ async fn a_confirmation_needs_a_fresh_proof_of_the_password_and_the_right_to_app
         .unwrap();
     let judge = bench.world.caller("judge@globex.test").await;
     let refused = review::propose(&bench.world.state, &judge, batch, Finding::Done, &[], "x").await.unwrap_err();
-    assert_eq!(refused.refusal.kind, RefusalKind::Forbidden);
+    assert_eq!(refused.0.refusal.kind, RefusalKind::Forbidden);
     assert_eq!(close(&bench, "judge@globex.test", batch, Answer::Confirm, &keys).await, Ok(1));
     assert_eq!(bench.status(batch).await, "completed");
     bench.sound(batch).await;
@@ -371,7 +371,7 @@ async fn a_contradiction_is_an_entry_that_is_acknowledged_once() {
     assert_eq!(detail.differences, 1);
     let state = &bench.world.state;
     let id = entry.id.parse().ok();
-    let kind = |error: crate::server::error::OpError| error.refusal.kind;
+    let kind = |(error, _): crate::server::ops::connections::Refused| error.refusal.kind;
     let stranger = bench.world.caller("owner@acme.test").await;
     assert_eq!(review::acknowledge(state, &stranger, batch, id, "x").await.map_err(kind), Err(RefusalKind::NotFound));
     assert_eq!(review::acknowledge(state, &one, batch, id, " ").await.map_err(kind), Err(RefusalKind::Invalid));

@@ -1,6 +1,7 @@
 //! Fields: label above, hint, control, error. A placeholder is never the label.
 
 use super::{Glyph, escaped};
+use crate::domain::limits::MAX_REMARK_CHARS;
 use leptos::prelude::*;
 
 /// The error below a field. Give the control `aria-describedby="{id}-error"`.
@@ -145,9 +146,6 @@ pub fn TextArea(
     /// Lines that are seen at once.
     #[prop(default = 3)]
     rows: u32,
-    /// Characters that fit.
-    #[prop(optional)]
-    most: Option<u32>,
     /// Must not be empty.
     #[prop(optional)]
     required: bool,
@@ -171,7 +169,7 @@ pub fn TextArea(
                 id=id.clone()
                 name=name
                 rows=rows.to_string()
-                maxlength=most.map(|most| most.to_string())
+                maxlength=MAX_REMARK_CHARS.to_string()
                 required=required
                 aria-invalid=move || error.with(Option::is_some).then_some("true")
                 aria-describedby=described

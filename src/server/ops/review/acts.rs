@@ -2,9 +2,10 @@
 
 use super::{
     super::{
-        access::{Caller, authorise},
-        approvals::needs_proof,
-        audit, moment,
+        access::{Caller, authorise, needs_proof},
+        audit,
+        connections::{Refused, about, plain},
+        moment,
     },
     ProposalKey, ProposedRow, TASKS,
 };
@@ -16,7 +17,7 @@ use crate::{
         text::{Field, NOTE, REASON, REFERENCE},
     },
     server::{
-        db::{self, Tx, batches::BatchRow},
+        db::{self, Tx},
         error::{OpError, OpResult},
         state::AppState,
     },
@@ -60,11 +61,11 @@ impl Finding {
     }
 }
 
-/// A batch that the caller may work on in this way.
-async fn found(tx: &mut Tx, caller: &Caller, batch: BatchId, right: Right) -> OpResult<BatchRow> {
-    let row = db::batches::load(tx, batch).await?.ok_or_else(|| OpError::not_found("batch"))?;
-    authorise(caller, row.operation.module(), right)?;
-    Ok(row)
+/// Refuses who may not work on the batch in this way.
+async fn allowed(tx: &mut Tx, caller: &Caller, batch: BatchId, right: Right) -> Result<(), Refused> {
+    let located = db::batches::locate(tx, batch).await.map_err(plain)?;
+    let (operation, _) = located.ok_or_else(|| plain(OpError::not_found("batch")))?;
+    authorise(caller, operation.module(), right).map_err(plain)
 }
 
 fn at_least_one<T>(rows: &[T]) -> OpResult<()> {
@@ -94,15 +95,15 @@ pub async fn propose(
     finding: Finding,
     rows: &[ProposedRow],
     why: &str,
-) -> OpResult<u64> {
-    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
-    let row = found(&mut tx, caller, batch, Right::ReadWrite).await?;
-    at_least_one(rows)?;
+) -> Result<u64, Refused> {
+    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await.map_err(plain)?;
+    allowed(&mut tx, caller, batch, Right::ReadWrite).await?;
+    at_least_one(rows).map_err(plain)?;
     let missing = "Write how you know. The other person reads it and so does whoever asks later.";
-    let why = REASON.read_filled(why, missing)?;
-    let rows = rows.iter().map(|row| written(row, finding)).collect::<OpResult<Vec<_>>>()?;
+    let why = REASON.read_filled(why, missing).map_err(|refusal| about("reason", refusal.message))?;
+    let rows = rows.iter().map(|row| written(row, finding)).collect::<OpResult<Vec<_>>>().map_err(plain)?;
     let written = db::review::propose(&mut tx, batch, finding.stored(), &rows, &why).await;
-    let n = written.map_err(|error| match db::guard_code(&error).as_deref() {
+    let refused = |error| match db::guard_code(&error).as_deref() {
         Some("BD412") => moved(),
         Some("BD409") => OpError::refuse(
             RefusalKind::Conflict,
@@ -110,12 +111,11 @@ pub async fn propose(
         ),
         Some("BD422") => OpError::refuse(RefusalKind::Invalid, "This gateway cannot be asked. Choose another answer."),
         _ => error.into(),
-    })?;
+    };
+    let n = written.map_err(refused).map_err(plain)?;
     let numbers: Vec<i32> = rows.iter().map(|row| row.row).collect();
     let detail = json!({ "finding": finding.code(), "rows": numbers, "reason": why });
-    audit::record(state, &mut tx, caller, "review.proposed", Some(row.id.0), detail).await?;
-    db::outbox::changed(&mut tx, &[batch.0]).await?;
-    tx.commit().await?;
+    finish(state, tx, caller, "review.proposed", batch, detail).await.map_err(plain)?;
     Ok(u64::try_from(n).unwrap_or(0))
 }
 
@@ -157,32 +157,31 @@ pub async fn close(
     answer: Answer,
     proposals: &[ProposalKey],
     note: &str,
-) -> OpResult<u64> {
+) -> Result<u64, Refused> {
     let right = if answer == Answer::Withdraw { Right::ReadWrite } else { Right::Approve };
-    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
-    let row = found(&mut tx, caller, batch, right).await?;
-    at_least_one(proposals)?;
+    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await.map_err(plain)?;
+    allowed(&mut tx, caller, batch, right).await?;
+    at_least_one(proposals).map_err(plain)?;
     if answer != Answer::Withdraw && needs_proof(state, caller) {
-        return Err(OpError::refuse(RefusalKind::Invalid, "Give your password again to decide."));
+        return Err(about("password", "Give your password again to decide."));
     }
     let note = match answer {
         Answer::Reject => {
-            NOTE.read_filled(note, "Write a reason, so that whoever proposed it knows what to look at again.")?
+            NOTE.read_filled(note, "Write a reason, so that whoever proposed it knows what to look at again.")
         }
-        Answer::Confirm | Answer::Withdraw => NOTE.read(note)?,
+        Answer::Confirm | Answer::Withdraw => NOTE.read(note),
     };
+    let note = note.map_err(|refusal| about("note", refusal.message))?;
     let n = match db::review::close(&mut tx, batch, answer.stored(), proposals, &note).await {
         Ok(n) => n,
         Err(error) => {
             drop(tx);
-            return Err(close_refused(state, caller, batch, answer, proposals, error).await);
+            return Err(plain(close_refused(state, caller, batch, answer, proposals, error).await));
         }
     };
     let numbers: Vec<i32> = proposals.iter().map(|proposal| proposal.row).collect();
     let detail = json!({ "rows": numbers, "reason": note });
-    audit::record(state, &mut tx, caller, answer.action(), Some(row.id.0), detail).await?;
-    db::outbox::changed(&mut tx, &[batch.0]).await?;
-    tx.commit().await?;
+    finish(state, tx, caller, answer.action(), batch, detail).await.map_err(plain)?;
     Ok(u64::try_from(n).unwrap_or(0))
 }
 
@@ -245,26 +244,40 @@ pub async fn acknowledge(
     batch: BatchId,
     entry: Option<Uuid>,
     note: &str,
-) -> OpResult<()> {
-    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
-    let row = db::batches::load(&mut tx, batch).await?.ok_or_else(|| OpError::not_found("batch"))?;
-    if !caller.permissions.allow(row.operation.module(), Right::Approve) {
-        authorise(caller, row.operation.module(), Right::ReadWrite)?;
+) -> Result<(), Refused> {
+    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await.map_err(plain)?;
+    let located = db::batches::locate(&mut tx, batch).await.map_err(plain)?;
+    let (operation, _) = located.ok_or_else(|| plain(OpError::not_found("batch")))?;
+    if !caller.permissions.allow(operation.module(), Right::Approve) {
+        authorise(caller, operation.module(), Right::ReadWrite).map_err(plain)?;
     }
-    let note = NOTE.read_filled(note, "Write what you found or did about it.")?;
-    let missing = || OpError::not_found("difference");
+    let note = NOTE.read_filled(note, "Write what you found or did about it.");
+    let note = note.map_err(|refusal| about("note", refusal.message))?;
+    let missing = || plain(OpError::not_found("difference"));
     let entry = entry.ok_or_else(missing)?;
-    if db::review::batch_of_entry(&mut tx, entry).await? != Some(batch) {
+    if db::review::batch_of_entry(&mut tx, entry).await.map_err(plain)? != Some(batch) {
         return Err(missing());
     }
-    if !db::review::acknowledge(&mut tx, entry, &note).await? {
-        return Err(OpError::refuse(
+    if !db::review::acknowledge(&mut tx, entry, &note).await.map_err(plain)? {
+        return Err(plain(OpError::refuse(
             RefusalKind::Conflict,
             "Somebody acknowledged this meanwhile. Their note stands; yours was not kept.",
-        ));
+        )));
     }
     let detail = json!({ "entry": entry, "reason": note });
-    audit::record(state, &mut tx, caller, "review.acknowledged", Some(row.id.0), detail).await?;
+    finish(state, tx, caller, "review.acknowledged", batch, detail).await.map_err(plain)
+}
+
+/// Writes down what was done, tells whoever looks at the batch, and makes it so.
+async fn finish(
+    state: &AppState,
+    mut tx: Tx,
+    caller: &Caller,
+    action: &str,
+    batch: BatchId,
+    detail: serde_json::Value,
+) -> OpResult<()> {
+    audit::record(state, &mut tx, caller, action, Some(batch.0), detail).await?;
     db::outbox::changed(&mut tx, &[batch.0]).await?;
     Ok(tx.commit().await?)
 }

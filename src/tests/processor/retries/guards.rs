@@ -162,7 +162,7 @@ async fn a_decision_counts_for_the_revision_that_was_shown_and_no_other() {
     let state = &bench.world.state;
     let hash = || async { batches::snapshot(state, &checker, batch).await.unwrap().content_sha256 };
     let approve = |content_hash: String| {
-        let decision = Decision { verdict: Verdict::Approve, content_hash, reason: String::new() };
+        let decision = Decision { verdict: Some(Verdict::Approve), content_hash, reason: String::new() };
         approvals::decide(state, &checker, batch, decision)
     };
     let file = hash().await;
@@ -170,10 +170,10 @@ async fn a_decision_counts_for_the_revision_that_was_shown_and_no_other() {
     bench.retry("maker@acme.test", batch, &[]).await;
     let first = hash().await;
     assert_ne!(file, first);
-    assert_eq!(approve(file).await.unwrap_err().refusal.kind, RefusalKind::Changed);
+    assert_eq!(approve(file).await.unwrap_err().0.refusal.kind, RefusalKind::Changed);
     bench.world.decide("checker@acme.test", batch, Verdict::Reject).await.unwrap();
     bench.retry("maker@acme.test", batch, &[]).await;
-    assert_eq!(approve(first).await.unwrap_err().refusal.kind, RefusalKind::Changed, "of the one that was rejected");
+    assert_eq!(approve(first).await.unwrap_err().0.refusal.kind, RefusalKind::Changed, "of the one that was rejected");
     assert_eq!(bench.status(batch).await, "awaiting_approval");
     approve(hash().await).await.unwrap();
     assert_eq!(bench.status(batch).await, "processing");

@@ -13,9 +13,6 @@ use crate::{
 };
 use leptos::prelude::*;
 
-/// Longest reason, in characters.
-const REASON: u32 = 500;
-
 /// The column beside the evidence. The form is a plain one: it works without JavaScript, and no dialog follows.
 #[component]
 pub fn Decision(
@@ -95,7 +92,6 @@ pub fn Decision(
                         label="Reason"
                         hint="Needed to reject. Everybody who can open the batch reads it."
                         value=flash.value("reason")
-                        most=REASON
                         error=Signal::stored(error("reason"))
                     />
                     {password}

@@ -229,7 +229,6 @@ fn Side(page: RefundOrders, wrong: Option<String>) -> impl IntoView {
                 label="Description"
                 value=page.description.clone()
                 error=Signal::stored(wrong)
-                most=500
             />
         }
     });

@@ -7,9 +7,6 @@ use crate::{
 };
 use leptos::prelude::*;
 
-/// Longest reason, in characters.
-const REASON: u32 = 500;
-
 /// The error of a field, where the flash is about it.
 fn error(flash: &Flash, field: &str) -> Signal<Option<String>> {
     Signal::stored(flash.error.clone().filter(|_| flash.field.as_deref() == Some(field)))
@@ -67,7 +64,6 @@ pub fn ProposeActs(batch: ReviewBatch, flash: Flash) -> impl IntoView {
                 label="How do you know?"
                 hint="The person who confirms reads it; it stays in the audit trail."
                 value=flash.value("reason")
-                most=REASON
                 error=error(&flash, "propose-reason")
             />
             <div class="acts">
@@ -112,7 +108,6 @@ pub(super) fn answer_acts(batch: &ReviewBatch, flash: &Flash, needs_password: bo
                 label="Reason"
                 hint="Needed to reject. Whoever proposed it reads it."
                 value=flash.value("note")
-                most=REASON
                 rows=2
                 error=error(flash, "answer-note")
             />

@@ -76,7 +76,6 @@ fn Waiting(change: WaitingChange, may_change: bool, needed: bool, viewer: String
                         hint="Needed to reject. The administrator who asked reads it."
                         value=flash.value(&note)
                         rows=2
-                        most=500
                         error=Signal::stored(error)
                     />
                     <Again tried=tried needed=needed viewer=viewer />

@@ -176,7 +176,6 @@ pub fn Reason(
             hint=hint
             value=value
             rows=2
-            most=500
             error=Signal::stored(error)
         />
     }

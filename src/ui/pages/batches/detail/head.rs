@@ -173,7 +173,6 @@ fn More(
                         label="Reason (optional)"
                         hint="Everybody who can open the batch reads it."
                         rows=2
-                        most=500
                     />
                 </form>
                 <footer>

@@ -12,9 +12,6 @@ use crate::{
 };
 use leptos::{html, prelude::*};
 
-/// Longest description, in characters.
-const LONGEST: u32 = 500;
-
 /// The form as a dialog over the page. Open without JavaScript too; with it, the page behind cannot be reached.
 #[component]
 pub fn DescriptionDialog(new: NewBatch, flash: Flash) -> impl IntoView {
@@ -84,7 +81,6 @@ fn DescriptionField(new: NewBatch, flash: Flash) -> impl IntoView {
             label="Description"
             hint=readers(&new)
             value=flash.value("description")
-            most=LONGEST
             required=true
             error=Signal::stored(error)
         />
