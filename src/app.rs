@@ -15,7 +15,7 @@ use crate::ui::pages::{
     },
 };
 use crate::{
-    domain::{batch::Operation, view::PageContext},
+    domain::{operation::Operation, view::PageContext},
     ui::{
         components::{Sprite, TitleFormat},
         hooks::page::provide_flash_page,

@@ -2,8 +2,8 @@
 
 use super::ApiError;
 use crate::domain::{
-    batch::Operation,
     ids::{BatchId, DraftId},
+    operation::Operation,
     page::{BatchQuery, TaskQuery},
     view::{BatchDetail, BatchList, NewBatch, SyncReport},
 };

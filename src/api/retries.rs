@@ -3,8 +3,8 @@
 
 use super::ApiError;
 use crate::domain::{
-    batch::Operation,
     ids::BatchId,
+    operation::Operation,
     view::retries::{RetryView, TaskStory},
 };
 

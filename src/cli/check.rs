@@ -3,10 +3,10 @@
 use super::Failure;
 use crate::{
     domain::{
-        batch::Operation,
         finding::{Finding, Severity},
-        limits::{DEFAULT_ROWS, Limits},
+        limits::{Ceilings, Profile},
         money::Currency,
+        operation::Operation,
     },
     formats::{checks, findings::fit},
 };
@@ -22,7 +22,7 @@ pub(super) struct CheckArgs {
     #[arg(long, default_value = "INR")]
     currency: Currency,
     /// Most data rows
-    #[arg(long, default_value_t = DEFAULT_ROWS)]
+    #[arg(long, default_value_t = Profile::TABLE.rows)]
     max_rows: u32,
 }
 
@@ -33,7 +33,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<(), Failure> {
         let known = Operation::ALL.map(Operation::code).join(", ");
         return Err(unusable(format!("Files for {:?} cannot be checked; what can is: {known}.", args.operation)));
     };
-    let limits = Limits::for_rows(args.max_rows, args.max_rows, None);
+    let limits = operation.limits().within(args.max_rows, Ceilings { rows: args.max_rows, bytes: None });
     let name = args.file.display();
     let size =
         std::fs::metadata(&args.file).map_err(|error| unusable(format!("{name} cannot be read: {error}.")))?.len();

@@ -1,50 +1,6 @@
-//! What a batch does and where it stands.
+//! Where a batch stands.
 
-use super::access::Module;
 use serde::{Deserialize, Serialize};
-
-/// What a batch does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Operation {
-    /// Refunds from a CSV file.
-    Refund,
-    /// Orders brought up to date from the gateway.
-    OrderSync,
-}
-
-impl Operation {
-    /// All operations that have pages.
-    pub const ALL: [Self; 2] = [Self::Refund, Self::OrderSync];
-
-    /// The name in the database and in machine answers.
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::Refund => "refund",
-            Self::OrderSync => "order_sync",
-        }
-    }
-
-    /// The operation with this name.
-    pub fn from_code(code: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|operation| operation.code() == code)
-    }
-
-    /// The module whose rights it needs.
-    pub const fn module(self) -> Module {
-        match self {
-            Self::Refund => Module::Refunds,
-            Self::OrderSync => Module::Orders,
-        }
-    }
-    /// The address of its list page.
-    pub const fn path(self) -> &'static str {
-        match self {
-            Self::Refund => "/batch/batch-refunds",
-            Self::OrderSync => "/batch/batch-sync",
-        }
-    }
-}
 
 /// Where a batch stands. The order is the life cycle, by which lists sort.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -303,10 +259,6 @@ mod tests {
         for status in S::ALL {
             assert_eq!(S::from_code(status.code()), Some(status));
             assert_eq!(serde_json::to_value(status).unwrap(), status.code());
-        }
-        for operation in Operation::ALL {
-            assert_eq!(Operation::from_code(operation.code()), Some(operation));
-            assert_eq!(serde_json::to_value(operation).unwrap(), operation.code());
         }
     }
 

@@ -4,20 +4,12 @@ use serde::{Deserialize, Serialize};
 
 /// Bytes of one cell, at most.
 pub const MAX_CELL_BYTES: usize = 8 * 1024;
-/// Data rows of a file that an administrator may allow, at most.
-pub const MOST_ROWS: u32 = 100_000;
 /// Days that a batch may wait for a decision, at most.
 pub const MOST_APPROVAL_DAYS: u32 = 90;
 /// Characters of an id field, at most.
 pub const MAX_ID_CHARS: usize = 128;
 /// Characters of what a person writes beside something (a description, a reason, a note), at most.
 pub const MAX_REMARK_CHARS: usize = 500;
-/// Data rows of a refunds or sync file (Batch Refunds, "Maximum 1000 rows per file").
-pub const DEFAULT_ROWS: u32 = 1_000;
-/// Bytes of a refunds or sync file under the default row limit.
-pub const DEFAULT_BYTES: u64 = 5 * 1024 * 1024;
-/// Bytes of a refunds or sync file once an admin has raised the row limit.
-pub const RAISED_BYTES: u64 = 64 * 1024 * 1024;
 
 /// What one file may have, for one organisation and operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,15 +22,47 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { rows: DEFAULT_ROWS, bytes: DEFAULT_BYTES }
+        Profile::TABLE.within(Profile::TABLE.rows, Ceilings::default())
     }
 }
 
-impl Limits {
+/// What the operator allows at most, whatever an organisation sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ceilings {
+    /// Data rows.
+    pub rows: u32,
+    /// Bytes; none leaves it to the profile.
+    pub bytes: Option<u64>,
+}
+
+impl Default for Ceilings {
+    fn default() -> Self {
+        Self { rows: Profile::TABLE.most_rows, bytes: None }
+    }
+}
+
+/// The limits of an operation's files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Profile {
+    /// Data rows while nobody has raised that.
+    pub rows: u32,
+    /// Data rows that an administrator may allow, at most.
+    pub most_rows: u32,
+    /// Bytes under the usual row limit.
+    pub bytes: u64,
+    /// Bytes once an administrator has raised the row limit.
+    pub raised_bytes: u64,
+}
+
+impl Profile {
+    /// Tables of refunds and orders (Batch Refunds, "Maximum 1000 rows per file").
+    pub const TABLE: Self =
+        Self { rows: 1_000, most_rows: 100_000, bytes: 5 * 1024 * 1024, raised_bytes: 64 * 1024 * 1024 };
+
     /// The limits that follow from the organisation's row limit and the operator's ceilings.
-    pub fn for_rows(rows: u32, max_rows: u32, max_bytes: Option<u64>) -> Self {
-        let rows = rows.min(max_rows);
-        let bytes = if rows > DEFAULT_ROWS { RAISED_BYTES } else { DEFAULT_BYTES };
-        Self { rows, bytes: max_bytes.map_or(bytes, |ceiling| bytes.min(ceiling)) }
+    pub fn within(&self, rows: u32, ceilings: Ceilings) -> Limits {
+        let rows = rows.min(ceilings.rows);
+        let bytes = if rows > self.rows { self.raised_bytes } else { self.bytes };
+        Limits { rows, bytes: ceilings.bytes.map_or(bytes, |ceiling| bytes.min(ceiling)) }
     }
 }

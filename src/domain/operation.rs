@@ -1,94 +1,59 @@
-//! What is different between operations, in one place: how each is called, and what its batches have. What they share is written
-//! once, for all of them.
+//! The operations: what a batch does. Everything that is different between them and that is not code stands in a descriptor,
+//! one file each; whoever branches on an operation asks its [`Work`], its descriptor, or the registries of `formats` and of
+//! `server::operations`, which say how to add one.
 
-use super::batch::Operation;
+mod descriptor;
+mod order_sync;
+mod refund;
 
-/// How an operation is called, and what its pages say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Words {
-    /// The module: the title of its list.
-    pub title: &'static str,
-    /// Its tab among the bulk operations.
-    pub tab: &'static str,
-    /// The sentence below the title, literally the specification's.
-    pub description: &'static str,
-    /// The button that leads to a new batch.
-    pub create: &'static str,
-    /// The title of the page that takes a file.
-    pub new: &'static str,
-    /// What a file is: `A CSV file of refunds`.
-    pub file: &'static str,
-    /// What the table of batches is called.
-    pub caption: &'static str,
-    /// The list before there is any batch.
-    pub first_use: &'static str,
-    /// What to do then.
-    pub first_use_text: &'static str,
-    /// What a task is about, one and many.
-    pub thing: [&'static str; 2],
-    /// Sample files, the plain one first.
-    pub samples: &'static [&'static str],
-    /// The file that "Download Data" gives.
-    pub download: &'static str,
-    /// The same as a spreadsheet.
-    pub workbook: &'static str,
-    /// What "Download Data" calls the count of rows: the list has it beside Total Tasks.
-    pub total_records: bool,
-    /// Whether its tasks have amounts.
-    pub amounts: bool,
-    /// Whether failed rows can be corrected and sent again in place.
-    pub retries: bool,
+pub use descriptor::{Approval, Descriptor, Effect, Files, Labels, Sample, Source, Switch, Work};
+
+use super::{access::Module, limits::Profile};
+use serde::{Deserialize, Serialize};
+
+/// What a batch does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    /// Refunds from a CSV file.
+    Refund,
+    /// Orders brought up to date from the gateway.
+    OrderSync,
 }
 
-const REFUND: Words = Words {
-    title: "Batch Refunds",
-    tab: "Refunds",
-    description: "This module helps in creating refunds in bulk using a file upload. It provides a holistic view of the \
-                  files uploaded. Upon clicking the filename in the table below a detailed view of each refund uploaded \
-                  is displayed.",
-    create: "Create Batch Refunds",
-    new: "New refunds batch",
-    file: "A CSV file of refunds",
-    caption: "Uploaded refund files",
-    first_use: "No refund batches yet",
-    first_use_text: "Upload a CSV file and each row becomes one refund, checked before anything is sent.",
-    thing: ["refund", "refunds"],
-    samples: &["batch_refunds_sample.csv", "batch_refunds_split_sample.csv"],
-    download: "batch_refund.csv",
-    workbook: "batch_refund.xlsx",
-    total_records: false,
-    amounts: true,
-    retries: true,
-};
-
-const ORDER_SYNC: Words = Words {
-    title: "Batch Sync",
-    tab: "Sync",
-    description: "This module helps in creating data synchronization in bulk using a file upload. It provides a holistic view of \
-                  the files uploaded. Upon clicking the filename in the table below a detailed view of each sync operation \
-                  uploaded is displayed.",
-    create: "Create Batch Sync",
-    new: "New sync batch",
-    file: "A CSV file of orders",
-    caption: "Uploaded sync files",
-    first_use: "No sync batches yet",
-    first_use_text: "Upload a CSV file and each row brings one order up to date, here and in your external system.",
-    thing: ["order", "orders"],
-    samples: &["batch_sync_sample.csv"],
-    download: "batch_sync.csv",
-    workbook: "batch_sync.xlsx",
-    total_records: true,
-    amounts: false,
-    retries: false,
-};
-
 impl Operation {
-    /// How it is called, and what its pages say.
-    pub const fn words(self) -> &'static Words {
+    /// All operations that have pages.
+    pub const ALL: [Self; 2] = [Self::Refund, Self::OrderSync];
+
+    /// All that there are: in tests a few that have no pages.
+    const KNOWN: &'static [Self] = &[Self::Refund, Self::OrderSync];
+
+    /// Everything about it that is data. The one place where an operation is named; the registries are the others.
+    pub const fn descriptor(self) -> &'static Descriptor {
         match self {
-            Self::Refund => &REFUND,
-            Self::OrderSync => &ORDER_SYNC,
+            Self::Refund => &refund::DESCRIPTOR,
+            Self::OrderSync => &order_sync::DESCRIPTOR,
         }
+    }
+
+    /// The name in the database and in machine answers.
+    pub const fn code(self) -> &'static str {
+        self.descriptor().code
+    }
+
+    /// The operation with this name.
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::KNOWN.iter().copied().find(|operation| operation.code() == code)
+    }
+
+    /// The module whose rights it needs.
+    pub const fn module(self) -> Module {
+        self.descriptor().module
+    }
+
+    /// The address of its list page.
+    pub const fn path(self) -> &'static str {
+        self.descriptor().path
     }
 
     /// The operation with this list page, or with a page below it.
@@ -98,32 +63,55 @@ impl Operation {
         })
     }
 
-    /// `1 refund`, `2 refunds`: without a number.
+    /// What kind of work its tasks are.
+    pub const fn work(self) -> Work {
+        self.descriptor().work
+    }
+
+    /// Whether its tasks have amounts: each is sent, at most once and under a key.
+    pub const fn has_amounts(self) -> bool {
+        matches!(self.work(), Work::Send(_))
+    }
+
+    /// Whether a batch of it waits for a decision while the organisation has no rule of its own.
+    pub const fn approval(self) -> Approval {
+        self.descriptor().approval
+    }
+
+    /// What its files may have.
+    pub const fn limits(self) -> &'static Profile {
+        &self.descriptor().limits
+    }
+
+    /// Its files by name.
+    pub const fn files(self) -> &'static Files {
+        &self.descriptor().files
+    }
+
+    /// Whether failed rows can be corrected and sent again in place.
+    pub const fn retries(self) -> bool {
+        self.descriptor().retries
+    }
+
+    /// What its pages say.
+    pub const fn labels(self) -> &'static Labels {
+        &self.descriptor().labels
+    }
+
+    /// The noun of what a task is about, for this many: `refund`, `refunds`.
     pub const fn thing(self, number: u64) -> &'static str {
-        let [one, many] = self.words().thing;
+        let [one, many] = self.labels().thing;
         if number == 1 { one } else { many }
     }
-}
 
-/// What else is approved with a batch of orders: "Sync With Gateway", in the canonical text that its content's hash covers.
-pub mod toggle {
-    /// On.
-    pub const ON: &str = "sync_with_gateway=on";
-    /// Off.
-    pub const OFF: &str = "sync_with_gateway=off";
-
-    /// The text.
-    pub const fn text(on: bool) -> &'static str {
-        if on { ON } else { OFF }
+    /// What is approved beside the records, as the canonical text that the content's hash covers; blank where nothing can be chosen.
+    pub fn options(self, on: bool) -> String {
+        self.descriptor().switch.map(|switch| switch.text(on)).unwrap_or_default()
     }
 
-    /// What a batch's options say; none for batches without the toggle.
-    pub fn read(options: &str) -> Option<bool> {
-        match options {
-            ON => Some(true),
-            OFF => Some(false),
-            _ => None,
-        }
+    /// How the switch of a batch with these options stands; none where there is no switch, or none was written down.
+    pub fn switched(self, options: &str) -> Option<bool> {
+        self.descriptor().switch.and_then(|switch| switch.read(options))
     }
 }
 
@@ -140,22 +128,47 @@ mod tests {
     }
 
     #[test]
-    fn the_toggle_is_read_as_it_is_written() {
-        for on in [true, false] {
-            assert_eq!(toggle::read(toggle::text(on)), Some(on));
+    fn codes_are_those_of_the_database_and_of_machine_answers() {
+        for operation in Operation::KNOWN.iter().copied() {
+            assert_eq!(Operation::from_code(operation.code()), Some(operation));
+            assert_eq!(serde_json::to_value(operation).unwrap(), operation.code());
         }
-        assert_eq!(toggle::read(""), None);
+        assert_eq!(Operation::from_code("Refund"), None);
+    }
+
+    #[test]
+    fn the_switch_is_read_as_it_is_written() {
+        for on in [true, false] {
+            assert_eq!(Operation::OrderSync.switched(&Operation::OrderSync.options(on)), Some(on));
+            assert_eq!(Operation::Refund.options(on), "");
+        }
+        assert_eq!(Operation::OrderSync.options(true), "sync_with_gateway=on", "stored hashes cover this text");
+        assert_eq!(Operation::OrderSync.switched(""), None);
+        assert_eq!(Operation::Refund.switched("sync_with_gateway=on"), None);
     }
 
     #[test]
     fn files_of_different_operations_are_told_apart() {
-        let names: std::collections::BTreeSet<_> = Operation::ALL
-            .into_iter()
+        let names: Vec<_> = Operation::KNOWN
+            .iter()
             .flat_map(|operation| {
-                let words = operation.words();
-                words.samples.iter().copied().chain([words.download, words.workbook])
+                let files = operation.files();
+                files.samples.iter().map(|sample| sample.name).chain([files.download, files.workbook])
             })
             .collect();
-        assert_eq!(names.len(), 7);
+        let different: std::collections::BTreeSet<_> = names.iter().collect();
+        assert_eq!(different.len(), names.len(), "{names:?}");
+    }
+
+    #[test]
+    fn what_moves_money_is_approved_and_what_is_imported_never_is() {
+        for operation in Operation::KNOWN.iter().copied() {
+            let approval = operation.approval();
+            match operation.work() {
+                Work::Send(Effect::Refund) => assert_eq!(approval, Approval::Needed, "{operation:?}"),
+                Work::Import => assert_eq!(approval, Approval::Never, "{operation:?}"),
+                Work::Send(_) | Work::Query => assert_ne!(approval, Approval::Never, "{operation:?}"),
+            }
+        }
     }
 }

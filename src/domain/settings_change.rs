@@ -1,6 +1,6 @@
 //! Changes of settings, and which of them are not one person's: those that weaken a control, or say where money and data go.
 
-use super::{access::Module, batch::Operation, connection_limits::ConnectionLimits, ids::GatewayId, money::group};
+use super::{access::Module, connection_limits::ConnectionLimits, ids::GatewayId, money::group, operation::Operation};
 use serde::{Deserialize, Serialize};
 
 /// A setting as it is, or as it is to be. Secrets are not in it.
@@ -134,9 +134,9 @@ impl Change {
     /// The change in one sentence.
     pub fn summary(&self) -> String {
         match self {
-            Self::Approval { operation, needed: true } => format!("Turn on approvals of {}.", operation.words().title),
+            Self::Approval { operation, needed: true } => format!("Turn on approvals of {}.", operation.labels().title),
             Self::Approval { operation, needed: false } => {
-                format!("Turn off approvals of {}.", operation.words().title)
+                format!("Turn off approvals of {}.", operation.labels().title)
             }
             Self::Limits { row_limit, approval_days } => {
                 let rows = group((*row_limit).into(), true);
@@ -156,7 +156,7 @@ impl Change {
     /// What follows from it, in plain words.
     pub const fn consequence(&self) -> &'static str {
         match self {
-            Self::Approval { operation, .. } => unapproved(*operation),
+            Self::Approval { operation, .. } => operation.labels().unapproved,
             Self::Limits { .. } => LIMITS_RAISED,
             Self::External { .. } => ORDERS_SENT,
             Self::ConnectionAdded { .. } => ACCOUNT_ADDED,
@@ -251,14 +251,6 @@ impl Change {
                 ("Burst", burst.map_or_else(|| "Evenly spaced".to_owned(), |n| n.to_string())),
             ],
         }
-    }
-}
-
-/// What it means that nobody approves an operation.
-pub const fn unapproved(operation: Operation) -> &'static str {
-    match operation {
-        Operation::Refund => "Refunds will be sent without a second person. One person alone can pay out money.",
-        Operation::OrderSync => "Orders will be synchronised and sent on without a second person.",
     }
 }
 

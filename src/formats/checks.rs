@@ -4,7 +4,7 @@ use super::file::Checked;
 use super::header::Layout;
 use super::sheet::Sheet;
 use super::{refunds, sync};
-use crate::domain::{batch::Operation, finding::Finding, limits::Limits, money::Currency};
+use crate::domain::{finding::Finding, limits::Limits, money::Currency, operation::Operation};
 
 /// What the validator found out about a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

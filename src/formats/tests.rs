@@ -8,10 +8,10 @@ mod totals;
 
 use super::checks::{self, Overview};
 use crate::domain::{
-    batch::Operation,
     finding::{Finding, FindingCode as Code, Severity},
     limits::Limits,
     money::Currency,
+    operation::Operation,
 };
 use crate::formats::{refunds, sync};
 

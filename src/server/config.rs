@@ -5,6 +5,7 @@ mod read;
 mod tests;
 
 use super::secrets::SecretKey;
+use crate::domain::limits::Ceilings;
 use read::{Purpose, Reader};
 use secrecy::SecretString;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
@@ -63,6 +64,11 @@ impl Config {
     /// The same for a command that works on the database beside the server: it also takes the key that the demo made.
     pub fn from_env_for_command() -> Result<Self, String> {
         Self::from(&|name| std::env::var_os(name), Purpose::Command)
+    }
+
+    /// What the operator allows at most in one file.
+    pub const fn ceilings(&self) -> Ceilings {
+        Ceilings { rows: self.max_rows, bytes: self.max_upload_bytes }
     }
 
     /// What the operator should know at the start.

@@ -108,7 +108,7 @@ async fn only_the_maker_withdraws_and_only_while_it_waits() {
     let world = World::new().await;
     let batch = world.upload("maker@acme.test", &refunds(&[("ORD_1", "1")])).await;
     let other = world.caller("maker2@acme.test").await;
-    let operation = crate::domain::batch::Operation::Refund;
+    let operation = crate::domain::operation::Operation::Refund;
     assert!(batches::withdraw(&world.state, &other, operation, batch).await.is_err());
     let maker = world.caller("maker@acme.test").await;
     batches::withdraw(&world.state, &maker, operation, batch).await.unwrap();
@@ -132,7 +132,7 @@ async fn another_organisation_sees_nothing() {
     // Of our own organisation it takes the right that is asked for.
     let viewer = world.caller("viewer@acme.test").await;
     let located = batches::locate(&world.state, &viewer, batch, Right::Read).await.unwrap();
-    assert_eq!(located, (crate::domain::batch::Operation::Refund, "refunds.csv".to_owned()));
+    assert_eq!(located, (crate::domain::operation::Operation::Refund, "refunds.csv".to_owned()));
     for right in [Right::ReadWrite, Right::Approve] {
         let refused = batches::locate(&world.state, &viewer, batch, right).await.unwrap_err();
         assert_eq!(refused.refusal.kind, RefusalKind::Forbidden, "{right:?}");

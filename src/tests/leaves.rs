@@ -4,9 +4,9 @@
 use super::support::{World, refunds};
 use crate::{
     domain::{
-        batch::Operation,
         ids::{BatchId, OrganisationId},
         money::Currency,
+        operation::Operation,
         task::RecordExtra,
     },
     server::{

@@ -2,10 +2,7 @@
 
 use super::support::{World, refunds};
 use crate::{
-    domain::{
-        batch::{BatchStatus, Operation},
-        page::BatchQuery,
-    },
+    domain::{batch::BatchStatus, operation::Operation, page::BatchQuery},
     server::ops::{approvals::Verdict, batches},
 };
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row};

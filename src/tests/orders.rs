@@ -6,8 +6,8 @@ mod store;
 use super::support::World;
 use crate::{
     domain::{
-        batch::Operation,
         ids::{BatchId, GatewayId},
+        operation::Operation,
         view::orders::{Chosen, ChosenOrder},
     },
     server::{
@@ -34,7 +34,7 @@ async fn sync(world: &World, email: &str, orders: &[&str]) -> BatchId {
         bytes: format!("order_id,txn_id,unique_request_id\n{rows}").into_bytes().into(),
         description: "a test".to_owned(),
         confirm_repeat: true,
-        sync_with_gateway: true,
+        switch: true,
         ..Upload::default()
     };
     match uploads::submit(&world.state, &world.caller(email).await, Operation::OrderSync, upload).await.unwrap() {

@@ -4,8 +4,8 @@
 use crate::{
     domain::{
         access::Role,
-        batch::Operation,
         ids::{BatchId, OrganisationId, PersonId},
+        operation::Operation,
     },
     server::{
         clock::Clock,

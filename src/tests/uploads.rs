@@ -3,9 +3,10 @@
 use super::support::{World, refunds};
 use crate::{
     domain::{
-        batch::{BatchStatus, Operation},
+        batch::BatchStatus,
         error::RefusalKind,
         finding::FindingCode,
+        operation::Operation,
         page::{BatchQuery, TaskQuery},
     },
     server::{

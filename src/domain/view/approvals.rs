@@ -1,9 +1,10 @@
 //! The approvals inbox and what a checker is shown.
 
 use crate::domain::{
-    batch::{BatchStatus, Operation},
+    batch::BatchStatus,
     ids::BatchId,
     money::Money,
+    operation::Operation,
     view::{BatchSnapshot, Moment, TaskRow, retries::RetryAsked},
 };
 use serde::{Deserialize, Serialize};
@@ -107,8 +108,8 @@ pub struct ApprovalDetail {
     pub decided: Option<Moment>,
     /// Name of the gateway connection.
     pub gateway: String,
-    /// Order sync: "Sync With Gateway" as it was uploaded.
-    pub sync_with_gateway: Option<bool>,
+    /// How the operation's switch was set; none where it has none.
+    pub switch: Option<bool>,
     /// Five largest rows.
     pub largest: Vec<LargeRow>,
     /// Orders with several rows, at most 50.

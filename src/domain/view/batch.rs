@@ -1,9 +1,10 @@
 //! A batch in numbers, and lists of batches.
 
 use crate::domain::{
-    batch::{BatchStatus, Operation},
+    batch::BatchStatus,
     ids::{BatchId, PersonId},
     money::{Currency, Money},
+    operation::Operation,
     page::Paged,
     view::Moment,
 };

@@ -108,8 +108,8 @@ pub struct BatchDetail {
     pub decided: Option<Moment>,
     /// When it expires, while it waits for a decision.
     pub expires: Option<Moment>,
-    /// Order sync: "Sync With Gateway" as it was uploaded.
-    pub sync_with_gateway: Option<bool>,
+    /// How the operation's switch was set; none where it has none.
+    pub switch: Option<bool>,
     /// `Standard, 19 columns` or `Split settlement, 9 columns`.
     pub template: String,
     /// Bytes of the file.

@@ -1,11 +1,11 @@
 //! The page that takes a file, and what was kept from a file that could not be accepted.
 
 use crate::domain::{
-    batch::Operation,
     finding::Finding,
     ids::{BatchId, DraftId},
     limits::Limits,
     money::Currency,
+    operation::Operation,
 };
 use serde::{Deserialize, Serialize};
 
@@ -39,8 +39,8 @@ pub struct DraftView {
     pub findings: Vec<Finding>,
     /// Repeats that need an explicit decision.
     pub repeats: Vec<Repeat>,
-    /// Order sync: how "Sync With Gateway" was set.
-    pub sync_with_gateway: Option<bool>,
+    /// How the operation's switch was set; none where it has none.
+    pub switch: Option<bool>,
 }
 
 /// Everything on the page that takes a file.

@@ -1,11 +1,7 @@
 //! What waits for a decision, what a checker is shown, and the decision itself.
 
 use super::Tx;
-use crate::domain::{
-    batch::{BatchStatus, Operation},
-    ids::BatchId,
-    money::Currency,
-};
+use crate::domain::{batch::BatchStatus, ids::BatchId, money::Currency, operation::Operation};
 use sqlx::{Row, postgres::PgRow};
 use time::OffsetDateTime;
 use uuid::Uuid;

@@ -15,9 +15,10 @@ pub use tasks::{TaskRow, count_tasks, failures, row_map, tasks, tasks_after};
 
 use super::Tx;
 use crate::domain::{
-    batch::{BatchStatus, Operation},
+    batch::BatchStatus,
     ids::{BatchId, GatewayId},
     money::Currency,
+    operation::Operation,
 };
 use sqlx::{AssertSqlSafe, Row, postgres::PgRow};
 use time::OffsetDateTime;

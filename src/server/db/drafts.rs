@@ -1,7 +1,7 @@
 //! Drafts (a description, or a file with findings) and files as they came.
 
 use super::Tx;
-use crate::domain::{batch::Operation, ids::DraftId};
+use crate::domain::{ids::DraftId, operation::Operation};
 use bytes::Bytes;
 use time::OffsetDateTime;
 

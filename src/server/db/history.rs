@@ -1,7 +1,7 @@
 //! Everything that is written down about one row of a batch.
 
 use super::{Tx, approvals::Submission};
-use crate::domain::{batch::Operation, ids::BatchId};
+use crate::domain::{ids::BatchId, operation::Operation};
 use time::OffsetDateTime;
 
 /// When the first task of a batch came to an end and when the last one did so far; none while none did. A sync's tasks may come to

@@ -3,10 +3,10 @@
 use super::Tx;
 use crate::domain::{
     access::{Module, Permissions, Right, Role},
-    batch::Operation,
     error::Refusal,
     ids::{OrganisationId, PersonId},
     money::Currency,
+    operation::Operation,
     view::OrganisationRef,
 };
 use time::OffsetDateTime;
@@ -246,7 +246,7 @@ pub async fn add_api_key(
         .map(|_| ())
 }
 
-/// Whether a decision is needed for an operation; without a setting, it is.
+/// Whether a decision is needed for an operation; without a rule of the organisation, as its descriptor says.
 pub async fn approval_needed(tx: &mut Tx, operation: Operation) -> sqlx::Result<bool> {
     let id = tx.organisation();
     sqlx::query_as::<_, (bool,)>("SELECT needed FROM approval_rule WHERE organisation_id = $1 AND operation = $2")
@@ -254,7 +254,7 @@ pub async fn approval_needed(tx: &mut Tx, operation: Operation) -> sqlx::Result<
         .bind(operation.code())
         .fetch_optional(tx.conn())
         .await
-        .map(|row| row.is_none_or(|(needed,)| needed))
+        .map(|row| operation.approval().is_needed(row.map(|(needed,)| needed)))
 }
 
 /// The version of the rule for an operation; 0 while nobody changed it.

@@ -1,7 +1,7 @@
 //! Review: tasks that people must decide on, two at a time, and differences that they acknowledge.
 
 use super::Tx;
-use crate::domain::{batch::Operation, ids::BatchId};
+use crate::domain::{ids::BatchId, operation::Operation};
 use time::OffsetDateTime;
 use uuid::Uuid;
 

@@ -11,10 +11,10 @@ use super::{
 };
 use crate::{
     domain::{
-        batch::Operation,
         error::RefusalKind,
         ids::{BatchId, PersonId},
         money::group,
+        operation::Operation,
         view::Flash,
     },
     server::{

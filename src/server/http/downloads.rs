@@ -2,7 +2,7 @@
 
 use super::{Web, address::PathId, answer, visit::SignedIn};
 use crate::{
-    domain::{batch::Operation, ids::BatchId},
+    domain::{ids::BatchId, operation::Operation},
     server::{
         error::OpError,
         ops::downloads::{self, Download, ResultFile},

@@ -15,9 +15,9 @@ use super::{
 use crate::{
     domain::{
         access::{Module, Right},
-        batch::Operation,
         error::RefusalKind,
         ids::BatchId,
+        operation::Operation,
     },
     server::{
         error::{OpError, OpResult},

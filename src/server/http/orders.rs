@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     domain::{
-        batch::Operation,
+        operation::Operation,
         view::{
             Flash,
             orders::{Chosen, order_path},

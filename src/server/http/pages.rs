@@ -14,9 +14,9 @@ use crate::{
     app::{ErrorPage, NoHydration, SessionTag, shell},
     domain::{
         access::Right,
-        batch::Operation,
         error::{Refusal, RefusalKind},
         ids::BatchId,
+        operation::Operation,
         view::{Flash, PageContext},
     },
     server::{

@@ -10,7 +10,7 @@ use super::{
     visit::SignedIn,
 };
 use crate::{
-    domain::{batch::Operation, ids::BatchId, money::group, view::Flash},
+    domain::{ids::BatchId, money::group, operation::Operation, view::Flash},
     server::{
         error::{OpError, OpResult},
         ops::{

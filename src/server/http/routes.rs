@@ -12,7 +12,7 @@ use crate::{
     app::App,
     domain::{
         access::{Module, Right},
-        batch::Operation,
+        operation::Operation,
     },
     server::{
         error::OpResult,
@@ -297,17 +297,16 @@ fn work(table: &mut Table, operation: Operation) {
             post(move |state, signed_in, path, form| batches::act(state, signed_in, path, operation, act, form)),
         );
     }
-    if operation.words().retries {
+    if operation.retries() {
         table.form(
             &format!("{list}/{{id}}/retry"),
             write,
             post(move |state, signed_in, path, form| retries::act(state, signed_in, path, operation, form)),
         );
     }
-    let words = operation.words();
     for (name, which) in [
-        (words.download, Which::Data),
-        (words.workbook, Which::Workbook),
+        (operation.files().download, Which::Data),
+        (operation.files().workbook, Which::Workbook),
         ("original", Which::Original),
         ("failed_rows.csv", Which::FailedRows),
     ] {

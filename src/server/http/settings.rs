@@ -10,8 +10,8 @@ use super::{
 use crate::{
     domain::{
         access::{Module, Right},
-        batch::Operation,
         error::RefusalKind,
+        operation::Operation,
         view::Flash,
     },
     server::{

@@ -16,9 +16,9 @@ use super::{
 };
 use crate::{
     domain::{
-        batch::Operation,
         error::RefusalKind,
         finding::{Finding, Severity},
+        operation::Operation,
         page::encode,
         view::{DraftView, Flash},
     },
@@ -93,7 +93,7 @@ pub(super) async fn submit(
         Ok(share) => share,
         Err(error) => return later(refuse(&web, &visit, operation, error, None, Vec::new()).await),
     };
-    let upload = match receive::upload(request, limits.bytes, &mut share).await {
+    let upload = match receive::upload(request, operation, limits.bytes, &mut share).await {
         Ok(upload) => upload,
         Err(refused) => {
             let typed = vec![("description".to_owned(), refused.description)];

@@ -8,9 +8,9 @@ use super::{
 use crate::{
     domain::{
         access::Right,
-        batch::Operation,
         ids::BatchId,
         money::group,
+        operation::Operation,
         page::{PAGE_SIZE, Paged},
         view::activity::ActivityLog,
     },
@@ -75,7 +75,7 @@ pub async fn log(
         snapshot: shown::snapshot(&row, &zone, None, String::new()),
         facts,
         acts: Paged {
-            rows: acts.iter().map(|act| shown::activity(act, &zone)).collect(),
+            rows: acts.iter().map(|act| shown::activity(row.operation, act, &zone)).collect(),
             total,
             page,
             size: PAGE_SIZE,

@@ -10,11 +10,11 @@ use super::{
 use crate::{
     domain::{
         access::Right,
-        batch::{BatchStatus, Operation},
+        batch::BatchStatus,
         error::RefusalKind,
         ids::BatchId,
         money::Money,
-        operation::toggle,
+        operation::Operation,
         page::TaskQuery,
         retry::fails_again,
         task::RecordExtra,
@@ -159,7 +159,7 @@ pub async fn detail(state: &AppState, caller: &Caller, batch: BatchId) -> OpResu
     }
     let revision = row.revision;
     // What only money has: largest rows, look-alikes, classes of amounts, parts.
-    let amounts = row.operation.words().amounts;
+    let amounts = row.operation.has_amounts();
     let (mut largest, mut repeated, mut earlier) = (Vec::new(), Vec::new(), Vec::new());
     let (mut classes, mut extras) = (Vec::new(), Vec::new());
     if amounts {
@@ -193,7 +193,7 @@ pub async fn detail(state: &AppState, caller: &Caller, batch: BatchId) -> OpResu
         expires: row.expires_at.map(|at| moment::moment(at, &zone)),
         decided: row.decided_at.map(|at| moment::moment(at, &zone)),
         gateway: gateway.map(|gateway| shown::gateway_name(&gateway)).unwrap_or_default(),
-        sync_with_gateway: toggle::read(&row.options),
+        switch: row.operation.switched(&row.options),
         largest: largest
             .into_iter()
             .map(|large| LargeRow {

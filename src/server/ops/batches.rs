@@ -10,11 +10,11 @@ use super::{
 use crate::{
     domain::{
         access::{Module, Right},
-        batch::{BatchEvent, BatchStatus, Operation},
+        batch::{BatchEvent, BatchStatus},
         error::RefusalKind,
         ids::BatchId,
         money::group,
-        operation::toggle,
+        operation::Operation,
         page::{BatchQuery, PAGE_SIZE, Paged, TaskQuery},
         text::{ORDER_ID, REASON, SEARCH},
         view::{BatchActions, BatchDetail, BatchList, BatchSnapshot, SyncReport},
@@ -115,7 +115,7 @@ pub async fn detail(
         updated: moment::moment(row.modified_at, &zone),
         decided: row.decided_at.map(|at| moment::moment(at, &zone)),
         expires: row.expires_at.map(|at| moment::moment(at, &zone)),
-        sync_with_gateway: toggle::read(&row.options),
+        switch: row.operation.switched(&row.options),
         template: row.template.clone(),
         file_bytes: u64::try_from(row.file_bytes).unwrap_or(0),
         file_sha256: super::uploads::hex(&row.file_sha256),
@@ -129,7 +129,7 @@ pub async fn detail(
         row_map,
         reconciled,
         differences: u64::try_from(differences).unwrap_or(0),
-        activity: acts.iter().map(|act| shown::activity(act, &zone)).collect(),
+        activity: acts.iter().map(|act| shown::activity(row.operation, act, &zone)).collect(),
         actions: BatchActions {
             cancel: unsent > 0 && actions.cancel,
             resume: actions.resume && may_resume(caller, paused.as_ref()),
@@ -321,9 +321,7 @@ fn actions(caller: &Caller, row: &db::batches::BatchRow) -> BatchActions {
         cancel: write && matches!(row.status, BatchStatus::Processing | BatchStatus::Paused) && row.queued.0 > 0,
         decide: may(Right::Approve) && !row.is_of(caller.person.id.0) && waiting,
         // What is only asked for and told is done again by "Sync with Gateway".
-        retry: write
-            && row.operation.words().retries
-            && row.status.next(BatchEvent::Retry { needs_decision: true }).is_ok(),
+        retry: write && row.operation.retries() && row.status.next(BatchEvent::Retry { needs_decision: true }).is_ok(),
     }
 }
 

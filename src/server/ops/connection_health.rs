@@ -66,7 +66,7 @@ pub(in crate::server::ops) async fn read(
         finished: whole(traffic.finished),
         seconds: whole(traffic.seconds),
         limit: gateway.rate_limit.and_then(|limit| u32::try_from(limit).ok()),
-        requests_a_row: if gateway.preflight && batch.operation.words().amounts { 2 } else { 1 },
+        requests_a_row: if gateway.preflight && batch.operation.has_amounts() { 2 } else { 1 },
         paused_seconds: whole(traffic.paused_seconds.unwrap_or(0)),
         sending: batch.status == BatchStatus::Processing && !matches!(condition, ConnectionState::Stopped { .. }),
         trouble: matches!(condition, ConnectionState::Trouble { .. }),

@@ -8,7 +8,7 @@ use super::{
     uploads::{self, Submitted, Upload},
 };
 use crate::{
-    domain::{access::Role, batch::Operation, ids::OrganisationId},
+    domain::{access::Role, ids::OrganisationId, operation::Operation},
     server::{
         db,
         error::{OpError, OpResult},
@@ -173,7 +173,7 @@ async fn samples(state: &AppState, demo: &DemoOrganisation) -> OpResult<()> {
             file_name: (*file_name).to_owned(),
             bytes: file.into(),
             description: (*description).to_owned(),
-            sync_with_gateway: true,
+            switch: true,
             ..Upload::default()
         };
         if let Submitted::Draft(draft) = uploads::submit(state, &caller, *operation, upload).await? {

@@ -10,7 +10,7 @@ use super::{
     moment, records,
 };
 use crate::{
-    domain::{access::Right, batch::Operation, ids::BatchId, money::Money, task::TaskState},
+    domain::{access::Right, ids::BatchId, money::Money, operation::Operation, task::TaskState},
     formats::{
         refunds,
         results::{Cells, CsvLines, REFUND_RESULTS_HEADER, RefundResult, put_refund_result},
@@ -71,10 +71,10 @@ pub async fn data(
     file: ResultFile,
 ) -> OpResult<Download> {
     authorise(caller, operation.module(), Right::Read)?;
-    let words = operation.words();
+    let labels = operation.labels();
     let name = match file {
-        ResultFile::Csv => words.download,
-        ResultFile::Workbook => words.workbook,
+        ResultFile::Csv => operation.files().download,
+        ResultFile::Workbook => operation.files().workbook,
     };
     let batch_row = open(state, caller, operation, batch, name).await?;
     let rows = chunks(state.clone(), caller.clone(), operation, batch, false);
@@ -89,7 +89,7 @@ pub async fn data(
     let (content_type, body) = match file {
         ResultFile::Csv => ("text/csv; charset=utf-8", lines(header, rows, put)),
         ResultFile::Workbook => {
-            let body = workbook::workbook(rows, words.tab, header, currency, Box::new(put));
+            let body = workbook::workbook(rows, labels.tab, header, currency, Box::new(put));
             (CONTENT_TYPE, body.map_err(OpError::internal)?)
         }
     };

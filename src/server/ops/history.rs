@@ -13,9 +13,10 @@ use super::{
 use crate::{
     domain::{
         access::Right,
-        batch::{BatchEvent, Operation},
+        batch::BatchEvent,
         ids::BatchId,
         money::{Currency, Money, group},
+        operation::Operation,
         task::{TaskState, TaskStatus},
         view::retries::{StoryStep, TaskStory},
     },
@@ -86,7 +87,7 @@ pub async fn task(
     // What has the same time stands in the order in which it must have happened.
     told.sort_by_key(|step| (step.at, step.rank));
     let state = TaskState::from_code(&task.state).unwrap_or(TaskState::Review);
-    let retry = operation.words().retries
+    let retry = operation.retries()
         && caller.permissions.allow(operation.module(), Right::ReadWrite)
         && state.status() == TaskStatus::Failed
         && row.status.next(BatchEvent::Retry { needs_decision: true }).is_ok();

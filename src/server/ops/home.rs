@@ -2,13 +2,7 @@
 
 use super::{access::Caller, batches::shown, moment};
 use crate::{
-    domain::{
-        access::Right,
-        batch::{BatchStatus, Operation},
-        ids::BatchId,
-        money::Money,
-        view::Home,
-    },
+    domain::{access::Right, batch::BatchStatus, ids::BatchId, money::Money, operation::Operation, view::Home},
     server::{db, error::OpResult, state::AppState},
 };
 use time::Duration;

@@ -4,10 +4,10 @@ use super::{access::Caller, moment};
 use crate::{
     domain::{
         access::{Module, Right},
-        batch::Operation,
         error::RefusalKind,
         money::{Money, group},
         notice::NewsKind,
+        operation::Operation,
         page::encode,
         view::notices::{NoticePart, NoticeView, Notices},
     },
@@ -100,14 +100,17 @@ fn operation(row: &NoticeRow) -> Option<Operation> {
 fn subject(row: &NoticeRow) -> (Vec<NoticePart>, bool) {
     let currency = row.currency.as_deref().and_then(|code| code.trim().parse().ok());
     let amount = currency.map(|currency| Money::new(row.amount_minor, currency).to_string()).unwrap_or_default();
-    match (row.tasks, operation(row)) {
-        (..=1, Some(Operation::Refund) | None) => (vec![words("A refund of "), strong(amount)], true),
-        (tasks, Some(Operation::Refund) | None) => {
-            let tasks = group(u64::try_from(tasks).unwrap_or(0), true);
-            (vec![words(format!("{tasks} refunds, ")), strong(amount), words(" together,")], false)
+    let number = u64::try_from(row.tasks).unwrap_or(0);
+    let tasks = group(number, true);
+    match operation(row).filter(|operation| operation.has_amounts()) {
+        Some(operation) if number <= 1 => (vec![words(format!("A {} of ", operation.thing(1))), strong(amount)], true),
+        Some(operation) => {
+            let things = operation.thing(number);
+            (vec![words(format!("{tasks} {things}, ")), strong(amount), words(" together,")], false)
         }
-        (..=1, Some(_)) => (vec![words("A task")], true),
-        (tasks, Some(_)) => (vec![words(format!("{} tasks", group(u64::try_from(tasks).unwrap_or(0), true)))], false),
+        // Nothing is said of what is not known.
+        None if number <= 1 => (vec![words("A task")], true),
+        None => (vec![words(format!("{tasks} tasks"))], false),
     }
 }
 

@@ -10,10 +10,10 @@ use super::{
 use crate::{
     domain::{
         access::{Module, Right},
-        batch::Operation,
         error::RefusalKind,
         ids::BatchId,
         money::{Currency, Money},
+        operation::Operation,
         page::PAGE_SIZE,
         text::{ORDER_ID, ORDER_STATUS},
         view::orders::{From, GatewayRefund, OrderList, OrderPage, OrderQuery, Place, Refunded, StoredOrder},
@@ -235,7 +235,7 @@ pub async fn synchronise(state: &AppState, caller: &Caller, order_id: &str) -> O
         confirm_repeat: true,
         // Its id is the gateway's own.
         confirm_warnings: "1".to_owned(),
-        sync_with_gateway: true,
+        switch: true,
         ..Upload::default()
     };
     match uploads::submit(state, caller, Operation::OrderSync, upload).await? {

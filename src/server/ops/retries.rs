@@ -13,11 +13,12 @@ use super::{
 use crate::{
     domain::{
         access::Right,
-        batch::{BatchEvent, Operation},
+        batch::BatchEvent,
         error::RefusalKind,
         finding::{Finding, Severity},
         ids::BatchId,
         money::{Money, group},
+        operation::Operation,
         page::PAGE_SIZE,
         view::{Repeat, retries::RetryView},
     },
@@ -116,7 +117,7 @@ pub async fn page(
 
 /// Rows of refunds only: what moves no money is simply asked for again.
 fn refunds_only(operation: Operation) -> OpResult<()> {
-    if operation.words().retries { Ok(()) } else { Err(OpError::not_found("page for failed rows")) }
+    if operation.retries() { Ok(()) } else { Err(OpError::not_found("page for failed rows")) }
 }
 
 /// Why the failed rows of a batch cannot be sent again now; none when they can.

@@ -12,9 +12,9 @@ use super::{
 use crate::{
     domain::{
         access::Right,
-        batch::Operation,
         ids::BatchId,
         money::{Money, group},
+        operation::Operation,
         view::review::{Proposal, Review, ReviewBatch, ReviewTask},
     },
     server::{

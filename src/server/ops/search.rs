@@ -4,9 +4,10 @@ use super::{access::Caller, moment};
 use crate::{
     domain::{
         access::{Module, Right},
-        batch::{BatchStatus, Operation},
+        batch::BatchStatus,
         ids::BatchId,
         money::Money,
+        operation::Operation,
         task::TaskStatus,
         text::{SEARCH, normalised},
         view::search::{Found, FoundBatch, FoundTask, MOST_FOUND, SHORTEST_SEARCH},

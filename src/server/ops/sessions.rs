@@ -8,10 +8,10 @@ use super::{
 use crate::{
     domain::{
         access::Right,
-        batch::Operation,
         email,
         error::RefusalKind,
         ids::{OrganisationId, PersonId},
+        operation::Operation,
         view::{PersonRef, Viewer},
     },
     server::{

@@ -9,9 +9,9 @@ use super::{
 use crate::{
     domain::{
         access::{Module, Right},
-        batch::Operation,
-        limits::{MOST_APPROVAL_DAYS, MOST_ROWS},
+        limits::{MOST_APPROVAL_DAYS, Profile},
         money::group,
+        operation::{Approval, Operation},
         settings_change::Change,
         view::settings::{External, Settings},
     },
@@ -28,7 +28,7 @@ pub async fn load(state: &AppState, caller: &Caller) -> OpResult<Settings> {
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let row = db::organisations::load(&mut tx).await?.ok_or_else(|| OpError::not_found("organisation"))?;
     let mut approvals = Vec::new();
-    for operation in Operation::ALL {
+    for operation in Operation::ALL.into_iter().filter(|operation| operation.approval() != Approval::Never) {
         approvals.push((operation, db::organisations::approval_needed(&mut tx, operation).await?));
     }
     let external = db::orders::external_system(&mut tx).await?;
@@ -49,7 +49,7 @@ pub async fn load(state: &AppState, caller: &Caller) -> OpResult<Settings> {
 }
 
 pub(super) fn most_rows(state: &AppState) -> u32 {
-    state.config.max_rows.min(MOST_ROWS)
+    state.config.max_rows.min(Profile::TABLE.most_rows)
 }
 
 /// Sets how many data rows a file may have and how many days a batch waits for a decision. Running and waiting batches

@@ -9,12 +9,11 @@ use super::access::{Caller, authorise};
 use crate::{
     domain::{
         access::Right,
-        batch::Operation,
         error::RefusalKind,
         finding::FindingCode,
         ids::{BatchId, DraftId, GatewayId},
         limits::Limits,
-        operation::toggle,
+        operation::Operation,
         text::{DESCRIPTION, normalised, turns},
         view::{DraftView, NewBatch, Repeat},
     },
@@ -55,8 +54,8 @@ pub struct Upload {
     pub confirm_repeat: bool,
     /// "Upload it anyway": the seal of the warnings that it was shown with, or `1` for those of the file that comes with it.
     pub confirm_warnings: String,
-    /// Order sync: ask the gateway while the file is processed.
-    pub sync_with_gateway: bool,
+    /// What the operation's switch was set to; where it has none, nothing.
+    pub switch: bool,
 }
 
 /// The ticks "anyway" of a form: each holds the seal of what it was shown with.
@@ -100,16 +99,17 @@ pub async fn new_batch(
     };
     let draft = match draft {
         None => None,
-        Some(id) => {
-            db::drafts::load(&mut tx, operation, id, state.clock.now()).await?.map(|row| view(id, row)).transpose()?
-        }
+        Some(id) => db::drafts::load(&mut tx, operation, id, state.clock.now())
+            .await?
+            .map(|row| view(operation, id, row))
+            .transpose()?,
     };
     tx.commit().await?;
     Ok(NewBatch {
         operation,
         maker_checker,
         approvers,
-        limits: limits(state, &organisation),
+        limits: limits(state, &organisation, operation),
         currency: organisation.reference.currency,
         gateway: gateway.map(|gateway| super::batches::gateway_name(&gateway)),
         external: external.filter(|system| system.enabled).map(|system| super::external::host(&system.url)),
@@ -135,17 +135,7 @@ pub async fn submit(state: &AppState, caller: &Caller, operation: Operation, upl
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let organisation = organisation(&mut tx).await?;
     let Some(gateway) = db::gateways::current(&mut tx).await? else {
-        return Err(OpError::refuse(
-            RefusalKind::Conflict,
-            match operation {
-                Operation::Refund => {
-                    "No gateway is connected, so nothing could be refunded. Ask an administrator to connect one."
-                }
-                Operation::OrderSync => {
-                    "No gateway is connected, so no order is known. Ask an administrator to connect one."
-                }
-            },
-        ));
+        return Err(OpError::refuse(RefusalKind::Conflict, operation.labels().no_gateway));
     };
     let described = match upload.draft {
         Some(draft) => db::drafts::load(&mut tx, operation, draft, now).await?,
@@ -167,7 +157,7 @@ pub async fn submit(state: &AppState, caller: &Caller, operation: Operation, upl
     let (file_name, bytes) = chosen_file(&mut tx, &upload, kept.as_ref().or(described.as_ref())).await?;
     tx.commit().await?;
 
-    let limits = limits(state, &organisation);
+    let limits = limits(state, &organisation, operation);
     if bytes.len() as u64 > limits.bytes {
         return Err(OpError::refuse(
             RefusalKind::TooLarge,
@@ -186,7 +176,7 @@ pub async fn submit(state: &AppState, caller: &Caller, operation: Operation, upl
             .map_err(OpError::internal)?
     };
     let file_sha256 = Sha256::digest(&bytes).to_vec();
-    let options = intake::options(operation, upload.sync_with_gateway);
+    let options = operation.options(upload.switch);
     let mut file =
         File { name: file_name, sha256: file_sha256, bytes, description, options, checked: Arc::new(checked) };
     if file.checked.errors > 0 {
@@ -249,7 +239,7 @@ async fn keep_findings(
         rows: i64::try_from(file.checked.rows).unwrap_or(i64::MAX),
         findings: findings_text(file)?,
         repeats: serde_json::to_string(&repeats).map_err(OpError::internal)?,
-        options: file.options.to_owned(),
+        options: file.options.clone(),
     };
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     if kept {
@@ -257,7 +247,7 @@ async fn keep_findings(
     }
     let id = keep(state, &mut tx, operation, &row).await?;
     tx.commit().await?;
-    Ok(Submitted::Draft(Box::new(view(id, row)?)))
+    Ok(Submitted::Draft(Box::new(view(operation, id, row)?)))
 }
 
 /// Stores the bytes, one file at a time: on its way to the database a file is in memory twice more.
@@ -297,8 +287,8 @@ async fn organisation(tx: &mut Tx) -> OpResult<OrganisationRow> {
     db::organisations::load(tx).await?.ok_or_else(|| OpError::not_found("organisation"))
 }
 
-fn limits(state: &AppState, organisation: &OrganisationRow) -> Limits {
-    Limits::for_rows(organisation.row_limit, state.config.max_rows, state.config.max_upload_bytes)
+fn limits(state: &AppState, organisation: &OrganisationRow, operation: Operation) -> Limits {
+    operation.limits().within(organisation.row_limit, state.config.ceilings())
 }
 
 fn checked_description(text: &str) -> OpResult<String> {
@@ -314,10 +304,10 @@ fn checked_description(text: &str) -> OpResult<String> {
     Ok(text)
 }
 
-fn view(id: DraftId, row: DraftRow) -> OpResult<DraftView> {
+fn view(operation: Operation, id: DraftId, row: DraftRow) -> OpResult<DraftView> {
     Ok(DraftView {
         id,
-        sync_with_gateway: toggle::read(&row.options),
+        switch: operation.switched(&row.options),
         description: row.description,
         file_name: row.file_name,
         file_bytes: u64::try_from(row.file_bytes).unwrap_or(0),

@@ -295,7 +295,7 @@ async fn the_guard_sees_a_change_without_an_entry() {
     let mut tx = watched.desk.state.db.web(batchdesk::domain::ids::OrganisationId(organisation), None).await.unwrap();
     batchdesk::server::db::organisations::set_approval_needed(
         &mut tx,
-        batchdesk::domain::batch::Operation::Refund,
+        batchdesk::domain::operation::Operation::Refund,
         false,
     )
     .await

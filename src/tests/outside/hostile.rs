@@ -20,7 +20,7 @@ mod raw;
 mod words;
 
 use batchdesk::{
-    domain::batch::Operation,
+    domain::operation::Operation,
     server::http::{self, Kind, Route},
 };
 use demo::Demo;

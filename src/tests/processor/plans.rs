@@ -7,7 +7,7 @@
 use super::{Bench, Script};
 use crate::server::ops::uploads::Ticks;
 use crate::{
-    domain::{batch::Operation, ids::BatchId},
+    domain::{ids::BatchId, operation::Operation},
     server::{
         gateway::GatewayClass,
         ops::{batches, downloads, retries},

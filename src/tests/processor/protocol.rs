@@ -328,7 +328,7 @@ async fn a_contradiction_is_a_reversal() {
     assert_eq!(bench.task(batch, "DECLINE_1").await.status, "FAILED");
     *bench.script.contradicts.lock().unwrap() = true;
     let caller = bench.world.caller("owner@globex.test").await;
-    crate::server::ops::batches::sync(&bench.world.state, &caller, crate::domain::batch::Operation::Refund, batch)
+    crate::server::ops::batches::sync(&bench.world.state, &caller, crate::domain::operation::Operation::Refund, batch)
         .await
         .unwrap();
     bench.until(batch, &["SUCCEEDED"]).await;
@@ -348,7 +348,7 @@ async fn a_pause_or_cancel_between_claim_and_intent_stops_the_send() {
     let chunk = claim::claim_chunks(&mut tx, bench.gateway, 1, worker, lease, false).await.unwrap().remove(0);
     tx.commit().await.unwrap();
     let caller = bench.world.caller("owner@globex.test").await;
-    let refund = crate::domain::batch::Operation::Refund;
+    let refund = crate::domain::operation::Operation::Refund;
     crate::server::ops::batches::pause(&bench.world.state, &caller, refund, batch, "").await.unwrap();
     let hold = Hold { batch: batch.0, chunk: chunk.chunk_no, epoch: chunk.epoch };
     let mut tx = bench.world.state.db.worker(bench.organisation).await.unwrap();

@@ -3,7 +3,7 @@
 
 use super::{Bench, Script, script::listed};
 use crate::{
-    domain::{batch::Operation, ids::BatchId, view::review::Reconciled},
+    domain::{ids::BatchId, operation::Operation, view::review::Reconciled},
     server::{
         gateway::{GatewayClass, ListedRefund},
         ops::{batches, outbox},

@@ -2,7 +2,7 @@
 
 use super::{script::listed, *};
 use crate::{
-    domain::batch::Operation,
+    domain::operation::Operation,
     server::{
         db::Db,
         ops::{batches, connections, past},

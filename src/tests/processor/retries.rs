@@ -6,7 +6,7 @@ mod refusals;
 use super::*;
 use crate::server::ops::uploads::Ticks;
 use crate::{
-    domain::batch::Operation,
+    domain::operation::Operation,
     server::ops::{
         access::Caller,
         approvals::Verdict,

@@ -4,9 +4,9 @@ use super::{Bench, Script};
 use crate::{
     domain::{
         access::Role,
-        batch::Operation,
         error::RefusalKind,
         ids::BatchId,
+        operation::Operation,
         view::review::{Review, ReviewTask},
     },
     server::{

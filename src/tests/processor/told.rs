@@ -2,7 +2,7 @@
 
 use super::{Bench, Script};
 use crate::{
-    domain::{batch::Operation, ids::BatchId},
+    domain::{ids::BatchId, operation::Operation},
     server::{
         db::{self, Db, PoolSizes},
         gateway::GatewayClass,

@@ -3,9 +3,9 @@
 use super::super::support::World;
 use crate::{
     domain::{
-        batch::Operation,
         ids::{BatchId, GatewayId, OrganisationId},
         money::{Currency, Money},
+        operation::Operation,
     },
     server::{
         db::{self, gateways::GatewayRow},
@@ -300,7 +300,7 @@ impl Bench {
             bytes: file.as_bytes().to_vec().into(),
             description: "a test".to_owned(),
             confirm_repeat: true,
-            sync_with_gateway: toggle,
+            switch: toggle,
             ..Upload::default()
         };
         let caller = self.world.caller(email).await;

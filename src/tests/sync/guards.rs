@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    domain::{batch::Operation, error::RefusalKind},
+    domain::{error::RefusalKind, operation::Operation},
     server::{
         db,
         ops::{approvals::Verdict, batches},
@@ -58,7 +58,7 @@ async fn the_toggle_is_part_of_what_is_approved() {
     let shown = batches::snapshot(state, &checker, batch).await.unwrap();
     assert_ne!(shown.content_sha256, batches::snapshot(state, &checker, other).await.unwrap().content_sha256);
     let detail = crate::server::ops::approvals::detail(state, &checker, batch).await.unwrap();
-    assert_eq!((detail.sync_with_gateway, detail.snapshot.records), (Some(true), 1));
+    assert_eq!((detail.switch, detail.snapshot.records), (Some(true), 1));
     bench.sql(&format!("UPDATE batch SET options = 'sync_with_gateway=off' WHERE id = '{batch}'")).await;
     let refused = bench.world.decide("checker@acme.test", batch, Verdict::Approve).await.unwrap_err();
     assert_eq!(refused.refusal.kind, RefusalKind::Changed);

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    domain::{batch::Operation, finding::FindingCode, page::TaskQuery, task::TaskStatus},
+    domain::{finding::FindingCode, operation::Operation, page::TaskQuery, task::TaskStatus},
     server::ops::{batches, connection_health, uploads::Submitted},
 };
 use bench::OWNER;
@@ -39,7 +39,7 @@ async fn the_gateway_is_asked_and_orders_are_stored() {
     let owner = bench.world.caller(OWNER).await;
     let query = TaskQuery { status: Some(TaskStatus::Failed), ..TaskQuery::default() };
     let detail = batches::detail(&bench.world.state, &owner, Operation::OrderSync, batch, &query).await.unwrap();
-    assert_eq!((detail.tasks.total, detail.sync_with_gateway, detail.row_map.as_str()), (2, Some(true), "AFAF"));
+    assert_eq!((detail.tasks.total, detail.switch, detail.row_map.as_str()), (2, Some(true), "AFAF"));
     assert_eq!((detail.snapshot.counts.accepted, detail.snapshot.counts.failed, detail.snapshot.records), (2, 2, 4));
     let row = detail.tasks.rows[0].sync.clone().unwrap();
     assert_eq!((row.sync_status.as_str(), row.unique_request_id.as_str()), ("NOT SYNCED", "R2"));
@@ -252,7 +252,7 @@ async fn every_bad_file_makes_a_draft_that_names_what_is_wrong() {
         let Submitted::Draft(draft) = bench.try_upload(OWNER, &file, false).await else { panic!("taken: {code:?}") };
         let found = draft.findings.iter().find(|finding| finding.code == code).unwrap_or_else(|| panic!("{draft:?}"));
         assert_eq!((found.row, found.column.as_deref()), (row, column), "{code:?}");
-        assert_eq!(draft.sync_with_gateway, Some(false), "what was chosen is still chosen");
+        assert_eq!(draft.switch, Some(false), "what was chosen is still chosen");
     }
     assert_eq!(bench.number("SELECT count(*) FROM batch").await, 0);
 }
@@ -265,7 +265,7 @@ async fn the_same_bytes_again_are_asked_about_and_single_orders_are_not() {
     let upload = |file: &str| crate::server::ops::uploads::Upload {
         file_name: "again.csv".to_owned(),
         bytes: file.as_bytes().to_vec().into(),
-        sync_with_gateway: true,
+        switch: true,
         ..Default::default()
     };
     let submit = async |file: &str| {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    domain::{batch::Operation, error::RefusalKind, task::TaskStatus, view::retries::StoryStep},
+    domain::{error::RefusalKind, operation::Operation, task::TaskStatus, view::retries::StoryStep},
     server::ops::{activity, downloads, history},
 };
 use bench::OWNER;

@@ -9,8 +9,8 @@ mod stream;
 
 use crate::{
     domain::{
-        batch::Operation,
         ids::BatchId,
+        operation::Operation,
         view::{BatchSnapshot, Counts},
     },
     ui::{

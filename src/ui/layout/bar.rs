@@ -3,7 +3,7 @@
 use crate::{
     domain::{
         access::Right,
-        batch::Operation,
+        operation::Operation,
         view::{PageContext, Theme},
     },
     ui::{
@@ -20,7 +20,7 @@ fn trail(path: &str) -> Vec<(String, Option<String>)> {
     let last = |text: &str| (text.to_owned(), None);
     let tail = |id: &str| id.get(id.len().saturating_sub(8)..).unwrap_or(id).to_owned();
     if let Some(operation) = Operation::at(path) {
-        let (root, name) = (operation.path(), operation.words().tab);
+        let (root, name) = (operation.path(), operation.labels().tab);
         let rest = path.strip_prefix(root).unwrap_or_default();
         let area = || [last("Payments"), last("Bulk Operations")];
         let way = |end| area().into_iter().chain([link(name, root), end]).collect();

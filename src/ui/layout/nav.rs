@@ -3,7 +3,7 @@
 use crate::{
     domain::{
         access::{Module, Right},
-        batch::Operation,
+        operation::Operation,
         view::Viewer,
     },
     ui::components::{Icon, Mark, Menu, MenuPlace},

@@ -111,8 +111,8 @@ pub fn Request(
 ) -> impl IntoView {
     let snapshot = detail.snapshot.clone();
     let operation = snapshot.operation;
-    let words = operation.words();
-    let kind = words.title;
+    let labels = operation.labels();
+    let kind = labels.title;
     let total = Money::new(snapshot.amounts.total, snapshot.amounts.currency);
     let about = things(operation, snapshot.records);
     let submitted = detail.submitted.clone();
@@ -139,10 +139,10 @@ pub fn Request(
                 <evidence::WillHappen detail=detail.clone()/>
                 {detail.retry.clone().map(|asked| view! { <retry::Asked asked total/> })}
                 <evidence::Largest snapshot=snapshot.clone() rows=detail.largest.clone()/>
-                {words.amounts.then(|| view! {
+                {operation.has_amounts().then(|| view! {
                     <evidence::Again operation repeated=detail.repeated.clone() earlier=detail.earlier.clone()/>
                 })}
-                {words.amounts.then(|| view! {
+                {operation.has_amounts().then(|| view! {
                     <div class="split" data-side="half">
                         <evidence::Classes operation records=snapshot.records classes=detail.classes.clone()/>
                         <evidence::Parts total parts=detail.parts.clone()/>
@@ -154,7 +154,7 @@ pub fn Request(
         </div>
         {can_decide.then(|| view! {
             <div class="dock only-menu no-print">
-                <p>{words.amounts.then(|| view! { <b><MoneyView amount=total/></b> })}<small>{about}</small></p>
+                <p>{operation.has_amounts().then(|| view! { <b><MoneyView amount=total/></b> })}<small>{about}</small></p>
                 <a class="button" href="#decision" rel="external">"Go to the decision"</a>
             </div>
         })}

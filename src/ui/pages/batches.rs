@@ -11,7 +11,7 @@ pub mod retry;
 pub mod story;
 
 use crate::{
-    domain::{access::Right, batch::Operation},
+    domain::{access::Right, operation::Operation},
     ui::{
         components::{Tab, Tabs},
         hooks::page::page_context,
@@ -27,7 +27,7 @@ pub fn AreaTabs(
 ) -> impl IntoView {
     let viewer = page_context().viewer;
     let may_read = |other: &Operation| viewer.as_ref().is_some_and(|viewer| viewer.may(other.module(), Right::Read));
-    let tab = |other: Operation| Tab { href: other.path(), text: other.words().tab, current: other == operation };
+    let tab = |other: Operation| Tab { href: other.path(), text: other.labels().tab, current: other == operation };
     let tabs = Operation::ALL.into_iter().filter(may_read).map(tab).collect();
     view! { <Tabs label="Bulk Operations" tabs=tabs /> }
 }

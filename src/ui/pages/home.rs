@@ -4,7 +4,8 @@ use crate::{
     api::home::load_home,
     domain::{
         access::{Module, Right},
-        batch::{BatchStatus, Operation},
+        batch::BatchStatus,
+        operation::Operation,
         page::{BatchQuery, BatchSort},
         view::{BatchRow, Home, Viewer},
     },
@@ -264,7 +265,7 @@ fn Recent(recent: Vec<(Operation, BatchRow)>) -> impl IntoView {
                         <BatchStamp status=row.status />
                     </td>
                     <td role="cell" class="cash" data-cell="end">
-                        {operation.words().amounts.then(|| view! { <MoneyView amount=row.amount /> })}
+                        {operation.has_amounts().then(|| view! { <MoneyView amount=row.amount /> })}
                     </td>
                     <td role="cell" class="num" data-cell="drop">
                         {count(row.records)}

@@ -1,7 +1,7 @@
 //! What went out before or is warned of, and the boxes that say it is meant: on every server page that makes refunds without a file.
 
 use crate::{
-    domain::{batch::Operation, finding::Finding, view::Repeat},
+    domain::{finding::Finding, operation::Operation, view::Repeat},
     ui::components::Glyph,
 };
 use leptos::prelude::*;

@@ -215,11 +215,11 @@ fn task_row(task: FoundTask, text: &str) -> AnyView {
                 <TaskStamp status=task.status />
             </td>
             <td role="cell" class="cash" data-cell="end">
-                {task.operation.words().amounts.then(|| view! { <MoneyView amount=task.amount /> })}
+                {task.operation.has_amounts().then(|| view! { <MoneyView amount=task.amount /> })}
             </td>
             <td role="cell">
                 <a href=batch>{task.file_name}</a>
-                <small>{task.operation.words().title} ", row " {count(task.number)}</small>
+                <small>{task.operation.labels().title} ", row " {count(task.number)}</small>
             </td>
             <td role="cell" class="tight" data-cell="drop">
                 <TimeView moment=task.created />
@@ -248,10 +248,10 @@ fn Batches(batches: Vec<FoundBatch>, text: String) -> impl IntoView {
                         <BatchStamp status=batch.status />
                     </td>
                     <td role="cell" class="cash" data-cell="end">
-                        {batch.operation.words().amounts.then(|| view! { <MoneyView amount=batch.amount /> })}
+                        {batch.operation.has_amounts().then(|| view! { <MoneyView amount=batch.amount /> })}
                         <small>{count(batch.records)} " rows"</small>
                     </td>
-                    <td role="cell">{batch.operation.words().title}</td>
+                    <td role="cell">{batch.operation.labels().title}</td>
                     <td role="cell" class="tight" data-cell="drop">
                         <TimeView moment=batch.created />
                     </td>

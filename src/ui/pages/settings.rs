@@ -8,10 +8,10 @@ pub mod sending;
 use crate::{
     api::settings::load_settings,
     domain::{
-        batch::Operation,
         limits::MOST_APPROVAL_DAYS,
         money::group,
-        settings_change::{LIMITS_RAISED, ORDERS_SENT, unapproved},
+        operation::Operation,
+        settings_change::{LIMITS_RAISED, ORDERS_SENT},
         view::{
             settings::{External, Settings},
             settings_change::Changes,
@@ -114,7 +114,7 @@ fn Approval(operation: Operation, needed: bool, may_change: bool, changes: Chang
         true => ("accepted", "accepted", "A second person approves"),
         false => ("waiting", "waiting", "Carried out at once, without a second person"),
     };
-    let title = operation.words().title;
+    let title = operation.labels().title;
     let tried = Tried::of(operation.code(), &flash());
     let open = tried.is_wrong();
     let fields = move || {
@@ -137,7 +137,7 @@ fn Approval(operation: Operation, needed: bool, may_change: bool, changes: Chang
                 <summary>"Turn off" <span class="vh">" approvals of " {title}</span></summary>
                 <form class="stack narrow" method="post" action="/settings/approval" novalidate>
                     {fields()}
-                    <Weakens tried=tried says=unapproved(operation) changes=changes />
+                    <Weakens tried=tried says=operation.labels().unapproved changes=changes />
                     <div class="row">
                         <Button kind=Kind::Danger>"Turn off approvals of " {title}</Button>
                     </div>

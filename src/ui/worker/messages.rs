@@ -1,7 +1,7 @@
 //! What crosses between the page and its thread for files.
 
 use super::groups::{FixKind, Group};
-use crate::domain::{batch::Operation, finding::Severity, limits::Limits, money::Currency};
+use crate::domain::{finding::Severity, limits::Limits, money::Currency, operation::Operation};
 use serde::{Deserialize, Serialize};
 
 /// Rows on one page of the table.

@@ -2,7 +2,7 @@
 
 use super::messages::{Repair, RepairKind};
 use crate::{
-    domain::batch::Operation,
+    domain::operation::Operation,
     formats::{
         header::{Layout, folded},
         refunds,

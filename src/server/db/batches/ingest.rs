@@ -2,9 +2,9 @@
 
 use super::Tx;
 use crate::domain::{
-    batch::Operation,
     ids::{BatchId, GatewayId},
     money::Currency,
+    operation::Operation,
     task::RecordExtra,
 };
 use time::OffsetDateTime;

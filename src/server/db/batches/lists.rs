@@ -2,8 +2,9 @@
 
 use super::{BatchRow, SELECT, Tx, batch, decode};
 use crate::domain::{
-    batch::{BatchStatus, Operation},
+    batch::BatchStatus,
     ids::PersonId,
+    operation::Operation,
     page::{BatchQuery, BatchSort, PAGE_SIZE},
 };
 use sqlx::AssertSqlSafe;

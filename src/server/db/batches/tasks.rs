@@ -2,8 +2,8 @@
 
 use super::Tx;
 use crate::domain::{
-    batch::Operation,
     ids::BatchId,
+    operation::Operation,
     page::{PAGE_SIZE, TaskQuery},
 };
 use sqlx::AssertSqlSafe;

@@ -3,8 +3,8 @@
 use super::super::Web;
 use crate::{
     domain::{
-        batch::Operation,
         ids::{BatchId, OrganisationId},
+        operation::Operation,
     },
     server::{
         error::OpResult,

@@ -5,7 +5,7 @@ use super::{
     parts::{self, HEAD_BYTES, Heads},
 };
 use crate::{
-    domain::error::RefusalKind,
+    domain::{error::RefusalKind, operation::Operation},
     server::{error::OpError, ops::uploads::Upload},
 };
 use axum::{
@@ -36,9 +36,14 @@ impl From<OpError> for Refused {
     }
 }
 
-/// Reads the form of a request whose file may have `limit` bytes, within a share of the memory for files. What nobody reads of
+/// Reads the form of a request for this operation whose file may have `limit` bytes, within a share of the memory for files. What nobody reads of
 /// it is dropped by the layer around all routes.
-pub(super) async fn upload(mut request: Request, limit: u64, share: &mut Share) -> Result<Upload, Refused> {
+pub(super) async fn upload(
+    mut request: Request,
+    operation: Operation,
+    limit: u64,
+    share: &mut Share,
+) -> Result<Upload, Refused> {
     let announced = announced(request.headers());
     let most = limit.saturating_add(FORM_AROUND as u64);
     if announced.is_some_and(|bytes| bytes > most) {
@@ -52,7 +57,8 @@ pub(super) async fn upload(mut request: Request, limit: u64, share: &mut Share) 
     let multipart = Multipart::from_request(request, &()).await.map_err(|rejection| {
         OpError::refuse(RefusalKind::Invalid, format!("The form could not be read: {}", rejection.body_text()))
     })?;
-    let mut form = Form { multipart, heads, limit, announced, share };
+    let switch = operation.descriptor().switch.map(|switch| switch.name);
+    let mut form = Form { multipart, heads, limit, announced, switch, share };
     let mut upload = Upload::default();
     let mut draft = None;
     match form.fields(&mut upload, &mut draft).await {
@@ -67,6 +73,8 @@ struct Form<'a> {
     heads: Heads,
     limit: u64,
     announced: Option<u64>,
+    /// The field of the operation's switch.
+    switch: Option<&'static str>,
     share: &'a mut Share,
 }
 
@@ -114,7 +122,7 @@ impl Form<'_> {
                 "upload" => upload.kept = text(field, limit).await?.parse().ok(),
                 "confirm_repeat" => upload.confirm_repeat = is_on(&text(field, limit).await?),
                 "confirm_warnings" => upload.confirm_warnings = text(field, limit).await?,
-                "sync_with_gateway" => upload.sync_with_gateway = is_on(&text(field, limit).await?),
+                name if self.switch == Some(name) => upload.switch = is_on(&text(field, limit).await?),
                 _ => drop(text(field, limit).await?),
             }
         }

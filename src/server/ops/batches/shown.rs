@@ -3,8 +3,9 @@
 use super::moment;
 use crate::{
     domain::{
-        batch::{BatchStatus, Operation},
+        batch::BatchStatus,
         money::{Currency, Money, group},
+        operation::Operation,
         task::{RecordExtra, TaskState, TaskStatus},
         view::{
             ActivityRow, Amounts, BatchRow, BatchSnapshot, Counts, DecisionView, TaskRow,
@@ -225,18 +226,22 @@ pub(in crate::server::ops) fn message(task: &db::batches::TaskRow, state: TaskSt
 }
 
 /// What happened to a batch, from the audit trail.
-pub(in crate::server::ops) fn activity(act: &db::audit::AuditRow, zone: &TimeZone) -> ActivityRow {
+pub(in crate::server::ops) fn activity(
+    operation: Operation,
+    act: &db::audit::AuditRow,
+    zone: &TimeZone,
+) -> ActivityRow {
     let detail: serde_json::Value = serde_json::from_str(&act.detail).unwrap_or_default();
     let number = |name: &str| group(detail.get(name).and_then(serde_json::Value::as_u64).unwrap_or(0), true);
     let retried = detail.get("revision").and_then(serde_json::Value::as_u64).is_some_and(|revision| revision > 1);
     let (text, tone) = match act.action.as_str() {
         "batch.created" => {
-            let toggle = match detail.get("sync_with_gateway").and_then(serde_json::Value::as_bool) {
-                Some(true) => "; Sync With Gateway on",
-                Some(false) => "; Sync With Gateway off",
-                None => "",
-            };
-            (format!("Uploaded, {} rows checked, none with an error{toggle}", number("records")), "neutral")
+            let switch = operation.descriptor().switch.and_then(|switch| {
+                let on = detail.get(switch.name)?.as_bool()?;
+                Some(format!("; {} {}", switch.label, if on { "on" } else { "off" }))
+            });
+            let switch = switch.unwrap_or_default();
+            (format!("Uploaded, {} rows checked, none with an error{switch}", number("records")), "neutral")
         }
         "batch.approved" if retried => ("Approved that failed rows are sent again".to_owned(), "accepted"),
         "batch.rejected" if retried => ("Rejected that failed rows are sent again".to_owned(), "failed"),

@@ -3,7 +3,6 @@
 use super::{Teller, Told, fact};
 use crate::{
     domain::{
-        operation::toggle,
         task::{TaskState, TaskStatus},
         view::retries::StoryStep,
     },
@@ -33,7 +32,7 @@ impl Teller<'_> {
             let mut facts = vec![fact("order_id", &revision.order_id)];
             facts.extend(revision.txn_id.as_ref().map(|text| fact("txn_id", text)));
             facts.extend(unique_request_id.map(|text| fact("unique_request_id", text)));
-            if let Some(on) = toggle::read(&self.batch.options) {
+            if let Some(on) = self.batch.operation.switched(&self.batch.options) {
                 facts.push(fact("Sync With Gateway", if on { "On" } else { "Off" }));
             }
             let step = StoryStep {

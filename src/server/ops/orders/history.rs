@@ -3,8 +3,9 @@
 use super::is_sync;
 use crate::{
     domain::{
-        batch::{BatchStatus, Operation},
+        batch::BatchStatus,
         money::{Currency, Money},
+        operation::Operation,
         task::TaskState,
         view::{orders::OrderStep, retries::StoryStep},
     },

@@ -5,12 +5,12 @@ use super::{Eye, file_name};
 use crate::{
     domain::{
         access::{Module, Right},
-        batch::Operation,
         error::RefusalKind,
         finding::{Finding, Severity},
         ids::{BatchId, DraftId},
         limits::Limits,
         money::{Currency, Money, group},
+        operation::Operation,
         text::{DESCRIPTION, ORDER_ID},
         view::orders::{Chosen, RefundLine, RefundOrders},
     },

@@ -3,12 +3,11 @@
 use super::{REPEAT_WINDOW, hex, intake::Intake};
 use crate::{
     domain::{
-        batch::Operation,
         finding::{Finding, FindingCode, Severity},
         ids::{BatchId, GatewayId},
         limits::Limits,
         money::Money,
-        operation::toggle,
+        operation::Operation,
         view::Repeat,
     },
     formats::{
@@ -39,7 +38,7 @@ pub(super) struct File {
     pub(super) bytes: Bytes,
     pub(super) description: String,
     /// What else is approved with it.
-    pub(super) options: &'static str,
+    pub(super) options: String,
     pub(super) checked: Arc<Intake>,
 }
 
@@ -103,7 +102,7 @@ pub(super) async fn create(
         file_sha256: &file.sha256,
         file_bytes: i64::try_from(file.bytes.len()).unwrap_or(i64::MAX),
         row_limit: i32::try_from(limits.rows).unwrap_or(i32::MAX),
-        options: file.options,
+        options: &file.options,
     };
     db::batches::insert(&mut tx, &batch).await?;
     db::batches::insert_records(&mut tx, id, file.checked.new_records(id)).await?;
@@ -115,8 +114,12 @@ pub(super) async fn create(
     }
     let mut detail = json!({ "file": file.name, "records": file.checked.rows, "amount_minor": file.checked.total_minor,
                              "sha256": hex(&file.sha256) });
-    if let (Some(on), Some(detail)) = (toggle::read(file.options), detail.as_object_mut()) {
-        detail.insert("sync_with_gateway".to_owned(), on.into());
+    let switch = operation.descriptor().switch;
+    if let (Some(switch), Some(on), Some(detail)) = (switch, operation.switched(&file.options), detail.as_object_mut())
+    {
+        detail.insert(switch.name.to_owned(), on.into());
+    }
+    if let (false, Some(detail)) = (operation.has_amounts(), detail.as_object_mut()) {
         detail.remove("amount_minor");
     }
     audit::record(state, &mut tx, caller, "batch.created", Some(id.0), detail).await?;
@@ -153,7 +156,7 @@ async fn repeats(
         });
     }
     // The same order may be brought up to date any day; only money that goes out again is worth a question.
-    if operation.words().amounts {
+    if operation.has_amounts() {
         let records = file.checked.records.iter();
         let rows: Vec<Sent<'_>> =
             records.map(|record| (record.row, record.order_id.as_str(), record.amount_minor)).collect();

@@ -2,8 +2,7 @@
 
 use crate::{
     domain::{
-        batch::Operation, finding::Finding, ids::BatchId, limits::Limits, money::Currency, operation::toggle,
-        task::RecordExtra,
+        finding::Finding, ids::BatchId, limits::Limits, money::Currency, operation::Operation, task::RecordExtra,
     },
     formats::{
         file::Checked,
@@ -107,14 +106,6 @@ impl Intake {
             content.update(record.hash);
         }
         content.finalize().to_vec()
-    }
-}
-
-/// What else is approved with a batch of this operation, canonical text.
-pub(super) fn options(operation: Operation, sync_with_gateway: bool) -> &'static str {
-    match operation {
-        Operation::Refund => "",
-        Operation::OrderSync => toggle::text(sync_with_gateway),
     }
 }
 

@@ -4,7 +4,7 @@ use super::{
     random::Random,
     words::{noise, one, rarely, text},
 };
-use batchdesk::{domain::batch::Operation, formats};
+use batchdesk::{domain::operation::Operation, formats};
 use std::fmt::Write;
 
 /// A file, and what is wrong with it.

@@ -6,7 +6,7 @@ use super::{
     random::Random,
     words::{changed, encoded, noise, one, rarely, text},
 };
-use batchdesk::domain::batch::Operation;
+use batchdesk::domain::operation::Operation;
 
 const BOUNDARY: &str = "hostile-7f3a";
 

@@ -34,7 +34,7 @@ pub fn Decision(
     let about = view! {
         <div class="sheet-body verdict">
             <h2 id="decide" class="tile-label">{heading}</h2>
-            {if snapshot.operation.words().amounts {
+            {if snapshot.operation.has_amounts() {
                 view! {
                     <span><span class="sum"><MoneyView amount=total large=true/></span></span>
                     <p class="small">{things(snapshot.operation, snapshot.records)}{largest}</p>
@@ -43,8 +43,8 @@ pub fn Decision(
             } else {
                 view! {
                     <span class="hero">{things(snapshot.operation, snapshot.records)}</span>
-                    {detail.sync_with_gateway.map(|on| {
-                        view! { <p class="small">{if on { "Sync With Gateway: On" } else { "Sync With Gateway: Off" }}</p> }
+                    {snapshot.operation.descriptor().switch.zip(detail.switch).map(|(switch, on)| {
+                        view! { <p class="small">{switch.label}{if on { ": On" } else { ": Off" }}</p> }
                     })}
                 }
                 .into_any()

@@ -2,8 +2,9 @@
 
 use crate::{
     domain::{
-        batch::{BatchStatus, Operation},
+        batch::BatchStatus,
         money::Money,
+        operation::{Operation, Work},
         view::{ApprovalDetail, BatchSnapshot, EarlierRefund, LargeRow, RepeatedOrder, TaskRow},
     },
     ui::{
@@ -27,8 +28,8 @@ pub fn WillHappen(detail: ApprovalDetail) -> impl IntoView {
         BatchStatus::AwaitingApproval => "What will happen if it is approved",
         _ => "What was asked for",
     };
-    let steps = match snapshot.operation {
-        Operation::Refund => {
+    let steps = match snapshot.operation.work() {
+        Work::Send(_) => {
             let total = Money::new(snapshot.amounts.total, snapshot.amounts.currency);
             let again = match detail.retry {
                 Some(_) => " again, each once and under a new key. For none of them money moved before.",
@@ -38,7 +39,7 @@ pub fn WillHappen(detail: ApprovalDetail) -> impl IntoView {
                 <li><span><b>{format!("{number} of {total}")}</b>" are sent to "{gateway}{again}</span></li>
                 <li>
                     <span>
-                        "The money goes back to the buyers’ own payment methods. "
+                        {snapshot.operation.labels().consequence}" "
                         <b>"What was sent cannot be called back"</b>
                         "; what is still queued can be stopped."
                     </span>
@@ -47,8 +48,8 @@ pub fn WillHappen(detail: ApprovalDetail) -> impl IntoView {
             }
             .into_any()
         }
-        Operation::OrderSync => {
-            let on = detail.sync_with_gateway == Some(true);
+        Work::Query => {
+            let on = detail.switch == Some(true);
             let first = match on {
                 true => view! { <li><span>"Sync With Gateway is "<b>"On"</b>": "<b>{number}</b>" are looked up at "{gateway}"."</span></li> }.into_any(),
                 false => view! {
@@ -61,6 +62,10 @@ pub fn WillHappen(detail: ApprovalDetail) -> impl IntoView {
                 <li><span>"Each order is told to your external system, or kept in Batchdesk where there is none. "<b>"No money moves."</b></span></li>
             }
             .into_any()
+        }
+        Work::Import => {
+            view! { <li><span><b>{number}</b>" are stored in Batchdesk. "<b>"No money moves."</b></span></li> }
+                .into_any()
         }
     };
     let (description, maker) = (detail.description, detail.maker);
@@ -275,7 +280,7 @@ pub fn Preview(snapshot: BatchSnapshot, rows: Vec<TaskRow>) -> impl IntoView {
     }
     let base = format!("{}/{}", snapshot.operation.path(), snapshot.id);
     let shown = u64::try_from(rows.len()).unwrap_or(0);
-    let amounts = snapshot.operation.words().amounts;
+    let amounts = snapshot.operation.has_amounts();
     let title = if shown < snapshot.records {
         format!("First {}", things(snapshot.operation, shown))
     } else {
@@ -322,7 +327,7 @@ pub fn Preview(snapshot: BatchSnapshot, rows: Vec<TaskRow>) -> impl IntoView {
                             <th role="columnheader" scope="col">"Order ID"</th>
                             <th role="columnheader" scope="col">"Transaction ID"</th>
                             {amounts.then(|| view! { <th role="columnheader" scope="col" class="cash">"Amount"</th> })}
-                            <th role="columnheader" scope="col">{if amounts { "Unique Id" } else { "Unique Request ID" }}</th>
+                            <th role="columnheader" scope="col">{snapshot.operation.labels().row_id}</th>
                         </tr>
                     </thead>
                     <tbody role="rowgroup">{body}</tbody>

@@ -157,7 +157,7 @@ fn table(shelf: Shelf, rows: Vec<ApprovalRow>) -> AnyView {
 }
 
 fn row(shelf: Shelf, row: ApprovalRow) -> AnyView {
-    let words = row.operation.words();
+    let labels = row.operation.labels();
     let expires = row.expires.map(|moment| view! { <TimeView moment stacked=true/> });
     let end = if shelf == Shelf::Waiting {
         expires.into_any()
@@ -172,13 +172,13 @@ fn row(shelf: Shelf, row: ApprovalRow) -> AnyView {
         <tr role="row">
             <th role="rowheader" scope="row" data-cell="lead">
                 <a class="name" href=format!("/approvals/{}", row.id)>{row.file_name}</a>
-                <small>{words.title}{row.retry.then_some(", failed rows again")}</small>
+                <small>{labels.title}{row.retry.then_some(", failed rows again")}</small>
             </th>
             <td role="cell">{row.description}</td>
             <td role="cell" data-cell="mark">{row.maker}</td>
             <td role="cell" data-cell="end2"><TimeView moment=row.submitted stacked=true/></td>
             <td role="cell" class="cash" data-cell="end">
-                {words.amounts.then(|| view! { <MoneyView amount=row.amount/> })}
+                {row.operation.has_amounts().then(|| view! { <MoneyView amount=row.amount/> })}
                 <small>{things(row.operation, row.records)}</small>
             </td>
             <td role="cell" class="until" data-label=if shelf == Shelf::Waiting { "Expires" } else { "" }>{end}</td>

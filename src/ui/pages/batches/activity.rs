@@ -3,7 +3,7 @@
 use super::detail::activity::timeline;
 use crate::{
     api::activity::load_activity,
-    domain::{batch::Operation, ids::BatchId, view::activity::ActivityLog},
+    domain::{ids::BatchId, operation::Operation, view::activity::ActivityLog},
     ui::{
         components::{BatchStamp, LoadFailed, Pagination, Sheet, Title, count},
         hooks::url::{here, query_value},

@@ -21,9 +21,10 @@ use crate::{
         batches::{load_batch, sync_batch},
     },
     domain::{
-        batch::{BatchStatus, Operation},
+        batch::BatchStatus,
         error::{Refusal, RefusalKind},
         ids::BatchId,
+        operation::Operation,
         page::TaskQuery,
         view::{BatchDetail, BatchSnapshot, SyncReport},
     },
@@ -182,7 +183,7 @@ pub fn Detail(
 
 /// `(42%) r.csv – Batch Refunds` while it runs.
 fn title(shown: &BatchSnapshot) -> String {
-    let section = shown.operation.words().title;
+    let section = shown.operation.labels().title;
     let running = match shown.status {
         BatchStatus::Processing => format!("({}%) ", percent(&shown.counts)),
         _ => String::new(),

@@ -14,8 +14,9 @@ use crate::{
     },
     domain::{
         access::Right,
-        batch::{BatchStatus, Operation},
+        batch::BatchStatus,
         ids::BatchId,
+        operation::Operation,
         page::BatchQuery,
         view::{BatchList, BatchSnapshot},
     },
@@ -58,7 +59,7 @@ pub fn BatchListPage(
     /// Which.
     operation: Operation,
 ) -> impl IntoView {
-    let words = operation.words();
+    let labels = operation.labels();
     let live: Signal<Live> = use_live_list(operation).snapshots.into();
     let query = batch_query();
     let list = Resource::new(
@@ -77,15 +78,15 @@ pub fn BatchListPage(
     let new_address = format!("{}/new", operation.path());
     let address = here();
     view! {
-        <Title text=format!("{} – Bulk Operations", words.title) />
+        <Title text=format!("{} – Bulk Operations", labels.title) />
         <div class="head">
-            <h1>{words.title}</h1>
-            <p>{words.description}</p>
+            <h1>{labels.title}</h1>
+            <p>{labels.description}</p>
             <div class="head-actions">
                 {if may_create {
                     view! {
                         <LinkButton href=new_address kind=Kind::Primary icon="plus">
-                            {words.create}
+                            {labels.create}
                         </LinkButton>
                     }
                         .into_any()
@@ -158,19 +159,19 @@ fn Loaded(
     live: Signal<Live>,
     sync: SyncAct,
 ) -> impl IntoView {
-    let words = operation.words();
-    let sample = words.samples.first().copied().unwrap_or_default();
+    let labels = operation.labels();
+    let sample = operation.files().samples.first().map_or("", |sample| sample.name);
     let address = move |query: &BatchQuery| format!("{}{}", operation.path(), query.to_query());
     if !list.any {
         let href = format!("{}/new", operation.path());
         return view! {
-            <section class="sheet" aria-label=words.caption>
-                <EmptyState icon="stack" title=words.first_use text=words.first_use_text>
+            <section class="sheet" aria-label=labels.caption>
+                <EmptyState icon="stack" title=labels.first_use text=labels.first_use_text>
                     {list
                         .can_create
                         .then(|| {
                             view! {
-                                <LinkButton href=href>{words.create}</LinkButton>
+                                <LinkButton href=href>{labels.create}</LinkButton>
                                 <a href=format!("/samples/{sample}") download=sample>
                                     {sample}
                                 </a>
@@ -189,12 +190,12 @@ fn Loaded(
             <Chips label="File Upload Status" chips=chips />
             <Filters operation=operation query=query.clone() makers=list.makers />
         </div>
-        <section class="sheet" aria-label=words.caption>
+        <section class="sheet" aria-label=labels.caption>
             {if list.page.rows.is_empty() {
                 view! { <NothingFound operation=operation query=query narrowed=list.narrowed total=list.page.total /> }.into_any()
             } else {
                 view! {
-                    <BatchTable operation=operation caption=words.caption page=list.page query=query live=live sync=sync />
+                    <BatchTable operation=operation caption=labels.caption page=list.page query=query live=live sync=sync />
                 }
                     .into_any()
             }}

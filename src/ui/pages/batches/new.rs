@@ -10,13 +10,13 @@ pub mod fields;
 pub mod file;
 pub mod findings;
 pub mod heading;
+pub mod switch;
 pub mod table;
-pub mod toggle;
 pub mod view;
 
 use crate::{
     api::batches::load_new_batch,
-    domain::{batch::Operation, ids::DraftId, view::Flash},
+    domain::{ids::DraftId, operation::Operation, view::Flash},
     ui::{
         components::{ErrorSummary, LoadFailed, Title},
         hooks::{page::flash, url::here},
@@ -44,7 +44,7 @@ pub fn NewBatchPage(
     let flash = flash();
     let address = here();
     view! {
-        <Title text=operation.words().new/>
+        <Title text=operation.labels().new/>
         <Suspense>
             {move || {
                 let flash = flash.clone();

@@ -7,9 +7,9 @@ pub mod side;
 use crate::{
     api::retries::load_retry,
     domain::{
-        batch::Operation,
         finding::{Finding, Severity},
         ids::BatchId,
+        operation::Operation,
         view::retries::RetryView,
     },
     ui::{

@@ -4,8 +4,8 @@ use crate::{
     api::retries::load_story,
     domain::{
         access::{Module, Right},
-        batch::Operation,
         ids::BatchId,
+        operation::Operation,
         view::{
             orders::order_path,
             retries::{StoryStep, TaskStory},
@@ -68,7 +68,7 @@ fn Story(story: TaskStory) -> impl IntoView {
         }
     });
     let amount =
-        story.snapshot.operation.words().amounts.then(|| view! { <span><MoneyView amount=story.amount/></span> });
+        story.snapshot.operation.has_amounts().then(|| view! { <span><MoneyView amount=story.amount/></span> });
     let note = (!story.note.is_empty()).then(|| view! { <span>{story.note.clone()}</span> });
     let message = (!story.message.is_empty()).then(|| {
         let tone = if story.status == crate::domain::task::TaskStatus::Failed { "failed" } else { "waiting" };

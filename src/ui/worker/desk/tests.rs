@@ -1,5 +1,5 @@
 use super::*;
-use crate::domain::{batch::Operation, limits::Limits, money::Currency};
+use crate::domain::{limits::Limits, money::Currency, operation::Operation};
 use crate::formats::refunds::{Template, check_refunds};
 
 fn options() -> Options {

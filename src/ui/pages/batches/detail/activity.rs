@@ -83,7 +83,7 @@ pub fn Failures(
             }
         })
         .collect_view();
-    let amounts = snapshot.operation.words().amounts;
+    let amounts = snapshot.operation.has_amounts();
     let mut heading = format!("{} task{}", count(tasks), if tasks == 1 { "" } else { "s" });
     if amounts {
         heading.push_str(&format!(", {}", Money::new(sum, currency)));

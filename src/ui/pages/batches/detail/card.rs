@@ -27,7 +27,7 @@ pub fn Card(detail: BatchDetail, shown: Memo<BatchSnapshot>) -> impl IntoView {
         updated,
         decided,
         expires,
-        sync_with_gateway,
+        switch,
         template,
         file_bytes,
         file_sha256,
@@ -79,7 +79,7 @@ pub fn Card(detail: BatchDetail, shown: Memo<BatchSnapshot>) -> impl IntoView {
                     </dd>
                     <dt>"Status"</dt>
                     <dd><BatchStamp status=Signal::derive(move || shown.with(|shown| shown.status))/></dd>
-                    {if snapshot.operation.words().amounts {
+                    {if snapshot.operation.has_amounts() {
                         view! {
                             <dt>"Total Amount"</dt>
                             <dd><span class="sum"><b><MoneyView amount=total/></b></span></dd>
@@ -92,8 +92,8 @@ pub fn Card(detail: BatchDetail, shown: Memo<BatchSnapshot>) -> impl IntoView {
                         }
                         .into_any()
                     }}
-                    {sync_with_gateway.map(|on| view! {
-                        <dt>"Sync With Gateway"</dt>
+                    {snapshot.operation.descriptor().switch.zip(switch).map(|(switch, on)| view! {
+                        <dt>{switch.label}</dt>
                         <dd>{if on { "On" } else { "Off" }}</dd>
                     })}
                     <dt>"Date Created"</dt>

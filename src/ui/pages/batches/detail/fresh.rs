@@ -106,9 +106,10 @@ impl Fresh {
 mod tests {
     use super::*;
     use crate::domain::{
-        batch::{BatchStatus, Operation},
+        batch::BatchStatus,
         ids::BatchId,
         money::Currency,
+        operation::Operation,
         view::{Amounts, Counts},
     };
 

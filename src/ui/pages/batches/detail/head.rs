@@ -23,7 +23,7 @@ pub fn Head(
 ) -> impl IntoView {
     let BatchDetail { snapshot, actions, maker, description, .. } = detail;
     let id = snapshot.id;
-    let name = snapshot.operation.words().download;
+    let name = snapshot.operation.files().download;
     let download = below(&snapshot, name);
     let kind = if actions.decide { None } else { Some("primary") };
     let ask = move |event: leptos::ev::SubmitEvent| {
@@ -102,7 +102,7 @@ fn More(
     shown: Memo<BatchSnapshot>,
 ) -> impl IntoView {
     let operation = snapshot.operation;
-    let workbook = below(&snapshot, operation.words().workbook);
+    let workbook = below(&snapshot, operation.files().workbook);
     let failed_rows = below(&snapshot, "failed_rows.csv");
     let original = below(&snapshot, "original");
     let cancel = below(&snapshot, "cancel");

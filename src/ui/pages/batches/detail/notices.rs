@@ -3,8 +3,9 @@
 use super::{head::below, words::things};
 use crate::{
     domain::{
-        batch::{BatchStatus, Operation},
+        batch::BatchStatus,
         error::{Refusal, RefusalKind},
+        operation::{Operation, Work},
         view::{BatchDetail, BatchSnapshot},
     },
     ui::{
@@ -127,7 +128,7 @@ fn standing(detail: &BatchDetail, shown: &BatchSnapshot) -> Option<AnyView> {
             ),
             None,
         ),
-        BatchStatus::CompletedWithFailures if operation == Operation::OrderSync => {
+        BatchStatus::CompletedWithFailures if operation.work() == Work::Query => {
             let rest = match counts.accepted {
                 0 => "None is in sync.".to_owned(),
                 1 => "The other one is in sync.".to_owned(),

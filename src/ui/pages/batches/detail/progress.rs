@@ -110,7 +110,7 @@ fn figures(shown: &BatchSnapshot, status: TaskStatus, count_name: &'static str) 
         TaskStatus::Failed => (failed, shown.amounts.failed),
         TaskStatus::Queued => (queued, shown.amounts.queued),
     };
-    let (currency, amounts) = (shown.amounts.currency, shown.operation.words().amounts);
+    let (currency, amounts) = (shown.amounts.currency, shown.operation.has_amounts());
     let part = |number: u64, words: &str| (number > 0).then(|| format!("of which {} {words}", count(number)));
     let parts = match status {
         TaskStatus::Accepted => vec![part(shown.counts.pending_at_gateway, "pending at the gateway")],

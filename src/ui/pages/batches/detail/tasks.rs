@@ -6,9 +6,10 @@ use super::{
 };
 use crate::{
     domain::{
-        batch::{BatchStatus, Operation},
+        batch::BatchStatus,
         ids::BatchId,
         money::Money,
+        operation::Operation,
         page::{Paged, TaskQuery},
         task::TaskStatus,
         view::{BatchSnapshot, Split, TaskRow},

@@ -1,10 +1,7 @@
 //! Small words and figures that the parts of the page share.
 
 use crate::{
-    domain::{
-        batch::{BatchStatus, Operation},
-        task::TaskState,
-    },
+    domain::{batch::BatchStatus, operation::Operation, task::TaskState},
     ui::components::count,
 };
 

@@ -3,8 +3,8 @@
 
 use crate::{
     domain::{
-        batch::Operation,
         ids::PersonId,
+        operation::Operation,
         page::{BatchQuery, Day},
     },
     ui::components::Icon,

@@ -1,7 +1,7 @@
 //! The orders of the list.
 
 use crate::domain::{
-    batch::Operation,
+    operation::Operation,
     page::{BatchQuery, BatchSort},
 };
 
@@ -34,10 +34,10 @@ const CHOICES: [Choice; 12] = [
 
 /// The orders that this operation's list has.
 pub fn choices(operation: Operation) -> impl Iterator<Item = &'static Choice> {
-    let words = operation.words();
+    let labels = operation.labels();
     CHOICES.iter().filter(move |choice| match choice.sort {
-        BatchSort::Amount => words.amounts,
-        BatchSort::Records => words.total_records,
+        BatchSort::Amount => operation.has_amounts(),
+        BatchSort::Records => labels.total_records,
         _ => true,
     })
 }

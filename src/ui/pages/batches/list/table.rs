@@ -7,9 +7,9 @@ use super::{
 };
 use crate::{
     domain::{
-        batch::Operation,
         ids::BatchId,
         money::Money,
+        operation::Operation,
         page::{BatchQuery, BatchSort, Paged},
         view::BatchRow,
     },
@@ -36,7 +36,7 @@ pub fn BatchTable(
     /// What the button of a row does.
     sync: SyncAct,
 ) -> impl IntoView {
-    let words = operation.words();
+    let labels = operation.labels();
     let pages = page.pages();
     let (number, size, total) = (page.page, page.size, page.total);
     let head = |text, column, class: Option<&'static str>| {
@@ -50,8 +50,8 @@ pub fn BatchTable(
     let heads = view! {
         {head("File Name", BatchSort::FileName, None)}
         {head("File Upload Status", BatchSort::Status, None)}
-        {words.amounts.then(|| head("Amount", BatchSort::Amount, Some("cash")))}
-        {words.total_records.then(|| head("Total Records", BatchSort::Records, Some("num")))}
+        {operation.has_amounts().then(|| head("Amount", BatchSort::Amount, Some("cash")))}
+        {labels.total_records.then(|| head("Total Records", BatchSort::Records, Some("num")))}
         {head("Date Created", BatchSort::Created, None)}
         <th role="columnheader" scope="col">
             "Last Modified"
@@ -112,7 +112,6 @@ fn sums(rows: &[BatchRow]) -> Option<(Money, u64)> {
 #[component]
 fn Sums(operation: Operation, files: usize, amount: Money, tasks: u64) -> impl IntoView {
     let these = if files == 1 { "This file".to_owned() } else { format!("These {files} files") };
-    let words = operation.words();
     let blank = || view! { <td role="cell" data-cell="drop"></td> };
     view! {
         <tfoot role="rowgroup">
@@ -121,7 +120,7 @@ fn Sums(operation: Operation, files: usize, amount: Money, tasks: u64) -> impl I
                     {these}
                 </th>
                 {blank()}
-                {if words.amounts {
+                {if operation.has_amounts() {
                     view! {
                         <td role="cell" class="cash" data-cell="end">
                             <span class="sum">
@@ -214,8 +213,7 @@ fn Row(
                 {row.note.map(|note| view! { <small>{note}</small> })}
             </td>
             {operation
-                .words()
-                .amounts
+                .has_amounts()
                 .then(|| {
                     view! {
                         <td role="cell" class="cash" data-cell="end">
@@ -223,9 +221,7 @@ fn Row(
                         </td>
                     }
                 })}
-            {operation
-                .words()
-                .total_records
+            {operation.labels().total_records
                 .then(|| {
                     view! {
                         <td role="cell" class="num" data-cell="end">

@@ -2,7 +2,7 @@
 
 use super::sort::choices as orders;
 use crate::{
-    domain::{batch::Operation, page::BatchQuery},
+    domain::{operation::Operation, page::BatchQuery},
     ui::{
         components::{Button, Icon, Menu, SearchBox},
         hooks::url::use_go,

@@ -7,8 +7,8 @@ mod browser;
 
 use crate::{
     domain::{
-        batch::Operation,
         ids::DraftId,
+        operation::{Operation, Switch},
         view::{NewBatch, Repeat},
     },
     ui::worker::{
@@ -76,7 +76,7 @@ pub struct Bench {
     pub confirmed: RwSignal<bool>,
     /// That what is warned of is meant.
     pub sure: RwSignal<bool>,
-    /// "Sync With Gateway".
+    /// How the switch stands.
     pub toggle: RwSignal<bool>,
     /// The person pressed "Upload" and could not be obeyed.
     pub refused: RwSignal<bool>,
@@ -104,9 +104,7 @@ impl Bench {
             repeats: RwSignal::new(Vec::new()),
             confirmed: RwSignal::new(false),
             sure: RwSignal::new(false),
-            toggle: RwSignal::new(
-                new.draft.as_ref().and_then(|draft| draft.sync_with_gateway).unwrap_or(new.gateway.is_some()),
-            ),
+            toggle: RwSignal::new(new.draft.as_ref().and_then(|draft| draft.switch).unwrap_or(new.gateway.is_some())),
             refused: RwSignal::new(false),
             over: RwSignal::new(false),
             #[cfg(feature = "hydrate")]
@@ -114,9 +112,9 @@ impl Bench {
         }
     }
 
-    /// Whether the form has "Sync With Gateway".
-    pub fn has_toggle(self) -> bool {
-        self.operation == Operation::OrderSync
+    /// What the maker may choose beside the file.
+    pub fn switch(self) -> Option<Switch> {
+        self.operation.descriptor().switch
     }
 
     /// Whether a file lies here and was read.

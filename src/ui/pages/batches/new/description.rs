@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{
-        batch::Operation,
+        operation::Operation,
         view::{Flash, NewBatch},
     },
     ui::{

@@ -4,11 +4,11 @@ use super::{
     bench::Bench,
     fields::size,
     findings::{FindingGroup, Repeats, ToConfirm},
+    switch::SwitchField,
     table::Rows,
-    toggle::GatewayToggle,
 };
 use crate::{
-    domain::{batch::Operation, money::Money, view::NewBatch},
+    domain::{money::Money, operation::Work, view::NewBatch},
     ui::{
         components::{Banner, Button, Glyph, Icon, Kind, MoneyView, Size, count},
         worker::messages::{Act, Repair, RowsQuery},
@@ -72,7 +72,7 @@ fn Summary(bench: Bench) -> impl IntoView {
                     <span class="tile-label"><Glyph name="partial" tone="waiting"/>"Warnings"</span>
                     <span class="tile-number">{move || count(bench.of(|report| report.warnings))}</span>
                 </div>
-                {bench.operation.words().amounts.then(|| view! {
+                {bench.operation.has_amounts().then(|| view! {
                     <div>
                         <span class="tile-label">"Total of ready rows"</span>
                         <span class="tile-number"><MoneyView amount=total(bench)/></span>
@@ -141,7 +141,7 @@ fn Findings(bench: Bench) -> impl IntoView {
                 {move || nothing().then(|| view! {
                     <article class="finding" data-tone="accepted">
                         <Glyph name="accepted"/>
-                        <h3>{if bench.has_toggle() { "Every row is in order" } else { "Every row can be sent" }}</h3>
+                        <h3>{if bench.operation.has_amounts() { "Every row can be sent" } else { "Every row is in order" }}</h3>
                         <p>"Nothing was found in this file."</p>
                     </article>
                 })}
@@ -214,15 +214,12 @@ fn Confirm(bench: Bench, new: NewBatch) -> impl IntoView {
     let decided = if checker {
         "A checker decides. You cannot approve your own request."
     } else {
-        match bench.operation {
-            Operation::Refund => "No approval is needed: the refunds start at once.",
-            Operation::OrderSync => "No approval is needed: the sync starts at once.",
-        }
+        bench.operation.labels().unapproved_upload
     };
     let external = new.external.clone();
-    let sent = move || match bench.operation {
-        Operation::Refund => format!("Then each row is sent once to {gateway}, and you watch it here."),
-        Operation::OrderSync => {
+    let sent = move || match bench.operation.work() {
+        Work::Send(_) => format!("Then each row is sent once to {gateway}, and you watch it here."),
+        Work::Query => {
             let asked = match bench.toggle.get() {
                 true => format!("Then each order is read from {gateway}"),
                 false => "Then each order is taken as it was stored last; the gateway is not asked".to_owned(),
@@ -232,6 +229,7 @@ fn Confirm(bench: Bench, new: NewBatch) -> impl IntoView {
                 None => format!("{asked}, and kept in Batchdesk."),
             }
         }
+        Work::Import => "Then each row is stored in Batchdesk.".to_owned(),
     };
     let largest = move || {
         let largest = bench.of(|report| report.largest);
@@ -253,8 +251,8 @@ fn Confirm(bench: Bench, new: NewBatch) -> impl IntoView {
                 </ol>
             </div>
             <div class="sheet-body stack">
-                {bench.has_toggle().then(|| view! { <GatewayToggle bench/> })}
-                {bench.operation.words().amounts.then(|| view! {
+                {bench.switch().map(|switch| view! { <SwitchField bench switch/> })}
+                {bench.operation.has_amounts().then(|| view! {
                     <div class="verdict">
                         <span class="tile-label">{move || match ready() {
                             1 => "Total of the 1 row that is ready".to_owned(),
@@ -340,7 +338,7 @@ pub fn Troubles(bench: Bench) -> impl IntoView {
 fn Dock(bench: Bench) -> impl IntoView {
     let bad = move || bench.of(|report| if report.examined { report.bad() } else { 0 });
     let sum = total(bench);
-    let amounts = bench.operation.words().amounts;
+    let amounts = bench.operation.has_amounts();
     move || {
         (bad() > 0).then(|| {
             view! {

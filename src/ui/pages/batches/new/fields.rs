@@ -1,7 +1,7 @@
 //! What a file must look like: samples, columns, rules.
 
 use crate::{
-    domain::{batch::Operation, view::NewBatch},
+    domain::{operation::Operation, view::NewBatch},
     formats::{
         field_table::{Field, SYNC, refund_fields},
         refunds::Template,
@@ -21,11 +21,11 @@ pub fn Guide(operation: Operation) -> impl IntoView {
         <section class="sheet" aria-labelledby="samples">
             <div class="sheet-head"><h2 id="samples">"Sample file"</h2></div>
             <ul class="sheet-body stack samples" data-gap="8">
-                {operation.words().samples.iter().zip(notes).map(|(sample, note)| view! {
+                {operation.files().samples.iter().zip(notes).map(|(sample, note)| view! {
                     <li>
-                        <a href=format!("/samples/{sample}") download=*sample>
+                        <a href=format!("/samples/{}", sample.name) download=sample.name>
                             <Icon name="download"/>
-                            {*sample}
+                            {sample.name}
                         </a>
                         <small>{*note}</small>
                     </li>

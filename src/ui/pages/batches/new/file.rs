@@ -4,12 +4,12 @@ use super::{
     bench::Bench,
     fields::{Guide, Rules, facts, size},
     findings::{FindingGroup, Repeats, ToConfirm},
-    toggle::GatewayToggle,
+    switch::SwitchField,
 };
 use crate::{
     domain::{
-        batch::Operation,
         finding::Severity,
+        operation::Operation,
         view::{DraftView, Flash, NewBatch},
     },
     ui::{
@@ -36,7 +36,7 @@ pub fn FileStep(
         <div class="split" data-side="end">
             <div class="stack">
                 <label class="drop" for="file" data-state=move || bench.over.get().then_some("over")>
-                    <b>{move || if bench.over.get() { "Drop it to check it. Nothing is sent yet." } else { operation.words().file }}</b>
+                    <b>{move || if bench.over.get() { "Drop it to check it. Nothing is sent yet." } else { operation.labels().file }}</b>
                     <span class="row">
                         <span class="button">
                             <Icon name="upload"/>
@@ -63,7 +63,7 @@ pub fn FileStep(
                 <p class="small" role="status">{move || bench.reading.get().then_some("The file is being read…")}</p>
                 // Gone, not only hidden, once the file is open: there is one button of this name at any time.
                 {move || (!bench.is_open()).then(|| view! {
-                    {bench.has_toggle().then(|| view! { <GatewayToggle bench/> })}
+                    {bench.switch().map(|switch| view! { <SwitchField bench switch/> })}
                     <div class="acts">
                         <Button kind=Kind::Primary size=Size::Large>"Upload"</Button>
                         <p>{format!(

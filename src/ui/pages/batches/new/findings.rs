@@ -2,8 +2,8 @@
 
 use crate::{
     domain::{
-        batch::Operation,
         finding::{Finding, Severity},
+        operation::Operation,
         view::Repeat,
     },
     ui::{

@@ -1,6 +1,6 @@
 //! Title and steps.
 
-use crate::domain::batch::Operation;
+use crate::domain::operation::Operation;
 use leptos::prelude::*;
 
 /// How far the person has come.
@@ -63,7 +63,7 @@ pub fn Heading(
     });
     view! {
         <div class="head">
-            <h1>{operation.words().new}</h1>
+            <h1>{operation.labels().new}</h1>
             {steps}
         </div>
     }

@@ -363,8 +363,8 @@ impl Bench {
             let seal = self.report.with_untracked(|report| report.as_ref().map(|report| report.seal.clone()));
             form.append_with_str("confirm_warnings", &seal.unwrap_or_default())?;
         }
-        if self.has_toggle() && self.toggle.get_untracked() {
-            form.append_with_str("sync_with_gateway", "on")?;
+        if let Some(switch) = self.switch().filter(|_| self.toggle.get_untracked()) {
+            form.append_with_str(switch.name, "on")?;
         }
         let name = self.chosen.with_untracked(|chosen| chosen.clone().unwrap_or_default().name);
         form.append_with_blob_and_filename("file", file, &name)?;

@@ -1,11 +1,15 @@
-//! "Sync With Gateway": whether the gateway is asked while the file is processed.
+//! What the maker turns on or off for the whole batch, such as "Sync With Gateway".
 
 use super::bench::Bench;
+use crate::domain::operation::Switch;
 use leptos::{html, prelude::*};
 
 /// The switch, as a field of the form. Which words stand beside it is told by its own state, so it needs no JavaScript.
 #[component]
-pub fn GatewayToggle(bench: Bench) -> impl IntoView {
+pub fn SwitchField(bench: Bench, switch: Switch) -> impl IntoView {
+    let id = switch.name.replace('_', "-");
+    let hint = format!("{id}-hint");
+    let [on, off] = switch.hints;
     let field = NodeRef::<html::Input>::new();
     // It may have been moved before the page was taken over, and a browser keeps what it held.
     Effect::new(move || {
@@ -19,26 +23,22 @@ pub fn GatewayToggle(bench: Bench) -> impl IntoView {
                 <input
                     type="checkbox"
                     role="switch"
-                    name="sync_with_gateway"
+                    name=switch.name
                     value="on"
-                    id="sync-with-gateway"
-                    aria-describedby="sync-with-gateway-hint"
+                    id=id
+                    aria-describedby=hint.clone()
                     checked=bench.toggle.get_untracked()
                     node_ref=field
                     on:change=move |event| bench.toggle.set(event_target_checked(&event))
                 />
                 <span class="switch-track" aria-hidden="true"></span>
-                <b>"Sync With Gateway"</b>
+                <b>{switch.label}</b>
                 <span class="when-on" aria-hidden="true">"On"</span>
                 <span class="when-off" aria-hidden="true">"Off"</span>
             </label>
-            <p class="hint" id="sync-with-gateway-hint">
-                <span class="when-on">
-                    "The system will automatically sync the uploaded data with connected payment gateways in real-time, ensuring immediate data consistency across all integrated systems."
-                </span>
-                <span class="when-off">
-                    "Standard processing without immediate gateway sync: what Batchdesk stored when an order was last read is used."
-                </span>
+            <p class="hint" id=hint>
+                <span class="when-on">{on}</span>
+                <span class="when-off">{off}</span>
             </p>
         </div>
     }
