@@ -17,6 +17,8 @@ pub enum Currency {
     Gbp,
     /// Singapore dollar.
     Sgd,
+    /// Australian dollar.
+    Aud,
     /// UAE dirham.
     Aed,
     /// Japanese yen, without decimals.
@@ -27,7 +29,8 @@ pub enum Currency {
 
 impl Currency {
     /// All currencies, for pickers and tests.
-    pub const ALL: [Self; 8] = [Self::Inr, Self::Usd, Self::Eur, Self::Gbp, Self::Sgd, Self::Aed, Self::Jpy, Self::Kwd];
+    pub const ALL: [Self; 9] =
+        [Self::Inr, Self::Usd, Self::Eur, Self::Gbp, Self::Sgd, Self::Aud, Self::Aed, Self::Jpy, Self::Kwd];
 
     /// The ISO 4217 code.
     pub const fn code(self) -> &'static str {
@@ -37,6 +40,7 @@ impl Currency {
             Self::Eur => "EUR",
             Self::Gbp => "GBP",
             Self::Sgd => "SGD",
+            Self::Aud => "AUD",
             Self::Aed => "AED",
             Self::Jpy => "JPY",
             Self::Kwd => "KWD",
@@ -65,6 +69,7 @@ impl Currency {
             Self::Eur => "€",
             Self::Gbp => "£",
             Self::Sgd => "S$",
+            Self::Aud => "A$",
             Self::Aed => "AED\u{a0}",
             Self::Jpy => "¥",
             Self::Kwd => "KWD\u{a0}",
@@ -244,6 +249,7 @@ mod tests {
             (100_000, Currency::Inr, "₹1,000.00", "1000.00"),
             (10_000_000, Currency::Usd, "$100,000.00", "100000.00"),
             (123_456_789, Currency::Eur, "€1,234,567.89", "1234567.89"),
+            (123_456_789, Currency::Aud, "A$1,234,567.89", "1234567.89"),
             (1_234_567, Currency::Jpy, "¥1,234,567", "1234567"),
             (1_234_500, Currency::Kwd, "KWD\u{a0}1,234.500", "1234.500"),
             (1, Currency::Kwd, "KWD\u{a0}0.001", "0.001"),

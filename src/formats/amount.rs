@@ -120,6 +120,7 @@ const fn signs(currency: Currency) -> &'static [&'static str] {
         Currency::Eur => &["€", "EUR"],
         Currency::Gbp => &["£", "GBP"],
         Currency::Sgd => &["S$", "SGD"],
+        Currency::Aud => &["A$", "AUD"],
         Currency::Aed => &["AED"],
         Currency::Jpy => &["¥", "JPY"],
         Currency::Kwd => &["KWD"],
