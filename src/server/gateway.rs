@@ -1,50 +1,40 @@
-//! Gateways: the payment systems that carry out tasks. One file per connector.
+//! Gateways: the payment systems that carry out tasks. One file per connector, our adapter to one kind of gateway.
 //!
-//! A connector turns a refund into the gateway's request and a reply into one of the classes of the money protocol. It never
-//! decides what happens next, and it never sends a request twice by itself.
+//! A connector turns an instruction into the gateway's request and a reply into one of the classes of the money protocol. It never
+//! decides what happens next, and it never sends an instruction twice by itself.
+//!
+//! To add a connector:
+//!
+//! 1. Write its [`Descriptor`]: the effects it carries out, how it names what is refunded, which keys it takes, which error codes no
+//!    repeat can mend. `believed` is what its contract says and only ever a ceiling: a connection starts at class N.
+//! 2. Implement [`Connector`] in a file beside `juspay.rs`. `send` and `find` match on [`Instruction`]; requests go through
+//!    `server::outbound`, which sends each once. `order` and `refunds_of` are asked only where the descriptor says so.
+//! 3. Read replies by an allow-list. Succeeded and Failed need the gateway's own words for this key and amount; `NotSent` is for
+//!    replies that surely had no effect, by the gateway's contract; everything else is Unknown, a timeout and any 5xx among it.
+//! 4. Keep secrets out of what is kept: bodies go through `client::evidence`.
+//! 5. Add a line to `CONNECTORS`. Pages, the command line and intake read the descriptor; nothing asks for a connector by name.
+//! 6. Test it against its simulator and against servers that misbehave (`juspay/tests/servers.rs`), and add its kind to the matrix of
+//!    `tests/processor/matrix`, which counts how often money moved.
+//!
+//! A new effect is a variant of [`Instruction`]: the compiler then names every place that must say what it does with it.
 
 mod descriptor;
+mod instruction;
 pub mod juspay;
 
 pub use crate::domain::protocol::{GatewayClass, ReplyClass};
-pub use descriptor::{Currencies, Descriptor, Identifier, KeyGrammar, Promise, concurrency_in_force};
+pub use descriptor::{Currencies, Descriptor, Identifier, KeyGrammar, Permanent, Promise, concurrency_in_force};
+pub use instruction::{Instruction, RefundRequest, Target};
 
 use super::outbound::SetupError;
 use crate::domain::{
     money::{Currency, Money},
-    view::Split,
+    operation::Effect,
+    retry,
 };
 use async_trait::async_trait;
 use secrecy::SecretString;
 use std::{sync::Arc, time::Duration};
-
-/// One refund as it is to be sent. Made once from the record; a resend is the same value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RefundRequest {
-    /// The key that the gateway knows it by (Juspay: `unique_request_id`, 1 to 20 alphanumeric characters).
-    pub key: String,
-    /// The order that the record names. What is refunded is the `target`.
-    pub order_id: String,
-    /// What is refunded.
-    pub target: Target,
-    /// Amount.
-    pub amount: Money,
-    /// Parts of a split settlement.
-    pub split: Option<Split>,
-}
-
-/// What a refund is of, by the id that its gateway knows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// The order that the record names, whole or in part.
-    Order,
-    /// One transaction of that order.
-    Transaction(String),
-    /// A payment.
-    Payment(String),
-    /// A charge.
-    Charge(String),
-}
 
 /// A reply, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,21 +145,21 @@ pub struct SeenRefund {
     pub kind: String,
 }
 
-/// A connection to one gateway with one organisation's credentials.
+/// Our adapter to one gateway, with one organisation's credentials.
 #[async_trait]
-pub trait Gateway: Send + Sync {
-    /// What its connector declares.
+pub trait Connector: Send + Sync {
+    /// What it declares.
     fn descriptor(&self) -> &Descriptor;
     /// The shortest time between two requests of the same order and amount (Juspay refuses them within 5 s).
     fn same_amount_gap(&self) -> Duration {
         self.descriptor().same_amount_gap
     }
-    /// Reads an order, before the first attempt. Only asked where the connector declares that orders can be read.
+    /// Carries out an instruction, once. Never retries by itself, follows no redirect.
+    async fn send(&self, instruction: &Instruction) -> Reply;
+    /// Asks what became of an instruction, by its key.
+    async fn find(&self, instruction: &Instruction) -> Found;
+    /// Reads an order, before its first refund and for order sync. Only asked where the connector declares that orders can be read.
     async fn order(&self, order_id: &str) -> OrderState;
-    /// Sends a refund, once. Never retries by itself, follows no redirect.
-    async fn refund(&self, request: &RefundRequest) -> Reply;
-    /// Asks what became of a refund, by its key.
-    async fn find(&self, request: &RefundRequest) -> Found;
     /// All refunds of an order in `currency`, whoever asked for them.
     async fn refunds_of(&self, order_id: &str, currency: Currency) -> Listing {
         let _ = (order_id, currency);
@@ -188,7 +178,7 @@ pub struct Connection {
     pub merchant_id: String,
     /// The merchant's key at the gateway.
     pub api_key: SecretString,
-    /// The organisation's currency.
+    /// The currency of its batches.
     pub currency: Currency,
     /// Longest wait for a reply.
     pub timeout: Duration,
@@ -209,8 +199,8 @@ pub enum ConnectError {
     Setup(#[from] SetupError),
 }
 
-/// How the gateway of a connection is made.
-type Make = fn(&Connection) -> Result<Arc<dyn Gateway>, ConnectError>;
+/// How the connector of a connection is made.
+type Make = fn(&Connection) -> Result<Arc<dyn Connector>, ConnectError>;
 
 /// All connectors of this program. A new one is a file beside `juspay.rs` and a line here.
 const CONNECTORS: [(&Descriptor, Make); 1] =
@@ -226,13 +216,39 @@ pub fn descriptor(name: &str) -> Option<&'static Descriptor> {
     descriptors().find(|descriptor| descriptor.name == name)
 }
 
+/// Whether the connector of this name can carry out this effect. The error is a sentence that refuses a batch.
+pub fn carries_out(name: &str, effect: Effect) -> Result<(), String> {
+    let declared = descriptor(name);
+    if declared.is_some_and(|declared| declared.carries_out(effect)) {
+        return Ok(());
+    }
+    let label = declared.map_or(name, |declared| declared.label);
+    Err(format!(
+        "{label} does not carry out {}. Choose a connection that does, then upload the file again.",
+        effect.things()
+    ))
+}
+
+/// The currency of a connection of this connector, for an organisation that works in `organisation`.
+pub fn currency(name: &str, organisation: Currency) -> Currency {
+    descriptor(name).map_or(organisation, |declared| declared.currency(organisation))
+}
+
+/// Why a row that failed with this code at a gateway of this connector fails again as it is, as a sentence; none where sending it
+/// again may work.
+pub fn fails_again(name: &str, code: Option<&str>) -> Option<&'static str> {
+    let code = code?;
+    retry::fails_again(code)
+        .or_else(|| descriptor(name)?.permanent.iter().find(|known| known.is(code)).map(|known| known.why))
+}
+
 /// The names of all connectors, for sentences.
 pub fn known() -> String {
     descriptors().map(|descriptor| descriptor.name).collect::<Vec<_>>().join(", ")
 }
 
 /// Makes the connector that `connection` names.
-pub fn connect(connection: &Connection) -> Result<Arc<dyn Gateway>, ConnectError> {
+pub fn connect(connection: &Connection) -> Result<Arc<dyn Connector>, ConnectError> {
     match CONNECTORS.iter().find(|(descriptor, _)| descriptor.name == connection.connector) {
         Some((_, make)) => make(connection),
         None => Err(ConnectError::UnknownConnector(connection.connector.clone())),

@@ -10,6 +10,7 @@ mod ask_first;
 mod backoff;
 mod breaker;
 mod connections;
+mod instruction;
 mod lane;
 mod limits;
 mod open;

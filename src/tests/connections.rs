@@ -5,7 +5,7 @@ use crate::{
     domain::{connection_limits::ConnectionLimits, ids::GatewayId, money::Currency},
     server::{
         db,
-        gateway::{Connection, Descriptor, Found, Gateway, GatewayClass, OrderState, RefundRequest, Reply},
+        gateway::{Connection, Connector, Descriptor, Found, GatewayClass, Instruction, OrderState, Reply},
         ops::{
             access::Caller,
             connections::{
@@ -74,10 +74,10 @@ impl Simulator {
 }
 
 /// The connector as it is, but for the gap, which the simulator does not ask for.
-struct Hurried(Arc<dyn Gateway>);
+struct Hurried(Arc<dyn Connector>);
 
 #[async_trait]
-impl Gateway for Hurried {
+impl Connector for Hurried {
     fn descriptor(&self) -> &Descriptor {
         self.0.descriptor()
     }
@@ -87,11 +87,11 @@ impl Gateway for Hurried {
     async fn order(&self, order_id: &str) -> OrderState {
         self.0.order(order_id).await
     }
-    async fn refund(&self, request: &RefundRequest) -> Reply {
-        self.0.refund(request).await
+    async fn send(&self, instruction: &Instruction) -> Reply {
+        self.0.send(instruction).await
     }
-    async fn find(&self, request: &RefundRequest) -> Found {
-        self.0.find(request).await
+    async fn find(&self, instruction: &Instruction) -> Found {
+        self.0.find(instruction).await
     }
 }
 

@@ -356,3 +356,24 @@ async fn the_oldest_of_many_drafts_gives_way() {
     assert!(open(&maker, drafts[2]).await && open(&maker, drafts[51]).await);
     assert!(open(&other, neighbours).await);
 }
+
+#[tokio::test]
+async fn a_batch_is_refused_where_the_connection_cannot_carry_it_out() {
+    let world = World::new().await;
+    world.upload("owner@globex.test", &refunds(&[("ORD_1", "1.00")])).await;
+    world
+        .as_superuser("SET session_replication_role = replica; UPDATE gateway SET connector = 'payments'")
+        .await
+        .unwrap();
+    let owner = world.caller("owner@globex.test").await;
+    let upload = Upload {
+        file_name: "refunds.csv".to_owned(),
+        bytes: refunds(&[("ORD_2", "1.00")]).into(),
+        ..Upload::default()
+    };
+    let refused = uploads::submit(&world.state, &owner, Operation::Refund, upload).await.unwrap_err();
+    assert_eq!(refused.refusal.kind, RefusalKind::Conflict);
+    assert!(refused.refusal.message.starts_with("payments does not carry out refunds."), "{refused}");
+    let list = batches::list(&world.state, &owner, Operation::Refund, &BatchQuery::default()).await.unwrap();
+    assert_eq!(list.page.total, 1, "what was there stays, and nothing came to it");
+}

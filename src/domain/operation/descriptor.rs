@@ -72,6 +72,21 @@ impl Effect {
     pub fn from_code(code: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|effect| effect.code() == code)
     }
+
+    /// What it is called, many of them.
+    pub const fn things(self) -> &'static str {
+        match self {
+            Self::Refund => "refunds",
+            Self::PaymentInitiation => "payment initiations",
+            Self::PaymentInitiationRefund => "refunds of payment initiations",
+            Self::PaymentRequest => "payment requests",
+        }
+    }
+
+    /// Whether it takes from an order at the gateway: then the order is read first, and its balance is reserved.
+    pub const fn takes_from_an_order(self) -> bool {
+        matches!(self, Self::Refund)
+    }
 }
 
 /// Where a file comes from.

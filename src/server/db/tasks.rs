@@ -10,8 +10,11 @@ pub mod claim;
 pub mod intend;
 pub mod orders;
 pub mod recheck;
+pub mod record;
 pub mod resolve;
 pub mod settle;
+
+pub use record::TaskRecord;
 
 use super::{GlobalTx, Tx};
 use crate::domain::ids::{BatchId, GatewayId, OrganisationId};

@@ -1,7 +1,7 @@
 //! What a connector declares of the gateway it speaks to, so that the rest of the program asks for no connector by name.
 
 use super::{GatewayClass, Target};
-use crate::domain::money::Currency;
+use crate::domain::{money::Currency, operation::Effect};
 use std::time::Duration;
 
 /// A connector and what its gateway is like. Facts of the gateway's contract; what one connection really promises is measured,
@@ -12,6 +12,8 @@ pub struct Descriptor {
     pub name: &'static str,
     /// Its name for people, `Juspay`.
     pub label: &'static str,
+    /// What it can carry out. A batch of anything else is refused at intake.
+    pub effects: &'static [Effect],
     /// What the gateway is believed to promise. Nothing is sent again because of it: the class in use is the stored one.
     pub believed: Promise,
     /// The shortest time between two requests of the same order and amount; zero where the gateway does not mind.
@@ -28,6 +30,25 @@ pub struct Descriptor {
     pub currencies: Currencies,
     /// What a new connection starts with: requests a second, of sends and questions together. None: no limit is known.
     pub rate_limit: Option<u32>,
+    /// Its error codes that no repeat of the same request can mend.
+    pub permanent: &'static [Permanent],
+}
+
+/// An error code after which the same request fails again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Permanent {
+    /// The code in lower case; one that ends with `*` names all that begin so.
+    pub code: &'static str,
+    /// Why, as a sentence for people.
+    pub why: &'static str,
+}
+
+impl Permanent {
+    /// Whether this code is meant, however it is written.
+    pub fn is(&self, code: &str) -> bool {
+        let code = code.to_ascii_lowercase();
+        self.code.strip_suffix('*').map_or(code == self.code, |beginning| code.starts_with(beginning))
+    }
 }
 
 /// A class, and how long keys are remembered.
@@ -106,6 +127,20 @@ pub fn concurrency_in_force(class: GatewayClass, wanted: usize) -> usize {
 }
 
 impl Descriptor {
+    /// Whether it can carry out this effect.
+    pub fn carries_out(&self, effect: Effect) -> bool {
+        self.effects.contains(&effect)
+    }
+
+    /// The currency of its connections, for an organisation that works in this one: the same where the gateway carries it out, else the
+    /// gateway's own.
+    pub fn currency(&self, organisation: Currency) -> Currency {
+        match self.currencies {
+            Currencies::Only([own, ..]) if !self.currencies.has(organisation) => *own,
+            Currencies::Only(_) | Currencies::Any => organisation,
+        }
+    }
+
     /// What a refund of this record names. A record with a `txn_id` is refunded by it, never by the whole order; without one, a
     /// gateway that knows no orders takes the id in `order_id` for its own. None: the gateway has no id for such a record.
     pub fn target(&self, order_id: &str, txn_id: Option<&str>) -> Option<Target> {
@@ -138,6 +173,7 @@ mod tests {
     const BASE: Descriptor = Descriptor {
         name: "x",
         label: "X",
+        effects: &[Effect::Refund],
         believed: Promise::NONE,
         same_amount_gap: Duration::ZERO,
         refunds_by: &[Identifier::Order, Identifier::Transaction],
@@ -146,6 +182,7 @@ mod tests {
         balances_known: true,
         currencies: Currencies::Any,
         rate_limit: None,
+        permanent: &[],
     };
 
     #[test]
@@ -183,6 +220,14 @@ mod tests {
         for bad in ["", "abcdef", "a b", "ä", "a.b"] {
             assert!(!grammar.takes(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_connection_has_one_currency_its_gateways_where_it_must() {
+        let of = |currencies| Descriptor { currencies, ..BASE };
+        assert_eq!(of(Currencies::Any).currency(Currency::Inr), Currency::Inr);
+        assert_eq!(of(Currencies::Only(&[Currency::Aud])).currency(Currency::Inr), Currency::Aud);
+        assert_eq!(of(Currencies::Only(&[Currency::Aud, Currency::Inr])).currency(Currency::Inr), Currency::Inr);
     }
 
     #[test]

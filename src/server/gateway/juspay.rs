@@ -8,11 +8,11 @@ mod reading;
 mod wire;
 
 use super::{
-    Connection, Currencies, Descriptor, Found, Gateway, GatewayClass, Identifier, KeyGrammar, Listing, OrderState,
-    Promise, RefundRequest, Reply, ReplyClass, Target,
+    Connection, Connector, Currencies, Descriptor, Found, GatewayClass, Identifier, Instruction, KeyGrammar, Listing,
+    OrderState, Permanent, Promise, Reply, ReplyClass, Target,
 };
 use crate::{
-    domain::money::Currency,
+    domain::{money::Currency, operation::Effect},
     server::outbound::{
         SetupError, address,
         client::{self, Exchange},
@@ -41,6 +41,7 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 pub const DESCRIPTOR: Descriptor = Descriptor {
     name: "juspay",
     label: "Juspay",
+    effects: &[Effect::Refund],
     believed: Promise { class: GatewayClass::K, key_window: Some(Duration::from_secs(24 * 3600)) },
     same_amount_gap: SAME_AMOUNT_GAP,
     refunds_by: &[Identifier::Order, Identifier::Transaction],
@@ -49,6 +50,28 @@ pub const DESCRIPTOR: Descriptor = Descriptor {
     balances_known: true,
     currencies: Currencies::Any,
     rate_limit: None,
+    permanent: &[
+        Permanent {
+            code: "order_not_found",
+            why: "The gateway has no such order. It fails again unless the order ID is corrected.",
+        },
+        Permanent {
+            code: "invalid.amount.exceeded",
+            why: "It fails again unless the amount is lowered to what is left.",
+        },
+        Permanent {
+            code: "invalid amount",
+            why: "The gateway does not take this amount. It fails again unless the amount is corrected.",
+        },
+        Permanent {
+            code: "refund.not.allowed",
+            why: "The gateway does not allow a refund of this order. Sent as it is, it fails again.",
+        },
+        Permanent {
+            code: "invalid.order.not_success*",
+            why: "The order was not paid. It fails again unless it has been paid since.",
+        },
+    ],
 };
 
 /// One merchant's account at Juspay.
@@ -153,7 +176,7 @@ fn not_a_target() -> Reply {
 }
 
 #[async_trait]
-impl Gateway for Juspay {
+impl Connector for Juspay {
     fn descriptor(&self) -> &Descriptor {
         &DESCRIPTOR
     }
@@ -168,7 +191,8 @@ impl Gateway for Juspay {
         }
     }
 
-    async fn refund(&self, request: &RefundRequest) -> Reply {
+    async fn send(&self, instruction: &Instruction) -> Reply {
+        let Instruction::Refund(request) = instruction;
         let Some(segment) = segment(&request.order_id) else { return unusable_order_id(&request.order_id) };
         let post = match request.target {
             Target::Order => self.client.post(format!("{}/orders/{segment}/refunds", self.base)),
@@ -180,7 +204,8 @@ impl Gateway for Juspay {
         self.scrub(reading::refund(self.base_reply(&exchange), exchange, request))
     }
 
-    async fn find(&self, request: &RefundRequest) -> Found {
+    async fn find(&self, instruction: &Instruction) -> Found {
+        let Instruction::Refund(request) = instruction;
         let Some(segment) = segment(&request.order_id) else {
             let reply = unusable_order_id(&request.order_id);
             return Found::NoAnswer(Reply { class: ReplyClass::Unknown, ..reply });

@@ -16,7 +16,6 @@ use crate::{
         money::Money,
         operation::Operation,
         page::TaskQuery,
-        retry::fails_again,
         task::RecordExtra,
         text::REASON,
         view::{
@@ -32,6 +31,7 @@ use crate::{
             retries::Change,
         },
         error::{OpError, OpResult},
+        gateway::fails_again,
         state::AppState,
     },
 };
@@ -170,15 +170,18 @@ pub async fn detail(state: &AppState, caller: &Caller, batch: BatchId) -> OpResu
         classes = db::approvals::classes(&mut tx, batch, revision, &bounds).await?;
         extras = db::approvals::extras(&mut tx, batch, revision).await?;
     }
+    let gateway = db::gateways::load(&mut tx, row.gateway).await?;
     // Of a retry every row is shown beside what it was before.
     let (preview, retry) = match revision {
         1 => {
             let first = TaskQuery { page: 1, ..TaskQuery::default() };
             (db::batches::tasks(&mut tx, row.operation, batch, &first).await?, None)
         }
-        _ => (Vec::new(), Some(asked_again(&row, &db::retries::changes(&mut tx, batch, revision).await?))),
+        _ => {
+            let connector = gateway.as_ref().map_or("", |gateway| gateway.connector.as_str());
+            (Vec::new(), Some(asked_again(&row, connector, &db::retries::changes(&mut tx, batch, revision).await?)))
+        }
     };
-    let gateway = db::gateways::load(&mut tx, row.gateway).await?;
     tx.commit().await?;
     let money = |minor| Money::new(minor, row.currency);
     let number = |n: i32| u32::try_from(n).unwrap_or(0);
@@ -263,7 +266,7 @@ fn own_request(caller: &Caller, row: &BatchRow) -> &'static str {
 }
 
 /// Failed rows that are to be sent again, beside what they were.
-fn asked_again(row: &BatchRow, changes: &[Change]) -> RetryAsked {
+fn asked_again(row: &BatchRow, connector: &str, changes: &[Change]) -> RetryAsked {
     let template = records::template(row);
     let mut rows: Vec<(bool, RetryAskedRow)> = Vec::with_capacity(changes.len());
     let (mut changed, mut again) = (0, 0);
@@ -271,7 +274,7 @@ fn asked_again(row: &BatchRow, changes: &[Change]) -> RetryAsked {
         let (was, now) = records::before_and_now(change);
         let differences = records::differences(template, &was, &now, row.currency);
         changed += u64::from(!differences.is_empty());
-        again += u64::from(differences.is_empty() && fails_again(change.code.as_deref()).is_some());
+        again += u64::from(differences.is_empty() && fails_again(connector, change.code.as_deref()).is_some());
         rows.push((
             differences.is_empty(),
             RetryAskedRow {

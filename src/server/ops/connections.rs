@@ -30,7 +30,7 @@ use crate::{
     server::{
         db::{self, Tx, gateways::GatewayRow},
         error::{OpError, OpResult},
-        gateway::{self, Gateway, GatewayClass},
+        gateway::{self, Connector, GatewayClass},
         outbound::address,
         state::AppState,
     },
@@ -87,7 +87,7 @@ fn open(
     row: &GatewayRow,
     caller: &Caller,
     key: Option<&SecretString>,
-) -> Result<Arc<dyn Gateway>, OpError> {
+) -> Result<Arc<dyn Connector>, OpError> {
     let api_key = match key {
         Some(key) => key.clone(),
         None => state.config.secret_key.open(row.id.as_bytes(), &row.sealed_key).map_err(OpError::internal)?,
@@ -97,7 +97,7 @@ fn open(
         base_url: row.base_url.clone(),
         merchant_id: row.merchant_id.clone(),
         api_key,
-        currency: caller.organisation.currency,
+        currency: gateway::currency(&row.connector, caller.organisation.currency),
         timeout: state.config.gateway_timeout,
         concurrency: 1,
         allowed_hosts: state.config.allowed_hosts.clone(),

@@ -2,10 +2,15 @@
 
 use super::{audit, connection_health, people};
 use crate::{
-    domain::{connection_limits::ConnectionLimits, error::RefusalKind, ids::GatewayId},
+    domain::{
+        connection_limits::ConnectionLimits,
+        error::RefusalKind,
+        ids::GatewayId,
+        operation::{Operation, Work},
+    },
     server::{
         db::{
-            self,
+            self, Tx,
             connections::CapabilityRow,
             gateways::{GatewayInput, GatewayRow},
         },
@@ -54,6 +59,17 @@ pub(super) fn in_use(error: sqlx::Error) -> OpError {
         ),
         _ => error.into(),
     }
+}
+
+/// The connection that a new batch of this operation goes to. Refused where there is none, or where its connector cannot do what the
+/// operation's tasks need.
+pub(super) async fn for_new_batch(tx: &mut Tx, operation: Operation) -> OpResult<GatewayRow> {
+    let refuse = |sentence: &str| OpError::refuse(RefusalKind::Conflict, sentence);
+    let row = db::gateways::current(tx).await?.ok_or_else(|| refuse(operation.labels().no_gateway))?;
+    if let Work::Send(effect) = operation.work() {
+        gateway::carries_out(&row.connector, effect).map_err(|sentence| refuse(&sentence))?;
+    }
+    Ok(row)
 }
 
 /// Adds a connection, or replaces address and key of the one to the same account and lets it send again.

@@ -6,7 +6,7 @@ use crate::{
     server::db::{
         batches::{BatchRow, NewRecord, TaskRow},
         retries::Change,
-        tasks::{intend::IntendedRow, resolve::OpenTask},
+        tasks::TaskRecord,
     },
 };
 use sha2::{Digest, Sha256};
@@ -111,56 +111,11 @@ pub(super) const fn seed(batch: &BatchId) -> &[u8; 16] {
     batch.0.as_bytes()
 }
 
-/// A record as it is stored, with the hash that was made of it when it was checked.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::server) struct Stored<'a> {
-    row_no: i32,
-    order_id: &'a str,
-    amount_minor: i64,
-    currency: &'a str,
-    txn_id: &'a Option<String>,
-    unique_id: &'a Option<String>,
-    extra: Option<&'a str>,
-    request_sha256: &'a [u8],
-}
-
-impl Stored<'_> {
-    /// Whether it is still what was checked and decided on. A record that was changed behind our back is never sent.
-    pub(in crate::server) fn is_as_checked(&self) -> bool {
-        let Ok(currency) = self.currency.trim().parse::<Currency>() else { return false };
-        let Ok(number) = u32::try_from(self.row_no) else { return false };
-        let (txn_id, unique_id) = (self.txn_id, self.unique_id);
-        let record = refund_of(number, 0, self.order_id, self.amount_minor, txn_id, unique_id, self.extra);
-        request_hash(&record, currency) == self.request_sha256
-    }
-}
-
-impl<'a> From<&'a IntendedRow> for Stored<'a> {
-    fn from(row: &'a IntendedRow) -> Self {
-        Self {
-            row_no: row.row_no,
-            order_id: &row.order_id,
-            amount_minor: row.amount_minor,
-            currency: &row.currency,
-            txn_id: &row.txn_id,
-            unique_id: &row.unique_id,
-            extra: row.extra.as_deref(),
-            request_sha256: &row.request_sha256,
-        }
-    }
-}
-
-impl<'a> From<&'a OpenTask> for Stored<'a> {
-    fn from(row: &'a OpenTask) -> Self {
-        Self {
-            row_no: row.row_no,
-            order_id: &row.order_id,
-            amount_minor: row.amount_minor,
-            currency: &row.currency,
-            txn_id: &row.txn_id,
-            unique_id: &row.unique_id,
-            extra: row.extra.as_deref(),
-            request_sha256: &row.request_sha256,
-        }
-    }
+/// Whether a stored record is still what was checked and decided on. One that was changed behind our back is never sent.
+pub(in crate::server) fn is_as_checked(stored: &TaskRecord) -> bool {
+    let Ok(currency) = stored.currency.trim().parse::<Currency>() else { return false };
+    let Ok(number) = u32::try_from(stored.row_no) else { return false };
+    let TaskRecord { order_id, amount_minor, txn_id, unique_id, extra, .. } = stored;
+    let record = refund_of(number, 0, order_id, *amount_minor, txn_id, unique_id, extra.as_deref());
+    request_hash(&record, currency) == stored.request_sha256
 }

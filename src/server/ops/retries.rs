@@ -17,7 +17,7 @@ use crate::{
         error::RefusalKind,
         finding::{Finding, Severity},
         ids::BatchId,
-        money::{Money, group},
+        money::{Currency, Money, group},
         operation::Operation,
         page::PAGE_SIZE,
         view::{Repeat, retries::RetryView},
@@ -90,7 +90,7 @@ pub async fn page(
         Some(_) => Lines::default(),
     };
     let checked = lines.clone().check(row.currency).await?;
-    let repeats = repeats(state, &mut tx, caller, &checked).await?;
+    let repeats = repeats(state, &mut tx, caller, row.currency, &checked).await?;
     tx.commit().await?;
     let money = |minor| Money::new(minor, row.currency);
     let pages = u32::try_from(lines.len()).unwrap_or(u32::MAX).div_ceil(PAGE_SIZE).max(1);
@@ -221,7 +221,7 @@ pub async fn send(
     let shown = seal(&checked);
     let repeats = match ticks.repeats == shown {
         true => 0,
-        false => repeats(state, &mut tx, caller, &checked).await?.len() as u64,
+        false => repeats(state, &mut tx, caller, row.currency, &checked).await?.len() as u64,
     };
     let warnings = if ticks.warnings == shown { 0 } else { checked.to_confirm() };
     if repeats + warnings > 0 {
@@ -329,14 +329,22 @@ async fn open(tx: &mut Tx, operation: Operation, batch: BatchId, base: u32) -> O
 async fn lines(tx: &mut Tx, row: &BatchRow) -> OpResult<Lines> {
     let failed = db::batches::tasks_after(tx, row.operation, row.id, 0, i64::from(row.records), true).await?;
     let drafts = db::retries::drafts(tx, row.id, row.revision).await?;
-    Ok(Lines::new(records::template(row), row.currency, failed, drafts))
+    let gateway = db::gateways::load(tx, row.gateway).await?;
+    let connector = gateway.as_ref().map_or("", |gateway| gateway.connector.as_str());
+    Ok(Lines::new(records::template(row), row.currency, connector, failed, drafts))
 }
 
-async fn repeats(state: &AppState, tx: &mut Tx, caller: &Caller, checked: &Checked) -> OpResult<Vec<Repeat>> {
+async fn repeats(
+    state: &AppState,
+    tx: &mut Tx,
+    caller: &Caller,
+    currency: Currency,
+    checked: &Checked,
+) -> OpResult<Vec<Repeat>> {
     let zone = moment::zone(&caller.organisation.zone);
     let rows: Vec<uploads::Sent<'_>> =
         checked.records.iter().map(|record| (record.row, record.order_id.as_str(), record.amount_minor)).collect();
-    uploads::look_alikes(tx, caller, &zone, &rows, state.clock.now() - uploads::REPEAT_WINDOW).await
+    uploads::look_alikes(tx, currency, &zone, &rows, state.clock.now() - uploads::REPEAT_WINDOW).await
 }
 
 /// Errors only.

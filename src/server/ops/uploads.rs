@@ -21,6 +21,7 @@ use crate::{
     server::{
         db::{self, Tx, drafts::DraftRow, organisations::OrganisationRow},
         error::{OpError, OpResult},
+        gateway,
         state::AppState,
     },
 };
@@ -110,7 +111,9 @@ pub async fn new_batch(
         maker_checker,
         approvers,
         limits: limits(state, &organisation, operation),
-        currency: organisation.reference.currency,
+        currency: gateway.as_ref().map_or(organisation.reference.currency, |row| {
+            gateway::currency(&row.connector, organisation.reference.currency)
+        }),
         gateway: gateway.map(|gateway| super::batches::gateway_name(&gateway)),
         external: external.filter(|system| system.enabled).map(|system| super::external::host(&system.url)),
         draft,
@@ -134,9 +137,7 @@ pub async fn submit(state: &AppState, caller: &Caller, operation: Operation, upl
     let now = state.clock.now();
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let organisation = organisation(&mut tx).await?;
-    let Some(gateway) = db::gateways::current(&mut tx).await? else {
-        return Err(OpError::refuse(RefusalKind::Conflict, operation.labels().no_gateway));
-    };
+    let gateway = super::gateways::for_new_batch(&mut tx, operation).await?;
     let described = match upload.draft {
         Some(draft) => db::drafts::load(&mut tx, operation, draft, now).await?,
         None => None,
@@ -168,7 +169,7 @@ pub async fn submit(state: &AppState, caller: &Caller, operation: Operation, upl
             ),
         ));
     }
-    let currency = organisation.reference.currency;
+    let currency = gateway::currency(&gateway.connector, organisation.reference.currency);
     let checked = {
         let bytes = bytes.clone();
         tokio::task::spawn_blocking(move || Intake::read(operation, &bytes, currency, limits))
@@ -183,7 +184,7 @@ pub async fn submit(state: &AppState, caller: &Caller, operation: Operation, upl
         return keep_findings(state, caller, operation, &file, Vec::new()).await;
     }
     let sure = sure(&upload, kept.as_ref(), &file)?;
-    let under = Under { organisation: &organisation, gateway: GatewayId(gateway.id), limits };
+    let under = Under { organisation: &organisation, gateway: GatewayId(gateway.id), currency, limits };
     match create(state, caller, operation, under, &file, sure).await? {
         Created::Batch(batch) => {
             forget(state, caller, [upload.draft, upload.kept]).await?;

@@ -3,15 +3,12 @@
 use super::backoff;
 use crate::{
     domain::{
-        money::{Currency, Money},
         protocol::{Before, Confirmed, Event, Illegal, Now, State, Step, Then},
-        task::RecordExtra,
         text::storable,
     },
     server::{
         db::tasks::{Answer, Verdict},
-        gateway::{Descriptor, GatewayClass, RefundRequest, Reply, ReplyClass},
-        ops::records::Stored,
+        gateway::{GatewayClass, Reply, ReplyClass},
     },
 };
 use std::time::Duration;
@@ -155,72 +152,6 @@ pub(super) fn evidence(row: i32, revision: i16, reply: &Reply) -> serde_json::Va
     serde_json::json!({
         "row": row, "revision": revision, "class": format!("{:?}", reply.class), "http": reply.http, "ref": reply.reference, "code": reply.code,
         "confirmed_minor": reply.confirmed_minor, "body": storable(&reply.body),
-    })
-}
-
-/// Why a record cannot be sent. The text is a sentence.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Unsendable {
-    /// What is stored cannot be read: something does not add up.
-    #[error("{0}")]
-    Unreadable(String),
-    /// The gateway cannot be asked for it: nothing that the record names is known there.
-    #[error("{0}")]
-    NotTaken(String),
-}
-
-impl Unsendable {
-    /// What stands in the place of a reply: nothing was sent.
-    pub(super) fn reply(&self) -> Reply {
-        match self {
-            Self::Unreadable(sentence) => not_sent("unreadable_record", sentence),
-            Self::NotTaken(sentence) => Reply { class: ReplyClass::Failed, ..not_sent("not_taken", sentence) },
-        }
-    }
-}
-
-/// Refuses a record that is not what it was when it was checked.
-pub(super) fn as_checked(record: &Stored<'_>) -> Result<(), Unsendable> {
-    if record.is_as_checked() {
-        return Ok(());
-    }
-    Err(Unsendable::Unreadable("the stored record is not what was checked and decided on".to_owned()))
-}
-
-/// The request of a record, as `connector` can send it.
-pub(super) fn request(
-    connector: &Descriptor,
-    key: &str,
-    order_id: &str,
-    txn_id: Option<&str>,
-    amount_minor: i64,
-    currency: &str,
-    extra: Option<&str>,
-) -> Result<RefundRequest, Unsendable> {
-    let unreadable = |error: crate::domain::money::UnknownCurrency| Unsendable::Unreadable(error.to_string());
-    let currency: Currency = currency.trim().parse().map_err(unreadable)?;
-    let name = connector.label;
-    if !connector.currencies.has(currency) {
-        return Err(Unsendable::NotTaken(format!("{name} does not carry out {currency}. Nothing was sent.")));
-    }
-    if !connector.keys.takes(key) {
-        return Err(Unsendable::NotTaken(format!("{name} does not take the key {key:?}. Nothing was sent.")));
-    }
-    let target = connector.target(order_id, txn_id).ok_or_else(|| {
-        let column = if txn_id.is_some() { "a txn_id" } else { "no txn_id" };
-        Unsendable::NotTaken(format!("{name} cannot refund a row with {column}. Nothing was sent."))
-    })?;
-    let extra: RecordExtra = match extra {
-        Some(text) => serde_json::from_str(text)
-            .map_err(|error| Unsendable::Unreadable(format!("stored fields cannot be read: {error}")))?,
-        None => RecordExtra::default(),
-    };
-    Ok(RefundRequest {
-        key: key.to_owned(),
-        order_id: order_id.to_owned(),
-        target,
-        amount: Money::new(amount_minor, currency),
-        split: extra.split,
     })
 }
 

@@ -1,7 +1,7 @@
 //! Rows that an older state of the database says were never sent: looked up at the gateway before they are.
 
 use super::{
-    answer,
+    answer, instruction,
     lane::LaneContext,
     open::{find, no_answer},
 };
@@ -14,7 +14,7 @@ use crate::{
             claim::{Chunk, Hold, WaitingRow},
             resolve::{self, Resolution, RowKey, Source},
         },
-        gateway::{Found, Listing, RefundRequest, Reply},
+        gateway::{Found, Instruction, Listing, Reply},
     },
 };
 use futures::{StreamExt, stream};
@@ -62,9 +62,9 @@ pub(super) async fn ask(lane: &LaneContext, chunk: &mut Chunk, hold: Hold, rows:
         rows.iter().zip(stream::iter(questions).buffered(connection.concurrency).collect::<Vec<_>>().await)
     {
         match looked {
-            Ok(looked) => answers.push((row.row_no, looked)),
+            Ok(looked) => answers.push((row.record.row_no, looked)),
             Err(illegal) => {
-                lane.violated(&format!("row {} of batch {}: {illegal}.", row.row_no, chunk.batch_id)).await;
+                lane.violated(&format!("row {} of batch {}: {illegal}.", row.record.row_no, chunk.batch_id)).await;
                 return Ok(Asked::Wait(super::backoff::HELD));
             }
         }
@@ -128,15 +128,7 @@ async fn look(lane: &LaneContext, forgotten: bool, row: &Row) -> Result<Looked, 
     let class = lane.connection.class;
     let state = State::AskFirst(if forgotten { Since::Before } else { Since::After });
     let now = Now { class, in_window: false, cancelled: false };
-    let request = answer::request(
-        gateway.descriptor(),
-        &row.gateway_key,
-        &row.order_id,
-        row.txn_id.as_deref(),
-        row.amount_minor,
-        &row.currency,
-        row.extra.as_deref(),
-    );
+    let request = instruction::to_ask(gateway.descriptor(), &row.record);
     // What cannot be sent was not; the sender says why.
     let Ok(request) = request else { return Ok(Looked::NeverThere) };
     if mutant!("older_state_is_believed") {
@@ -152,7 +144,7 @@ async fn look(lane: &LaneContext, forgotten: bool, row: &Row) -> Result<Looked, 
     };
     match found {
         Found::Record(reply) => {
-            let answer = answer::to_query(&reply, state, row.amount_minor, now, 0)?;
+            let answer = answer::to_query(&reply, state, row.record.amount_minor, now, 0)?;
             Ok(Looked::Known(Box::new((answer, evidence(row, Some(&reply))))))
         }
         Found::NoAnswer(reply) => Ok(Looked::NoAnswer(no_answer(lane, &reply).await)),
@@ -175,7 +167,8 @@ async fn look(lane: &LaneContext, forgotten: bool, row: &Row) -> Result<Looked, 
 }
 
 /// Whether the gateway shows a refund of this order and amount under a key that no row of ours has. Err: how long to wait.
-async fn alike(lane: &LaneContext, request: &RefundRequest, row: &Row) -> Result<bool, Duration> {
+async fn alike(lane: &LaneContext, request: &Instruction, row: &Row) -> Result<bool, Duration> {
+    let Instruction::Refund(request) = request;
     let slot = lane.connection.turn_to_ask().await?;
     let listing = lane.connection.gateway.refunds_of(&request.order_id, request.amount.currency).await;
     drop(slot);
@@ -184,7 +177,7 @@ async fn alike(lane: &LaneContext, request: &RefundRequest, row: &Row) -> Result
         Listing::NoAnswer(reply) => Err(no_answer(lane, &reply).await),
         Listing::Refunds(refunds) => Ok(refunds.iter().any(|refund| {
             refund.class != ReplyClass::Failed
-                && refund.amount_minor.is_none_or(|minor| minor == row.amount_minor)
+                && refund.amount_minor.is_none_or(|minor| minor == row.record.amount_minor)
                 && !refund.key.as_ref().is_some_and(|key| row.our_keys.contains(key))
         })),
     }
@@ -209,5 +202,9 @@ fn decided(
 }
 
 fn evidence(row: &Row, reply: Option<&Reply>) -> String {
-    reply.into_iter().map(|reply| answer::evidence(row.row_no, 0, reply)).collect::<serde_json::Value>().to_string()
+    reply
+        .into_iter()
+        .map(|reply| answer::evidence(row.record.row_no, 0, reply))
+        .collect::<serde_json::Value>()
+        .to_string()
 }

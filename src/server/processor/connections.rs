@@ -10,7 +10,7 @@ use crate::{
     domain::money::Currency,
     server::{
         db::{self, gateways::GatewayRow},
-        gateway::{self, Gateway, GatewayClass},
+        gateway::{self, Connector, GatewayClass},
         state::AppState,
     },
 };
@@ -32,7 +32,7 @@ pub trait Connect: Send + Sync {
         row: &GatewayRow,
         currency: Currency,
         slots: usize,
-    ) -> Result<Arc<dyn Gateway>, String>;
+    ) -> Result<Arc<dyn Connector>, String>;
 }
 
 /// The connectors of this program.
@@ -46,7 +46,7 @@ impl Connect for Connectors {
         row: &GatewayRow,
         currency: Currency,
         slots: usize,
-    ) -> Result<Arc<dyn Gateway>, String> {
+    ) -> Result<Arc<dyn Connector>, String> {
         let config = &state.config;
         let connection = gateway::Connection {
             connector: row.connector.clone(),
@@ -72,7 +72,7 @@ const IDLE: Duration = Duration::from_secs(5);
 
 /// A connection in use: what all lanes on it share.
 pub(super) struct Connection {
-    pub(super) gateway: Arc<dyn Gateway>,
+    pub(super) gateway: Arc<dyn Connector>,
     pub(super) class: GatewayClass,
     pub(super) preflight: bool,
     /// Calls that may be on the wire, of all processes together.
@@ -152,6 +152,7 @@ impl Connections {
         let class = GatewayClass::from_code(&row.class).ok_or("unknown class")?;
         let concurrency = Settings::of(&row, class, self.state.config.gateway_concurrency).concurrency;
         let currency = currency.ok_or("the organisation has no known currency")?;
+        let currency = gateway::currency(&row.connector, currency);
         let gateway = self.connect.connect(&self.state, &row, currency, concurrency)?;
         if row.preflight && !gateway.descriptor().reads_orders {
             return Err("it is set to read orders first, and its connector cannot".to_owned());

@@ -1,7 +1,7 @@
 //! Tasks that are not final: asked after, sent again where that is safe, or given to people.
 
 use super::{
-    answer, backoff,
+    answer, backoff, instruction,
     lane::{FENCE, LaneContext, SLICE, Trouble, trouble},
 };
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
             Answer, Verdict,
             resolve::{self, OpenTask, Resolution, RowKey, Source},
         },
-        gateway::{Found, RefundRequest, Reply, ReplyClass},
+        gateway::{Found, Instruction, RefundRequest, Reply, ReplyClass},
     },
 };
 use futures::{StreamExt, stream};
@@ -116,31 +116,21 @@ fn answered(
     counts: bool,
 ) -> Option<(Source, Resolution)> {
     let replies: serde_json::Value =
-        replies.iter().map(|reply| answer::evidence(task.row_no, task.revision, reply)).collect();
+        replies.iter().map(|reply| answer::evidence(task.record.row_no, task.record.revision, reply)).collect();
     let evidence = Some((Uuid::now_v7(), replies.to_string()));
     Some((source, Resolution { key: task.key(), epoch: task.epoch, answer, counts, evidence }))
 }
 
 /// What to record about a task; nothing when its lease is to lapse.
 async fn look_at(lane: &LaneContext, task: &OpenTask) -> Option<(Source, Resolution)> {
-    let request = answer::as_checked(&task.into()).and_then(|()| {
-        answer::request(
-            lane.connection.gateway.descriptor(),
-            &task.gateway_key,
-            &task.order_id,
-            task.txn_id.as_deref(),
-            task.amount_minor,
-            &task.currency,
-            task.extra.as_deref(),
-        )
-    });
+    let request = instruction::to_send(lane.connection.gateway.descriptor(), &task.record);
     let request = match request {
-        Ok(request) if mutant!("fresh_key") => {
-            RefundRequest { key: format!("{:.16}F{}", request.key, task.attempts), ..request }
+        Ok(Instruction::Refund(request)) if mutant!("fresh_key") => {
+            RefundRequest { key: format!("{:.16}F{}", request.key, task.attempts), ..request }.into()
         }
         Ok(request) => request,
         Err(sentence) => {
-            lane.violated(&format!("row {} of batch {}: {sentence}", task.row_no, task.batch_id)).await;
+            lane.violated(&format!("row {} of batch {}: {sentence}", task.record.row_no, task.batch_id)).await;
             return None;
         }
     };
@@ -158,7 +148,7 @@ async fn look_at(lane: &LaneContext, task: &OpenTask) -> Option<(Source, Resolut
     match looked {
         Ok(looked) => looked,
         Err(illegal) => {
-            lane.violated(&format!("row {} of batch {}: {illegal}.", task.row_no, task.batch_id)).await;
+            lane.violated(&format!("row {} of batch {}: {illegal}.", task.record.row_no, task.batch_id)).await;
             None
         }
     }
@@ -174,7 +164,7 @@ fn now(lane: &LaneContext, task: &OpenTask) -> Now {
 type Looked = Result<Option<(Source, Resolution)>, Illegal>;
 
 /// UNKNOWN: only the gateway's own record ends it.
-async fn ask(lane: &LaneContext, task: &OpenTask, request: &RefundRequest) -> Looked {
+async fn ask(lane: &LaneContext, task: &OpenTask, request: &Instruction) -> Looked {
     let (state, now) = (State::Unknown, now(lane, task));
     let found = match find(lane, request).await {
         Ok(found) => found,
@@ -182,7 +172,7 @@ async fn ask(lane: &LaneContext, task: &OpenTask, request: &RefundRequest) -> Lo
     };
     Ok(match found {
         Found::Record(reply) => {
-            let answer = answer::to_query(&reply, state, task.amount_minor, now, 0)?;
+            let answer = answer::to_query(&reply, state, task.record.amount_minor, now, 0)?;
             answered(task, Source::Query, answer, &[&reply], true)
         }
         Found::NoAnswer(reply) => {
@@ -220,7 +210,7 @@ async fn ask(lane: &LaneContext, task: &OpenTask, request: &RefundRequest) -> Lo
 }
 
 /// PENDING: asked after until the gateway's last word.
-async fn follow(lane: &LaneContext, task: &OpenTask, request: &RefundRequest) -> Looked {
+async fn follow(lane: &LaneContext, task: &OpenTask, request: &Instruction) -> Looked {
     let (state, now, answered_before) = (State::Pending, now(lane, task), task.queries.saturating_add(1));
     let found = match find(lane, request).await {
         Ok(found) => found,
@@ -228,7 +218,7 @@ async fn follow(lane: &LaneContext, task: &OpenTask, request: &RefundRequest) ->
     };
     Ok(match found {
         Found::Record(reply) => {
-            let answer = answer::to_query(&reply, state, task.amount_minor, now, answered_before)?;
+            let answer = answer::to_query(&reply, state, task.record.amount_minor, now, answered_before)?;
             answered(task, Source::Query, answer, &[&reply], true)
         }
         Found::NotFound(reply) => {
@@ -244,8 +234,8 @@ async fn follow(lane: &LaneContext, task: &OpenTask, request: &RefundRequest) ->
     })
 }
 
-/// Asks what became of a refund. Err: it is not our turn; how long to wait.
-pub(super) async fn find(lane: &LaneContext, request: &RefundRequest) -> Result<Found, Duration> {
+/// Asks what became of what was sent. Err: it is not our turn; how long to wait.
+pub(super) async fn find(lane: &LaneContext, request: &Instruction) -> Result<Found, Duration> {
     let _slot = lane.connection.turn_to_ask().await?;
     fault!("query", "before");
     let found = lane.connection.gateway.find(request).await;
@@ -266,7 +256,7 @@ pub(super) async fn no_answer(lane: &LaneContext, reply: &Reply) -> Duration {
 async fn send_again(
     lane: &LaneContext,
     task: &OpenTask,
-    request: &RefundRequest,
+    request: &Instruction,
     from: State,
     asked: Option<Reply>,
 ) -> Looked {
@@ -289,7 +279,7 @@ async fn send_again(
     if !closed.is_zero() {
         return Ok(waits(task, stay, closed));
     }
-    let turn = match connection.pace.take(&request.order_id, request.amount.minor, Instant::now()) {
+    let turn = match connection.pace.take(&task.record.order_id, task.record.amount_minor, Instant::now()) {
         Ok(turn) => turn,
         Err(wait) => return Ok(waits(task, stay, wait)),
     };
@@ -320,7 +310,7 @@ async fn send_again(
         answer::not_sent("not_sent_in_time", "It was not sent in time, so it was not sent.")
     } else {
         fault!("resend", "before");
-        let reply = connection.gateway.refund(request).await;
+        let reply = connection.gateway.send(request).await;
         fault!("resend", "after");
         lane.note(&reply).await;
         drop(turn);
@@ -330,7 +320,7 @@ async fn send_again(
         lane.refused(&reply).await;
     }
     let mut answer =
-        answer::to_send(&reply, task.amount_minor, connection.class, before, lane.state.config.resolve_after);
+        answer::to_send(&reply, task.record.amount_minor, connection.class, before, lane.state.config.resolve_after);
     if answer.verdict == Verdict::Retry && reply.wait.is_none() {
         let step = u32::from(task.attempts.unsigned_abs()).min(6);
         answer.wait = answer.wait.saturating_mul(1 << step);
@@ -354,7 +344,7 @@ async fn intend(lane: &LaneContext, task: &OpenTask) -> sqlx::Result<bool> {
     tx.commit_at("intent_again").await?;
     let allowed = allowed.contains(&task.key());
     if allowed {
-        lane.remember(task.batch_id, task.revision, task.row_no, task.epoch);
+        lane.remember(task.batch_id, task.record.revision, task.record.row_no, task.epoch);
     }
     Ok(allowed)
 }

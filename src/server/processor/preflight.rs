@@ -1,6 +1,6 @@
 //! Reads orders before their first refund of a batch.
 
-use super::{answer, lane::LaneContext, throttle::PATIENCE};
+use super::{answer, instruction, lane::LaneContext, throttle::PATIENCE};
 use crate::{
     domain::text::storable,
     server::{
@@ -103,7 +103,7 @@ pub(super) async fn probe(lane: &LaneContext, chunk: &Chunk, rows: &[WaitingRow]
         connection.breaker.probed(true, Instant::now());
         return Ok(Probe::Asked);
     };
-    let silence = if connection.gateway.descriptor().reads_orders {
+    let silence = if chunk.takes_from_orders() && connection.gateway.descriptor().reads_orders {
         match read_one(lane, &row.order_id).await {
             OrderState::Known(_) | OrderState::Missing(_) => None,
             OrderState::NoAnswer(reply) => Some(reply),
@@ -147,18 +147,8 @@ async fn ask_about(lane: &LaneContext, chunk: &Chunk, row: &WaitingRow) -> sqlx:
     let mut tx = lane.tx().await?;
     let asked = claim::question(&mut tx, chunk, row.row_no).await?;
     tx.commit().await?;
-    let request = asked.and_then(|row| {
-        answer::request(
-            lane.connection.gateway.descriptor(),
-            &row.gateway_key,
-            &row.order_id,
-            row.txn_id.as_deref(),
-            row.amount_minor,
-            &row.currency,
-            row.extra.as_deref(),
-        )
-        .ok()
-    });
+    let connector = lane.connection.gateway.descriptor();
+    let request = asked.and_then(|record| instruction::to_ask(connector, &record).ok());
     let Some(request) = request else { return Ok(None) };
     match lane.connection.turn_to_ask().await {
         Ok(_slot) => Ok(Some(lane.connection.gateway.find(&request).await)),

@@ -1,6 +1,6 @@
 //! Rows that a person asked about again. Only questions: nothing is sent.
 
-use super::{answer, lane::LaneContext, open};
+use super::{answer, instruction, lane::LaneContext, open};
 use crate::{
     domain::{
         protocol::{Confirmed, Event, Now, State, Then},
@@ -61,15 +61,7 @@ async fn take(lane: &LaneContext) -> sqlx::Result<Vec<Recheck>> {
 
 /// The row's name when it is done with.
 async fn ask(lane: &LaneContext, row: &Recheck) -> Option<RowKey> {
-    let request = answer::request(
-        lane.connection.gateway.descriptor(),
-        &row.gateway_key,
-        &row.order_id,
-        row.txn_id.as_deref(),
-        row.amount_minor,
-        &row.currency,
-        row.extra.as_deref(),
-    );
+    let request = instruction::to_ask(lane.connection.gateway.descriptor(), &row.record);
     let Ok(request) = request else { return Some(row.key()) };
     // Not our turn: it is asked again when its lease is over.
     let found = open::find(lane, &request).await.ok()?;
@@ -102,7 +94,7 @@ async fn ask(lane: &LaneContext, row: &Recheck) -> Option<RowKey> {
 }
 
 fn replies(row: &Recheck, reply: &Reply) -> String {
-    serde_json::Value::from(vec![answer::evidence(row.row_no, row.revision, reply)]).to_string()
+    serde_json::Value::from(vec![answer::evidence(row.record.row_no, row.record.revision, reply)]).to_string()
 }
 
 async fn keep(lane: &LaneContext, row: &Recheck, reply: &Reply) -> sqlx::Result<()> {
@@ -119,7 +111,7 @@ async fn record(lane: &LaneContext, row: &Recheck, reply: &Reply) -> sqlx::Resul
         Some(true) => State::Succeeded,
         Some(false) => State::Failed,
     };
-    let event = Event::Record(reply.class, Confirmed::of(reply.confirmed_minor, row.amount_minor));
+    let event = Event::Record(reply.class, Confirmed::of(reply.confirmed_minor, row.record.amount_minor));
     let step = match before.next(event, now) {
         Ok(step) if step.state != before => step,
         Ok(_) => return keep(lane, row, reply).await,
@@ -139,7 +131,7 @@ async fn record(lane: &LaneContext, row: &Recheck, reply: &Reply) -> sqlx::Resul
             false => "The gateway had carried it out and now says that it failed.".to_owned(),
         });
         if recheck::reverse(&mut tx, row.key(), took_it, &found).await? {
-            tracing::error!(organisation = %lane.organisation, batch = %row.batch_id, row = row.row_no, took_it, "gateway.contradiction");
+            tracing::error!(organisation = %lane.organisation, batch = %row.batch_id, row = row.record.row_no, took_it, "gateway.contradiction");
         }
         return tx.commit().await;
     }
@@ -149,7 +141,7 @@ async fn record(lane: &LaneContext, row: &Recheck, reply: &Reply) -> sqlx::Resul
         return keep(lane, row, reply).await;
     };
     let state = TaskState::from_code(&state).map_or(before, State::stored);
-    let Ok(found) = answer::to_query(reply, state, row.amount_minor, now, 0) else {
+    let Ok(found) = answer::to_query(reply, state, row.record.amount_minor, now, 0) else {
         return keep(lane, row, reply).await;
     };
     let evidence = Some((Uuid::now_v7(), replies(row, reply)));

@@ -5,7 +5,7 @@ use crate::{
     server::{
         db::gateways::GatewayRow,
         gateway::{
-            Descriptor, Found, Gateway, ListedRefund, Listing, OrderSnapshot, OrderState, RefundRequest, Reply,
+            Connector, Descriptor, Found, Instruction, ListedRefund, Listing, OrderSnapshot, OrderState, Reply,
             ReplyClass, juspay,
         },
         processor::Connect,
@@ -68,7 +68,7 @@ pub(super) struct Script {
 pub(super) struct Give(pub(super) Arc<Script>);
 
 impl Connect for Give {
-    fn connect(&self, _: &AppState, _: &GatewayRow, _: Currency, _: usize) -> Result<Arc<dyn Gateway>, String> {
+    fn connect(&self, _: &AppState, _: &GatewayRow, _: Currency, _: usize) -> Result<Arc<dyn Connector>, String> {
         Ok(self.0.clone())
     }
 }
@@ -138,7 +138,7 @@ impl Script {
 }
 
 #[async_trait]
-impl Gateway for Script {
+impl Connector for Script {
     fn descriptor(&self) -> &Descriptor {
         &juspay::DESCRIPTOR
     }
@@ -171,7 +171,8 @@ impl Gateway for Script {
         })
     }
 
-    async fn refund(&self, request: &RefundRequest) -> Reply {
+    async fn send(&self, instruction: &Instruction) -> Reply {
+        let Instruction::Refund(request) = instruction;
         let (order, minor) = (request.order_id.as_str(), request.amount.minor);
         let times = {
             let mut books = self.books.lock().unwrap();
@@ -232,7 +233,8 @@ impl Gateway for Script {
         Listing::Refunds(refunds)
     }
 
-    async fn find(&self, request: &RefundRequest) -> Found {
+    async fn find(&self, instruction: &Instruction) -> Found {
+        let Instruction::Refund(request) = instruction;
         if *self.locked.lock().unwrap() {
             return Found::NoAnswer(reply(ReplyClass::Refused, 401));
         }

@@ -10,7 +10,7 @@ use crate::{
     server::{
         db::{self, gateways::GatewayRow},
         gateway::{
-            Descriptor, Found, Gateway, OrderSnapshot, OrderState, RefundRequest, Reply, ReplyClass, SeenRefund, juspay,
+            Connector, Descriptor, Found, Instruction, OrderSnapshot, OrderState, Reply, ReplyClass, SeenRefund, juspay,
         },
         ops::{
             downloads,
@@ -81,7 +81,7 @@ impl Book {
 struct Give(Arc<Book>);
 
 impl Connect for Give {
-    fn connect(&self, _: &AppState, _: &GatewayRow, _: Currency, _: usize) -> Result<Arc<dyn Gateway>, String> {
+    fn connect(&self, _: &AppState, _: &GatewayRow, _: Currency, _: usize) -> Result<Arc<dyn Connector>, String> {
         Ok(self.0.clone())
     }
 }
@@ -102,7 +102,7 @@ fn reply(class: ReplyClass, http: u16, message: &str) -> Reply {
 }
 
 #[async_trait]
-impl Gateway for Book {
+impl Connector for Book {
     fn descriptor(&self) -> &Descriptor {
         &juspay::DESCRIPTOR
     }
@@ -149,11 +149,11 @@ impl Gateway for Book {
         })
     }
 
-    async fn refund(&self, _: &RefundRequest) -> Reply {
+    async fn send(&self, _: &Instruction) -> Reply {
         panic!("a sync sends no refund")
     }
 
-    async fn find(&self, _: &RefundRequest) -> Found {
+    async fn find(&self, _: &Instruction) -> Found {
         panic!("a sync asks about no refund")
     }
 }

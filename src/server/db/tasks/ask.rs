@@ -1,26 +1,19 @@
 //! What is looked up at the gateway before it is sent: rows that an older state of the database says were never sent.
 
-use super::claim::{Chunk, Hold};
+use super::{
+    TaskRecord,
+    claim::{Chunk, Hold},
+    record::record_columns,
+};
 use crate::server::db::Tx;
 use uuid::Uuid;
 
 /// A row to ask about.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct Row {
-    /// Row.
-    pub row_no: i32,
-    /// Key at the gateway.
-    pub gateway_key: String,
-    /// Order.
-    pub order_id: String,
-    /// Transaction.
-    pub txn_id: Option<String>,
-    /// Minor units.
-    pub amount_minor: i64,
-    /// Currency of the batch.
-    pub currency: String,
-    /// Further fields, JSON text.
-    pub extra: Option<String>,
+    /// The record.
+    #[sqlx(flatten)]
+    pub record: TaskRecord,
     /// Keys of all rows of the organisation that name this order.
     pub our_keys: Vec<String>,
 }
@@ -28,12 +21,13 @@ pub struct Row {
 /// The rows of a chunk in a range.
 pub async fn rows(tx: &mut Tx, chunk: &Chunk, from: i32, to: i32) -> sqlx::Result<Vec<Row>> {
     let organisation = tx.organisation();
-    sqlx::query_as(
-        "SELECT r.row_no, r.gateway_key, r.order_id, r.txn_id, r.amount_minor, b.currency::text AS currency, r.extra,
-                ARRAY(SELECT k.gateway_key FROM record k WHERE k.organisation_id = $1 AND k.order_id = r.order_id) AS our_keys
+    sqlx::query_as(concat!(
+        "SELECT ",
+        record_columns!(),
+        ", ARRAY(SELECT k.gateway_key FROM record k WHERE k.organisation_id = $1 AND k.order_id = r.order_id) AS our_keys
            FROM record r JOIN batch b ON b.organisation_id = $1 AND b.id = r.batch_id
           WHERE r.organisation_id = $1 AND r.batch_id = $2 AND r.revision = $3 AND r.row_no BETWEEN $4 AND $5 ORDER BY r.row_no",
-    )
+    ))
     .bind(organisation.0)
     .bind(chunk.batch_id)
     .bind(chunk.revision)

@@ -1,6 +1,13 @@
 //! Claiming runs of rows: lease, recovery of abandoned sends, release, cancel.
 
-use crate::{domain::ids::GatewayId, server::db::Tx};
+use super::{
+    TaskRecord,
+    record::{self, record_columns},
+};
+use crate::{
+    domain::{ids::GatewayId, operation::Effect},
+    server::db::Tx,
+};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -13,6 +20,8 @@ pub struct Chunk {
     pub chunk_no: i32,
     /// Revision of its rows.
     pub revision: i16,
+    /// Operation of the batch.
+    pub operation: String,
     /// The fence: every write names it.
     pub epoch: i64,
     /// First row.
@@ -34,6 +43,11 @@ pub struct Chunk {
 }
 
 impl Chunk {
+    /// Whether its rows take from orders, so that these are read first.
+    pub fn takes_from_orders(&self) -> bool {
+        record::effect(&self.operation).is_some_and(Effect::takes_from_an_order)
+    }
+
     /// Whether this row is to be asked about before it is sent.
     pub fn must_ask(&self, row: i32) -> bool {
         self.asked_to.is_some_and(|asked_to| row >= asked_to)
@@ -71,7 +85,7 @@ pub async fn claim_chunks(
             ORDER BY k.run_at, k.batch_id, k.chunk_no LIMIT $3 FOR UPDATE SKIP LOCKED)
          UPDATE chunk c SET state = 'LEASED', epoch = c.epoch + 1, owner = $4, leased_at = now(), run_at = now() + make_interval(secs => $5)
            FROM due WHERE c.organisation_id = $1 AND c.batch_id = due.batch_id AND c.chunk_no = due.chunk_no
-         RETURNING c.batch_id, c.chunk_no, c.revision, c.epoch, c.from_row, c.to_row, c.next_row, c.remaining, c.asked_to, c.forgotten,
+         RETURNING c.batch_id, c.chunk_no, c.revision, c.operation, c.epoch, c.from_row, c.to_row, c.next_row, c.remaining, c.asked_to, c.forgotten,
                    extract(epoch FROM c.ask_after - clock_timestamp())::float8 AS ask_in,
                    (SELECT b.status FROM batch b WHERE b.organisation_id = $1 AND b.id = c.batch_id) AS batch_status",
     )
@@ -203,31 +217,15 @@ pub struct WaitingRow {
     pub amount_minor: i64,
 }
 
-/// What a question about a row needs.
-#[derive(Clone, Debug, sqlx::FromRow)]
-pub struct Question {
-    /// Key at the gateway.
-    pub gateway_key: String,
-    /// Order.
-    pub order_id: String,
-    /// Transaction.
-    pub txn_id: Option<String>,
-    /// Minor units.
-    pub amount_minor: i64,
-    /// Currency of the batch.
-    pub currency: String,
-    /// Further fields, JSON text.
-    pub extra: Option<String>,
-}
-
 /// A row of a chunk, to ask about it before it was sent: only to hear whether the gateway answers.
-pub async fn question(tx: &mut Tx, chunk: &Chunk, row: i32) -> sqlx::Result<Option<Question>> {
+pub async fn question(tx: &mut Tx, chunk: &Chunk, row: i32) -> sqlx::Result<Option<TaskRecord>> {
     let organisation = tx.organisation();
-    sqlx::query_as(
-        "SELECT r.gateway_key, r.order_id, r.txn_id, r.amount_minor, b.currency::text AS currency, r.extra
-           FROM record r JOIN batch b ON b.organisation_id = $1 AND b.id = r.batch_id
+    sqlx::query_as(concat!(
+        "SELECT ",
+        record_columns!(),
+        " FROM record r JOIN batch b ON b.organisation_id = $1 AND b.id = r.batch_id
           WHERE r.organisation_id = $1 AND r.batch_id = $2 AND r.revision = $3 AND r.row_no = $4",
-    )
+    ))
     .bind(organisation.0)
     .bind(chunk.batch_id)
     .bind(chunk.revision)

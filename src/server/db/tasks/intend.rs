@@ -1,6 +1,6 @@
 //! T2: the intent to send, committed before the send.
 
-use super::claim::Hold;
+use super::{TaskRecord, claim::Hold};
 use crate::server::db::Tx;
 use uuid::Uuid;
 
@@ -18,26 +18,9 @@ pub struct Run {
 /// A row with an intent.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct IntendedRow {
-    /// Row of the batch.
-    pub row_no: i32,
-    /// Its revision.
-    pub revision: i16,
-    /// Currency of the batch.
-    pub currency: String,
-    /// Order.
-    pub order_id: String,
-    /// Minor units.
-    pub amount_minor: i64,
-    /// Key at the gateway.
-    pub gateway_key: String,
-    /// Transaction.
-    pub txn_id: Option<String>,
-    /// As uploaded.
-    pub unique_id: Option<String>,
-    /// Further fields, JSON text.
-    pub extra: Option<String>,
-    /// Hash of the canonical request.
-    pub request_sha256: Vec<u8>,
+    /// The record.
+    #[sqlx(flatten)]
+    pub record: TaskRecord,
     /// Whether it may be sent as it is; otherwise [`settle_refused`] decides, in the same transaction.
     pub reserved: bool,
 }
@@ -53,9 +36,10 @@ pub async fn intend(tx: &mut Tx, worker: Uuid, run: Run) -> sqlx::Result<Vec<Int
            VALUES ($1, $3, $4, $5, $2, $6, $7, 1, 1)
            RETURNING batch_id, revision, from_row, to_row, currency, balanced),
          todo AS MATERIALIZED (
-           SELECT a.currency, a.balanced, r.row_no, r.revision, r.order_id, r.amount_minor, r.gateway_key, r.txn_id, r.unique_id, r.extra, r.request_sha256,
+           SELECT b.operation, a.currency, a.balanced, r.row_no, r.revision, r.order_id, r.amount_minor, r.gateway_key, r.txn_id, r.unique_id, r.extra, r.request_sha256,
                   s.order_id IS NOT NULL AND NOT coalesce(s.known AND s.charged AND s.currency = a.currency, false) AS bad
              FROM run a
+             JOIN batch b ON b.organisation_id = $1 AND b.id = a.batch_id
              JOIN record r ON r.organisation_id = $1 AND r.batch_id = a.batch_id AND r.row_no BETWEEN a.from_row AND a.to_row AND r.revision = a.revision
              LEFT JOIN LATERAL (SELECT * FROM order_seen s WHERE s.organisation_id = $1 AND s.batch_id = a.batch_id AND s.order_id = r.order_id OFFSET 0) s ON true),
          fits AS (
@@ -66,7 +50,7 @@ pub async fn intend(tx: &mut Tx, worker: Uuid, run: Run) -> sqlx::Result<Vec<Int
              WHERE ob.currency = excluded.currency
                AND (ob.captured_minor IS NULL OR ob.committed_minor + ob.outside_minor + excluded.committed_minor <= ob.captured_minor)
            RETURNING ob.order_id, ob.currency)
-         SELECT t.row_no, t.revision, t.currency, t.order_id, t.amount_minor, t.gateway_key, t.txn_id, t.unique_id, t.extra, t.request_sha256,
+         SELECT t.row_no, t.revision, t.operation, t.currency, t.order_id, t.amount_minor, t.gateway_key, t.txn_id, t.unique_id, t.extra, t.request_sha256,
                 NOT t.bad AND (NOT t.balanced OR (t.order_id, t.currency) IN (SELECT order_id, currency FROM fits)) AS reserved
            FROM todo t ORDER BY t.row_no",
     )

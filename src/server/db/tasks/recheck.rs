@@ -1,6 +1,6 @@
 //! Rows that a person asked about again: final ones without the gateway's word for it, and those in review.
 
-use super::{Answer, resolve::RowKey};
+use super::{Answer, TaskRecord, record::record_columns, resolve::RowKey};
 use crate::{domain::ids::GatewayId, server::db::Tx};
 use std::time::Duration;
 use uuid::Uuid;
@@ -10,39 +10,26 @@ use uuid::Uuid;
 pub struct Recheck {
     /// Batch.
     pub batch_id: Uuid,
-    /// Row.
-    pub row_no: i32,
-    /// Revision.
-    pub revision: i16,
+    /// The record.
+    #[sqlx(flatten)]
+    pub record: TaskRecord,
     /// Times it was asked without an answer.
     pub tries: i16,
     /// Its outcome; none while it is in review.
     pub succeeded: Option<bool>,
-    /// Currency of the batch.
-    pub currency: String,
-    /// Order.
-    pub order_id: String,
-    /// Minor units.
-    pub amount_minor: i64,
-    /// Key at the gateway.
-    pub gateway_key: String,
-    /// Transaction.
-    pub txn_id: Option<String>,
-    /// Further fields, JSON text.
-    pub extra: Option<String>,
 }
 
 impl Recheck {
     /// Its name.
     pub fn key(&self) -> RowKey {
-        RowKey { batch: self.batch_id, row: self.row_no, revision: self.revision }
+        RowKey { batch: self.batch_id, row: self.record.row_no, revision: self.record.revision }
     }
 }
 
 /// Takes due rows; they are due again after `lease` if nothing comes of it.
 pub async fn take(tx: &mut Tx, gateway: GatewayId, limit: i32, lease: Duration) -> sqlx::Result<Vec<Recheck>> {
     let organisation = tx.organisation();
-    sqlx::query_as(
+    sqlx::query_as(concat!(
         "WITH due AS MATERIALIZED (
            SELECT batch_id, row_no, revision FROM recheck WHERE organisation_id = $1 AND gateway_id = $2 AND run_at <= now()
             ORDER BY run_at LIMIT $3 FOR UPDATE SKIP LOCKED),
@@ -50,13 +37,14 @@ pub async fn take(tx: &mut Tx, gateway: GatewayId, limit: i32, lease: Duration) 
            UPDATE recheck k SET run_at = now() + make_interval(secs => $4), tries = k.tries + 1
              FROM due d WHERE k.organisation_id = $1 AND k.batch_id = d.batch_id AND k.row_no = d.row_no AND k.revision = d.revision
            RETURNING k.batch_id, k.row_no, k.revision, k.tries)
-         SELECT k.*, coalesce(x.succeeded, o.succeeded) AS succeeded, b.currency::text AS currency, r.order_id, r.amount_minor, r.gateway_key, r.txn_id, r.extra
-           FROM taken k
+         SELECT k.batch_id, k.tries, coalesce(x.succeeded, o.succeeded) AS succeeded, ",
+        record_columns!(),
+        " FROM taken k
            JOIN batch b ON b.organisation_id = $1 AND b.id = k.batch_id
            CROSS JOIN LATERAL (SELECT * FROM record r WHERE r.organisation_id = $1 AND r.batch_id = k.batch_id AND r.row_no = k.row_no AND r.revision = k.revision OFFSET 0) r
            LEFT JOIN LATERAL (SELECT * FROM outcome  o WHERE o.organisation_id = $1 AND o.batch_id = k.batch_id AND o.row_no = k.row_no AND o.revision = k.revision OFFSET 0) o ON true
            LEFT JOIN LATERAL (SELECT * FROM reversal x WHERE x.organisation_id = $1 AND x.batch_id = k.batch_id AND x.row_no = k.row_no AND x.revision = k.revision OFFSET 0) x ON true",
-    )
+    ))
     .bind(organisation.0)
     .bind(gateway.0)
     .bind(limit)

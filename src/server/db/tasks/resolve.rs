@@ -1,6 +1,6 @@
 //! T5: tasks that are not final, row by row.
 
-use super::{Answer, Verdict};
+use super::{Answer, TaskRecord, Verdict, record::record_columns};
 use crate::{domain::ids::GatewayId, server::db::Tx};
 use std::time::Duration;
 use uuid::Uuid;
@@ -21,10 +21,9 @@ pub struct RowKey {
 pub struct OpenTask {
     /// Batch.
     pub batch_id: Uuid,
-    /// Row.
-    pub row_no: i32,
-    /// Revision.
-    pub revision: i16,
+    /// The record.
+    #[sqlx(flatten)]
+    pub record: TaskRecord,
     /// The fence.
     pub epoch: i64,
     /// RETRY, UNKNOWN, PENDING; REVIEW when an abandoned send of class N was found.
@@ -41,28 +40,12 @@ pub struct OpenTask {
     pub reviewed: bool,
     /// Status of the batch.
     pub batch_status: String,
-    /// Currency of the batch.
-    pub currency: String,
-    /// Order.
-    pub order_id: String,
-    /// Minor units.
-    pub amount_minor: i64,
-    /// Key at the gateway.
-    pub gateway_key: String,
-    /// Transaction.
-    pub txn_id: Option<String>,
-    /// As uploaded.
-    pub unique_id: Option<String>,
-    /// Further fields, JSON text.
-    pub extra: Option<String>,
-    /// Hash of the canonical request.
-    pub request_sha256: Vec<u8>,
 }
 
 impl OpenTask {
     /// Its name.
     pub fn key(&self) -> RowKey {
-        RowKey { batch: self.batch_id, row: self.row_no, revision: self.revision }
+        RowKey { batch: self.batch_id, row: self.record.row_no, revision: self.record.revision }
     }
 }
 
@@ -76,6 +59,7 @@ pub async fn claim_open(
 ) -> sqlx::Result<Vec<OpenTask>> {
     let organisation = tx.organisation();
     sqlx::query_as(
+        concat!(
         "WITH due AS MATERIALIZED (
            SELECT batch_id, row_no, revision FROM open_task
             WHERE organisation_id = $1 AND gateway_id = $2 AND state <> 'REVIEW' AND run_at <= now()
@@ -87,10 +71,12 @@ pub async fn claim_open(
             WHERE t.organisation_id = $1 AND t.batch_id = d.batch_id AND t.row_no = d.row_no AND t.revision = d.revision AND g.organisation_id = $1 AND g.id = $2
            RETURNING t.batch_id, t.row_no, t.revision, t.epoch, t.state, t.attempts, t.queries, t.code,
                      coalesce(g.class = 'K' AND now() < t.first_sent_at + 0.8 * g.key_window AND NOT t.reviewed, false) AS in_window, t.reviewed)
-         SELECT c.*, b.status AS batch_status, b.currency::text AS currency, r.order_id, r.amount_minor, r.gateway_key, r.txn_id, r.unique_id, r.request_sha256, r.extra
-           FROM claimed c
+         SELECT c.batch_id, c.epoch, c.state, c.attempts, c.queries, c.code, c.in_window, c.reviewed, b.status AS batch_status, ",
+        record_columns!(),
+        " FROM claimed c
            JOIN batch b ON b.organisation_id = $1 AND b.id = c.batch_id
            CROSS JOIN LATERAL (SELECT * FROM record r WHERE r.organisation_id = $1 AND r.batch_id = c.batch_id AND r.row_no = c.row_no AND r.revision = c.revision OFFSET 0) r",
+    ),
     )
     .bind(organisation.0)
     .bind(gateway.0)
@@ -115,8 +101,8 @@ pub async fn intend_again(tx: &mut Tx, worker: Uuid, tasks: &[&OpenTask]) -> sql
     .bind(organisation.0)
     .bind(worker)
     .bind(tasks.iter().map(|task| task.batch_id).collect::<Vec<_>>())
-    .bind(tasks.iter().map(|task| task.row_no).collect::<Vec<_>>())
-    .bind(tasks.iter().map(|task| task.revision).collect::<Vec<_>>())
+    .bind(tasks.iter().map(|task| task.record.row_no).collect::<Vec<_>>())
+    .bind(tasks.iter().map(|task| task.record.revision).collect::<Vec<_>>())
     .bind(tasks.iter().map(|task| task.epoch).collect::<Vec<_>>())
     .fetch_all(tx.conn())
     .await?;

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     domain::money::{Currency, Money},
     server::{
-        gateway::{ConnectError, connect},
+        gateway::{ConnectError, RefundRequest, connect},
         outbound::SetupError,
     },
     simulator::{SimulatorArgs, serve},
@@ -49,7 +49,7 @@ impl Simulator {
         self.folder
     }
 
-    fn gateway(&self) -> Arc<dyn Gateway> {
+    fn gateway(&self) -> Arc<dyn Connector> {
         connect(&connection(&self.url)).unwrap()
     }
 
@@ -97,16 +97,16 @@ fn record(found: Found) -> Reply {
 async fn a_plain_refund_is_confirmed_with_key_amount_and_reference() {
     let simulator = Simulator::start().await;
     let gateway = simulator.gateway();
-    let reply = gateway.refund(&request("ORD_1", "REF1")).await;
+    let reply = gateway.send(&request("ORD_1", "REF1").into()).await;
     assert_eq!(reply.class, ReplyClass::Succeeded, "{reply:?}");
     assert_eq!((reply.http, reply.confirmed_minor), (Some(200), Some(10_050)));
     assert_eq!(reply.reference.as_deref(), Some("SIM0000000001"));
     assert_eq!((reply.refund_status.as_deref(), reply.refund_type.as_deref()), (Some("SUCCESS"), Some("STANDARD")));
     assert_eq!((reply.code, reply.message), (None, None));
-    let found = record(gateway.find(&request("ORD_1", "REF1")).await);
+    let found = record(gateway.find(&request("ORD_1", "REF1").into()).await);
     assert_eq!((found.class, found.reference.as_deref()), (ReplyClass::Succeeded, Some("SIM0000000001")));
-    assert!(matches!(gateway.find(&request("ORD_1", "REF2")).await, Found::NotFound(_)));
-    assert!(matches!(gateway.find(&request("ORD_MISSING_1", "REF2")).await, Found::NotFound(_)));
+    assert!(matches!(gateway.find(&request("ORD_1", "REF2").into()).await, Found::NotFound(_)));
+    assert!(matches!(gateway.find(&request("ORD_MISSING_1", "REF2").into()).await, Found::NotFound(_)));
 
     let line = &simulator.ledger()[0];
     assert_eq!((&line["key"], &line["amount"], &line["txn_id"]), (&"REF1".into(), &"100.50".into(), &Value::Null));
@@ -116,9 +116,9 @@ async fn a_plain_refund_is_confirmed_with_key_amount_and_reference() {
 async fn a_refund_by_transaction_is_found_again_in_its_order() {
     let simulator = Simulator::start().await;
     let gateway = simulator.gateway();
-    let by_transaction =
-        RefundRequest { target: Target::Transaction("acme-ORD_1-1".to_owned()), ..request("ORD_1", "REF1") };
-    let reply = gateway.refund(&by_transaction).await;
+    let by_transaction: Instruction =
+        RefundRequest { target: Target::Transaction("acme-ORD_1-1".to_owned()), ..request("ORD_1", "REF1") }.into();
+    let reply = gateway.send(&by_transaction).await;
     assert_eq!(reply.class, ReplyClass::Succeeded, "{reply:?}");
     assert_eq!(reply.reference.as_deref(), Some("SIM0000000001"));
     assert_eq!(record(gateway.find(&by_transaction).await).reference, reply.reference);
@@ -129,7 +129,7 @@ async fn a_refund_by_transaction_is_found_again_in_its_order() {
 async fn the_order_is_read_before_the_first_refund() {
     let simulator = Simulator::start().await;
     let gateway = simulator.gateway();
-    gateway.refund(&request("ORD_1", "REF1")).await;
+    gateway.send(&request("ORD_1", "REF1").into()).await;
     let OrderState::Known(order) = gateway.order("ORD_1").await else { panic!("not known") };
     assert!(order.charged);
     assert_eq!(order.amount, Money::new(10_000_000, Currency::Inr));
@@ -154,7 +154,7 @@ async fn each_fault_has_its_class_and_is_resolved_by_asking() {
         ("ORD_MISSING_1", ReplyClass::Failed, Some(404), Some("order_not_found")),
         ("ORD_PENDING_1", ReplyClass::Pending, Some(200), None),
     ] {
-        let reply = gateway.refund(&request(order_id, "REF1")).await;
+        let reply = gateway.send(&request(order_id, "REF1").into()).await;
         assert_eq!((reply.class, reply.http, reply.code.as_deref()), (class, http, code), "{order_id}: {reply:?}");
         assert!(reply.message.as_ref().is_none_or(|message| message.ends_with('.')), "{reply:?}");
         if order_id.starts_with("ORD_429_") {
@@ -162,14 +162,18 @@ async fn each_fault_has_its_class_and_is_resolved_by_asking() {
         }
     }
     for order_id in ["ORD_T_AFTER_1", "ORD_500_AFTER_1", "ORD_GARBLED_1"] {
-        assert_eq!(record(gateway.find(&request(order_id, "REF1")).await).class, ReplyClass::Succeeded, "{order_id}");
+        assert_eq!(
+            record(gateway.find(&request(order_id, "REF1").into()).await).class,
+            ReplyClass::Succeeded,
+            "{order_id}"
+        );
     }
     for order_id in ["ORD_T_BEFORE_1", "ORD_500_BEFORE_1", "ORD_429_1", "ORD_DECLINE_1"] {
-        assert!(matches!(gateway.find(&request(order_id, "REF1")).await, Found::NotFound(_)), "{order_id}");
+        assert!(matches!(gateway.find(&request(order_id, "REF1").into()).await, Found::NotFound(_)), "{order_id}");
     }
     let mut seen = Vec::new();
     for _ in 0..3 {
-        seen.push(record(gateway.find(&request("ORD_PENDING_1", "REF1")).await).class);
+        seen.push(record(gateway.find(&request("ORD_PENDING_1", "REF1").into()).await).class);
     }
     assert_eq!(seen, [ReplyClass::Pending, ReplyClass::Pending, ReplyClass::Succeeded]);
     // One request, one line: the connector repeats nothing.
@@ -181,7 +185,7 @@ async fn a_reply_that_does_not_come_in_time_is_in_doubt() {
     let simulator = Simulator::with(tempfile::tempdir().unwrap(), |args| args.hang_ms = 60_000).await;
     let gateway = connect(&Connection { timeout: Duration::from_secs(1), ..connection(&simulator.url) }).unwrap();
     for order_id in ["ORD_T_BEFORE_1", "ORD_T_AFTER_1", "ORD_SLOW_1"] {
-        let reply = gateway.refund(&request(order_id, "REF1")).await;
+        let reply = gateway.send(&request(order_id, "REF1").into()).await;
         assert_eq!((reply.class, reply.code.as_deref()), (ReplyClass::Unknown, Some("timeout")), "{reply:?}");
     }
 }
@@ -189,23 +193,23 @@ async fn a_reply_that_does_not_come_in_time_is_in_doubt() {
 #[tokio::test]
 async fn keys_survive_a_restart_unless_they_are_forgotten() {
     let simulator = Simulator::start().await;
-    assert_eq!(simulator.gateway().refund(&request("ORD_1", "REF1")).await.class, ReplyClass::Succeeded);
+    assert_eq!(simulator.gateway().send(&request("ORD_1", "REF1").into()).await.class, ReplyClass::Succeeded);
     let simulator = Simulator::with(simulator.stop().await, |_| {}).await;
     let gateway = simulator.gateway();
-    let again = gateway.refund(&request("ORD_1", "REF1")).await;
+    let again = gateway.send(&request("ORD_1", "REF1").into()).await;
     assert_eq!((again.class, again.code.as_deref()), (ReplyClass::Unknown, Some("duplicate.call")), "{again:?}");
     assert!(again.wait.is_some_and(|wait| wait < Duration::from_secs(5)));
-    assert_eq!(record(gateway.find(&request("ORD_1", "REF1")).await).class, ReplyClass::Succeeded);
+    assert_eq!(record(gateway.find(&request("ORD_1", "REF1").into()).await).class, ReplyClass::Succeeded);
     // The same key over another amount is nothing that a machine may decide.
     let other = RefundRequest { amount: Money::new(1, Currency::Inr), ..request("ORD_1", "REF1") };
-    let found = record(gateway.find(&other).await);
+    let found = record(gateway.find(&other.into()).await);
     assert_eq!((found.class, found.code.as_deref()), (ReplyClass::Review, Some("amount_mismatch")));
 
     let simulator = Simulator::with(simulator.stop().await, |args| args.forget_keys = true).await;
     let gateway = simulator.gateway();
-    let twice = gateway.refund(&request("ORD_1", "REF1")).await;
+    let twice = gateway.send(&request("ORD_1", "REF1").into()).await;
     assert_eq!((twice.class, twice.code.as_deref()), (ReplyClass::Review, Some("key_twice")));
-    assert_eq!(record(gateway.find(&request("ORD_1", "REF1")).await).class, ReplyClass::Review);
+    assert_eq!(record(gateway.find(&request("ORD_1", "REF1").into()).await).class, ReplyClass::Review);
     assert_eq!(simulator.ledger().iter().filter(|line| line["effect"] == true).count(), 2);
 }
 
@@ -213,7 +217,7 @@ async fn keys_survive_a_restart_unless_they_are_forgotten() {
 async fn over_the_refundable_amount_is_definite() {
     let simulator = Simulator::with(tempfile::tempdir().unwrap(), |args| args.enforce_balance = true).await;
     let too_much = RefundRequest { amount: Money::new(10_000_001, Currency::Inr), ..request("ORD_1", "REF1") };
-    let reply = simulator.gateway().refund(&too_much).await;
+    let reply = simulator.gateway().send(&too_much.into()).await;
     assert_eq!((reply.class, reply.code.as_deref()), (ReplyClass::Failed, Some("invalid.amount.exceeded")));
     assert_eq!(reply.message.as_deref(), Some("Refund amount exceeds the refundable amount."));
 }
@@ -223,9 +227,9 @@ async fn a_wrong_key_stops_the_connection_and_is_named_nowhere() {
     let simulator = Simulator::start().await;
     let wrong = Connection { api_key: SecretString::from("sim_wrong_key"), ..connection(&simulator.url) };
     let gateway = connect(&wrong).unwrap();
-    let reply = gateway.refund(&request("ORD_1", "REF1")).await;
+    let reply = gateway.send(&request("ORD_1", "REF1").into()).await;
     assert_eq!((reply.class, reply.http), (ReplyClass::Refused, Some(401)));
-    let Found::NoAnswer(found) = gateway.find(&request("ORD_1", "REF1")).await else { panic!("an answer") };
+    let Found::NoAnswer(found) = gateway.find(&request("ORD_1", "REF1").into()).await else { panic!("an answer") };
     assert_eq!(found.class, ReplyClass::Refused);
     let OrderState::NoAnswer(order) = gateway.order("ORD_1").await else { panic!("an answer") };
     assert_eq!(order.class, ReplyClass::Refused);
@@ -250,7 +254,7 @@ async fn an_address_that_nobody_allowed_is_not_connected_to() {
     let port = simulator.url.rsplit(':').next().unwrap();
     let mut juspay = Juspay::new(&connection(&simulator.url)).unwrap();
     juspay.base = format!("http://localhost:{port}");
-    let reply = juspay.refund(&request("ORD_1", "REF1")).await;
+    let reply = juspay.send(&request("ORD_1", "REF1").into()).await;
     assert_eq!((reply.class, reply.code.as_deref()), (ReplyClass::NotSent, Some("private_network")), "{reply:?}");
     assert!(simulator.ledger().is_empty());
 }

@@ -15,6 +15,7 @@ use crate::{
     server::{
         db::{self, Tx, connections::CapabilityRow, gateways::GatewayRow},
         error::{OpError, OpResult},
+        gateway,
         ops::{
             access::{Caller, authorise},
             audit, batches,
@@ -31,13 +32,14 @@ pub async fn measure(
     state: &AppState,
     caller: &Caller,
     id: GatewayId,
-    questions: Questions,
+    mut questions: Questions,
 ) -> Result<Probed, Refused> {
     authorise(caller, Module::Settings, Right::ReadWrite).map_err(plain)?;
     let mut tx = begin(state, caller).await.map_err(plain)?;
     let row = found(&mut tx, id).await.map_err(plain)?;
     let organisation = db::organisations::load(&mut tx).await.map_err(plain)?;
     tx.commit().await.map_err(plain)?;
+    questions.currency = gateway::currency(&row.connector, caller.organisation.currency);
     measurable(&row, organisation.is_some_and(|organisation| organisation.sending), &questions)?;
     let gateway = open(state, &row, caller, None).map_err(plain)?;
     let probed = probe::run(gateway.as_ref(), &questions).await.map_err(|sentence| about("order", sentence))?;
@@ -75,7 +77,7 @@ pub async fn measure_own(
     };
     let row = row.ok_or_else(|| OpError::not_found("connection"))?;
     tx.commit().await?;
-    questions.currency = organisation.reference.currency;
+    questions.currency = gateway::currency(&row.connector, organisation.reference.currency);
     measurable(&row, organisation.sending, &questions).map_err(|(error, _)| error)?;
     let own = Caller {
         person: PersonRef { id: PersonId(Uuid::nil()), email: String::new() },

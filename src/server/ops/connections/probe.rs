@@ -8,7 +8,7 @@ use crate::{
         money::{Currency, Money},
         view::connections::ProbeStep,
     },
-    server::gateway::{Found, Gateway, GatewayClass, OrderState, RefundRequest, Reply, ReplyClass, Target},
+    server::gateway::{Connector, Found, GatewayClass, OrderState, RefundRequest, Reply, ReplyClass, Target},
 };
 use std::time::{Duration, Instant};
 use uuid::Uuid;
@@ -28,7 +28,7 @@ pub struct Questions {
     pub failing: Option<String>,
     /// How long keys are remembered, where the connector does not know it.
     pub key_window: Option<Duration>,
-    /// The organisation's currency.
+    /// The connection's currency.
     pub currency: Currency,
 }
 
@@ -91,13 +91,13 @@ fn class(proofs: Proofs, window_known: bool) -> GatewayClass {
 }
 
 /// Makes the calls. The error is a sentence: nothing could be told.
-pub async fn run(gateway: &dyn Gateway, questions: &Questions) -> Result<Probed, String> {
+pub async fn run(gateway: &dyn Connector, questions: &Questions) -> Result<Probed, String> {
     let mut probe = Probe { gateway, questions, steps: Vec::new() };
     let refunded = probe.readable_order(&questions.order).await?;
     let first = probe.request(&questions.order, 1);
     let unknown_before = probe.not_there_yet(&first).await?;
     let sent = Instant::now();
-    let reply = gateway.refund(&first).await;
+    let reply = gateway.send(&first.clone().into()).await;
     if !matches!(reply.class, ReplyClass::Succeeded | ReplyClass::Pending) {
         return Err(format!(
             "The first refund was not carried out ({}), so nothing can be told. Name an order that can be refunded.",
@@ -107,11 +107,11 @@ pub async fn run(gateway: &dyn Gateway, questions: &Questions) -> Result<Probed,
     probe.note("A refund with a new key", said(&reply), "seen");
     let status = probe.found(&first).await.max(unknown_before);
     probe.gap(sent).await;
-    let again = gateway.refund(&first).await;
+    let again = gateway.send(&first.clone().into()).await;
     let after_success =
         probe.no_second_effect("The same request again, with the same key", &again, &first, refunded).await;
     let other = RefundRequest { amount: Money::new(first.amount.minor * 2, first.amount.currency), ..first.clone() };
-    let reply = gateway.refund(&other).await;
+    let reply = gateway.send(&other.clone().into()).await;
     let other_body = probe.no_second_effect("Another amount, with the same key", &reply, &first, refunded).await;
     let after_decline = probe.declined_twice().await;
     let after_error = probe.failed_twice().await;
@@ -133,7 +133,7 @@ pub async fn run(gateway: &dyn Gateway, questions: &Questions) -> Result<Probed,
 }
 
 struct Probe<'a> {
-    gateway: &'a dyn Gateway,
+    gateway: &'a dyn Connector,
     questions: &'a Questions,
     steps: Vec<ProbeStep>,
 }
@@ -186,7 +186,7 @@ impl Probe<'_> {
                 Err(format!("The order {order} is {}, not paid. Name one that can be refunded.", seen.status))
             }
             OrderState::Known(seen) if seen.amount.currency != self.questions.currency => Err(format!(
-                "The order {order} is in {}, not in {}. Name one in the organisation's currency.",
+                "The order {order} is in {}, not in {}. Name one in the connection's currency.",
                 seen.amount.currency, self.questions.currency
             )),
             OrderState::Known(seen) => {
@@ -201,7 +201,7 @@ impl Probe<'_> {
     }
 
     async fn not_there_yet(&mut self, request: &RefundRequest) -> Result<Proof, String> {
-        let (seen, proof) = match self.gateway.find(request).await {
+        let (seen, proof) = match self.gateway.find(&request.clone().into()).await {
             Found::NotFound(reply) => (said(&reply), Proof::Proved),
             Found::Record(reply) => (format!("It has one already: {}", said(&reply)), Proof::Disproved),
             Found::NoAnswer(reply) if reply.class == ReplyClass::Refused => {
@@ -217,7 +217,7 @@ impl Probe<'_> {
         let mut last = (String::new(), Proof::Open);
         for wait in ASKED {
             tokio::time::sleep(wait).await;
-            last = match self.gateway.find(request).await {
+            last = match self.gateway.find(&request.clone().into()).await {
                 Found::Record(reply) if matches!(reply.class, ReplyClass::Succeeded | ReplyClass::Pending) => {
                     (said(&reply), Proof::Proved)
                 }
@@ -235,7 +235,7 @@ impl Probe<'_> {
 
     /// How often `request` acted: by what is listed under our key, and by what the order lost since `before`.
     async fn effects(&self, request: &RefundRequest, before: Option<i64>) -> Effects {
-        let listed = match self.gateway.find(request).await {
+        let listed = match self.gateway.find(&request.clone().into()).await {
             Found::Record(reply) if reply.code.as_deref() == Some("key_twice") => Effects::Several,
             Found::Record(_) => Effects::One,
             Found::NotFound(_) => Effects::None,
@@ -283,13 +283,13 @@ impl Probe<'_> {
         };
         let request = self.request(order, 3);
         let sent = Instant::now();
-        let first = self.gateway.refund(&request).await;
+        let first = self.gateway.send(&request.clone().into()).await;
         if first.class != ReplyClass::Failed {
             self.note(call, format!("It was not declined: {}", said(&first)), Proof::Open.word());
             return Proof::Open;
         }
         self.gap(sent).await;
-        let second = self.gateway.refund(&request).await;
+        let second = self.gateway.send(&request.clone().into()).await;
         let effects = self.effects(&request, None).await;
         let (effect, proof) = match (second.class, effects) {
             (ReplyClass::Succeeded | ReplyClass::Pending, _) | (_, Effects::One | Effects::Several) => {
@@ -311,13 +311,13 @@ impl Probe<'_> {
         };
         let request = self.request(order, 4);
         let sent = Instant::now();
-        let first = self.gateway.refund(&request).await;
+        let first = self.gateway.send(&request.clone().into()).await;
         if !(first.class == ReplyClass::Unknown && first.http.is_none_or(|http| http >= 500)) {
             self.note(call, format!("It did not fail: {}", said(&first)), Proof::Open.word());
             return Proof::Open;
         }
         self.gap(sent).await;
-        let second = self.gateway.refund(&request).await;
+        let second = self.gateway.send(&request.clone().into()).await;
         let (effect, proof) = match self.effects(&request, None).await {
             Effects::None | Effects::One if !definite(&second) => ("it may still come to something", Proof::Open),
             Effects::None | Effects::One => ("one effect at most", Proof::Proved),

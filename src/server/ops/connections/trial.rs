@@ -2,7 +2,7 @@
 
 use crate::server::{
     db::gateways::GatewayRow,
-    gateway::{Gateway, OrderState, Reply, ReplyClass},
+    gateway::{Connector, OrderState, Reply, ReplyClass},
 };
 
 /// An order id that no merchant gives.
@@ -30,7 +30,7 @@ impl Trial {
 }
 
 /// Asks.
-pub(super) async fn read(gateway: &dyn Gateway, row: &GatewayRow) -> Trial {
+pub(super) async fn read(gateway: &dyn Connector, row: &GatewayRow) -> Trial {
     let label = gateway.descriptor().label;
     match gateway.order(NO_ORDER).await {
         OrderState::Known(_) | OrderState::Missing(_) => {

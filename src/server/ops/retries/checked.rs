@@ -7,7 +7,6 @@ use crate::{
         limits::Limits,
         money::Currency,
         page::PAGE_SIZE,
-        retry::fails_again,
         text::Field,
         view::retries::{RetryCell, RetryRow},
     },
@@ -18,6 +17,7 @@ use crate::{
     server::{
         db::{batches::TaskRow, retries::Draft},
         error::{OpError, OpResult},
+        gateway::fails_again,
         ops::batches::shown,
     },
 };
@@ -87,7 +87,13 @@ impl Checked {
 }
 
 impl Lines {
-    pub(super) fn new(template: Template, currency: Currency, failed: Vec<TaskRow>, drafts: Vec<Draft>) -> Self {
+    pub(super) fn new(
+        template: Template,
+        currency: Currency,
+        connector: &str,
+        failed: Vec<TaskRow>,
+        drafts: Vec<Draft>,
+    ) -> Self {
         let typed = !drafts.is_empty();
         let mut drafts: HashMap<i32, Draft> = drafts.into_iter().map(|draft| (draft.row_no, draft)).collect();
         let lines = failed.into_iter().map(|task| {
@@ -102,7 +108,7 @@ impl Lines {
             Line {
                 number: task.row_no,
                 why: shown::message(&task, crate::domain::task::TaskState::Failed),
-                fails_again: fails_again(task.code.as_deref()),
+                fails_again: fails_again(connector, task.code.as_deref()),
                 take: draft.is_none_or(|draft| draft.take),
                 key: task.gateway_key,
                 record,

@@ -6,7 +6,7 @@ use crate::{
         finding::{Finding, FindingCode, Severity},
         ids::{BatchId, GatewayId},
         limits::Limits,
-        money::Money,
+        money::{Currency, Money},
         operation::Operation,
         view::Repeat,
     },
@@ -46,6 +46,7 @@ pub(super) struct File {
 pub(super) struct Under<'a> {
     pub(super) organisation: &'a OrganisationRow,
     pub(super) gateway: GatewayId,
+    pub(super) currency: Currency,
     pub(super) limits: Limits,
 }
 
@@ -72,12 +73,11 @@ pub(super) async fn create(
     state: &AppState,
     caller: &Caller,
     operation: Operation,
-    Under { organisation, gateway, limits }: Under<'_>,
+    Under { organisation, gateway, currency, limits }: Under<'_>,
     file: &File,
     sure: Sure,
 ) -> OpResult<Created> {
     let id = BatchId(Uuid::now_v7());
-    let currency = organisation.reference.currency;
     let head = format!("{}|{}|{gateway}|{}\n", operation.code(), caller.organisation.id, file.options);
     let content = file.checked.content_sha256(&head);
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
@@ -85,7 +85,7 @@ pub(super) async fn create(
     db::batches::one_at_a_time(&mut tx, operation).await?;
     // Whatever is still to be confirmed is asked all at once.
     if !(sure.repeats && sure.warnings) {
-        let repeats = repeats(state, &mut tx, caller, operation, file).await?;
+        let repeats = repeats(state, &mut tx, caller, operation, currency, file).await?;
         if !sure.warnings || !repeats.is_empty() && !sure.repeats {
             return Ok(Created::Unconfirmed(repeats));
         }
@@ -142,6 +142,7 @@ async fn repeats(
     tx: &mut Tx,
     caller: &Caller,
     operation: Operation,
+    currency: Currency,
     file: &File,
 ) -> OpResult<Vec<Repeat>> {
     let zone = moment::zone(&caller.organisation.zone);
@@ -160,7 +161,7 @@ async fn repeats(
         let records = file.checked.records.iter();
         let rows: Vec<Sent<'_>> =
             records.map(|record| (record.row, record.order_id.as_str(), record.amount_minor)).collect();
-        found.extend(look_alikes(tx, caller, &zone, &rows, since).await?);
+        found.extend(look_alikes(tx, currency, &zone, &rows, since).await?);
     }
     Ok(found)
 }
@@ -171,7 +172,7 @@ pub(in crate::server::ops) type Sent<'a> = (u32, &'a str, i64);
 /// Rows with the same order and amount that went out since `since`, the first of them one by one.
 pub(in crate::server::ops) async fn look_alikes(
     tx: &mut Tx,
-    caller: &Caller,
+    currency: Currency,
     zone: &TimeZone,
     records: &[Sent<'_>],
     since: OffsetDateTime,
@@ -182,7 +183,7 @@ pub(in crate::server::ops) async fn look_alikes(
     for look in alike.into_iter().take(REPEATS_LISTED) {
         let record = usize::try_from(look.place).ok().and_then(|place| records.get(place));
         let Some((row, order, minor)) = record else { continue };
-        let amount = Money::new(*minor, caller.organisation.currency);
+        let amount = Money::new(*minor, currency);
         found.push(Repeat {
             row: Some(*row),
             message: format!(

@@ -8,10 +8,11 @@ use crate::{
             intend::{self, IntendedRow, Run},
         },
         processor::{
-            answer::{self, Unsendable},
+            answer,
             ask_first::{self, Asked},
             backoff,
             breaker::Admission,
+            instruction::{self, Unsendable},
             lane::{FENCE, LaneContext, Trouble, trouble},
             limits::Place,
             pace::Turn,
@@ -104,7 +105,8 @@ impl Driver {
             return self.cancel().await;
         }
         let rows = self.waiting().await?;
-        let (mut next, mut seen) = (0, if lane.connection.preflight { 0 } else { rows.len() });
+        let (mut next, mut seen) =
+            (0, if lane.connection.preflight && self.chunk.takes_from_orders() { 0 } else { rows.len() });
         while next < rows.len() {
             let rest = rows.get(next..).unwrap_or_default();
             if lane.soft.is_cancelled() {
@@ -263,7 +265,8 @@ impl Driver {
         connection.limits.committed(begun.elapsed());
         self.chunk.next_row = run.to_row + 1;
         let count = places.len();
-        let mut intended: HashMap<i32, IntendedRow> = intended.into_iter().map(|row| (row.row_no, row)).collect();
+        let mut intended: HashMap<i32, IntendedRow> =
+            intended.into_iter().map(|row| (row.record.row_no, row)).collect();
         for ((row, turn), place) in rows.iter().zip(turns).zip(places) {
             match intended.remove(&row.row_no) {
                 Some(row) => self.spawn(row, turn, place, begun, tracker),
@@ -297,11 +300,12 @@ impl Driver {
                 let mut tx = self.lane.tx().await?;
                 let mut rows = intend::intend(&mut tx, self.lane.worker, run).await?;
                 rows.iter_mut().for_each(|row| row.reserved |= mutant!("balance_not_reserved"));
-                let mut refused: HashSet<i32> = rows.iter().filter(|row| !row.reserved).map(|row| row.row_no).collect();
+                let mut refused: HashSet<i32> =
+                    rows.iter().filter(|row| !row.reserved).map(|row| row.record.row_no).collect();
                 if !refused.is_empty() {
                     let decimals = rows
                         .first()
-                        .and_then(|row| row.currency.trim().parse::<Currency>().ok())
+                        .and_then(|row| row.record.currency.trim().parse::<Currency>().ok())
                         .map_or(2, Currency::decimals);
                     let mut ask: Vec<i32> = refused.iter().copied().collect();
                     ask.sort_unstable();
@@ -310,7 +314,7 @@ impl Driver {
                     {
                         refused.remove(&row);
                     }
-                    rows.retain(|row| !refused.contains(&row.row_no));
+                    rows.retain(|row| !refused.contains(&row.record.row_no));
                 }
                 Ok::<_, sqlx::Error>((tx, rows, refused.len()))
             };
@@ -350,17 +354,8 @@ impl Driver {
     fn spawn(&mut self, row: IntendedRow, turn: Turn, place: Place, begun: Instant, tracker: &TaskTracker) {
         let (lane, hold, replies, token) = (self.lane.clone(), self.hold, self.replies.clone(), tracker.token());
         self.sends.spawn(async move {
-            let request = answer::as_checked(&(&row).into()).and_then(|()| {
-                answer::request(
-                    lane.connection.gateway.descriptor(),
-                    &row.gateway_key,
-                    &row.order_id,
-                    row.txn_id.as_deref(),
-                    row.amount_minor,
-                    &row.currency,
-                    row.extra.as_deref(),
-                )
-            });
+            let row = row.record;
+            let request = instruction::to_send(lane.connection.gateway.descriptor(), &row);
             let connection = &lane.connection;
             let ahead = matches!(place, Place::Ahead(_));
             let slot = connection.limits.slot(place, FENCE).await;
@@ -377,7 +372,7 @@ impl Driver {
                 Ok(request) => {
                     fault!("send", "before");
                     let called = Instant::now();
-                    let reply = connection.gateway.refund(&request).await;
+                    let reply = connection.gateway.send(&request).await;
                     connection.limits.took(called.elapsed());
                     fault!("send", "after");
                     lane.note(&reply).await;

@@ -3,12 +3,15 @@
 
 use super::server::Kind;
 use crate::{
-    domain::money::{Currency, Money},
+    domain::{
+        money::{Currency, Money},
+        operation::Effect,
+    },
     server::{
         db::gateways::GatewayRow,
         gateway::{
-            Currencies, Descriptor, Found, Gateway, GatewayClass, Identifier, KeyGrammar, OrderSnapshot, OrderState,
-            Promise, RefundRequest, Reply, ReplyClass, Target,
+            Connector, Currencies, Descriptor, Found, GatewayClass, Identifier, Instruction, KeyGrammar, OrderSnapshot,
+            OrderState, Promise, RefundRequest, Reply, ReplyClass, Target,
         },
         outbound::client::{self, Exchange},
         processor::Connect,
@@ -33,6 +36,7 @@ pub(crate) enum Mistake {
 const KEYED: Descriptor = Descriptor {
     name: "keyed",
     label: "Keyed",
+    effects: &[Effect::Refund],
     believed: Promise { class: GatewayClass::K, key_window: Some(Duration::from_secs(24 * 3600)) },
     same_amount_gap: Duration::ZERO,
     refunds_by: &[Identifier::Order],
@@ -41,6 +45,7 @@ const KEYED: Descriptor = Descriptor {
     balances_known: true,
     currencies: Currencies::Any,
     rate_limit: None,
+    permanent: &[],
 };
 const LISTED: Descriptor = Descriptor {
     name: "listed",
@@ -78,15 +83,21 @@ pub(crate) struct Connectors {
 }
 
 impl Connect for Connectors {
-    fn connect(&self, state: &AppState, _: &GatewayRow, _: Currency, slots: usize) -> Result<Arc<dyn Gateway>, String> {
+    fn connect(
+        &self,
+        state: &AppState,
+        _: &GatewayRow,
+        _: Currency,
+        slots: usize,
+    ) -> Result<Arc<dyn Connector>, String> {
         let config = &state.config;
         let client = client::build(config.gateway_timeout, slots, &config.allowed_hosts, false, HeaderMap::new());
         let client = client.map_err(|error| error.to_string())?;
-        Ok(Arc::new(Connector { kind: self.kind, base: self.url.clone(), client, mistake: self.mistake }))
+        Ok(Arc::new(HttpConnector { kind: self.kind, base: self.url.clone(), client, mistake: self.mistake }))
     }
 }
 
-struct Connector {
+struct HttpConnector {
     kind: Kind,
     base: String,
     client: Client,
@@ -156,7 +167,7 @@ fn parse<T: serde::de::DeserializeOwned>(exchange: &Exchange, status: u16) -> Op
     }
 }
 
-impl Connector {
+impl HttpConnector {
     /// The path of what is refunded, by the id that this gateway knows.
     fn refunds(&self, request: &RefundRequest) -> String {
         let (base, order) = (&self.base, &request.order_id);
@@ -201,7 +212,7 @@ fn charge(request: &RefundRequest) -> &str {
 }
 
 #[async_trait]
-impl Gateway for Connector {
+impl Connector for HttpConnector {
     fn descriptor(&self) -> &Descriptor {
         descriptor(self.kind)
     }
@@ -225,7 +236,8 @@ impl Gateway for Connector {
         }
     }
 
-    async fn refund(&self, request: &RefundRequest) -> Reply {
+    async fn send(&self, instruction: &Instruction) -> Reply {
+        let Instruction::Refund(request) = instruction;
         let post = self.client.post(self.refunds(request));
         let post = match self.kind {
             Kind::Keyed => post
@@ -257,7 +269,8 @@ impl Gateway for Connector {
         }
     }
 
-    async fn find(&self, request: &RefundRequest) -> Found {
+    async fn find(&self, instruction: &Instruction) -> Found {
+        let Instruction::Refund(request) = instruction;
         let path = match self.kind {
             Kind::Keyed => format!("{}/{}", self.refunds(request), request.key),
             Kind::Listed => self.refunds(request),

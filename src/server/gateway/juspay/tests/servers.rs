@@ -52,7 +52,7 @@ fn reply_text(status: &str, headers: &str, body: &str) -> String {
 
 async fn answered(status: &str, headers: &str, body: &str) -> Reply {
     let (url, _requests) = canned(reply_text(status, headers, body)).await;
-    connect(&connection(&url)).unwrap().refund(&request("ORD_1", "REF1")).await
+    connect(&connection(&url)).unwrap().send(&request("ORD_1", "REF1").into()).await
 }
 
 #[tokio::test]
@@ -60,7 +60,7 @@ async fn what_is_sent_is_exact() {
     let (url, mut requests) = canned(reply_text("500 Oops", "", "")).await;
     let gateway = connect(&connection(&format!("{url}/base/"))).unwrap();
     let split = Split { marketplace: Some(10_000), vendors: vec![("VENDORA".to_owned(), 50)] };
-    gateway.refund(&RefundRequest { split: Some(split), ..request("ORD 1", "REF1") }).await;
+    gateway.send(&RefundRequest { split: Some(split), ..request("ORD 1", "REF1") }.into()).await;
     let sent = requests.recv().await.unwrap();
     assert!(sent.starts_with("POST /base/orders/ORD%201/refunds HTTP/1.1\r\n"), "{sent}");
     for header in [
@@ -100,7 +100,7 @@ async fn an_order_id_is_one_segment_whatever_it_holds() {
         assert!(sent.starts_with(&format!("GET /orders/{path} HTTP/1.1\r\n")), "{order_id}: {sent}");
     }
     for order_id in ["", ".", ".."] {
-        let reply = gateway.refund(&request(order_id, "REF1")).await;
+        let reply = gateway.send(&request(order_id, "REF1").into()).await;
         assert_eq!((reply.class, reply.http), (ReplyClass::Failed, None), "{order_id}");
     }
     assert!(requests.try_recv().is_err());
@@ -228,22 +228,22 @@ async fn a_post_on_a_dying_connection_is_sent_once() {
             }
         });
         let gateway = connect(&connection(&url)).unwrap();
-        gateway.refund(&request("ORD_1", "REF1")).await;
+        gateway.send(&request("ORD_1", "REF1").into()).await;
         if after_bytes {
-            let reply = gateway.refund(&request("ORD_1", "REF2")).await;
+            let reply = gateway.send(&request("ORD_1", "REF2").into()).await;
             assert_eq!(
                 (reply.class, reply.code.as_deref()),
                 (ReplyClass::Unknown, Some("connection_lost")),
                 "{reply:?}"
             );
             // Whatever a retry would have sent comes before the answer to this one.
-            assert_eq!(gateway.refund(&request("ORD_1", "REF3")).await.http, Some(500));
+            assert_eq!(gateway.send(&request("ORD_1", "REF3").into()).await.http, Some(500));
             assert_eq!(posts.load(Ordering::SeqCst), 2, "REF2 and REF3, each once");
         } else {
             // Closed while idle: hyper may notice before it begins the request, and then takes a fresh connection.
             wait_closed.await.unwrap();
-            gateway.refund(&request("ORD_1", "REF2")).await;
-            gateway.refund(&request("ORD_1", "REF3")).await;
+            gateway.send(&request("ORD_1", "REF2").into()).await;
+            gateway.send(&request("ORD_1", "REF3").into()).await;
             assert!(posts.load(Ordering::SeqCst) <= 2);
         }
         server.abort();
@@ -256,9 +256,9 @@ async fn no_connection_is_proof_that_nothing_was_sent() {
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
     let gateway = connect(&connection(&url)).unwrap();
-    let reply = gateway.refund(&request("ORD_1", "REF1")).await;
+    let reply = gateway.send(&request("ORD_1", "REF1").into()).await;
     assert_eq!((reply.class, reply.code.as_deref()), (ReplyClass::NotSent, Some("no_connection")), "{reply:?}");
-    let Found::NoAnswer(found) = gateway.find(&request("ORD_1", "REF1")).await else { panic!("an answer") };
+    let Found::NoAnswer(found) = gateway.find(&request("ORD_1", "REF1").into()).await else { panic!("an answer") };
     assert_eq!(found.class, ReplyClass::Unknown);
     let OrderState::NoAnswer(order) = gateway.order("ORD_1").await else { panic!("an answer") };
     assert_eq!(order.class, ReplyClass::NotSent);
@@ -266,7 +266,7 @@ async fn no_connection_is_proof_that_nothing_was_sent() {
     // Nor is a connection that cannot be encrypted: the request is written after the handshake.
     let (url, mut requests) = canned(reply_text("200 OK", "", "{}")).await;
     let gateway = connect(&connection(&url.replace("http://", "https://"))).unwrap();
-    let reply = gateway.refund(&request("ORD_1", "REF1")).await;
+    let reply = gateway.send(&request("ORD_1", "REF1").into()).await;
     assert_eq!((reply.class, reply.code.as_deref()), (ReplyClass::NotSent, Some("no_connection")), "{reply:?}");
     assert!(requests.try_recv().is_err());
 }
