@@ -1,8 +1,8 @@
 //! The money protocol at work: claim, intend, send, settle, resolve.
 //!
-//! A *lane* is one kind of due work of one organisation's connection to one gateway. The scheduler asks the database which lanes
-//! have work, and runs each as a task of its own, those that ran longest ago first; lanes of one connection share its slots on the
-//! wire. Whatever this process loses (its life, a COMMIT's reply, a lease) is found again in the database by whoever claims it
+//! A *lane* is one kind of due work in one queue of one organisation: of a connection to a gateway, or of the organisation itself.
+//! The scheduler asks the database which lanes have work, and runs each as a task of its own, those that ran longest ago first;
+//! lanes of one connection share its slots on the wire, and what goes wrong in one lane stops no other. Whatever this process loses (its life, a COMMIT's reply, a lease) is found again in the database by whoever claims it
 //! next: nothing here needs to be remembered.
 
 mod answer;
@@ -26,10 +26,13 @@ mod throttle;
 pub use connections::{Connect, Connectors};
 
 use super::{
-    db::{self, tasks::Work},
+    db::{
+        self,
+        tasks::{Queue, Work},
+    },
     state::AppState,
 };
-use crate::domain::ids::GatewayId;
+use crate::domain::ids::{GatewayId, OrganisationId};
 use connections::Connections;
 use lane::LaneContext;
 use std::{
@@ -141,17 +144,9 @@ impl Scheduler {
         let mut tx = self.state.db.worker_global().await?;
         let mut lanes = db::tasks::runnable_lanes(&mut tx).await?;
         lanes.extend(reconcile::due(&mut tx).await?);
-        let expired = db::tasks::organisations_with_expired(&mut tx).await?;
+        lanes.extend(db::tasks::lanes_with_expired(&mut tx).await?);
         tx.commit().await?;
         self.nights.plan(&self.state).await?;
-        for organisation in expired {
-            let mut tx = self.state.db.worker(organisation).await?;
-            let batches = db::tasks::expire_due(&mut tx).await?;
-            tx.commit().await?;
-            for batch in batches {
-                tracing::info!(%organisation, %batch, "batch.expired");
-            }
-        }
         lanes.retain(|lane| !self.busy.iter().any(|(_, busy)| busy == lane));
         lanes.sort_by_key(|lane| self.last_run.get(lane).copied());
         self.last_run.retain(|_, at| at.elapsed() < Duration::from_secs(600));
@@ -165,33 +160,66 @@ impl Scheduler {
     }
 
     async fn start(&mut self, key: LaneKey) {
-        let connection = match self.connections.get(key.organisation, key.gateway).await {
-            Ok(connection) => connection,
-            Err(error) => {
-                tracing::error!(organisation = %key.organisation, gateway = %key.gateway, %error, "processor.no_connection");
-                return;
+        let task = match key.queue {
+            Queue::Connection(gateway) => {
+                let Some(lane) = self.context(key.organisation, gateway).await else { return };
+                self.running.spawn(async move { on_connection(&lane, key.work).await })
             }
-        };
-        let lane = LaneContext {
-            state: self.state.clone(),
-            worker: self.worker,
-            organisation: key.organisation,
-            gateway: GatewayId(key.gateway.0),
-            connection,
-            soft: self.soft.clone(),
+            Queue::Organisation => {
+                let state = self.state.clone();
+                self.running.spawn(async move { expire(&state, key.organisation).await })
+            }
         };
         self.last_run.insert(key, Instant::now());
-        let task = self.running.spawn(async move {
-            match key.work {
-                Work::Chunks => send::run(&lane, false).await,
-                Work::Leftovers => send::run(&lane, true).await,
-                Work::OpenTasks => open::run(&lane).await,
-                Work::Rechecks => rechecks::run(&lane).await,
-                Work::Reconciliations => reconcile::run(&lane).await,
-                Work::Orders => sync::run(&lane).await,
-            }
-        });
         self.busy.push((task.id(), key));
+    }
+
+    /// What a lane of this connection works with; none when it cannot be used.
+    async fn context(&self, organisation: OrganisationId, gateway: GatewayId) -> Option<LaneContext> {
+        let connection = match self.connections.get(organisation, gateway).await {
+            Ok(connection) => connection,
+            Err(error) => {
+                tracing::error!(%organisation, %gateway, %error, "processor.no_connection");
+                return None;
+            }
+        };
+        let (state, soft) = (self.state.clone(), self.soft.clone());
+        Some(LaneContext { state, worker: self.worker, organisation, gateway, connection, soft })
+    }
+}
+
+/// Works on what is due at a connection. Answers whether it did anything.
+async fn on_connection(lane: &LaneContext, work: Work) -> bool {
+    match work {
+        Work::Chunks => send::run(lane, false).await,
+        Work::Leftovers => send::run(lane, true).await,
+        Work::OpenTasks => open::run(lane).await,
+        Work::Rechecks => rechecks::run(lane).await,
+        Work::Reconciliations => reconcile::run(lane).await,
+        Work::Orders => sync::run(lane).await,
+        Work::Expiries => expire(&lane.state, lane.organisation).await,
+    }
+}
+
+/// Ends the batches that nobody decided in time. Answers whether there were any.
+async fn expire(state: &AppState, organisation: OrganisationId) -> bool {
+    let expired = async {
+        let mut tx = state.db.worker(organisation).await?;
+        let batches = db::tasks::expire_due(&mut tx).await?;
+        tx.commit().await?;
+        Ok::<_, sqlx::Error>(batches)
+    };
+    match expired.await {
+        Ok(batches) => {
+            for batch in &batches {
+                tracing::info!(%organisation, %batch, "batch.expired");
+            }
+            !batches.is_empty()
+        }
+        Err(error) => {
+            tracing::warn!(%error, %organisation, "processor.cannot_expire");
+            false
+        }
     }
 }
 

@@ -86,6 +86,15 @@ pub struct Answer {
     pub wait: std::time::Duration,
 }
 
+/// Where work waits. What stands in one queue shares its limits; queues do not wait for each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Queue {
+    /// A connection to a gateway.
+    Connection(GatewayId),
+    /// The organisation: no gateway takes part.
+    Organisation,
+}
+
 /// What a lane has due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Work {
@@ -101,15 +110,17 @@ pub enum Work {
     Reconciliations,
     /// Orders to be brought up to date.
     Orders,
+    /// Batches that nobody decided in time.
+    Expiries,
 }
 
-/// An organisation's connection to a gateway with something due.
+/// A queue of an organisation with something due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Lane {
     /// Whose.
     pub organisation: OrganisationId,
-    /// Which connection.
-    pub gateway: GatewayId,
+    /// Which queue.
+    pub queue: Queue,
     /// What is due.
     pub work: Work,
 }
@@ -127,15 +138,16 @@ pub async fn runnable_lanes(tx: &mut GlobalTx) -> sqlx::Result<Vec<Lane>> {
             "orders" => Work::Orders,
             _ => return None,
         };
-        Some(Lane { organisation: OrganisationId(organisation), gateway: GatewayId(gateway), work })
+        Some(Lane { organisation: OrganisationId(organisation), queue: Queue::Connection(GatewayId(gateway)), work })
     };
     Ok(rows.into_iter().filter_map(lane).collect())
 }
 
-/// Organisations with batches that nobody decided in time.
-pub async fn organisations_with_expired(tx: &mut GlobalTx) -> sqlx::Result<Vec<OrganisationId>> {
+/// The lanes of organisations with batches that nobody decided in time.
+pub async fn lanes_with_expired(tx: &mut GlobalTx) -> sqlx::Result<Vec<Lane>> {
     let rows: Vec<(Uuid,)> = sqlx::query_as("SELECT organisations_with_expired()").fetch_all(tx.conn()).await?;
-    Ok(rows.into_iter().map(|(id,)| OrganisationId(id)).collect())
+    let lane = |(id,)| Lane { organisation: OrganisationId(id), queue: Queue::Organisation, work: Work::Expiries };
+    Ok(rows.into_iter().map(lane).collect())
 }
 
 /// Ends the batches of this organisation that nobody decided in time.

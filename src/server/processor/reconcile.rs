@@ -16,8 +16,8 @@ use crate::{
         db::{
             self, GlobalTx,
             outbox::News,
-            reconcile::{Advance, Ended, Held, OurRow},
-            tasks::{Lane, Verdict, Work, recheck, resolve::RowKey},
+            reconcile::{Advance, Ended, Held, Night, OurRow},
+            tasks::{Lane, Queue, Verdict, Work, recheck, resolve::RowKey},
         },
         error::OpResult,
         gateway::{Listing, Reply, ReplyClass},
@@ -52,7 +52,8 @@ const REFUSED: Duration = Duration::from_secs(600);
 
 /// Which lanes have a comparison due.
 pub(super) async fn due(tx: &mut GlobalTx) -> sqlx::Result<Vec<Lane>> {
-    let lane = |(organisation, gateway)| Lane { organisation, gateway, work: Work::Reconciliations };
+    let lane =
+        |(organisation, gateway)| Lane { organisation, queue: Queue::Connection(gateway), work: Work::Reconciliations };
     Ok(db::reconcile::due(tx).await?.into_iter().map(lane).collect())
 }
 
@@ -74,25 +75,32 @@ impl Nights {
         let nights = db::reconcile::nights(&mut tx).await?;
         tx.commit().await?;
         for row in nights {
-            let last = moment::last_time_of_day(now, &moment::zone(&row.zone), HOUR);
-            if row.night.is_some_and(|night| night >= last) {
-                continue;
+            // One organisation's trouble is not the others'.
+            if let Err(error) = plan_one(state, now, &row).await {
+                tracing::warn!(%error, organisation = %row.organisation_id, "processor.cannot_plan_night");
             }
-            let mut tx = state.db.worker(OrganisationId(row.organisation_id)).await?;
-            match row.night {
-                // An organisation that is new: its first night is the next one.
-                None => db::reconcile::begin_nights(&mut tx, last).await?,
-                Some(_) if db::reconcile::take_night(&mut tx, last).await? => {
-                    let planned = db::reconcile::plan_night(&mut tx, now - NIGHTS).await?;
-                    tracing::info!(organisation = %row.organisation_id, planned, "reconciliation.night");
-                }
-                Some(_) => {}
-            }
-            tx.commit().await?;
         }
         self.looked = Some((Instant::now(), now));
         Ok(())
     }
+}
+
+async fn plan_one(state: &AppState, now: OffsetDateTime, row: &Night) -> sqlx::Result<()> {
+    let last = moment::last_time_of_day(now, &moment::zone(&row.zone), HOUR);
+    if row.night.is_some_and(|night| night >= last) {
+        return Ok(());
+    }
+    let mut tx = state.db.worker(OrganisationId(row.organisation_id)).await?;
+    match row.night {
+        // An organisation that is new: its first night is the next one.
+        None => db::reconcile::begin_nights(&mut tx, last).await?,
+        Some(_) if db::reconcile::take_night(&mut tx, last).await? => {
+            let planned = db::reconcile::plan_night(&mut tx, now - NIGHTS).await?;
+            tracing::info!(organisation = %row.organisation_id, planned, "reconciliation.night");
+        }
+        Some(_) => {}
+    }
+    tx.commit().await
 }
 
 /// Works on due comparisons of the connection until there are none. Answers whether it did anything.

@@ -171,3 +171,20 @@ async fn waiting_batches_expire_and_give_their_unique_ids_back() {
     assert_eq!(bench.number("SELECT count(*) FROM unique_id_taken").await, 0);
     bench.world.upload("maker@acme.test", &file).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_goes_wrong_for_one_organisation_stops_no_other() {
+    let bench = Bench::new(GatewayClass::K, Script::keyed()).await;
+    let waiting = bench.world.upload("maker@acme.test", &refunds(&[("PLAIN_1", "10.00")])).await;
+    bench.sql("UPDATE batch SET expires_at = now() - interval '1 second'").await;
+    bench
+        .sql("CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'broken'; END $$")
+        .await;
+    bench.sql("CREATE TRIGGER broken BEFORE UPDATE ON batch FOR EACH ROW WHEN (NEW.status = 'expired') EXECUTE FUNCTION broken()").await;
+    let batch = bench.batch(&[("PLAIN_2", "10.00")]).await;
+    let running = bench.start();
+    bench.until(batch, &["SUCCEEDED"]).await;
+    running.stop().await;
+    assert_eq!(bench.status(waiting).await, "awaiting_approval", "the test must be able to fail");
+    bench.sound(batch).await;
+}
