@@ -136,7 +136,11 @@ pub async fn runnable_lanes(tx: &mut GlobalTx) -> sqlx::Result<Vec<Lane>> {
             "open tasks" => Work::OpenTasks,
             "rechecks" => Work::Rechecks,
             "orders" => Work::Orders,
-            _ => return None,
+            // A newer version made it, and a process of it works on it: the other lanes are not to wait.
+            _ => {
+                tracing::warn!(%organisation, kind, "processor.unknown_lane");
+                return None;
+            }
         };
         Some(Lane { organisation: OrganisationId(organisation), queue: Queue::Connection(GatewayId(gateway)), work })
     };
