@@ -85,8 +85,9 @@ pub async fn claim_chunks(
             ORDER BY k.run_at, k.batch_id, k.chunk_no LIMIT $3 FOR UPDATE SKIP LOCKED)
          UPDATE chunk c SET state = 'LEASED', epoch = c.epoch + 1, owner = $4, leased_at = now(), run_at = now() + make_interval(secs => $5)
            FROM due WHERE c.organisation_id = $1 AND c.batch_id = due.batch_id AND c.chunk_no = due.chunk_no
-         RETURNING c.batch_id, c.chunk_no, c.revision, c.operation, c.epoch, c.from_row, c.to_row, c.next_row, c.remaining, c.asked_to, c.forgotten,
+         RETURNING c.batch_id, c.chunk_no, c.revision, c.epoch, c.from_row, c.to_row, c.next_row, c.remaining, c.asked_to, c.forgotten,
                    extract(epoch FROM c.ask_after - clock_timestamp())::float8 AS ask_in,
+                   (SELECT b.operation FROM batch b WHERE b.organisation_id = $1 AND b.id = c.batch_id) AS operation,
                    (SELECT b.status FROM batch b WHERE b.organisation_id = $1 AND b.id = c.batch_id) AS batch_status",
     )
     .bind(organisation.0)
