@@ -45,11 +45,8 @@ impl Arena {
         let world = World::new().await;
         let declared = connectors::descriptor(kind);
         let sql = format!(
-            "-- What a connection is does not change; these tests make theirs another.
-             SET session_replication_role = replica;
-             UPDATE gateway SET connector = '{}', class = '{}', key_window = '24 hours', preflight = {}, balances = {}, concurrency = 24;
+            "UPDATE gateway SET class = '{}', key_window = '24 hours', preflight = {}, balances = {}, concurrency = 24;
              UPDATE organisation SET row_limit = 100000",
-            declared.name,
             class.code(),
             declared.reads_orders,
             declared.balances_known,
