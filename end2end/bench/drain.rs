@@ -9,7 +9,7 @@ use batchdesk::{
         clock::Clock,
         config::Config,
         db::{Db, PoolSizes, gateways::GatewayRow},
-        gateway::{Descriptor, Found, Gateway, OrderState, RefundRequest, Reply, ReplyClass, juspay},
+        gateway::{Connector, Descriptor, Found, Instruction, OrderState, RefundRequest, Reply, ReplyClass, juspay},
         live::Live,
         ops::outbox,
         processor::{self, Connect},
@@ -45,7 +45,7 @@ impl AtOnce {
 }
 
 #[async_trait]
-impl Gateway for AtOnce {
+impl Connector for AtOnce {
     fn descriptor(&self) -> &Descriptor {
         &juspay::DESCRIPTOR
     }
@@ -54,8 +54,8 @@ impl Gateway for AtOnce {
         OrderState::NoAnswer(Self::nothing())
     }
 
-    async fn refund(&self, request: &RefundRequest) -> Reply {
-        let RefundRequest { key, order_id, amount, .. } = request;
+    async fn send(&self, instruction: &Instruction) -> Reply {
+        let Instruction::Refund(RefundRequest { key, order_id, amount, .. }) = instruction;
         Reply {
             class: ReplyClass::Succeeded,
             http: Some(200),
@@ -71,13 +71,13 @@ impl Gateway for AtOnce {
         }
     }
 
-    async fn find(&self, _: &RefundRequest) -> Found {
+    async fn find(&self, _: &Instruction) -> Found {
         Found::NoAnswer(Self::nothing())
     }
 }
 
 impl Connect for AtOnce {
-    fn connect(&self, _: &AppState, _: &GatewayRow, _: Currency, _: usize) -> Result<Arc<dyn Gateway>, String> {
+    fn connect(&self, _: &AppState, _: &GatewayRow, _: Currency, _: usize) -> Result<Arc<dyn Connector>, String> {
         Ok(Arc::new(Self))
     }
 }
