@@ -8,6 +8,7 @@ mod lists;
 mod orders;
 mod pool;
 mod processor;
+mod schema;
 mod search;
 mod sentences;
 mod support;

@@ -3,12 +3,15 @@
 use super::{Failure, run_file::RunFile};
 use crate::server::{
     config::Places,
-    db::{Db, PoolSizes, migrate},
+    db::{
+        Db, PoolSizes, StartError,
+        migrate::{self, State},
+    },
     embedded::Embedded,
 };
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{ConnectOptions, Connection, postgres::PgConnectOptions};
-use std::{fs::DirBuilder, os::unix::fs::DirBuilderExt, str::FromStr, time::Duration};
+use std::{fs::DirBuilder, os::unix::fs::DirBuilderExt, path::PathBuf, str::FromStr, time::Duration};
 use tokio::time::{Instant, sleep, timeout};
 
 /// Longest wait for a database that does not answer.
@@ -21,6 +24,8 @@ pub(super) struct Database {
     /// The same as text.
     pub(super) url: SecretString,
     embedded: Option<Embedded>,
+    /// Where the embedded one keeps its files.
+    folder: Option<PathBuf>,
 }
 
 impl Database {
@@ -41,7 +46,7 @@ impl Database {
         })?;
         let embedded = Embedded::start(folder).await.map_err(Failure::unusable)?;
         let (options, url) = (embedded.connect_options(), SecretString::from(embedded.database_url()));
-        Ok(Self { options, url, embedded: Some(embedded) })
+        Ok(Self { options, url, embedded: Some(embedded), folder: Some(folder.clone()) })
     }
 
     async fn told(url: SecretString, patience: Duration) -> Result<Self, Failure> {
@@ -53,7 +58,7 @@ impl Database {
             let why = match timeout(Duration::from_secs(5), options.clone().connect()).await {
                 Ok(Ok(connection)) => {
                     let _ = connection.close().await;
-                    return Ok(Self { options, url, embedded: None });
+                    return Ok(Self { options, url, embedded: None, folder: None });
                 }
                 Ok(Err(error)) => error,
                 Err(_) => sqlx::Error::PoolTimedOut,
@@ -74,7 +79,19 @@ impl Database {
     pub(super) async fn migrate(&self) -> Result<(), Failure> {
         // A migration is one long statement; a log that repeats it helps nobody.
         let options = self.options.clone().disable_statement_logging();
-        migrate::run(&options).await.map_err(|error| Failure::unusable(format!("Not migrated: {error}.")))
+        migrate::run(&options).await.map_err(|error| match error {
+            StartError::Foreign => self.foreign(),
+            error => Failure::unusable(format!("Not migrated: {error}.")),
+        })
+    }
+
+    /// Its tables are not ours: nothing is taken over from it.
+    fn foreign(&self) -> Failure {
+        let next = match &self.folder {
+            Some(folder) => format!("Remove the data folder {} and start again", folder.display()),
+            None => "Name a new, empty database in DATABASE_URL".to_owned(),
+        };
+        Failure::unusable(format!("{}. {next}.", StartError::Foreign))
     }
 
     /// Makes the roles that a dump names.
@@ -92,9 +109,10 @@ impl Database {
             return Err(Failure::unusable(behind));
         }
         let db = Db::connect(self.options.clone(), sizes).await.map_err(refused)?;
-        match db.ready().await {
-            Ok(true) => Ok(db),
-            Ok(false) => Err(Failure::unusable(behind)),
+        match db.migrated().await {
+            Ok(State::Current | State::Ahead) => Ok(db),
+            Ok(State::Behind) => Err(Failure::unusable(behind)),
+            Ok(State::Foreign) => Err(self.foreign()),
             Err(error) => Err(Failure::unusable(format!("The database {}.", in_words(&error)))),
         }
     }

@@ -2,7 +2,7 @@
 //! question each. Nothing else is handed out, so that no statement can run without its organisation set.
 //!
 //! Rows of a batch are joined by their whole key in a `LATERAL (… OFFSET 0)`: to the planner a new batch is one row, and what looks
-//! up one row and what reads the whole batch to pick one cost it the same. `OFFSET 0` keeps the look-up a look-up (migration 0019).
+//! up one row and what reads the whole batch to pick one cost it the same. `OFFSET 0` keeps the look-up a look-up (`migrations/functions/task_views.sql`).
 
 pub mod api_keys;
 pub mod approvals;
@@ -67,6 +67,9 @@ pub enum StartError {
     /// Roles or migrations could not be made.
     #[error("the database could not be migrated: {0}")]
     Migration(String),
+    /// Its tables were made by migrations that this binary does not have.
+    #[error("The tables of this database were made by an earlier version of Batchdesk that this one cannot take over")]
+    Foreign,
 }
 
 /// The database, by pools of the roles that the parts of the process have.
@@ -258,8 +261,13 @@ impl Db {
 
     /// Whether the database answers and every migration of this binary is applied.
     pub async fn ready(&self) -> sqlx::Result<bool> {
+        Ok(matches!(self.migrated().await?, migrate::State::Current | migrate::State::Ahead))
+    }
+
+    /// How far the database is migrated.
+    pub async fn migrated(&self) -> sqlx::Result<migrate::State> {
         let mut tx = self.global().await?;
-        migrate::is_current(&mut tx).await
+        migrate::state_of(&mut tx).await
     }
 
     /// Ends all connections.

@@ -1,5 +1,4 @@
-//! Records stand in leaves without row-level security: what keeps organisations apart there, and how a database with records in it
-//! came to have leaves.
+//! Records stand in leaves without row-level security: what keeps organisations apart there.
 
 use super::support::{World, refunds};
 use crate::{
@@ -9,15 +8,12 @@ use crate::{
         operation::Operation,
         task::RecordExtra,
     },
-    server::{
-        db::{
-            self, Db, PoolSizes,
-            batches::{NewBatch, NewRecord},
-        },
-        ops::{approvals::Verdict, batches, uploads},
+    server::db::{
+        self, Db, PoolSizes,
+        batches::{NewBatch, NewRecord},
     },
 };
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Executor, PgConnection};
 use std::{collections::BTreeMap, time::Duration};
 use uuid::Uuid;
 
@@ -263,71 +259,4 @@ async fn a_file_of_many_frames_is_stored_as_it_was_read() {
         let extra: RecordExtra = extra.map(|text| serde_json::from_str(&text).unwrap()).unwrap_or_default();
         assert_eq!((extra.udf.first().map_or("", String::as_str), extra.split.is_some()), (note.as_str(), *split));
     }
-}
-
-/// The last schema without leaves.
-const BEFORE: i64 = 16;
-
-#[tokio::test]
-async fn a_database_with_batches_in_it_is_migrated_without_copying_their_records() {
-    let options = World::empty("test_before_leaves").await;
-    db::migrate::run_until(&options, BEFORE).await.unwrap();
-    let world = World::on(options.clone()).await;
-    let acme = world.caller("maker@acme.test").await.organisation.id;
-    let globex = world.caller("owner@globex.test").await.organisation.id;
-    let mut ids = Vec::new();
-    for (organisation, email) in [(acme, "maker@acme.test"), (globex, "owner@globex.test")] {
-        let mut web = connect(&world, "batchdesk_web", Some(organisation), email).await;
-        let mut tx = web.begin().await.unwrap();
-        let batch = opened(&mut tx).await;
-        let rows = format!(
-            "INSERT INTO record (organisation_id, batch_id, row_no, sheet_row, amount_minor, gateway_key, order_id, unique_id, request_sha256)
-             SELECT '{organisation}', '{batch}', n, n + 1, 100, 'KEY' || n, 'ORD_' || n, 'U' || n, sha256(n::text::bytea) FROM generate_series(1, 700) n;
-             SELECT submit('{batch}', content_sha256('{batch}', 1::smallint), 500, '7 days')"
-        );
-        tx.execute(AssertSqlSafe(rows)).await.unwrap();
-        tx.commit().await.unwrap();
-        ids.push(BatchId(batch));
-    }
-    let file = number(&world, "SELECT pg_relation_filenode('record')::bigint").await;
-    let indexes =
-        "SELECT sum(pg_relation_filenode(indexrelid)::bigint)::bigint FROM pg_index WHERE indrelid = '{}'::regclass";
-    let ours = number(&world, &indexes.replace("{}", "record")).await;
-    world.state.db.close().await;
-
-    db::migrate::run(&options).await.unwrap();
-    assert_eq!(
-        number(&world, "SELECT pg_relation_filenode('record_leaf')::bigint").await,
-        file,
-        "not one row was written"
-    );
-    assert_eq!(number(&world, &indexes.replace("{}", "record_leaf")).await, ours, "no index was built");
-    assert_eq!(
-        number(&world, "SELECT count(*) FROM pg_index WHERE indrelid = 'record'::regclass AND NOT indisvalid").await,
-        0
-    );
-
-    let state = crate::tests::support::state(&options).await;
-    let world = World { state, options };
-    for (organisation, email, role) in
-        [(acme, "maker@acme.test", "batchdesk_web"), (globex, "owner@globex.test", "batchdesk_worker")]
-    {
-        let mut session = connect(&world, role, Some(organisation), email).await;
-        for table in ["record", "task", "sync_task"] {
-            let sql =
-                format!("SELECT count(*), count(*) FILTER (WHERE organisation_id = '{organisation}') FROM {table}");
-            let counts: (i64, i64) = sqlx::query_as(AssertSqlSafe(sql)).fetch_one(&mut session).await.unwrap();
-            assert_eq!(counts, (700, 700), "{role} {table}");
-        }
-    }
-    // What was there goes on, and what comes is taken: decided on by its content, listed, found, and uploaded beside it.
-    world.decide("checker@acme.test", ids[0], Verdict::Approve).await.unwrap();
-    let taken =
-        world.try_upload("maker@acme.test", &refunds(&[("ORD_1", "1.00")]).replace("1.00,,,", "1.00,,U7,")).await;
-    assert!(matches!(taken, uploads::Submitted::Draft(_)), "a unique id of before is taken");
-    let batch = world.upload("maker@acme.test", &refunds(&[("ORD_1", "1.00"), ("ORD_2", "2.00")])).await;
-    let maker = world.caller("maker@acme.test").await;
-    let list = batches::list(&world.state, &maker, Operation::Refund, &Default::default()).await.unwrap();
-    assert_eq!(list.page.total, 2);
-    assert_eq!(number(&world, &format!("SELECT count(*) FROM record WHERE batch_id = '{batch}'")).await, 2);
 }

@@ -201,13 +201,6 @@ impl World {
         cluster.clone().database(name)
     }
 
-    /// A world on a database that has its schema, with the people of all worlds.
-    pub(super) async fn on(options: PgConnectOptions) -> Self {
-        let state = state(&options).await;
-        people_and_connections(&state).await;
-        Self { state, options }
-    }
-
     /// The caller behind an e-mail, with the password just given.
     pub(super) async fn caller(&self, email: &str) -> Caller {
         let mut tx = self.state.db.global().await.unwrap();

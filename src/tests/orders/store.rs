@@ -307,23 +307,3 @@ async fn an_order_of_another_organisation_is_not_there_and_rights_are_asked_for(
     assert!(page.history.iter().all(|told| told.step.title.contains("sync")), "{:?}", page.history);
     assert_eq!(kind(orders::page(&world.state, &caller, "REFUND_ONLY").await.unwrap_err()), RefusalKind::NotFound);
 }
-
-#[tokio::test]
-async fn orders_that_were_stored_before_can_be_searched_by_transaction() {
-    let world = World::new().await;
-    seen(&world, MAKER, &["ORD_A"]).await;
-    seen(&world, OWNER, &["ORD_G"]).await;
-    world
-        .as_superuser(
-            "DROP TABLE stored_transaction; DROP FUNCTION store_transactions() CASCADE;
-             DROP INDEX stored_order_seen, stored_order_by_status, stored_order_by_refund; ALTER TABLE stored_order DROP COLUMN refund_state",
-        )
-        .await
-        .unwrap();
-    let file = include_str!("../../../migrations/0015_orders.sql");
-    world.as_superuser(&format!("SET ROLE batchdesk_owner; {file}")).await.unwrap();
-    assert_eq!(ids(&world, MAKER, &search("tx-")).await, ["ORD_A"]);
-    assert_eq!(ids(&world, OWNER, &search("tx-")).await, ["ORD_G"]);
-    let forced = "DO $$ BEGIN ASSERT (SELECT bool_and(relforcerowsecurity) FROM pg_class WHERE relname IN ('stored_order', 'stored_transaction')); END $$";
-    world.as_superuser(forced).await.unwrap();
-}

@@ -1,6 +1,8 @@
 //! Commands of the binary beside a running desk.
 
 use super::support::{ADMIN, Desk, MAKERS_FILE};
+use batchdesk::server::embedded::Embedded;
+use sqlx::{Connection, Executor};
 use std::{path::Path, process::Output};
 use tokio::process::Command;
 
@@ -132,4 +134,54 @@ async fn the_audit_trail_is_checked_against_heads_that_were_kept() {
         let said = run(&desk, folder.path(), &arguments).await;
         assert_eq!(said.code, Some(code), "{}", said.error);
     }
+}
+
+#[tokio::test]
+async fn a_database_of_other_migrations_is_refused_in_one_line() {
+    let desk = Desk::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut database = desk.database().await;
+    database.execute("UPDATE _sqlx_migrations SET checksum = 'other' WHERE version = 1").await.unwrap();
+    let line = "The tables of this database were made by an earlier version of Batchdesk that this one cannot take over. Name a new, empty database in DATABASE_URL.";
+    for arguments in
+        [&["migrate"][..], &["serve"], &["serve", "--migrate"], &["user", "list", "--organisation", "Acme Stores"]]
+    {
+        let said = run(&desk, folder.path(), arguments).await;
+        assert_eq!(said.code, Some(2), "{arguments:?}: {}", said.error);
+        assert!(said.error.trim_end().ends_with(line), "{arguments:?}: {}", said.error);
+    }
+}
+
+#[tokio::test]
+async fn a_data_folder_of_other_migrations_is_refused_in_one_line() {
+    let folder = tempfile::Builder::new().prefix("batchdesk-outside-").tempdir_in("/tmp").unwrap();
+    // Where the tests run as root another user runs PostgreSQL, who must get to its folder.
+    std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let data = folder.path().join("data");
+    let embedded = Embedded::start_for_tests(&data).await.unwrap();
+    let mut database = sqlx::PgConnection::connect_with(&embedded.connect_options()).await.unwrap();
+    database
+        .execute(
+            "CREATE SCHEMA desk; CREATE TABLE desk._sqlx_migrations (version bigint PRIMARY KEY, description text NOT NULL,
+               installed_on timestamptz NOT NULL DEFAULT now(), success boolean NOT NULL, checksum bytea NOT NULL, execution_time bigint NOT NULL);
+             INSERT INTO desk._sqlx_migrations (version, description, success, checksum, execution_time)
+             SELECT n, 'earlier', true, 'earlier', 0 FROM generate_series(1, 25) n;
+             DO $$ BEGIN
+               IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'batchdesk_owner') THEN CREATE ROLE batchdesk_owner; END IF;
+             END $$;
+             ALTER SCHEMA desk OWNER TO batchdesk_owner; ALTER TABLE desk._sqlx_migrations OWNER TO batchdesk_owner",
+        )
+        .await
+        .unwrap();
+    database.close().await.unwrap();
+    embedded.stop().await;
+    drop(embedded);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_batchdesk"));
+    command.arg("demo").env("BATCHDESK_DATA_DIR", &data).env("BATCHDESK_LISTEN", "127.0.0.1:0");
+    let output = command.env("BATCHDESK_SIMULATOR_LISTEN", "127.0.0.1:0").output().await.unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    let next = format!("cannot take over. Remove the data folder {} and start again.", data.display());
+    assert!(error.trim_end().ends_with(&next), "{error}");
+    assert_eq!(error.lines().filter(|line| line.contains("earlier version")).count(), 1, "{error}");
 }

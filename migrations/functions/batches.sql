@@ -1,0 +1,229 @@
+-- Batches: read in, submitted, controlled by people, completed by their counters.
+--
+-- Guards run with the owner's rights, so the runtime roles need no right to change what they check. Each fires once a
+-- run of rows, a decision or a statement, never once a task.
+
+-- The batch that records may be added to: the session's, while it is being read in. Its share lock makes submit() wait
+-- for the last insert.
+CREATE OR REPLACE FUNCTION open_batch() RETURNS uuid
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+  SELECT id FROM batch WHERE organisation_id = current_organisation()
+    AND id = nullif(current_setting('app.batch', true), '')::uuid
+     AND status = 'validating' FOR SHARE $$;
+
+-- What a policy would say of new rows: one's own organisation, and only the batch that is being read in, as it was
+-- uploaded. Once a statement.
+CREATE OR REPLACE FUNCTION record_leaf_guard() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, desk, pg_temp AS $$
+DECLARE organisation uuid := current_organisation(); batch uuid := open_batch(); foreign_row boolean;
+BEGIN
+  SELECT w.organisation_id IS DISTINCT FROM organisation INTO foreign_row FROM written w
+   WHERE w.organisation_id IS DISTINCT FROM organisation OR w.batch_id IS DISTINCT FROM batch OR w.revision <> 1
+     LIMIT 1;
+  IF foreign_row THEN RAISE EXCEPTION 'a record of another organisation' USING ERRCODE = 'BD403'; END IF;
+  IF FOUND THEN RAISE EXCEPTION 'a record of a batch that is not being read in' USING ERRCODE = 'BD409'; END IF;
+  RETURN NULL;
+END $$;
+-- Not even the owner keeps a right on a leaf.
+GRANT TRIGGER ON record_leaf TO batchdesk_owner;
+CREATE OR REPLACE TRIGGER record_leaf_guard AFTER INSERT ON record_leaf REFERENCING NEW TABLE AS written
+  FOR EACH STATEMENT EXECUTE FUNCTION record_leaf_guard();
+REVOKE TRIGGER ON record_leaf FROM batchdesk_owner;
+
+-- What a decision is about: operation, organisation, gateway connection, options, and the canonical requests in row
+-- order. A later revision names its number: what a checker was shown of an earlier one decides nothing about the same
+-- rows asked for again.
+CREATE OR REPLACE FUNCTION content_sha256(p_batch uuid, p_revision smallint) RETURNS bytea
+LANGUAGE sql STABLE SET search_path = pg_catalog, desk, pg_temp AS $$
+  SELECT sha256(convert_to(format(E'%s|%s|%s|%s\n', b.operation, b.organisation_id, b.gateway_id, b.options), 'UTF8')
+         || CASE WHEN p_revision > 1 THEN convert_to(format(E'revision %s\n', p_revision), 'UTF8') ELSE ''::bytea END
+         || coalesce((SELECT string_agg(r.request_sha256, ''::bytea ORDER BY r.row_no) FROM record r
+                       WHERE r.organisation_id = b.organisation_id AND r.batch_id = b.id AND r.revision = p_revision),
+                         ''::bytea))
+    FROM batch b WHERE b.organisation_id = current_organisation() AND b.id = p_batch $$;
+
+CREATE OR REPLACE FUNCTION revision_guard() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+BEGIN
+  PERFORM FROM batch b JOIN record r ON r.organisation_id = b.organisation_id AND r.batch_id = b.id
+    AND r.revision = NEW.revision
+    WHERE b.organisation_id = NEW.organisation_id AND b.id = NEW.batch_id
+      AND (r.amount_minor > 0) <> (b.operation = 'refund') LIMIT 1;
+  IF FOUND THEN RAISE EXCEPTION 'a record does not fit the operation' USING ERRCODE = 'BD422'; END IF;
+  RETURN NEW;
+END $$;
+CREATE OR REPLACE TRIGGER revision_guard BEFORE INSERT ON batch_revision FOR EACH ROW EXECUTE FUNCTION revision_guard();
+
+-- Seals a batch that was read in: counts, chunks, counters, and the hash of what is really there. Where no checker is
+-- needed the decision that says so is written here, so that every send has one.
+CREATE OR REPLACE FUNCTION submit(p_batch uuid, p_content_sha256 bytea, p_chunk_rows int DEFAULT 500,
+  p_expires_after interval DEFAULT '7 days') RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+DECLARE org uuid := current_organisation(); b desk.batch; need boolean; rule int; n int; total bigint; s text;
+BEGIN
+  IF p_chunk_rows NOT BETWEEN 1 AND 1000 THEN RAISE EXCEPTION 'chunk size' USING ERRCODE = 'BD422'; END IF;
+  SELECT * INTO b FROM batch WHERE organisation_id = org AND id = p_batch AND status = 'validating' FOR UPDATE;
+  IF NOT FOUND OR b.maker IS DISTINCT FROM current_person()
+    THEN RAISE EXCEPTION 'no such batch' USING ERRCODE = 'BD404'; END IF;
+  IF content_sha256(p_batch, 1::smallint) IS DISTINCT FROM p_content_sha256
+    THEN RAISE EXCEPTION 'content differs' USING ERRCODE = 'BD412'; END IF;
+  SELECT r.needed, r.version INTO need, rule FROM approval_rule r
+    WHERE r.organisation_id = org AND r.operation = b.operation;
+  need := coalesce(need, true);
+  SELECT count(*), coalesce(sum(amount_minor), 0) INTO n, total FROM record
+    WHERE organisation_id = org AND batch_id = p_batch;
+  IF n = 0 THEN RAISE EXCEPTION 'no records' USING ERRCODE = 'BD422'; END IF;
+  PERFORM take_unique_ids(org, p_batch, 1::smallint);
+  INSERT INTO batch_revision VALUES (org, p_batch, 1, b.maker, p_content_sha256, need, n, total, now());
+  INSERT INTO chunk (organisation_id, batch_id, chunk_no, revision, gateway_id, from_row, to_row, next_row, size,
+    remaining, state, run_at)
+  SELECT org, p_batch, g, 1, b.gateway_id, min(row_no), max(row_no), min(row_no), count(*), count(*),
+         CASE WHEN need THEN 'HELD' ELSE 'WAITING' END, CASE WHEN need THEN 'infinity' ELSE now() END
+    FROM (SELECT row_no, ((row_number() OVER (ORDER BY row_no) - 1) / p_chunk_rows)::int AS g FROM record
+      WHERE organisation_id = org AND batch_id = p_batch) r
+   GROUP BY g;
+  INSERT INTO batch_progress (organisation_id, batch_id, records, queued, accepted, failed, amount_minor, queued_minor,
+    accepted_minor, failed_minor)
+  VALUES (org, p_batch, n, n, 0, 0, total, total, 0, 0);
+  s := CASE WHEN need THEN 'awaiting_approval' ELSE 'processing' END;
+  UPDATE batch SET status = s, records = n, amount_minor = total, updated_at = now(), expires_at = CASE WHEN need
+    THEN now() + p_expires_after END
+   WHERE organisation_id = org AND id = p_batch;
+  IF NOT need THEN
+    INSERT INTO decision (organisation_id, batch_id, revision, checker, verdict, content_sha256, rule_version)
+    VALUES (org, p_batch, 1, NULL, 'NOT_REQUIRED', p_content_sha256, rule);
+    PERFORM pg_notify('batchdesk_work', org::text);
+  END IF;
+  RETURN s;
+END $$;
+
+-- Pause, resume, cancel. Takes effect with its COMMIT: it holds the gate alone. Chunks are only moved out of the
+-- claim's way, and one that is just being claimed is left (SKIP LOCKED): its intent will be refused, and the worker
+-- gives it back.
+CREATE OR REPLACE FUNCTION control(p_batch uuid, p_action text) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+DECLARE org uuid := current_organisation(); s text;
+BEGIN
+  PERFORM gate(org, true);
+  UPDATE batch SET updated_at = now(), status = CASE p_action WHEN 'PAUSE' THEN 'paused' WHEN 'RESUME' THEN 'processing'
+    ELSE 'cancelled' END,
+         paused_by = CASE p_action WHEN 'PAUSE' THEN current_person() END
+   WHERE organisation_id = org AND id = p_batch
+     AND CASE p_action WHEN 'PAUSE' THEN status = 'processing' WHEN 'RESUME' THEN status = 'paused'
+                       WHEN 'CANCEL' THEN status IN ('processing', 'paused') ELSE false END
+  RETURNING status INTO s;
+  IF s IS NULL THEN
+    PERFORM FROM batch WHERE organisation_id = org AND id = p_batch;
+    IF NOT FOUND THEN RAISE EXCEPTION 'no such batch' USING ERRCODE = 'BD404'; END IF;
+    RAISE EXCEPTION 'not possible in this state' USING ERRCODE = 'BD409';
+  END IF;
+  IF p_action = 'PAUSE' THEN
+    UPDATE chunk c SET state = 'HELD', run_at = 'infinity'
+      FROM (SELECT chunk_no FROM chunk
+        WHERE organisation_id = org AND batch_id = p_batch AND state = 'WAITING' FOR UPDATE SKIP LOCKED) w
+     WHERE c.organisation_id = org AND c.batch_id = p_batch AND c.chunk_no = w.chunk_no;
+  ELSE
+    -- a cancelled batch's chunks are claimed too: the worker writes their outcomes
+    UPDATE chunk c SET state = 'WAITING', run_at = now()
+      FROM batch_revision v LEFT JOIN decision d USING (organisation_id, batch_id, revision)
+     WHERE c.organisation_id = org AND c.batch_id = p_batch AND c.state = 'HELD'
+       AND v.organisation_id = org AND v.batch_id = p_batch AND v.revision = c.revision
+       AND (p_action = 'CANCEL' OR d.verdict IN ('APPROVE', 'NOT_REQUIRED'));
+    PERFORM pg_notify('batchdesk_work', org::text);
+  END IF;
+  RETURN s;
+END $$;
+
+-- The maker of what waits takes it back before a decision: the whole batch, or the rows of a later revision.
+CREATE OR REPLACE FUNCTION withdraw(p_batch uuid) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+DECLARE org uuid := current_organisation(); b desk.batch; who uuid;
+BEGIN
+  PERFORM gate(org, true);
+  SELECT * INTO b FROM batch WHERE organisation_id = org AND id = p_batch FOR UPDATE;
+  IF NOT FOUND THEN RAISE EXCEPTION 'no such batch' USING ERRCODE = 'BD404'; END IF;
+  SELECT v.maker INTO who FROM batch_revision v
+    WHERE v.organisation_id = org AND v.batch_id = p_batch AND v.revision = b.revision;
+  IF who IS DISTINCT FROM current_person() THEN RAISE EXCEPTION 'only its maker' USING ERRCODE = 'BD403'; END IF;
+  IF b.status <> 'awaiting_approval' THEN RAISE EXCEPTION 'batch is %', b.status USING ERRCODE = 'BD409'; END IF;
+  IF b.revision = 1 THEN
+    UPDATE batch SET status = 'withdrawn', ended_reason = 'Withdrawn by its maker.', expires_at = NULL,
+      updated_at = now() WHERE organisation_id = org AND id = p_batch;
+    PERFORM free_unique_ids(org, p_batch, true);
+  ELSE
+    PERFORM drop_revision(org, p_batch, b.revision, 'WITHDRAWN',
+      'Taken back by the person who asked to send it again, so it was not sent.');
+  END IF;
+END $$;
+
+-- A revision that is not sent after all: its rows are FAILED again, with the sentence, and counted so. The batch is
+-- completed with failures again by the counters' own trigger, which also gives back unique ids that were never sent.
+CREATE OR REPLACE FUNCTION drop_revision(p_organisation uuid, p_batch uuid, p_revision smallint, p_code text,
+  p_sentence text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+DECLARE v desk.batch_revision;
+BEGIN
+  SELECT * INTO v FROM batch_revision
+    WHERE organisation_id = p_organisation AND batch_id = p_batch AND revision = p_revision;
+  UPDATE chunk SET state = 'DONE', remaining = 0
+    WHERE organisation_id = p_organisation AND batch_id = p_batch AND revision = p_revision;
+  INSERT INTO outcome (organisation_id, batch_id, row_no, revision, attempts, succeeded, code, message)
+  SELECT organisation_id, batch_id, row_no, revision, 0, false, p_code, p_sentence FROM record
+   WHERE organisation_id = p_organisation AND batch_id = p_batch AND revision = p_revision;
+  UPDATE batch SET status = 'processing', expires_at = NULL, updated_at = now()
+   WHERE organisation_id = p_organisation AND id = p_batch AND status = 'awaiting_approval';
+  UPDATE batch_progress SET queued = queued - v.records, failed = failed + v.records,
+         queued_minor = queued_minor - v.amount_minor, failed_minor = failed_minor + v.amount_minor, updated_at = now()
+   WHERE organisation_id = p_organisation AND batch_id = p_batch;
+  IF p_code = 'EXPIRED' THEN
+    INSERT INTO outbox (organisation_id, batch_id, kind, audience, payload)
+      VALUES (p_organisation, p_batch, 'expired', 'maker', '{"retry": true}');
+  END IF;
+END $$;
+
+-- Ends what nobody decided in time: the whole batch, or for a later revision its rows (they are FAILED again).
+CREATE OR REPLACE FUNCTION expire_due() RETURNS SETOF uuid
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+DECLARE org uuid := current_organisation(); b desk.batch;
+BEGIN
+  PERFORM gate(org, true);
+  FOR b IN SELECT * FROM batch WHERE organisation_id = org AND status = 'awaiting_approval' AND expires_at <= now()
+    ORDER BY id FOR UPDATE LOOP
+    IF b.revision = 1 THEN
+      UPDATE batch SET status = 'expired', ended_reason = 'Nobody decided in time.', expires_at = NULL,
+        updated_at = now() WHERE organisation_id = org AND id = b.id;
+      PERFORM free_unique_ids(org, b.id, true);
+    ELSE
+      PERFORM drop_revision(org, b.id, b.revision, 'EXPIRED',
+        'Nobody decided in time whether to send it again, so it was not sent.');
+    END IF;
+    RETURN NEXT b.id;
+  END LOOP;
+END $$;
+
+-- The state of a batch, held until the transaction ends: a pause or resume under way is waited for. The worker has no
+-- right on batch.
+CREATE OR REPLACE FUNCTION held_status(p_batch uuid) RETURNS text
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+  SELECT status FROM batch WHERE organisation_id = current_organisation() AND id = p_batch FOR SHARE $$;
+
+-- Completed when nothing is queued. Completed can become completed with failures, never processing again (only a new
+-- revision does that).
+CREATE OR REPLACE FUNCTION progress_done() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+DECLARE s text := CASE WHEN NEW.failed > 0 THEN 'completed_with_failures' ELSE 'completed' END;
+BEGIN
+  UPDATE batch b SET updated_at = now(), status = s
+   WHERE b.organisation_id = NEW.organisation_id AND b.id = NEW.batch_id
+     AND b.status IN ('processing', 'paused', 'completed', 'completed_with_failures') AND b.status <> s;
+  PERFORM free_unique_ids(NEW.organisation_id, NEW.batch_id, false);
+  RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER progress_done AFTER UPDATE ON batch_progress FOR EACH ROW WHEN (NEW.queued = 0)
+  EXECUTE FUNCTION progress_done();
+
+---------------------------------------------------------------------------------------------------- grants
+GRANT EXECUTE ON FUNCTION content_sha256(uuid, smallint) TO batchdesk_web, batchdesk_worker;
+GRANT EXECUTE ON FUNCTION open_batch(), submit(uuid, bytea, int, interval), control(uuid, text), withdraw(uuid)
+  TO batchdesk_web;
+GRANT EXECUTE ON FUNCTION held_status(uuid), expire_due() TO batchdesk_worker;

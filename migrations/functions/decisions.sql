@@ -1,0 +1,48 @@
+-- Decisions: one a revision, by somebody else than who asked for it.
+
+-- One decision a revision, on the latest only; never by its maker nor by the batch's; bound to the rows as they are in
+-- the database now, not to what the client says they are.
+CREATE OR REPLACE FUNCTION decision_guard() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+DECLARE b desk.batch; v desk.batch_revision;
+BEGIN
+  PERFORM gate(NEW.organisation_id, true);
+  NEW.at := clock_timestamp();
+  SELECT * INTO b FROM batch WHERE organisation_id = NEW.organisation_id AND id = NEW.batch_id FOR UPDATE;
+  IF NOT FOUND THEN RAISE EXCEPTION 'no such batch' USING ERRCODE = 'BD404'; END IF;
+  SELECT * INTO v FROM batch_revision
+    WHERE organisation_id = NEW.organisation_id AND batch_id = NEW.batch_id AND revision = NEW.revision;
+  IF NOT FOUND OR EXISTS (SELECT FROM decision d
+    WHERE d.organisation_id = NEW.organisation_id AND d.batch_id = NEW.batch_id AND d.revision = NEW.revision)
+  THEN RAISE EXCEPTION 'already decided' USING ERRCODE = 'BD409'; END IF;
+  IF NEW.verdict = 'NOT_REQUIRED' THEN
+    IF v.needs_decision THEN RAISE EXCEPTION 'a checker must decide' USING ERRCODE = 'BD403'; END IF;
+    IF v.content_sha256 <> NEW.content_sha256 THEN RAISE EXCEPTION 'content differs' USING ERRCODE = 'BD412'; END IF;
+    NEW.checker := NULL;
+    RETURN NEW;
+  END IF;
+  NEW.checker := current_person();
+  IF NOT v.needs_decision OR b.status <> 'awaiting_approval' OR b.revision <> NEW.revision
+  THEN RAISE EXCEPTION 'batch is %', b.status USING ERRCODE = 'BD409'; END IF;
+  IF NEW.checker IS NULL OR NEW.checker IN (b.maker, v.maker)
+    THEN RAISE EXCEPTION 'maker may not decide' USING ERRCODE = 'BD403'; END IF;
+  IF v.content_sha256 <> NEW.content_sha256 OR v.content_sha256 <> content_sha256(NEW.batch_id, NEW.revision)
+  THEN RAISE EXCEPTION 'content changed since shown' USING ERRCODE = 'BD412'; END IF;
+  IF NEW.verdict = 'APPROVE' THEN
+    UPDATE batch SET status = 'processing', expires_at = NULL, updated_at = now()
+      WHERE organisation_id = NEW.organisation_id AND id = NEW.batch_id;
+    UPDATE chunk SET state = 'WAITING', run_at = now()
+     WHERE organisation_id = NEW.organisation_id AND batch_id = NEW.batch_id AND revision = NEW.revision
+       AND state = 'HELD';
+    PERFORM pg_notify('batchdesk_work', NEW.organisation_id::text);
+  ELSIF NEW.revision = 1 THEN
+    UPDATE batch SET status = 'rejected', ended_reason = NEW.reason, expires_at = NULL, updated_at = now()
+     WHERE organisation_id = NEW.organisation_id AND id = NEW.batch_id;
+    PERFORM free_unique_ids(NEW.organisation_id, NEW.batch_id, true);
+  ELSE
+    PERFORM drop_revision(NEW.organisation_id, NEW.batch_id, NEW.revision, 'REJECTED',
+      'Refused by a checker and not sent: ' || btrim(NEW.reason));
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE OR REPLACE TRIGGER decision_guard BEFORE INSERT ON decision FOR EACH ROW EXECUTE FUNCTION decision_guard();
