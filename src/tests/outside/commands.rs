@@ -144,7 +144,7 @@ async fn a_database_of_other_migrations_is_refused_in_one_line() {
     database.execute("UPDATE _sqlx_migrations SET checksum = 'other' WHERE version = 1").await.unwrap();
     let line = "The tables of this database were made by an earlier version of Batchdesk that this one cannot take over. Name a new, empty database in DATABASE_URL.";
     for arguments in
-        [&["migrate"][..], &["serve"], &["serve", "--migrate"], &["user", "list", "--organisation", "Acme Stores"]]
+        [&["migrate"][..], &["serve"], &["serve", "--migrate"], &["key", "list", "--organisation", "Acme Stores"]]
     {
         let said = run(&desk, folder.path(), arguments).await;
         assert_eq!(said.code, Some(2), "{arguments:?}: {}", said.error);
