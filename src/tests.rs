@@ -2,8 +2,10 @@
 
 mod approvals;
 mod audit;
+mod codes;
 mod connections;
 mod leaves;
+mod life_cycle;
 mod lists;
 mod orders;
 mod pool;

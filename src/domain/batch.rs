@@ -30,54 +30,6 @@ pub enum BatchStatus {
     Cancelled,
 }
 
-/// Something that happens to a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BatchEvent {
-    /// The file was clean; a checker is needed or not.
-    Submit {
-        /// Whether maker-checker is on for the operation.
-        needs_decision: bool,
-    },
-    /// The file had findings.
-    FindErrors,
-    /// A checker approved.
-    Approve,
-    /// A checker rejected.
-    Reject,
-    /// The maker took it back.
-    Withdraw,
-    /// Nobody decided in time.
-    Expire,
-    /// Nothing new is to be sent.
-    Pause,
-    /// Go on.
-    Resume,
-    /// Call off what has not been sent.
-    Cancel,
-    /// Nothing is queued any more.
-    Finish {
-        /// Whether any task failed.
-        failures: bool,
-    },
-    /// People send failed rows again, in place.
-    Retry {
-        /// Whether maker-checker is on for the operation.
-        needs_decision: bool,
-    },
-    /// Failed rows that were to be sent again are not: refused, taken back, or nobody decided in time.
-    DropRetry,
-}
-
-/// The event is not possible in this status.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a batch that is {from:?} cannot take {event:?}")]
-pub struct IllegalBatchEvent {
-    /// Where the batch stood.
-    pub from: BatchStatus,
-    /// What was asked of it.
-    pub event: BatchEvent,
-}
-
 impl BatchStatus {
     /// All statuses in life cycle order.
     pub const ALL: [Self; 11] = [
@@ -94,34 +46,10 @@ impl BatchStatus {
         Self::Cancelled,
     ];
 
-    /// The status after `event`, or why there is none.
-    pub fn next(self, event: BatchEvent) -> Result<Self, IllegalBatchEvent> {
-        use BatchEvent as E;
-        Ok(match (self, event) {
-            (Self::Validating, E::Submit { needs_decision: true }) => Self::AwaitingApproval,
-            (Self::Validating, E::Submit { needs_decision: false }) => Self::Processing,
-            (Self::Validating, E::FindErrors) => Self::Invalid,
-            (Self::AwaitingApproval, E::Approve) => Self::Processing,
-            (Self::AwaitingApproval, E::Reject) => Self::Rejected,
-            (Self::AwaitingApproval, E::Withdraw) => Self::Withdrawn,
-            (Self::AwaitingApproval, E::Expire) => Self::Expired,
-            (Self::Processing, E::Pause) => Self::Paused,
-            (Self::Paused, E::Resume) => Self::Processing,
-            (Self::Processing | Self::Paused, E::Cancel) => Self::Cancelled,
-            (
-                Self::Processing | Self::Paused | Self::Completed | Self::CompletedWithFailures,
-                E::Finish { failures: false },
-            ) => Self::Completed,
-            (
-                Self::Processing | Self::Paused | Self::Completed | Self::CompletedWithFailures,
-                E::Finish { failures: true },
-            ) => Self::CompletedWithFailures,
-            // Only here is nothing queued and something failed: one retry waits or runs at a time.
-            (Self::CompletedWithFailures, E::Retry { needs_decision: true }) => Self::AwaitingApproval,
-            (Self::CompletedWithFailures, E::Retry { needs_decision: false }) => Self::Processing,
-            (Self::AwaitingApproval, E::DropRetry) => Self::CompletedWithFailures,
-            (from, event) => return Err(IllegalBatchEvent { from, event }),
-        })
+    /// Whether failed rows can be sent again. Only here is nothing queued and something failed: one retry waits or runs at a time. The
+    /// whole life cycle is kept by the database.
+    pub const fn can_retry(self) -> bool {
+        matches!(self, Self::CompletedWithFailures)
     }
 
     /// The words people see.
@@ -181,76 +109,7 @@ impl BatchStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use BatchEvent as E;
     use BatchStatus as S;
-
-    const EVENTS: [BatchEvent; 15] = [
-        E::Submit { needs_decision: true },
-        E::Submit { needs_decision: false },
-        E::FindErrors,
-        E::Approve,
-        E::Reject,
-        E::Withdraw,
-        E::Expire,
-        E::Pause,
-        E::Resume,
-        E::Cancel,
-        E::Finish { failures: false },
-        E::Finish { failures: true },
-        E::Retry { needs_decision: true },
-        E::Retry { needs_decision: false },
-        E::DropRetry,
-    ];
-
-    /// Every pair of status and event: one line a status, one place an event in the order above; `-` is refused.
-    #[test]
-    fn the_whole_table_of_the_life_cycle() {
-        let table = [
-            (S::Validating, "awaiting_approval processing invalid - - - - - - - - - - - -"),
-            (S::Invalid, "- - - - - - - - - - - - - - -"),
-            (S::AwaitingApproval, "- - - processing rejected withdrawn expired - - - - - - - completed_with_failures"),
-            (S::Rejected, "- - - - - - - - - - - - - - -"),
-            (S::Withdrawn, "- - - - - - - - - - - - - - -"),
-            (S::Expired, "- - - - - - - - - - - - - - -"),
-            (S::Processing, "- - - - - - - paused - cancelled completed completed_with_failures - - -"),
-            (S::Paused, "- - - - - - - - processing cancelled completed completed_with_failures - - -"),
-            (S::Completed, "- - - - - - - - - - completed completed_with_failures - - -"),
-            (
-                S::CompletedWithFailures,
-                "- - - - - - - - - - completed completed_with_failures awaiting_approval processing -",
-            ),
-            (S::Cancelled, "- - - - - - - - - - - - - - -"),
-        ];
-        assert_eq!(table.map(|(status, _)| status), S::ALL);
-        for (status, line) in table {
-            let expected: Vec<Option<S>> = line.split(' ').map(S::from_code).collect();
-            assert_eq!(expected.len(), EVENTS.len());
-            for (event, expected) in EVENTS.into_iter().zip(expected) {
-                assert_eq!(status.next(event).ok(), expected, "{status:?} {event:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_refusal_says_what_was_asked_of_what() {
-        let refusal = S::Rejected.next(E::Approve).unwrap_err();
-        assert_eq!(refusal.to_string(), "a batch that is Rejected cannot take Approve");
-    }
-
-    #[test]
-    fn nothing_is_processed_again_once_it_was_decided_or_done() {
-        for status in
-            [S::Rejected, S::Withdrawn, S::Expired, S::Invalid, S::Completed, S::CompletedWithFailures, S::Cancelled]
-        {
-            let by_itself = EVENTS.into_iter().filter(|event| !matches!(event, E::Retry { .. }));
-            assert!(by_itself.clone().all(|event| status.next(event) != Ok(S::Processing)), "{status:?}");
-            assert_eq!(
-                status.next(E::Retry { needs_decision: false }).is_ok(),
-                status == S::CompletedWithFailures,
-                "people send failed rows again, and only then: {status:?}"
-            );
-        }
-    }
 
     #[test]
     fn ranks_follow_the_life_cycle_and_codes_are_their_own() {

@@ -66,3 +66,29 @@ impl Profile {
         Limits { rows, bytes: ceilings.bytes.map_or(bytes, |ceiling| bytes.min(ceiling)) }
     }
 }
+
+/// `5 MB`, `38 KB`, `312 bytes`: for people.
+pub fn size_text(bytes: u64) -> String {
+    const KIB: u64 = 1024;
+    const MIB: u64 = 1024 * KIB;
+    match bytes {
+        1 => "1 byte".to_owned(),
+        0..KIB => format!("{bytes} bytes"),
+        KIB..MIB => format!("{} KB", bytes.div_ceil(KIB)),
+        _ => format!("{} MB", bytes.div_ceil(MIB)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_told_in_round_numbers() {
+        for (bytes, text) in
+            [(0, "0 bytes"), (1, "1 byte"), (1023, "1023 bytes"), (1024, "1 KB"), (38_400, "38 KB"), (5 << 20, "5 MB")]
+        {
+            assert_eq!(size_text(bytes), text);
+        }
+    }
+}

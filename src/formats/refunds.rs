@@ -12,7 +12,7 @@ mod key;
 mod samples;
 
 pub use key::{fits_gateway_key, gateway_key, retry_key};
-pub use samples::{TypedRefund, cell, failed_rows, put_failed_row, sample, typed_rows};
+pub use samples::{TypedRefund, cell, put_failed_row, sample, typed_rows};
 
 /// How many user defined fields a record has.
 pub const UDFS: usize = 10;

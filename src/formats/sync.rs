@@ -104,11 +104,6 @@ pub fn check_orders(bytes: &[u8], limits: Limits) -> CheckedOrders {
     file::check_bytes(Orders, bytes, limits, true)
 }
 
-/// Checks a whole file and keeps the records only: for a server, where nobody edits cells.
-pub fn check_order_records(bytes: &[u8], limits: Limits) -> CheckedOrders {
-    file::check_bytes(Orders, bytes, limits, false)
-}
-
 /// Checks a whole file and hands each clean row to `sink` as it is read. The result's `records` and `sheet` stay empty. A later
 /// finding may still refuse the file: act on nothing before the end.
 pub fn check_orders_each(bytes: &[u8], limits: Limits, sink: &mut dyn FnMut(SyncRecord)) -> CheckedOrders {

@@ -8,6 +8,7 @@ pub mod api_keys;
 pub mod approvals;
 pub mod audit;
 pub mod batches;
+pub mod codes;
 pub mod connections;
 pub mod drafts;
 pub mod gateways;

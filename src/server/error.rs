@@ -1,6 +1,9 @@
 //! Errors of the server: a public sentence for the person, and the context for the log.
 
-use crate::domain::error::{Refusal, RefusalKind};
+use crate::{
+    domain::error::{Refusal, RefusalKind},
+    server::db::codes::Inconsistency,
+};
 use std::fmt;
 
 /// Why an operation was not done. The refusal may be shown; the context never leaves the log.
@@ -60,6 +63,12 @@ impl std::error::Error for OpError {}
 impl From<Refusal> for OpError {
     fn from(refusal: Refusal) -> Self {
         Self { refusal, context: None, retry_after: None }
+    }
+}
+
+impl From<Inconsistency> for OpError {
+    fn from(error: Inconsistency) -> Self {
+        Self::internal(format!("database: {error}"))
     }
 }
 

@@ -74,11 +74,6 @@ pub fn router(state: AppState) -> axum::Router {
     security::around(&web, desk)
 }
 
-/// Addresses of the pages that the application has, whether or not a rule lets them be served.
-pub fn page_paths() -> Vec<String> {
-    routes::PAGES.iter().map(|page| page.path().to_owned()).collect()
-}
-
 /// Every route of the web part and what it needs, for the access matrix.
 pub fn routes() -> Vec<Route> {
     routes::table().1

@@ -6,6 +6,7 @@ use crate::{
         access::Role,
         ids::{BatchId, OrganisationId, PersonId},
         operation::Operation,
+        view::connection::ConnectionHealth,
     },
     server::{
         clock::Clock,
@@ -18,7 +19,7 @@ use crate::{
             access::Caller,
             api_keys,
             approvals::{self, Decision, Verdict},
-            batches,
+            batches, connection_health,
             gateways::{self, NewGateway},
             people, sessions,
             uploads::{self, Submitted, Upload},
@@ -269,6 +270,14 @@ impl World {
             ..Upload::default()
         };
         uploads::submit(&self.state, &self.caller(email).await, Operation::Refund, upload).await.unwrap()
+    }
+
+    /// How the connection of a batch does, as its page tells.
+    pub(super) async fn connection_health(&self, caller: &Caller, batch: BatchId) -> ConnectionHealth {
+        let mut tx = self.state.db.web(caller.organisation.id, Some(caller.person.id)).await.unwrap();
+        let row = db::batches::load(&mut tx, batch).await.unwrap().unwrap();
+        let zone = jiff::tz::TimeZone::UTC;
+        connection_health::read(&self.state, &mut tx, &row, &zone).await.unwrap().unwrap()
     }
 
     /// Decides as `email` on what is shown to them.

@@ -21,20 +21,6 @@ pub const fn sample(template: Template) -> &'static str {
     }
 }
 
-/// A file of chosen records, in the template they came in, which can be uploaded again as it is.
-pub fn failed_rows<'a>(
-    template: Template,
-    currency: Currency,
-    records: impl IntoIterator<Item = &'a RefundRecord>,
-) -> String {
-    let mut out = template.columns().join(",");
-    out.push('\n');
-    for record in records {
-        put_failed_row(&mut out, template, currency, record);
-    }
-    out
-}
-
 /// A refund as it was typed: nothing of it was checked yet.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TypedRefund<'a> {

@@ -1,7 +1,7 @@
 //! What waits for a decision, what a checker is shown, and the decision itself.
 
-use super::Tx;
-use crate::domain::{batch::BatchStatus, ids::BatchId, money::Currency, operation::Operation};
+use super::{Tx, codes};
+use crate::domain::{batch::BatchStatus, ids::BatchId, money::Currency, operation::Operation, task::RecordExtra};
 use sqlx::{Row, postgres::PgRow};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -119,13 +119,10 @@ pub async fn inbox(tx: &mut Tx, operation: Operation) -> sqlx::Result<Vec<Reques
     .bind(operation.code())
     .fetch_all(tx.conn())
     .await?;
-    rows.iter().map(request).collect()
+    rows.iter().map(|row| codes::read("batch", &["id", "revision"], row, request)).collect()
 }
 
 fn request(row: &PgRow) -> sqlx::Result<Request> {
-    let status: String = row.try_get("status")?;
-    let currency: String = row.try_get("currency")?;
-    let unknown = |what: &str, text: &str| sqlx::Error::Decode(format!("{what} {text:?} is not known").into());
     Ok(Request {
         part: match row.try_get::<i32, _>("part")? {
             1 => InboxPart::Waiting,
@@ -140,9 +137,9 @@ fn request(row: &PgRow) -> sqlx::Result<Request> {
         at: row.try_get("at")?,
         records: row.try_get("records")?,
         amount_minor: row.try_get("amount_minor")?,
-        currency: currency.parse().map_err(|_| unknown("currency", &currency))?,
+        currency: row.try_get("currency")?,
         expires_at: row.try_get("expires_at")?,
-        status: BatchStatus::from_code(&status).ok_or_else(|| unknown("status", &status))?,
+        status: row.try_get("status")?,
         verdict: row.try_get("verdict")?,
         checker_email: row.try_get("checker_email")?,
         decided_at: row.try_get("decided_at")?,
@@ -292,18 +289,18 @@ pub async fn classes(tx: &mut Tx, batch: BatchId, revision: i16, bounds: &[i64])
     Ok(counts)
 }
 
-/// The parts of all split rows: JSON as stored.
-pub async fn extras(tx: &mut Tx, batch: BatchId, revision: i16) -> sqlx::Result<Vec<String>> {
+/// What rows with parts have beside their columns.
+pub async fn extras(tx: &mut Tx, batch: BatchId, revision: i16) -> sqlx::Result<Vec<RecordExtra>> {
     let organisation = tx.organisation();
-    sqlx::query_as::<_, (String,)>(
-        "SELECT extra FROM task WHERE organisation_id = $1 AND batch_id = $2 AND revision = $3 AND extra LIKE '%\"split\"%'",
+    sqlx::query(
+        "SELECT batch_id, row_no, extra FROM task WHERE organisation_id = $1 AND batch_id = $2 AND revision = $3 AND extra LIKE '%\"split\"%'",
     )
     .bind(organisation.0)
     .bind(batch.0)
     .bind(revision)
+    .try_map(|row: PgRow| codes::read("record", &["batch_id", "row_no"], &row, |row| row.try_get("extra")))
     .fetch_all(tx.conn())
     .await
-    .map(|rows| rows.into_iter().map(|(extra,)| extra).collect())
 }
 
 /// Accepted since `since`, minor units, and batches by what needs attention: (processing, ended with failures since `week`).

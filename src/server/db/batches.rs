@@ -13,7 +13,7 @@ pub use ingest::{
 pub use lists::{Between, any, count_by_status, list, makers, newest};
 pub use tasks::{TaskRow, count_tasks, failures, row_map, tasks, tasks_after};
 
-use super::Tx;
+use super::{Tx, codes};
 use crate::domain::{
     batch::BatchStatus,
     ids::{BatchId, GatewayId},
@@ -126,34 +126,30 @@ SELECT b.id, b.operation, b.file_name, b.status, b.amount_minor, b.currency, b.c
 /// What a batch does, and the name of its file: enough to know who may see it.
 pub async fn locate(tx: &mut Tx, batch: BatchId) -> sqlx::Result<Option<(Operation, String)>> {
     let organisation = tx.organisation();
-    let row: Option<(String, String)> =
-        sqlx::query_as("SELECT operation, file_name FROM batch WHERE organisation_id = $1 AND id = $2")
-            .bind(organisation.0)
-            .bind(batch.0)
-            .fetch_optional(tx.conn())
-            .await?;
-    row.map(|(operation, file_name)| {
-        let known = Operation::from_code(&operation).ok_or_else(|| decode(&operation, "operation"))?;
-        Ok((known, file_name))
-    })
-    .transpose()
+    sqlx::query("SELECT id, operation, file_name FROM batch WHERE organisation_id = $1 AND id = $2")
+        .bind(organisation.0)
+        .bind(batch.0)
+        .try_map(|row: PgRow| {
+            codes::read("batch", KEY, &row, |row| Ok((row.try_get("operation")?, row.try_get("file_name")?)))
+        })
+        .fetch_optional(tx.conn())
+        .await
 }
 
-fn decode(text: &str, what: &str) -> sqlx::Error {
-    sqlx::Error::Decode(format!("{what} {text:?} is not known").into())
-}
+const KEY: &[&str] = &["id"];
 
 fn batch(row: &PgRow) -> sqlx::Result<BatchRow> {
-    let operation: String = row.try_get("operation")?;
-    let status: String = row.try_get("status")?;
-    let currency: String = row.try_get("currency")?;
+    codes::read("batch", KEY, row, columns)
+}
+
+fn columns(row: &PgRow) -> sqlx::Result<BatchRow> {
     Ok(BatchRow {
         id: BatchId(row.try_get("id")?),
-        operation: Operation::from_code(&operation).ok_or_else(|| decode(&operation, "operation"))?,
+        operation: row.try_get("operation")?,
         file_name: row.try_get("file_name")?,
-        status: BatchStatus::from_code(&status).ok_or_else(|| decode(&status, "status"))?,
+        status: row.try_get("status")?,
         amount_minor: row.try_get("amount_minor")?,
-        currency: currency.parse().map_err(|_| decode(&currency, "currency"))?,
+        currency: row.try_get("currency")?,
         created_at: row.try_get("created_at")?,
         modified_at: row.try_get("modified_at")?,
         records: row.try_get("records")?,

@@ -4,8 +4,8 @@ mod use_of;
 
 pub use use_of::{Attendance, Left, Traffic, attend, leave, left, pause, set_limits, traffic};
 
-use super::Tx;
-use crate::domain::ids::GatewayId;
+use super::{Tx, codes::Inconsistency};
+use crate::domain::{ids::GatewayId, protocol::GatewayClass};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -53,6 +53,12 @@ pub struct GatewayRow {
 }
 
 impl GatewayRow {
+    /// What its gateway promises.
+    pub fn promised(&self) -> Result<GatewayClass, Inconsistency> {
+        GatewayClass::from_code(&self.class)
+            .ok_or_else(|| Inconsistency::unknown("gateway", "class", self.id, &self.class))
+    }
+
     /// A connection that is not stored, to ask a gateway before it is.
     pub fn unsaved(now: OffsetDateTime) -> Self {
         Self {

@@ -1,7 +1,8 @@
 //! Everything that is written down about one row of a batch.
 
-use super::{Tx, approvals::Submission};
-use crate::domain::{ids::BatchId, operation::Operation};
+use super::{Tx, approvals::Submission, codes};
+use crate::domain::{ids::BatchId, operation::Operation, task::RecordExtra};
+use sqlx::postgres::PgRow;
 use time::OffsetDateTime;
 
 /// When the first task of a batch came to an end and when the last one did so far; none while none did. A sync's tasks may come to
@@ -43,8 +44,8 @@ pub struct RowRevision {
     pub unique_id: Option<String>,
     /// Transaction.
     pub txn_id: Option<String>,
-    /// JSON with split and udf.
-    pub extra: Option<String>,
+    /// What it has beside its columns.
+    pub extra: Option<RecordExtra>,
     /// Who submitted it, and what was decided.
     #[sqlx(flatten)]
     pub submission: Submission,
@@ -83,8 +84,8 @@ pub struct RowRevision {
 /// The row in each submission that it was part of, oldest first; empty when there is no such row.
 pub async fn revisions(tx: &mut Tx, batch: BatchId, row: i32) -> sqlx::Result<Vec<RowRevision>> {
     let organisation = tx.organisation();
-    sqlx::query_as(
-        "SELECT r.revision, r.sheet_row, r.order_id, r.amount_minor, r.gateway_key, r.unique_id, r.txn_id, r.extra,
+    sqlx::query(
+        "SELECT r.batch_id, r.row_no, r.revision, r.sheet_row, r.order_id, r.amount_minor, r.gateway_key, r.unique_id, r.txn_id, r.extra,
                 coalesce(m.email, 'API key') AS maker_email, v.created_at, d.verdict, c.email AS checker_email, d.at AS decided_at, d.reason,
                 o.at AS ended_at, o.succeeded, o.attempts, o.http, o.gw_ref, o.refund_status, o.code, o.message,
                 x.at AS reversed_at, x.succeeded AS reversed, x.message AS reversal,
@@ -102,6 +103,7 @@ pub async fn revisions(tx: &mut Tx, batch: BatchId, row: i32) -> sqlx::Result<Ve
     .bind(organisation.0)
     .bind(batch.0)
     .bind(row)
+    .try_map(|row: PgRow| codes::row("record", &["batch_id", "row_no", "revision"], &row))
     .fetch_all(tx.conn())
     .await
 }

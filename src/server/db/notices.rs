@@ -1,6 +1,8 @@
 //! Notices for people: filed by the dispatcher (see `outbox`), read and marked by their own person.
 
-use super::Tx;
+use super::{Tx, codes};
+use crate::domain::{money::Currency, operation::Operation};
+use sqlx::postgres::PgRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -22,23 +24,24 @@ pub struct NoticeRow {
     /// The batch.
     pub batch_id: Option<Uuid>,
     /// What it does.
-    pub operation: Option<String>,
+    pub operation: Option<Operation>,
     /// Its file.
     pub file_name: Option<String>,
     /// Its currency.
-    pub currency: Option<String>,
+    pub currency: Option<Currency>,
 }
 
 /// The newest notices, at most `limit`.
 pub async fn newest(tx: &mut Tx, limit: i64) -> sqlx::Result<Vec<NoticeRow>> {
     let organisation = tx.organisation();
-    sqlx::query_as(
-        "SELECT n.at, n.read_at, n.kind, n.tasks, n.amount_minor, n.payload, n.batch_id, b.operation, b.file_name, b.currency::text AS currency
+    sqlx::query(
+        "SELECT n.id, n.at, n.read_at, n.kind, n.tasks, n.amount_minor, n.payload, n.batch_id, b.operation, b.file_name, b.currency::text AS currency
            FROM notice n LEFT JOIN batch b ON b.organisation_id = $1 AND b.id = n.batch_id
           WHERE n.organisation_id = $1 AND n.person_id = current_person() ORDER BY n.at DESC, n.id DESC LIMIT $2",
     )
     .bind(organisation.0)
     .bind(limit)
+    .try_map(|row: PgRow| codes::row("notice", &["id"], &row))
     .fetch_all(tx.conn())
     .await
 }

@@ -34,7 +34,7 @@ pub struct OrganisationRow {
 /// The organisation of this transaction.
 pub async fn load(tx: &mut Tx) -> sqlx::Result<Option<OrganisationRow>> {
     let id = tx.organisation();
-    type Row = (String, String, String, i32, i32, bool, Option<OffsetDateTime>, Option<String>, Option<String>);
+    type Row = (String, Currency, String, i32, i32, bool, Option<OffsetDateTime>, Option<String>, Option<String>);
     let row = sqlx::query_as::<_, Row>(
         "SELECT name, currency, zone, row_limit, approval_days, sending, stopped_at, stopped_reason,
                 (SELECT email FROM person WHERE person.id = paused_by)
@@ -43,9 +43,8 @@ pub async fn load(tx: &mut Tx) -> sqlx::Result<Option<OrganisationRow>> {
     .bind(id.0)
     .fetch_optional(tx.conn())
     .await?;
-    row.map(|(name, currency, zone, row_limit, approval_days, sending, stopped_at, stopped_reason, paused_by)| {
-        let currency = currency.parse::<Currency>().map_err(|e| sqlx::Error::Decode(Box::new(e)))?;
-        Ok(OrganisationRow {
+    Ok(row.map(|(name, currency, zone, row_limit, approval_days, sending, stopped_at, stopped_reason, paused_by)| {
+        OrganisationRow {
             reference: OrganisationRef { id, name, currency, zone },
             row_limit: u32::try_from(row_limit).unwrap_or(0),
             approval_days: u32::try_from(approval_days).unwrap_or(0),
@@ -53,9 +52,8 @@ pub async fn load(tx: &mut Tx) -> sqlx::Result<Option<OrganisationRow>> {
             stopped_at,
             stopped_reason,
             paused_by,
-        })
-    })
-    .transpose()
+        }
+    }))
 }
 
 /// The person of this transaction pauses the whole organisation. False when it does not send already.

@@ -1,7 +1,8 @@
 //! Failed rows sent again in place: what was typed, the new revision, and what a revision changes.
 
-use super::{Tx, approvals::Submission, batches::NewRecords};
-use crate::domain::ids::BatchId;
+use super::{Tx, approvals::Submission, batches::NewRecords, codes};
+use crate::domain::{ids::BatchId, task::RecordExtra};
+use sqlx::postgres::PgRow;
 use time::OffsetDateTime;
 
 /// What a person typed over a failed row.
@@ -175,7 +176,7 @@ pub struct Change {
     /// Unique id now.
     pub unique_id: Option<String>,
     /// JSON with split and udf now.
-    pub extra: Option<String>,
+    pub extra: Option<RecordExtra>,
     /// Order before.
     pub was_order_id: String,
     /// Minor units before.
@@ -185,7 +186,7 @@ pub struct Change {
     /// Unique id before.
     pub was_unique_id: Option<String>,
     /// JSON with split and udf before.
-    pub was_extra: Option<String>,
+    pub was_extra: Option<RecordExtra>,
     /// Short code of why it failed before.
     pub code: Option<String>,
     /// The sentence.
@@ -195,8 +196,8 @@ pub struct Change {
 /// The rows of a later revision beside what they were before, in file order.
 pub async fn changes(tx: &mut Tx, batch: BatchId, revision: i16) -> sqlx::Result<Vec<Change>> {
     let organisation = tx.organisation();
-    sqlx::query_as(
-        "SELECT n.row_no, n.sheet_row, n.order_id, n.amount_minor, n.txn_id, n.unique_id, n.extra,
+    sqlx::query(
+        "SELECT n.batch_id, n.row_no, n.sheet_row, n.order_id, n.amount_minor, n.txn_id, n.unique_id, n.extra,
                 w.order_id AS was_order_id, w.amount_minor AS was_amount_minor, w.txn_id AS was_txn_id, w.unique_id AS was_unique_id, w.extra AS was_extra,
                 coalesce(x.code, o.code) AS code, coalesce(x.message, o.message) AS message
            FROM record n
@@ -209,6 +210,7 @@ pub async fn changes(tx: &mut Tx, batch: BatchId, revision: i16) -> sqlx::Result
     .bind(organisation.0)
     .bind(batch.0)
     .bind(revision)
+    .try_map(|row: PgRow| codes::row("record", &["batch_id", "row_no"], &row))
     .fetch_all(tx.conn())
     .await
 }

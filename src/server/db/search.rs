@@ -1,7 +1,8 @@
 //! Search over all batches of an organisation: ranges of an index, whatever is stored.
 
-use super::Tx;
-use sqlx::AssertSqlSafe;
+use super::{Tx, codes};
+use crate::domain::{batch::BatchStatus, money::Currency, operation::Operation, task::TaskStatus};
+use sqlx::{AssertSqlSafe, postgres::PgRow};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -42,7 +43,7 @@ pub struct TaskHit {
     /// Its batch.
     pub batch_id: Uuid,
     /// Name of the operation.
-    pub operation: String,
+    pub operation: Operation,
     /// Name of the batch's file.
     pub file_name: String,
     /// When the batch was made.
@@ -56,9 +57,9 @@ pub struct TaskHit {
     /// Minor units.
     pub amount_minor: i64,
     /// Of the batch.
-    pub currency: String,
+    pub currency: Currency,
     /// ACCEPTED, FAILED, QUEUED.
-    pub status: String,
+    pub status: TaskStatus,
 }
 
 /// Tasks whose `by` begins with `text`, in batches of these operations; at most `limit`, in the order of what matched.
@@ -85,11 +86,12 @@ pub async fn tasks(
                               UNION ALL
                               SELECT t.status FROM sync_task t WHERE h.operation = 'order_sync' AND t.organisation_id = $1 AND t.batch_id = h.batch_id AND t.row_no = h.row_no) t"
     );
-    sqlx::query_as(AssertSqlSafe(sql))
+    sqlx::query(AssertSqlSafe(sql))
         .bind(organisation.0)
         .bind(text)
         .bind(operations)
         .bind(limit)
+        .try_map(|row: PgRow| codes::row("task", &["batch_id", "row_no"], &row))
         .fetch_all(tx.conn())
         .await
 }
@@ -100,11 +102,11 @@ pub struct BatchHit {
     /// Which.
     pub id: Uuid,
     /// Name of the operation.
-    pub operation: String,
+    pub operation: Operation,
     /// Name of its file.
     pub file_name: String,
     /// Where it stands.
-    pub status: String,
+    pub status: BatchStatus,
     /// When it was made.
     pub created_at: OffsetDateTime,
     /// Data rows.
@@ -112,12 +114,16 @@ pub struct BatchHit {
     /// Minor units.
     pub amount_minor: i64,
     /// Of the batch.
-    pub currency: String,
+    pub currency: Currency,
 }
 
 const BATCH: &str =
     "SELECT id, operation, file_name, status, created_at, records, amount_minor, currency::text AS currency FROM batch
                       WHERE organisation_id = $1 AND status <> 'validating' ";
+
+fn batch(row: PgRow) -> sqlx::Result<BatchHit> {
+    codes::row("batch", &["id"], &row)
+}
 
 /// Batches of an operation whose file name begins with `text`.
 pub async fn batches_by_name(
@@ -127,13 +133,14 @@ pub async fn batches_by_name(
     limit: i64,
 ) -> sqlx::Result<Vec<BatchHit>> {
     let organisation = tx.organisation();
-    sqlx::query_as(AssertSqlSafe(format!(
+    sqlx::query(AssertSqlSafe(format!(
         "{BATCH} AND operation = $2 AND file_name ^@ $3 ORDER BY file_name, id LIMIT $4"
     )))
     .bind(organisation.0)
     .bind(operation)
     .bind(text)
     .bind(limit)
+    .try_map(batch)
     .fetch_all(tx.conn())
     .await
 }
@@ -147,7 +154,7 @@ pub async fn batches_by_id(
     limit: i64,
 ) -> sqlx::Result<Vec<BatchHit>> {
     let organisation = tx.organisation();
-    sqlx::query_as(AssertSqlSafe(format!(
+    sqlx::query(AssertSqlSafe(format!(
         "{BATCH} AND id BETWEEN $2 AND $3 AND operation = ANY ($4) ORDER BY id LIMIT $5"
     )))
     .bind(organisation.0)
@@ -155,6 +162,7 @@ pub async fn batches_by_id(
     .bind(to)
     .bind(operations)
     .bind(limit)
+    .try_map(batch)
     .fetch_all(tx.conn())
     .await
 }

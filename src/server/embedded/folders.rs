@@ -176,7 +176,7 @@ fn open_to(user: &RunAs, data_dir: &Path) -> bool {
 
 /// A short name that stays the same for the same folder.
 fn short_name(folder: &Path) -> String {
-    Sha256::digest(folder.as_os_str().as_bytes()).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(Sha256::digest(folder.as_os_str().as_bytes()).get(..6).unwrap_or_default())
 }
 
 /// The socket's folder: in `home` unless its path is too long for a socket.

@@ -318,3 +318,15 @@ fn work(table: &mut Table, operation: Operation) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_page_of_the_application_has_a_rule() {
+        let without: Vec<&str> =
+            PAGES.iter().map(|page| page.path()).filter(|path| page_rule(path).is_none()).collect();
+        assert!(PAGES.len() > 10 && without.is_empty(), "{without:?}");
+    }
+}

@@ -95,7 +95,7 @@ impl Token {
 /// A name for a session that tells nothing about it: not its token, and not the key in the table.
 pub(super) fn tag(hash: &SessionHash) -> String {
     let digest = Sha256::new().chain_update(b"page of session ").chain_update(hash).finalize();
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(digest.get(..8).unwrap_or_default())
 }
 
 /// Whom a session belongs to.

@@ -226,7 +226,7 @@ pub async fn detail(state: &AppState, caller: &Caller, batch: BatchId) -> OpResu
             })
             .collect(),
         classes: class_labels(row.currency).into_iter().zip(classes).collect(),
-        parts: parts(&extras),
+        parts: parts(extras),
         retry,
         preview: preview.iter().map(|task| shown::task_row(task, &row, &zone)).collect(),
         can_decide: waiting && why_not.is_none(),
@@ -322,11 +322,11 @@ fn class_labels(currency: crate::domain::money::Currency) -> Vec<String> {
     labels
 }
 
-fn parts(extras: &[String]) -> Vec<(String, i64)> {
+fn parts(extras: Vec<RecordExtra>) -> Vec<(String, i64)> {
     let mut marketplace = 0;
     let mut vendors: BTreeMap<String, i64> = BTreeMap::new();
     let mut any = false;
-    for split in extras.iter().filter_map(|text| serde_json::from_str::<RecordExtra>(text).ok()?.split) {
+    for split in extras.into_iter().filter_map(|extra| extra.split) {
         any = true;
         marketplace += split.marketplace.unwrap_or(0);
         for (vendor, minor) in split.vendors {
@@ -365,7 +365,7 @@ pub async fn decide(
     if needs_proof(state, caller) {
         return Err(about("password", "Give your password again to decide."));
     }
-    let Some(shown) = unhex(&decision.content_hash) else {
+    let Some(shown) = shown_hash(&decision.content_hash) else {
         return Err(plain(OpError::refuse(
             RefusalKind::Changed,
             "What was shown cannot be told. Load the page again and decide then.",
@@ -419,10 +419,7 @@ async fn where_it_stands(state: &AppState, caller: &Caller, batch: BatchId) -> S
     }
 }
 
-pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
-    let text = text.trim();
-    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok()).collect()
+/// The 32 bytes of a hash that a form gives back; none for what is no such hash.
+pub(super) fn shown_hash(text: &str) -> Option<Vec<u8>> {
+    hex::decode(text.trim()).ok().filter(|bytes| bytes.len() == 32)
 }

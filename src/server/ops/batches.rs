@@ -10,7 +10,7 @@ use super::{
 use crate::{
     domain::{
         access::{Module, Right},
-        batch::{BatchEvent, BatchStatus},
+        batch::BatchStatus,
         error::RefusalKind,
         ids::BatchId,
         money::group,
@@ -118,7 +118,7 @@ pub async fn detail(
         switch: row.operation.switched(&row.options),
         template: row.template.clone(),
         file_bytes: u64::try_from(row.file_bytes).unwrap_or(0),
-        file_sha256: super::uploads::hex(&row.file_sha256),
+        file_sha256: hex::encode(&row.file_sha256),
         failures: failures
             .into_iter()
             .map(|(code, message, n, minor)| {
@@ -321,7 +321,7 @@ fn actions(caller: &Caller, row: &db::batches::BatchRow) -> BatchActions {
         cancel: write && matches!(row.status, BatchStatus::Processing | BatchStatus::Paused) && row.queued.0 > 0,
         decide: may(Right::Approve) && !row.is_of(caller.person.id.0) && waiting,
         // What is only asked for and told is done again by "Sync with Gateway".
-        retry: write && row.operation.retries() && row.status.next(BatchEvent::Retry { needs_decision: true }).is_ok(),
+        retry: write && row.operation.retries() && row.status.can_retry(),
     }
 }
 

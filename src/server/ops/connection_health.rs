@@ -2,18 +2,13 @@
 //!
 //! Everything is read from the database, where all worker processes write it: whichever process renders the page, it says the same.
 
-use super::{
-    access::{Caller, authorise},
-    batches::gateway_name,
-    moment,
-};
+use super::{batches::gateway_name, moment};
 use crate::{
     domain::{
-        access::Right,
         batch::BatchStatus,
         connection_limits::ConnectionLimits,
         eta::{Eta, EtaInput, NoEta, estimate},
-        ids::{BatchId, GatewayId},
+        ids::GatewayId,
         view::connection::{ConnectionHealth, ConnectionState},
     },
     server::{
@@ -23,25 +18,14 @@ use crate::{
             gateways::{GatewayRow, Traffic},
         },
         error::{OpError, OpResult},
-        gateway::{GatewayClass, concurrency_in_force},
+        gateway::concurrency_in_force,
         state::AppState,
     },
 };
 use jiff::tz::TimeZone;
 
-/// How the connection of a batch does. Needs Read on the batch's module.
-pub async fn of_batch(state: &AppState, caller: &Caller, batch: BatchId) -> OpResult<ConnectionHealth> {
-    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
-    let row = db::batches::load(&mut tx, batch).await?.ok_or_else(|| OpError::not_found("batch"))?;
-    authorise(caller, row.operation.module(), Right::Read)?;
-    let zone = moment::zone(&caller.organisation.zone);
-    let health = read(state, &mut tx, &row, &zone).await?;
-    tx.commit().await?;
-    health.ok_or_else(|| OpError::not_found("connection"))
-}
-
-/// The same within a transaction that has authorised already.
-pub(in crate::server::ops) async fn read(
+/// How the connection of a batch does, within a transaction that has authorised already.
+pub(crate) async fn read(
     state: &AppState,
     tx: &mut Tx,
     batch: &BatchRow,
@@ -76,7 +60,7 @@ pub(in crate::server::ops) async fn read(
         state: condition,
         finished_in_a_minute: whole(traffic.finished),
         rate: rate(traffic.finished, traffic.seconds),
-        limit: limit(&gateway, state.config.gateway_concurrency),
+        limit: limit(&gateway, state.config.gateway_concurrency)?,
         workers: whole(traffic.workers),
         eta: if eta == Eta::Unknown(NoEta::Done) { String::new() } else { eta.text() },
     }))
@@ -113,16 +97,15 @@ fn rate(finished: i64, seconds: i64) -> String {
 }
 
 /// `5 requests a second, 8 calls at once`.
-fn limit(gateway: &GatewayRow, default: usize) -> String {
+fn limit(gateway: &GatewayRow, default: usize) -> OpResult<String> {
     let wanted = gateway.concurrency.and_then(|n| usize::try_from(n).ok()).unwrap_or(default);
-    let class = GatewayClass::from_code(&gateway.class).unwrap_or(GatewayClass::N);
-    let calls = concurrency_in_force(class, wanted);
+    let calls = concurrency_in_force(gateway.promised()?, wanted);
     let calls = format!("{calls} {} at once", if calls == 1 { "call" } else { "calls" });
-    match gateway.rate_limit {
+    Ok(match gateway.rate_limit {
         Some(1) => format!("1 request a second, {calls}"),
         Some(rate) => format!("{rate} requests a second, {calls}"),
         None => calls,
-    }
+    })
 }
 
 fn whole(n: i64) -> u64 {

@@ -121,7 +121,7 @@ async fn connect(
         Some(row) if row.base_url == simulator.as_str() => Ok(()),
         Some(row) => {
             let key_window = row.key_window_seconds.map(|seconds| Duration::from_secs(seconds.unsigned_abs()));
-            let class = GatewayClass::from_code(&row.class).unwrap_or(GatewayClass::N);
+            let class = row.promised()?;
             gateways::add(state, NewGateway { class, key_window, ..new }).await.map(drop)
         }
         None => gateways::add(state, new).await.map(drop),

@@ -10,7 +10,7 @@ use super::{
     moment, records,
 };
 use crate::{
-    domain::{access::Right, ids::BatchId, money::Money, operation::Operation, task::TaskState},
+    domain::{access::Right, ids::BatchId, money::Money, operation::Operation},
     formats::{
         refunds,
         results::{Cells, CsvLines, REFUND_RESULTS_HEADER, RefundResult, put_refund_result},
@@ -117,7 +117,7 @@ fn lines(
 type PutRow = fn(&mut dyn Cells, &TaskRow, &BatchRow, &str, &TimeZone);
 
 fn put_sync(out: &mut dyn Cells, task: &TaskRow, batch: &BatchRow, created: &str, zone: &TimeZone) {
-    let state = TaskState::from_code(&task.state).unwrap_or(TaskState::Review);
+    let state = task.state;
     put_sync_result(
         out,
         &SyncResult {
@@ -137,7 +137,7 @@ fn put_sync(out: &mut dyn Cells, task: &TaskRow, batch: &BatchRow, created: &str
 }
 
 fn put_refund(out: &mut dyn Cells, task: &TaskRow, batch: &BatchRow, created: &str, zone: &TimeZone) {
-    let state = TaskState::from_code(&task.state).unwrap_or(TaskState::Review);
+    let state = task.state;
     let updated = moment::with_offset(task.updated_at.unwrap_or(batch.created_at), zone);
     let result = RefundResult {
         number: u32::try_from(task.row_no).unwrap_or(0),

@@ -13,11 +13,10 @@ use super::{
 use crate::{
     domain::{
         access::Right,
-        batch::BatchEvent,
         ids::BatchId,
         money::{Currency, Money, group},
         operation::Operation,
-        task::{TaskState, TaskStatus},
+        task::TaskStatus,
         view::retries::{StoryStep, TaskStory},
     },
     formats::refunds::{RefundRecord, Template, cell},
@@ -86,11 +85,11 @@ pub async fn task(
     }
     // What has the same time stands in the order in which it must have happened.
     told.sort_by_key(|step| (step.at, step.rank));
-    let state = TaskState::from_code(&task.state).unwrap_or(TaskState::Review);
+    let state = task.state;
     let retry = operation.retries()
         && caller.permissions.allow(operation.module(), Right::ReadWrite)
         && state.status() == TaskStatus::Failed
-        && row.status.next(BatchEvent::Retry { needs_decision: true }).is_ok();
+        && row.status.can_retry();
     Ok(TaskStory {
         snapshot: shown::snapshot(&row, &zone, None, String::new()),
         number: (number, u64::try_from(row.records).unwrap_or(0)),
@@ -158,7 +157,7 @@ impl Teller<'_> {
             revision.amount_minor,
             &revision.txn_id,
             &revision.unique_id,
-            revision.extra.as_deref(),
+            revision.extra.clone().unwrap_or_default(),
         )
     }
 

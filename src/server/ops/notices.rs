@@ -7,7 +7,6 @@ use crate::{
         error::RefusalKind,
         money::{Money, group},
         notice::NewsKind,
-        operation::Operation,
         page::encode,
         view::notices::{NoticePart, NoticeView, Notices},
     },
@@ -67,7 +66,7 @@ fn strong(text: impl Into<String>) -> NoticePart {
 fn shown(row: &NoticeRow, zone: &TimeZone, caller: &Caller) -> NoticeView {
     let said = |name: &str| row.payload.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
     let Saying { glyph, parts, look } = saying(row, &said("by"), &said("order_id"));
-    let link = match (NewsKind::from_code(&row.kind), row.batch_id, operation(row)) {
+    let link = match (NewsKind::from_code(&row.kind), row.batch_id, row.operation) {
         (Some(NewsKind::GatewayStopped | NewsKind::OrganisationStopped), _, _) => {
             Some(("/settings".to_owned(), "Open the settings"))
         }
@@ -92,17 +91,12 @@ fn shown(row: &NoticeRow, zone: &TimeZone, caller: &Caller) -> NoticeView {
     }
 }
 
-fn operation(row: &NoticeRow) -> Option<Operation> {
-    row.operation.as_deref().and_then(Operation::from_code)
-}
-
 /// `A refund of ₹1,200.00 ` or `3 refunds, ₹3,600.00 together, `.
 fn subject(row: &NoticeRow) -> (Vec<NoticePart>, bool) {
-    let currency = row.currency.as_deref().and_then(|code| code.trim().parse().ok());
-    let amount = currency.map(|currency| Money::new(row.amount_minor, currency).to_string()).unwrap_or_default();
+    let amount = row.currency.map(|currency| Money::new(row.amount_minor, currency).to_string()).unwrap_or_default();
     let number = u64::try_from(row.tasks).unwrap_or(0);
     let tasks = group(number, true);
-    match operation(row).filter(|operation| operation.has_amounts()) {
+    match row.operation.filter(|operation| operation.has_amounts()) {
         Some(operation) if number <= 1 => (vec![words(format!("A {} of ", operation.thing(1))), strong(amount)], true),
         Some(operation) => {
             let things = operation.thing(number);

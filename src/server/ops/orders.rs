@@ -81,7 +81,7 @@ pub async fn list(state: &AppState, caller: &Caller, query: OrderQuery) -> OpRes
     let newer = newer.then(|| neighbour(rows.first(), From::Before)).flatten();
     let older = older.then(|| neighbour(rows.last(), From::After)).flatten();
     let eye = Eye::open(&mut tx, caller, &zone).await?;
-    let orders = rows.into_iter().map(|row| eye.order(row)).collect::<OpResult<Vec<_>>>()?;
+    let orders: Vec<_> = rows.into_iter().map(|row| eye.order(row)).collect();
     let any = !orders.is_empty() || db::orders::store::any(&mut tx).await?;
     let statuses = db::orders::store::statuses(&mut tx).await?;
     tx.commit().await?;
@@ -129,7 +129,7 @@ pub(super) async fn beginning(tx: &mut Tx, caller: &Caller, text: &str, limit: i
     let rows = db::orders::store::list(tx, &listing).await?;
     let zone = moment::zone(&caller.organisation.zone);
     let eye = Eye::open(tx, caller, &zone).await?;
-    rows.into_iter().map(|row| eye.order(row)).collect()
+    Ok(rows.into_iter().map(|row| eye.order(row)).collect())
 }
 
 /// An order's page. Needs Read; refunds are told of to those who may read them. An order is there when it was seen at the gateway or
@@ -151,7 +151,7 @@ pub async fn page(state: &AppState, caller: &Caller, order_id: &str) -> OpResult
     if row.is_none() && records.is_empty() {
         return Err(OpError::not_found("order"));
     }
-    let seen = row.map(|row| eye.order(row)).transpose()?;
+    let seen = row.map(|row| eye.order(row));
     let currency = seen.as_ref().map_or(caller.organisation.currency, |seen| seen.amount.currency);
     let stories: HashMap<&str, String> = records
         .iter()
@@ -171,7 +171,7 @@ pub async fn page(state: &AppState, caller: &Caller, order_id: &str) -> OpResult
     Ok(OrderPage {
         order_id: order_id.to_owned(),
         refunds: refunds.collect(),
-        history: history::of(&records, &presses, &zone)?,
+        history: history::of(&records, &presses, &zone),
         raw: detail.as_ref().map(|detail| super::history::readable(&detail.body)).unwrap_or_default(),
         transactions: detail.map(|detail| detail.transactions).unwrap_or_default(),
         seen,
@@ -212,7 +212,7 @@ async fn records(tx: &mut Tx, caller: &Caller, order_id: &str) -> OpResult<Vec<O
 }
 
 fn is_sync(record: &OrderRecord) -> bool {
-    record.operation == Operation::OrderSync.code()
+    record.operation == Operation::OrderSync
 }
 
 /// Asks the gateway about one order: a batch of one row, made like any other. Needs ReadWrite.
@@ -267,13 +267,11 @@ impl<'a> Eye<'a> {
         Ok(Self { caller, zone, gateway })
     }
 
-    fn order(&self, row: StoreRow) -> OpResult<StoredOrder> {
-        let unknown = |what: &str| OpError::internal(format!("order {}: {what} is not known", row.order_id));
-        let currency: Currency = row.currency.trim().parse().map_err(|_| unknown("currency"))?;
-        let operation = Operation::from_code(&row.operation).ok_or_else(|| unknown("operation"))?;
+    fn order(&self, row: StoreRow) -> StoredOrder {
+        let currency = row.currency;
         let money = |minor| Money::new(minor, currency);
         let on_way = money(self.on_way(&row));
-        Ok(StoredOrder {
+        StoredOrder {
             left: self.left(&row, currency),
             transaction: row.matched.filter(|matched| *matched != row.order_id),
             status: row.status,
@@ -285,9 +283,9 @@ impl<'a> Eye<'a> {
             seen: moment::moment(row.seen_at, self.zone),
             asked_by: row.asked_by,
             batch: (BatchId(row.batch_id), row.file_name),
-            batch_path: format!("{}/{}", operation.path(), row.batch_id),
+            batch_path: format!("{}/{}", row.operation.path(), row.batch_id),
             order_id: row.order_id,
-        })
+        }
     }
 
     /// What of our own is on its way; nothing is told of it to who may not read refunds.

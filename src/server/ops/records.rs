@@ -19,7 +19,7 @@ pub(super) fn template(batch: &BatchRow) -> Template {
 /// A task's latest record.
 pub(super) fn refund(task: &TaskRow) -> RefundRecord {
     let number = u32::try_from(task.row_no).unwrap_or(0);
-    let extra = task.extra.as_deref();
+    let extra = task.extra.clone().unwrap_or_default();
     refund_of(number, task.sheet_row, &task.order_id, task.amount_minor, &task.txn_id, &task.unique_id, extra)
 }
 
@@ -31,9 +31,9 @@ pub(super) fn refund_of(
     amount_minor: i64,
     txn_id: &Option<String>,
     unique_id: &Option<String>,
-    extra: Option<&str>,
+    extra: RecordExtra,
 ) -> RefundRecord {
-    let RecordExtra { split, udf, .. } = extra.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let RecordExtra { split, udf, .. } = extra;
     RefundRecord {
         number,
         row: u32::try_from(sheet_row).unwrap_or(0),
@@ -49,7 +49,7 @@ pub(super) fn refund_of(
 /// A row of a retry: as it was before, and as it is to be sent.
 pub(super) fn before_and_now(c: &Change) -> (RefundRecord, RefundRecord) {
     let number = u32::try_from(c.row_no).unwrap_or(0);
-    let (was_extra, extra) = (c.was_extra.as_deref(), c.extra.as_deref());
+    let (was_extra, extra) = (c.was_extra.clone().unwrap_or_default(), c.extra.clone().unwrap_or_default());
     (
         refund_of(number, c.sheet_row, &c.was_order_id, c.was_amount_minor, &c.was_txn_id, &c.was_unique_id, was_extra),
         refund_of(number, c.sheet_row, &c.order_id, c.amount_minor, &c.txn_id, &c.unique_id, extra),
@@ -116,6 +116,7 @@ pub(in crate::server) fn is_as_checked(stored: &TaskRecord) -> bool {
     let Ok(currency) = stored.currency.trim().parse::<Currency>() else { return false };
     let Ok(number) = u32::try_from(stored.row_no) else { return false };
     let TaskRecord { order_id, amount_minor, txn_id, unique_id, extra, .. } = stored;
-    let record = refund_of(number, 0, order_id, *amount_minor, txn_id, unique_id, extra.as_deref());
+    let Ok(extra) = extra.as_deref().map_or(Ok(RecordExtra::default()), serde_json::from_str) else { return false };
+    let record = refund_of(number, 0, order_id, *amount_minor, txn_id, unique_id, extra);
     request_hash(&record, currency) == stored.request_sha256
 }

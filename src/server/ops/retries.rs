@@ -13,7 +13,6 @@ use super::{
 use crate::{
     domain::{
         access::Right,
-        batch::BatchEvent,
         error::RefusalKind,
         finding::{Finding, Severity},
         ids::BatchId,
@@ -84,7 +83,7 @@ pub async fn page(
         true => db::organisations::members_with(&mut tx, operation.module(), Right::Approve, caller.person.id).await?,
         false => Vec::new(),
     };
-    let why_not = why_not(&row, maker_checker);
+    let why_not = why_not(&row);
     let lines = match why_not {
         None => lines(&mut tx, &row).await?,
         Some(_) => Lines::default(),
@@ -121,8 +120,8 @@ fn refunds_only(operation: Operation) -> OpResult<()> {
 }
 
 /// Why the failed rows of a batch cannot be sent again now; none when they can.
-pub(super) fn why_not(row: &BatchRow, maker_checker: bool) -> Option<String> {
-    if row.status.next(BatchEvent::Retry { needs_decision: maker_checker }).is_ok() {
+pub(super) fn why_not(row: &BatchRow) -> Option<String> {
+    if row.status.can_retry() {
         return None;
     }
     use crate::domain::batch::BatchStatus as S;
@@ -204,8 +203,7 @@ pub async fn send(
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     db::batches::one_at_a_time(&mut tx, operation).await?;
     let row = open(&mut tx, operation, batch, base).await?;
-    let needed = db::organisations::approval_needed(&mut tx, operation).await?;
-    if let Some(why_not) = why_not(&row, needed) {
+    if let Some(why_not) = why_not(&row) {
         return Err(OpError::refuse(RefusalKind::Conflict, why_not));
     }
     let lines = lines(&mut tx, &row).await?;
@@ -250,7 +248,7 @@ fn seal(checked: &Checked) -> String {
     for record in &checked.records {
         hash.update(format!("{}|{}|{}\n", record.number, record.amount_minor, record.order_id));
     }
-    uploads::hex(&hash.finalize())
+    hex::encode(hash.finalize())
 }
 
 async fn new_records(tx: &mut Tx, row: &BatchRow, checked: &Checked) -> OpResult<db::batches::NewRecords> {

@@ -100,7 +100,7 @@ async fn batch(
     whole: bool,
 ) -> OpResult<ReviewBatch> {
     let gateway = db::gateways::load(tx, row.gateway).await?;
-    let class = gateway.and_then(|gateway| GatewayClass::from_code(&gateway.class)).unwrap_or(GatewayClass::N);
+    let class = gateway.map_or(Ok(GatewayClass::N), |gateway| gateway.promised())?;
     let rows = db::review::tasks(tx, row.id, i64::try_from(TASKS).unwrap_or(i64::MAX)).await?;
     let numbers: Vec<i32> = rows.iter().map(|task| task.row_no).collect();
     let evidence = evidence::of_rows(tx, row.id, &numbers, REPLIES, zone).await?;

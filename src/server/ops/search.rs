@@ -4,17 +4,15 @@ use super::{access::Caller, moment};
 use crate::{
     domain::{
         access::{Module, Right},
-        batch::BatchStatus,
         ids::BatchId,
         money::Money,
         operation::Operation,
-        task::TaskStatus,
         text::{SEARCH, normalised},
         view::search::{Found, FoundBatch, FoundTask, MOST_FOUND, SHORTEST_SEARCH},
     },
     server::{
         db::{self, search::By},
-        error::{OpError, OpResult},
+        error::OpResult,
         state::AppState,
     },
 };
@@ -63,12 +61,12 @@ pub async fn search(state: &AppState, caller: &Caller, text: &str) -> OpResult<F
         for hit in hits.iter().take(MOST_FOUND) {
             // A unique id that is also the key is one task, not two.
             if seen.insert((hit.batch_id, hit.row_no)) {
-                found.tasks.push(task(hit, by, &zone)?);
+                found.tasks.push(task(hit, by, &zone));
             }
         }
     }
     tx.commit().await?;
-    found.batches = batches.iter().map(|hit| batch(hit, &zone)).collect::<OpResult<_>>()?;
+    found.batches = batches.iter().map(|hit| batch(hit, &zone)).collect();
     found.batches.sort_by_key(|batch| std::cmp::Reverse(batch.id));
     found.batches.truncate(MOST_FOUND);
     Ok(found)
@@ -84,45 +82,36 @@ fn id_range(text: &str) -> Option<(Uuid, Uuid)> {
     end("0").zip(end("f"))
 }
 
-fn unknown(what: &str, text: &str) -> OpError {
-    OpError::internal(format!("{what} {text:?} is not known"))
-}
-
-fn money(minor: i64, currency: &str) -> OpResult<Money> {
-    let currency = currency.trim().parse().map_err(|_| unknown("currency", currency))?;
-    Ok(Money::new(minor, currency))
-}
-
-fn task(hit: &db::search::TaskHit, by: By, zone: &TimeZone) -> OpResult<FoundTask> {
+fn task(hit: &db::search::TaskHit, by: By, zone: &TimeZone) -> FoundTask {
     let label = match by {
         By::Order => None,
         By::Transaction => Some("Transaction"),
         By::UniqueId => Some("Unique ID"),
         By::Key => Some("Gateway key"),
     };
-    Ok(FoundTask {
+    FoundTask {
         batch: BatchId(hit.batch_id),
-        operation: Operation::from_code(&hit.operation).ok_or_else(|| unknown("operation", &hit.operation))?,
+        operation: hit.operation,
         file_name: hit.file_name.clone(),
         created: moment::moment(hit.created_at, zone),
         number: u64::try_from(hit.row_no).unwrap_or(0),
         order_id: hit.order_id.clone(),
         by: label.map(|label| (label, hit.matched.clone())),
-        amount: money(hit.amount_minor, &hit.currency)?,
-        status: TaskStatus::from_code(&hit.status).ok_or_else(|| unknown("status", &hit.status))?,
-    })
+        amount: Money::new(hit.amount_minor, hit.currency),
+        status: hit.status,
+    }
 }
 
-fn batch(hit: &db::search::BatchHit, zone: &TimeZone) -> OpResult<FoundBatch> {
-    Ok(FoundBatch {
+fn batch(hit: &db::search::BatchHit, zone: &TimeZone) -> FoundBatch {
+    FoundBatch {
         id: BatchId(hit.id),
-        operation: Operation::from_code(&hit.operation).ok_or_else(|| unknown("operation", &hit.operation))?,
+        operation: hit.operation,
         file_name: hit.file_name.clone(),
-        status: BatchStatus::from_code(&hit.status).ok_or_else(|| unknown("status", &hit.status))?,
+        status: hit.status,
         created: moment::moment(hit.created_at, zone),
         records: u64::try_from(hit.records).unwrap_or(0),
-        amount: money(hit.amount_minor, &hit.currency)?,
-    })
+        amount: Money::new(hit.amount_minor, hit.currency),
+    }
 }
 
 #[cfg(test)]

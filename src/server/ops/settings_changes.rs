@@ -5,11 +5,10 @@ mod apply;
 
 use super::{
     access::{Caller, authorise, needs_proof},
-    approvals::unhex,
+    approvals::shown_hash,
     audit,
     connections::{Refused, about, plain},
     moment,
-    uploads::hex,
 };
 use crate::{
     domain::{
@@ -168,7 +167,7 @@ pub async fn decide(
     if needs_proof(state, caller) {
         return Err(about("password", "Give your password again to decide."));
     }
-    let Some(shown) = unhex(content_hash) else {
+    let Some(shown) = shown_hash(content_hash) else {
         return Err(plain(OpError::refuse(RefusalKind::Changed, NOT_SHOWN)));
     };
     let word = if verdict == Verdict::Confirm { "CONFIRM" } else { "REJECT" };
@@ -226,7 +225,7 @@ pub(super) async fn shown(state: &AppState, tx: &mut Tx, caller: &Caller) -> OpR
             at: moment::moment(row.at, &zone),
             reason: row.reason,
             expires: moment::moment(row.expires_at, &zone),
-            content_sha256: hex(&row.content_sha256),
+            content_sha256: hex::encode(&row.content_sha256),
             own: row.proposer == caller.person.id.0,
         });
     }

@@ -12,7 +12,7 @@ use crate::{
         error::RefusalKind,
         finding::FindingCode,
         ids::{BatchId, DraftId, GatewayId},
-        limits::Limits,
+        limits::{Limits, size_text},
         operation::Operation,
         text::{DESCRIPTION, normalised, turns},
         view::{DraftView, NewBatch, Repeat},
@@ -164,8 +164,8 @@ pub async fn submit(state: &AppState, caller: &Caller, operation: Operation, upl
             RefusalKind::TooLarge,
             format!(
                 "File too large: {file_name} has {}, at most {} are taken. Split it and upload the parts.",
-                size(bytes.len() as u64),
-                size(limits.bytes)
+                size_text(bytes.len() as u64),
+                size_text(limits.bytes)
             ),
         ));
     }
@@ -328,21 +328,6 @@ fn clean_name(name: &str) -> String {
     let name: String = normalised(&last).chars().take(200).collect();
     let name = name.trim().trim_matches('.').trim();
     if name.is_empty() { "upload.csv".to_owned() } else { name.to_owned() }
-}
-
-/// `5 MB`, `812 KB`: for people.
-fn size(bytes: u64) -> String {
-    const MIB: u64 = 1024 * 1024;
-    if bytes >= MIB { format!("{} MB", bytes.div_ceil(MIB)) } else { format!("{} KB", bytes.div_ceil(1024)) }
-}
-
-/// Lower-case hex.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
 }
 
 #[cfg(test)]

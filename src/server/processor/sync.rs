@@ -282,7 +282,7 @@ async fn tell(teller: &Teller, task: &Taken, content: &Content, replies: &mut Ve
     }
     let response = (!delivery.response.is_empty()).then(|| delivery.response.clone());
     match delivery.taken {
-        webhook::Taken::Yes => took(response, Some(message::hex(&content.sha256))),
+        webhook::Taken::Yes => took(response, Some(hex::encode(&content.sha256))),
         webhook::Taken::Later(wait) if within(&TELL_AGAIN, task.tries) => {
             let seconds = wait.map(|wait| wait.as_secs()).or_else(|| step(&TELL_AGAIN, task.tries));
             if task.status == "QUEUED" {

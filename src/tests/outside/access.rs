@@ -24,14 +24,6 @@ fn every_route_is_in_the_table() {
     let known: BTreeSet<_> =
         table("").iter().filter(|row| matches!(row.sent, Sent::Json(_))).map(|row| row.route.to_owned()).collect();
     assert_eq!(functions, known, "left: server functions; right: in the table");
-
-    let pages: BTreeSet<_> = http::page_paths().iter().map(|path| shape(path)).collect();
-    let known: BTreeSet<_> = http::routes()
-        .into_iter()
-        .filter(|route| route.kind == http::Kind::Page)
-        .map(|route| shape(&route.path))
-        .collect();
-    assert_eq!(pages, known, "left: pages of the application; right: pages with a rule");
 }
 
 #[tokio::test]

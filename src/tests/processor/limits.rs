@@ -133,8 +133,7 @@ async fn retry_after_stops_the_whole_connection_in_all_processes() {
     let mut admin = arena.world.options.clone().options([("search_path", "desk")]).connect().await.unwrap();
     let (batch,): (Uuid,) =
         sqlx::query_as("SELECT id FROM batch ORDER BY id LIMIT 1").fetch_one(&mut admin).await.unwrap();
-    let health =
-        crate::server::ops::connection_health::of_batch(&arena.world.state, &caller, BatchId(batch)).await.unwrap();
+    let health = arena.world.connection_health(&caller, BatchId(batch)).await;
     assert!(matches!(health.state, ConnectionState::Paused { .. }), "{health:?}");
     // The process that heard it stops at once; the other reads of it within a second.
     let (from, to) = (refused + Duration::from_millis(1_600), refused + Duration::from_millis(3_900));
@@ -183,8 +182,7 @@ async fn what_is_shown_of_a_connection_is_what_happens_there() {
     sql(&arena, "UPDATE gateway SET rate_limit = 20, concurrency = 2").await;
     let batch = upload(&arena, &rows(Fault::Plain, 180)).await;
     let caller = arena.world.caller("owner@globex.test").await;
-    let health =
-        async || crate::server::ops::connection_health::of_batch(&arena.world.state, &caller, batch).await.unwrap();
+    let health = async || arena.world.connection_health(&caller, batch).await;
     let before = health().await;
     assert_eq!((before.state, before.finished_in_a_minute, before.rate.as_str()), (ConnectionState::Working, 0, ""));
     assert_eq!(before.limit, "20 requests a second, 2 calls at once");

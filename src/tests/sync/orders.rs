@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     domain::{finding::FindingCode, operation::Operation, page::TaskQuery, task::TaskStatus},
-    server::ops::{batches, connection_health, uploads::Submitted},
+    server::ops::{batches, uploads::Submitted},
 };
 use bench::OWNER;
 
@@ -155,7 +155,7 @@ async fn questions_keep_to_the_rate_of_the_connection() {
     let accepted = "SELECT count(*) FROM order_task WHERE status = 'ACCEPTED'";
     bench.until("some were asked about", async || bench.number(accepted).await >= 12).await;
     let owner = bench.world.caller(OWNER).await;
-    let health = connection_health::of_batch(&bench.world.state, &owner, batch).await.unwrap();
+    let health = bench.world.connection_health(&owner, batch).await;
     assert!(!health.eta.is_empty() && !health.eta.contains("every row was sent"), "{}", health.eta);
     bench.settled(batch).await;
     running.stop().await;

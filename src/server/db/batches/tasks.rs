@@ -1,12 +1,13 @@
 //! The tasks of a batch as its page and its exports show them.
 
-use super::Tx;
+use super::{Tx, codes};
 use crate::domain::{
     ids::BatchId,
     operation::Operation,
     page::{PAGE_SIZE, TaskQuery},
+    task::{RecordExtra, TaskState},
 };
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, postgres::PgRow};
 use time::OffsetDateTime;
 
 /// A task of a batch's table or export.
@@ -23,7 +24,7 @@ pub struct TaskRow {
     /// Minor units.
     pub amount_minor: i64,
     /// The state of the money protocol.
-    pub state: String,
+    pub state: TaskState,
     /// The gateway's word.
     pub refund_status: Option<String>,
     /// STANDARD, INSTANT.
@@ -38,8 +39,8 @@ pub struct TaskRow {
     pub code: Option<String>,
     /// Sentence of the last reply.
     pub message: Option<String>,
-    /// JSON with split and udf.
-    pub extra: Option<String>,
+    /// What it has beside its columns.
+    pub extra: Option<RecordExtra>,
     /// When it changed last; none while nothing happened to it.
     pub updated_at: Option<OffsetDateTime>,
     /// Order sync: what became of asking the gateway.
@@ -62,11 +63,15 @@ fn select(operation: Operation) -> String {
         Operation::OrderSync => "gateway_status, response",
     };
     format!(
-        "SELECT row_no, sheet_row, order_id, txn_id, amount_minor, state, refund_status, refund_type, unique_id, gateway_key, gw_ref,
+        "SELECT batch_id, row_no, sheet_row, order_id, txn_id, amount_minor, state, refund_status, refund_type, unique_id, gateway_key, gw_ref,
                 code, message, extra, updated_at, {own}
            FROM {} WHERE organisation_id = $1 AND batch_id = $2 ",
         view(operation)
     )
+}
+
+fn task(row: PgRow) -> sqlx::Result<TaskRow> {
+    codes::row("task", &["batch_id", "row_no"], &row)
 }
 
 /// A page of a batch's tasks.
@@ -76,13 +81,14 @@ pub async fn tasks(tx: &mut Tx, operation: Operation, id: BatchId, query: &TaskQ
         "{} AND ($3::text IS NULL OR status = $3) AND order_id ^@ $4 ORDER BY row_no LIMIT $5 OFFSET $6",
         select(operation)
     );
-    sqlx::query_as(AssertSqlSafe(sql))
+    sqlx::query(AssertSqlSafe(sql))
         .bind(organisation.0)
         .bind(id.0)
         .bind(query.status.map(|status| status.code()))
         .bind(&query.order)
         .bind(i64::from(PAGE_SIZE))
         .bind(i64::from(query.page.saturating_sub(1)) * i64::from(PAGE_SIZE))
+        .try_map(task)
         .fetch_all(tx.conn())
         .await
 }
@@ -115,12 +121,13 @@ pub async fn tasks_after(
     let organisation = tx.organisation();
     let sql =
         format!("{} AND row_no > $3 AND (NOT $5 OR status = 'FAILED') ORDER BY row_no LIMIT $4", select(operation));
-    sqlx::query_as(AssertSqlSafe(sql))
+    sqlx::query(AssertSqlSafe(sql))
         .bind(organisation.0)
         .bind(id.0)
         .bind(after)
         .bind(limit)
         .bind(failed_only)
+        .try_map(task)
         .fetch_all(tx.conn())
         .await
 }

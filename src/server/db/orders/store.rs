@@ -1,9 +1,11 @@
 //! The store of orders as people look at it: its list, one order, and the refunds of ours that a reading does not show yet.
 
 use super::Tx;
-use crate::domain::ids::OrganisationId;
-use crate::server::db::approvals::Submission;
-use sqlx::{Postgres, QueryBuilder};
+use crate::{
+    domain::{batch::BatchStatus, ids::OrganisationId, money::Currency, operation::Operation, task::TaskState},
+    server::db::{approvals::Submission, codes},
+};
+use sqlx::{Postgres, QueryBuilder, postgres::PgRow};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -51,7 +53,7 @@ pub struct StoreRow {
     /// Minor units.
     pub amount_minor: i64,
     /// Currency of all amounts.
-    pub currency: String,
+    pub currency: Currency,
     /// Minor units.
     pub refunded_minor: i64,
     /// Minor units; none when the gateway does not say.
@@ -65,7 +67,7 @@ pub struct StoreRow {
     /// Which batch asked.
     pub batch_id: Uuid,
     /// What that batch does.
-    pub operation: String,
+    pub operation: Operation,
     /// Its file.
     pub file_name: String,
     /// Who made it.
@@ -168,7 +170,7 @@ fn begin(query: &mut QueryBuilder<Postgres>, listing: &Listing<'_>, key: &str, o
 pub async fn list(tx: &mut Tx, listing: &Listing<'_>) -> sqlx::Result<Vec<StoreRow>> {
     let mut query = QueryBuilder::new("");
     push_list(&mut query, tx.organisation(), listing);
-    query.build_query_as().fetch_all(tx.conn()).await
+    query.build().try_map(stored).fetch_all(tx.conn()).await
 }
 
 /// These orders, as far as they were ever seen, with what is beside them.
@@ -177,7 +179,11 @@ pub async fn some(tx: &mut Tx, orders: &[String]) -> sqlx::Result<Vec<StoreRow>>
     let sql = format!(
         "SELECT {COLUMNS} FROM stored_order o CROSS JOIN (SELECT NULL::text AS matched) h {BESIDE} WHERE o.organisation_id = $1 AND o.order_id = ANY ($2)"
     );
-    sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(organisation.0).bind(orders).fetch_all(tx.conn()).await
+    sqlx::query(sqlx::AssertSqlSafe(sql)).bind(organisation.0).bind(orders).try_map(stored).fetch_all(tx.conn()).await
+}
+
+fn stored(row: PgRow) -> sqlx::Result<StoreRow> {
+    codes::row("stored_order", &["order_id"], &row)
 }
 
 /// Whether any order is stored.
@@ -236,11 +242,11 @@ pub struct OrderRecord {
     /// Its batch.
     pub batch_id: Uuid,
     /// What the batch does.
-    pub operation: String,
+    pub operation: Operation,
     /// The batch's file.
     pub file_name: String,
     /// Where the batch stands.
-    pub batch_status: String,
+    pub batch_status: BatchStatus,
     /// S.No.
     pub row_no: i32,
     /// 1 is the file.
@@ -248,14 +254,14 @@ pub struct OrderRecord {
     /// Minor units.
     pub amount_minor: i64,
     /// Of the batch.
-    pub currency: String,
+    pub currency: Currency,
     /// Key at the gateway.
     pub gateway_key: String,
     /// Who submitted it, and what was decided.
     #[sqlx(flatten)]
     pub submission: Submission,
-    /// READY, SENDING, SUCCEEDED and so on.
-    pub state: String,
+    /// Where it stands.
+    pub state: TaskState,
     /// Why it failed or waits.
     pub message: Option<String>,
     /// The gateway's reference.
@@ -280,7 +286,7 @@ pub async fn records(
     limit: i64,
 ) -> sqlx::Result<Vec<OrderRecord>> {
     let organisation = tx.organisation();
-    sqlx::query_as(
+    sqlx::query(
         "SELECT h.*, v.created_at, coalesce(m.email, 'API key') AS maker_email, d.verdict, c.email AS checker_email, d.at AS decided_at, d.reason,
                 t.state, t.message, t.gw_ref, t.refund_status, t.gateway_status, t.response, t.updated_at, e.asked
            FROM (SELECT r.batch_id, b.operation, b.file_name, b.status AS batch_status, r.row_no, r.revision, r.amount_minor, b.currency::text AS currency, r.gateway_key
@@ -314,6 +320,7 @@ pub async fn records(
     .bind(order)
     .bind(operations)
     .bind(limit)
+    .try_map(|row: PgRow| codes::row("record", &["batch_id", "row_no", "revision"], &row))
     .fetch_all(tx.conn())
     .await
 }

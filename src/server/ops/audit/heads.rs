@@ -70,13 +70,13 @@ trait Signed: Sized {
 
     fn signed(&self, key: &SecretKey) -> String {
         let text = format!("{}{}", Self::TAG, self.fields());
-        let signature = hex(&key.sign(Self::TAG, text.as_bytes()));
+        let signature = hex::encode(key.sign(Self::TAG, text.as_bytes()));
         format!("{text},{signature}")
     }
 
     fn open(key: &SecretKey, word: &str) -> Option<Self> {
         let (text, signature) = word.rsplit_once(',')?;
-        if !key.is_signed(Self::TAG, text.as_bytes(), &unhex(signature)?) {
+        if !key.is_signed(Self::TAG, text.as_bytes(), &hex::decode(signature).ok()?) {
             return None;
         }
         Self::read(&text.strip_prefix(Self::TAG)?.split(',').collect::<Vec<_>>())
@@ -89,7 +89,7 @@ impl Signed for Head {
     fn fields(&self) -> String {
         let Self { organisation, sequence, hash, at, position } = self;
         let Position { cluster, transaction } = position;
-        format!("{organisation},{sequence},{},{},{cluster}.{transaction}", hex(hash), time_text(*at))
+        format!("{organisation},{sequence},{},{},{cluster}.{transaction}", hex::encode(hash), time_text(*at))
     }
 
     fn read(fields: &[&str]) -> Option<Self> {
@@ -98,7 +98,7 @@ impl Signed for Head {
         Some(Self {
             organisation: OrganisationId(Uuid::parse_str(organisation).ok()?),
             sequence: sequence.parse().ok()?,
-            hash: unhex(hash)?,
+            hash: hex::decode(hash).ok()?,
             at: time_read(at)?,
             position: Position { cluster: cluster.parse().ok()?, transaction: transaction.parse().ok()? },
         })
@@ -110,7 +110,7 @@ impl Signed for Restored {
 
     fn fields(&self) -> String {
         let Self { organisation, kept, kept_hash, lost, lost_at, at } = self;
-        format!("{organisation},{kept},{},{lost},{},{}", hex(kept_hash), time_text(*lost_at), time_text(*at))
+        format!("{organisation},{kept},{},{lost},{},{}", hex::encode(kept_hash), time_text(*lost_at), time_text(*at))
     }
 
     fn read(fields: &[&str]) -> Option<Self> {
@@ -118,7 +118,7 @@ impl Signed for Restored {
         Some(Self {
             organisation: OrganisationId(Uuid::parse_str(organisation).ok()?),
             kept: kept.parse().ok()?,
-            kept_hash: unhex(kept_hash)?,
+            kept_hash: hex::decode(kept_hash).ok()?,
             lost: lost.parse().ok()?,
             lost_at: time_read(lost_at)?,
             at: time_read(at)?,
@@ -256,19 +256,6 @@ impl Folder {
         let folder = self.path.parent().unwrap_or(Path::new("."));
         File::open(folder)?.sync_all()
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let pairs = text.as_bytes().chunks(2);
-    pairs.map(|pair| if let [high, low] = pair { Some(digit(*high)? << 4 | digit(*low)?) } else { None }).collect()
 }
 
 /// Whole microseconds, which is what the database keeps: read back, a time is what it was.

@@ -15,10 +15,7 @@ use crate::{
             sync::SyncTask,
         },
     },
-    server::{
-        db,
-        ops::{connections, uploads::hex},
-    },
+    server::{db, ops::connections},
 };
 use jiff::tz::TimeZone;
 
@@ -50,7 +47,7 @@ pub(in crate::server::ops) fn snapshot(
         status: row.status,
         status_text: row.status.text().to_owned(),
         file_name: row.file_name.clone(),
-        content_sha256: hex(&row.content_sha256),
+        content_sha256: hex::encode(&row.content_sha256),
         records: count(row.records),
         counts: counts(row),
         amounts: Amounts {
@@ -165,7 +162,7 @@ pub(in crate::server::ops) fn task_row(
     batch: &db::batches::BatchRow,
     zone: &TimeZone,
 ) -> TaskRow {
-    let state = TaskState::from_code(&task.state).unwrap_or(TaskState::Review);
+    let state = task.state;
     let extra = extra(task);
     TaskRow {
         number: count(task.row_no).try_into().unwrap_or(0),
@@ -195,7 +192,7 @@ pub(in crate::server::ops) fn task_row(
 
 /// What a record has beside its columns.
 pub(in crate::server::ops) fn extra(task: &db::batches::TaskRow) -> RecordExtra {
-    task.extra.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+    task.extra.clone().unwrap_or_default()
 }
 
 /// SYNCED when the external system took the order, blank while that is open.

@@ -2,10 +2,7 @@
 
 use super::{Teller, Told, fact};
 use crate::{
-    domain::{
-        task::{TaskState, TaskStatus},
-        view::retries::StoryStep,
-    },
+    domain::{task::TaskStatus, view::retries::StoryStep},
     server::{
         db::{
             audit::AuditRow,
@@ -94,7 +91,7 @@ impl Teller<'_> {
     /// Where the order stands now.
     fn result(&self, told: &mut Vec<Told>, task: &TaskRow) {
         let Some(at) = task.updated_at else { return };
-        let state = TaskState::from_code(&task.state).unwrap_or(TaskState::Review);
+        let state = task.state;
         let (title, tone, kind) = match state.status() {
             TaskStatus::Accepted => ("Synchronised", "accepted", "outcome"),
             TaskStatus::Failed => ("Not synchronised", "failed", "outcome"),

@@ -3,15 +3,13 @@
 use super::is_sync;
 use crate::{
     domain::{
-        batch::BatchStatus,
-        money::{Currency, Money},
+        money::Money,
         operation::Operation,
         task::TaskState,
         view::{orders::OrderStep, retries::StoryStep},
     },
     server::{
         db::orders::store::OrderRecord,
-        error::{OpError, OpResult},
         ops::{history, moment},
     },
 };
@@ -29,10 +27,10 @@ pub(super) fn of(
     records: &[OrderRecord],
     presses: &[(Uuid, OffsetDateTime, String)],
     zone: &TimeZone,
-) -> OpResult<Vec<OrderStep>> {
+) -> Vec<OrderStep> {
     let mut teller = Teller { zone, told: Vec::new() };
     for record in records {
-        teller.record(record)?;
+        teller.record(record);
         for (_, at, actor) in presses.iter().filter(|(batch, ..)| *batch == record.batch_id) {
             let step = StoryStep {
                 tone: "neutral",
@@ -46,7 +44,7 @@ pub(super) fn of(
     let mut told = teller.told;
     // What has the same time stands in the order in which it must have happened.
     told.sort_by_key(|(at, rank, _)| std::cmp::Reverse((*at, *rank)));
-    Ok(told.into_iter().map(|(_, _, step)| step).collect())
+    told.into_iter().map(|(_, _, step)| step).collect()
 }
 
 struct Teller<'a> {
@@ -69,17 +67,14 @@ impl Teller<'_> {
         self.told.push((at, rank, OrderStep { step, links }));
     }
 
-    fn record(&mut self, record: &OrderRecord) -> OpResult<()> {
-        let unknown = |what: &str| OpError::internal(format!("batch {}: {what} is not known", record.batch_id));
-        let currency: Currency = record.currency.trim().parse().map_err(|_| unknown("currency"))?;
-        let batch = BatchStatus::from_code(&record.batch_status).ok_or_else(|| unknown("status"))?;
-        let amount = Money::new(record.amount_minor, currency);
+    fn record(&mut self, record: &OrderRecord) {
+        let amount = Money::new(record.amount_minor, record.currency);
         let (kind, title) = match (is_sync(record), record.revision) {
             (true, _) => ("file", "A sync was asked for".to_owned()),
             (false, 1) => ("file", format!("A refund of {amount} was asked for")),
             (false, revision) => ("retry", format!("A refund of {amount} was asked for again, retry {}", revision - 1)),
         };
-        let mut facts = vec![fact("Batch", batch.text())];
+        let mut facts = vec![fact("Batch", record.batch_status.text())];
         if !is_sync(record) {
             facts.push(fact("Key at the gateway", &record.gateway_key));
         }
@@ -98,7 +93,6 @@ impl Teller<'_> {
         if let Some(at) = record.updated_at {
             self.tell(at, 5, record, end(record, amount));
         }
-        Ok(())
     }
 
     fn decision(&mut self, record: &OrderRecord) {
@@ -111,8 +105,7 @@ impl Teller<'_> {
 /// What it came to, or where it stands.
 fn end(record: &OrderRecord, amount: Money) -> StoryStep {
     use TaskState as S;
-    let state = S::from_code(&record.state).unwrap_or(S::Review);
-    let (tone, title) = match (is_sync(record), state) {
+    let (tone, title) = match (is_sync(record), record.state) {
         (true, S::Succeeded) => ("accepted", "Synchronised".to_owned()),
         (true, S::Failed) => ("failed", "Not synchronised".to_owned()),
         (true, _) => ("queued", "Being synchronised".to_owned()),
@@ -136,7 +129,7 @@ fn end(record: &OrderRecord, amount: Money) -> StoryStep {
         kind: "outcome",
         tone,
         title,
-        remark: record.message.clone().filter(|_| state != S::Succeeded).unwrap_or_default(),
+        remark: record.message.clone().filter(|_| record.state != S::Succeeded).unwrap_or_default(),
         facts,
         ..StoryStep::default()
     }

@@ -88,7 +88,7 @@ pub async fn page(state: &AppState, caller: &Caller, chosen: Chosen) -> OpResult
 
 /// Names a file.
 fn seal(file: &str) -> String {
-    uploads::hex(&Sha256::digest(file))
+    hex::encode(Sha256::digest(file))
 }
 
 /// Makes the batch, all or nothing. A tick is the seal of the lines that it was shown with. Needs
@@ -207,7 +207,7 @@ async fn lines(
     tx.commit().await?;
     let mut known = HashMap::new();
     for row in rows {
-        known.insert(row.order_id.clone(), eye.order(row)?);
+        known.insert(row.order_id.clone(), eye.order(row));
     }
     let (mut lines, mut left_out) = (Vec::new(), Vec::new());
     for typed in &chosen.orders {

@@ -17,7 +17,6 @@ use crate::{
             connection_health,
             connections::{Refused, about, plain, taken},
             settings::most_rows,
-            uploads::hex,
         },
         outbound::address,
         state::AppState,
@@ -60,7 +59,7 @@ pub(super) async fn current(tx: &mut Tx, change: &Change) -> OpResult<Was> {
         Change::External { .. } => match db::orders::external_system(tx).await? {
             None => Was { setting: None, version: String::new() },
             Some(system) => Was {
-                version: hex(&Sha256::digest(&system.sealed_secret)),
+                version: hex::encode(Sha256::digest(&system.sealed_secret)),
                 setting: Some(Change::External { url: system.url, enabled: system.enabled, new_secret: false }),
             },
         },

@@ -1,6 +1,6 @@
 //! A clean file becomes a batch, unless it repeats what went out before or takes an id that another refund has.
 
-use super::{REPEAT_WINDOW, hex, intake::Intake};
+use super::{REPEAT_WINDOW, intake::Intake};
 use crate::{
     domain::{
         finding::{Finding, FindingCode, Severity},
@@ -113,7 +113,7 @@ pub(super) async fn create(
         };
     }
     let mut detail = json!({ "file": file.name, "records": file.checked.rows, "amount_minor": file.checked.total_minor,
-                             "sha256": hex(&file.sha256) });
+                             "sha256": hex::encode(&file.sha256) });
     let switch = operation.descriptor().switch;
     if let (Some(switch), Some(on), Some(detail)) = (switch, operation.switched(&file.options), detail.as_object_mut())
     {

@@ -78,13 +78,13 @@ impl Content {
             transactions: seen.transactions.iter().map(|id| storable(id)).collect(),
             refunds: refunds(seen),
             body: storable(&seen.body),
-            content: hex(&self.sha256),
+            content: hex::encode(&self.sha256),
         }
     }
 
     /// The name of the message: the same for the same content of the same task, so that the other side knows it when it comes again.
     pub(super) fn id(&self, task: &Taken) -> String {
-        let hash: String = hex(&self.sha256).chars().take(16).collect();
+        let hash: String = hex::encode(&self.sha256).chars().take(16).collect();
         format!("msg_{}_{}_{hash}", task.batch_id.simple(), task.row_no)
     }
 
@@ -117,12 +117,4 @@ fn refunds(seen: &OrderSnapshot) -> Value {
         })
     });
     refunds.collect()
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
 }

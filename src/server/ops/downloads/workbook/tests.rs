@@ -1,6 +1,9 @@
 use super::*;
 use crate::{
-    domain::{money::Money, task::TaskStatus},
+    domain::{
+        money::Money,
+        task::{TaskState, TaskStatus},
+    },
     formats::results::{CsvLines, REFUND_RESULTS_HEADER, RefundResult, put_refund_result, without_guard},
 };
 use std::{
@@ -34,7 +37,7 @@ fn task(row_no: i32) -> TaskRow {
         order_id: format!("{hostile}{row_no}"),
         txn_id: None,
         amount_minor: i64::from(row_no) * 7 + 5,
-        state: "SUCCEEDED".to_owned(),
+        state: TaskState::Succeeded,
         refund_status: Some("SUCCESS".to_owned()),
         refund_type: None,
         unique_id: Some(format!("{row_no:020}")),

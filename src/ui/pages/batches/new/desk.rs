@@ -2,13 +2,12 @@
 
 use super::{
     bench::Bench,
-    fields::size,
     findings::{FindingGroup, Repeats, ToConfirm},
     switch::SwitchField,
     table::Rows,
 };
 use crate::{
-    domain::{money::Money, operation::Work, view::NewBatch},
+    domain::{limits::size_text, money::Money, operation::Work, view::NewBatch},
     ui::{
         components::{Banner, Button, Glyph, Icon, Kind, MoneyView, Size, count},
         worker::messages::{Act, Repair, RowsQuery},
@@ -44,7 +43,7 @@ fn Summary(bench: Bench) -> impl IntoView {
     let facts = move || {
         let bytes = bench.chosen.get().unwrap_or_default().bytes;
         let template = bench.of(|report| report.template.as_ref().map(|template| format!(" · {template}")));
-        format!("{}{} · read in this browser, nothing is sent yet", size(bytes), template.unwrap_or_default())
+        format!("{}{} · read in this browser, nothing is sent yet", size_text(bytes), template.unwrap_or_default())
     };
     let examined = move || bench.of(|report| report.examined);
     let figure = move |read: fn(&crate::ui::worker::messages::Report) -> u64| {
@@ -291,7 +290,7 @@ fn Send(bench: Bench) -> impl IntoView {
                 <div class="sending">
                     <span role="status">{move || {
                         let (done, all) = far();
-                        if done >= all { "Sent. The server checks it…".to_owned() } else { format!("Sending {} of {}", size(done), size(all)) }
+                        if done >= all { "Sent. The server checks it…".to_owned() } else { format!("Sending {} of {}", size_text(done), size_text(all)) }
                     }}</span>
                     <progress
                         aria-label="Bytes sent"

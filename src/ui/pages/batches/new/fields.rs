@@ -1,7 +1,7 @@
 //! What a file must look like: samples, columns, rules.
 
 use crate::{
-    domain::{operation::Operation, view::NewBatch},
+    domain::{limits::size_text, operation::Operation, view::NewBatch},
     formats::{
         field_table::{Field, SYNC, refund_fields},
         refunds::Template,
@@ -142,31 +142,9 @@ fn FieldTable(fields: &'static [Field], note: &'static str, title: &'static str)
 
 /// `CSV only · up to 1,000 rows · up to 5 MB · UTF-8`.
 pub(super) fn facts(new: &NewBatch) -> String {
-    format!("CSV only · up to {} rows · up to {} · UTF-8", count(u64::from(new.limits.rows)), size(new.limits.bytes))
-}
-
-/// `5 MB`, `38 KB`, `312 bytes`: for people.
-pub(super) fn size(bytes: u64) -> String {
-    const KIB: u64 = 1024;
-    const MIB: u64 = 1024 * KIB;
-    match bytes {
-        1 => "1 byte".to_owned(),
-        0..KIB => format!("{bytes} bytes"),
-        KIB..MIB => format!("{} KB", bytes.div_ceil(KIB)),
-        _ => format!("{} MB", bytes.div_ceil(MIB)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_are_told_in_round_numbers() {
-        for (bytes, text) in
-            [(0, "0 bytes"), (1, "1 byte"), (1023, "1023 bytes"), (1024, "1 KB"), (38_400, "38 KB"), (5 << 20, "5 MB")]
-        {
-            assert_eq!(size(bytes), text);
-        }
-    }
+    format!(
+        "CSV only · up to {} rows · up to {} · UTF-8",
+        count(u64::from(new.limits.rows)),
+        size_text(new.limits.bytes)
+    )
 }

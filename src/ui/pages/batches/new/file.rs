@@ -2,13 +2,14 @@
 
 use super::{
     bench::Bench,
-    fields::{Guide, Rules, facts, size},
+    fields::{Guide, Rules, facts},
     findings::{FindingGroup, Repeats, ToConfirm},
     switch::SwitchField,
 };
 use crate::{
     domain::{
         finding::Severity,
+        limits::size_text,
         operation::Operation,
         view::{DraftView, Flash, NewBatch},
     },
@@ -99,7 +100,7 @@ fn Kept(operation: Operation, kept: DraftView) -> impl IntoView {
             <div class="sheet-head">
                 <h2 id="findings" tabindex="-1">"Findings"</h2>
                 <small>
-                    {format!("{} · {} · {} rows", kept.file_name, size(kept.file_bytes), count(kept.rows))}
+                    {format!("{} · {} · {} rows", kept.file_name, size_text(kept.file_bytes), count(kept.rows))}
                 </small>
             </div>
             <div class="sheet-body small">{advice}</div>

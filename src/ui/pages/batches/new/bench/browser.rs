@@ -1,13 +1,16 @@
 //! The bench in the browser: files come in, the thread is asked, the upload goes out.
 
 use super::{Bench, Chosen, Trouble};
-use crate::ui::{
-    hooks::{
-        check::Checker,
-        upload::{Outcome, Sending},
-        url::use_go,
+use crate::{
+    domain::limits::size_text,
+    ui::{
+        hooks::{
+            check::Checker,
+            upload::{Outcome, Sending},
+            url::use_go,
+        },
+        worker::messages::{Act, Output, Report, RowsQuery},
     },
-    worker::messages::{Act, Output, Report, RowsQuery},
 };
 use js_sys::{Array, Promise, Reflect, Uint8Array};
 use leptos::{ev, prelude::*};
@@ -150,8 +153,8 @@ impl Bench {
             self.tools.update_value(|tools| tools.file = None);
             return self.complain(&format!(
                 "File too large: it has {}, at most {} are taken. Split it and upload the parts.",
-                super::super::fields::size(bytes),
-                super::super::fields::size(self.options.limits.bytes)
+                size_text(bytes),
+                size_text(self.options.limits.bytes)
             ));
         }
         self.reading.set(true);

@@ -1,0 +1,105 @@
+//! Codes in rows: words of ours that a column holds. One that this program does not know is an error that names table, column and
+//! row, never a default: what is shown or done by a guess would be wrong in silence.
+
+use crate::domain::{
+    batch::BatchStatus,
+    money::Currency,
+    operation::Operation,
+    task::{RecordExtra, TaskState, TaskStatus},
+};
+use sqlx::{
+    Decode, FromRow, Postgres, Row, Type,
+    error::BoxDynError,
+    postgres::{PgRow, PgTypeInfo, PgValueRef},
+};
+use std::fmt::Display;
+
+/// A row that does not hold what the rest of the program relies on.
+#[derive(Debug, thiserror::Error)]
+#[error("{table} {row}, column {column}: {why}")]
+pub struct Inconsistency {
+    table: &'static str,
+    column: String,
+    row: String,
+    why: String,
+}
+
+impl Inconsistency {
+    /// Of a value that is not known.
+    pub fn unknown(table: &'static str, column: &str, row: impl Display, code: &str) -> Self {
+        Self { table, column: column.to_owned(), row: row.to_string(), why: unknown(code) }
+    }
+}
+
+impl From<Inconsistency> for sqlx::Error {
+    fn from(inconsistency: Inconsistency) -> Self {
+        Self::Decode(inconsistency.into())
+    }
+}
+
+/// Reads a row of `table`. What a column holds that cannot be read is an [`Inconsistency`] of the row with these key columns.
+pub(super) fn read<T>(
+    table: &'static str,
+    key: &[&str],
+    row: &PgRow,
+    read: impl FnOnce(&PgRow) -> sqlx::Result<T>,
+) -> sqlx::Result<T> {
+    read(row).map_err(|error| match error {
+        sqlx::Error::ColumnDecode { index, source } => {
+            let row = key.iter().map(|column| part(row, column)).collect::<Vec<_>>().join(" ");
+            Inconsistency { table, column: index.trim_matches('"').to_owned(), row, why: source.to_string() }.into()
+        }
+        other => other,
+    })
+}
+
+/// The same of a row that is read by its columns' names.
+pub(super) fn row<T: for<'r> FromRow<'r, PgRow>>(table: &'static str, key: &[&str], row: &PgRow) -> sqlx::Result<T> {
+    read(table, key, row, |row| T::from_row(row))
+}
+
+fn unknown(code: &str) -> String {
+    // Codes of ours are short. What is longer may hold what no log should.
+    if code.len() <= 40 { format!("{code:?} is not known") } else { "it cannot be read".to_owned() }
+}
+
+fn part(row: &PgRow, column: &str) -> String {
+    let id = row.try_get::<uuid::Uuid, _>(column).map(|id| id.to_string());
+    id.or_else(|_| row.try_get::<i64, _>(column).map(|number| number.to_string()))
+        .or_else(|_| row.try_get::<i32, _>(column).map(|number| number.to_string()))
+        .or_else(|_| row.try_get::<i16, _>(column).map(|number| number.to_string()))
+        .or_else(|_| row.try_get::<String, _>(column))
+        .unwrap_or_else(|_| "?".to_owned())
+}
+
+/// Types that a text column is read as.
+macro_rules! codes {
+    ($($type:ty: $parse:expr;)*) => {$(
+        impl Type<Postgres> for $type {
+            fn type_info() -> PgTypeInfo {
+                <str as Type<Postgres>>::type_info()
+            }
+
+            fn compatible(ty: &PgTypeInfo) -> bool {
+                <str as Type<Postgres>>::compatible(ty)
+            }
+        }
+
+        impl<'r> Decode<'r, Postgres> for $type {
+            fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
+                let code = <&str as Decode<Postgres>>::decode(value)?;
+                let parse: fn(&str) -> Option<Self> = $parse;
+                parse(code).ok_or_else(|| unknown(code).into())
+            }
+        }
+    )*};
+}
+
+codes! {
+    BatchStatus: BatchStatus::from_code;
+    Currency: |code| code.trim().parse().ok();
+    Operation: Operation::from_code;
+    RecordExtra: |text| serde_json::from_str(text).ok();
+    TaskState: TaskState::from_code;
+    TaskStatus: TaskStatus::from_code;
+}
