@@ -101,7 +101,7 @@ try {
   await shoot(owner, "everything-paused", slow, /Month end/);
   await post(owner, "/settings/resume", {});
 
-  sql("UPDATE gateway SET class = 'Q', key_window = NULL, rate_limit = NULL, rate_burst = NULL, concurrency = 20, updated_at = now()");
+  sql("UPDATE gateway_promise SET class = 'Q', key_window = NULL; UPDATE gateway SET rate_limit = NULL, rate_burst = NULL, concurrency = 20, updated_at = now()");
   const review = await batch(owner, "review.csv", ["ORD_T_BEFORE_", "ORD_"], 2);
   await post(owner, `${slow}/cancel`, { next: slow });
   sql("UPDATE open_task SET run_at = now() WHERE state = 'UNKNOWN'");

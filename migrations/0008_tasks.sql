@@ -74,8 +74,8 @@ CREATE TABLE outcome (                          -- written once, final
   http            smallint,
   succeeded       boolean NOT NULL,
   gw_ref          text COLLATE "C",
-  refund_status   text,                         -- the gateway's words: PENDING, SUCCESS, FAILURE, MANUAL_REVIEW
-  refund_type     text,                         -- STANDARD, INSTANT
+  gateway_status   text,                         -- the gateway's words: PENDING, SUCCESS, FAILURE, MANUAL_REVIEW
+  gateway_kind     text,                         -- STANDARD, INSTANT
   code            text COLLATE "C",             -- null when succeeded
   message         text,
   PRIMARY KEY (organisation_id, batch_id, row_no, revision)
@@ -103,8 +103,8 @@ CREATE TABLE open_task (                        -- only what is not final after 
   first_sent_at   timestamptz NOT NULL,         -- K resends only inside the key window
   last_sent_at    timestamptz NOT NULL,
   gw_ref          text COLLATE "C",
-  refund_status   text,
-  refund_type     text,
+  gateway_status   text,
+  gateway_kind     text,
   code            text COLLATE "C",
   message         text,
   updated_at      timestamptz NOT NULL DEFAULT now(),
@@ -115,12 +115,12 @@ CREATE TABLE open_task (                        -- only what is not final after 
 ) WITH (fillfactor = 70);
 CREATE INDEX open_task_due ON open_task (organisation_id, gateway_id, run_at) WHERE state <> 'REVIEW';
 CREATE INDEX open_task_review ON open_task (organisation_id, batch_id, row_no)
-  WHERE state = 'REVIEW' OR refund_status = 'MANUAL_REVIEW';
+  WHERE state = 'REVIEW' OR gateway_status = 'MANUAL_REVIEW';
 CALL of_organisation('open_task');
 CALL seen_by_scheduler('open_task');
 GRANT SELECT ON open_task TO batchdesk_web, batchdesk_worker;
-GRANT INSERT, DELETE, UPDATE (state, epoch, owner, leased_at, run_at, queries, gw_ref, refund_status, refund_type, code,
-  message, updated_at) ON open_task TO batchdesk_worker;
+GRANT INSERT, DELETE, UPDATE (state, epoch, owner, leased_at, run_at, queries, gw_ref, gateway_status, gateway_kind,
+  code, message, updated_at) ON open_task TO batchdesk_worker;
 GRANT SELECT (organisation_id, gateway_id, state, run_at) ON open_task TO batchdesk_scheduler;
 
 -- Finished or reviewed rows that a person asked the gateway about again ("Sync with Gateway"), and what a comparison
@@ -173,7 +173,7 @@ CREATE TABLE reversal (                       -- a gateway that takes back its l
   revision        smallint NOT NULL,
   succeeded       boolean NOT NULL,
   gw_ref          text COLLATE "C",
-  refund_status   text,
+  gateway_status   text,
   code            text COLLATE "C" NOT NULL,
   message         text,
   at              timestamptz NOT NULL DEFAULT now(),

@@ -345,15 +345,12 @@ TABLE gateway
   base_url text NOT NULL
   merchant_id text NOT NULL
   sealed_key bytea NOT NULL
-  class "char" NOT NULL DEFAULT 'N'::"char"
-  key_window interval
   balances boolean NOT NULL DEFAULT true
   preflight boolean NOT NULL DEFAULT true
   concurrency integer
   rate_limit integer
   rate_burst integer
   sandbox boolean NOT NULL DEFAULT false
-  chosen_at timestamp with time zone
   sending boolean NOT NULL DEFAULT true
   stopped_at timestamp with time zone
   stopped_reason text
@@ -362,8 +359,6 @@ TABLE gateway
   updated_at timestamp with time zone NOT NULL DEFAULT now()
   CONSTRAINT burst_of_a_limit CHECK (((rate_burst IS NULL) OR (rate_limit IS NOT NULL)))
   CONSTRAINT gateway_account UNIQUE (organisation_id, connector, merchant_id, sandbox)
-  CONSTRAINT gateway_check CHECK (((class <> 'K'::"char") OR (key_window IS NOT NULL)))
-  CONSTRAINT gateway_class_check CHECK ((class = ANY (ARRAY['K'::"char", 'Q'::"char", 'N'::"char"])))
   CONSTRAINT gateway_concurrency_check CHECK (((concurrency >= 1) AND (concurrency <= 1000)))
   CONSTRAINT gateway_organisation_id_fkey FOREIGN KEY (organisation_id) REFERENCES organisation(id)
   CONSTRAINT gateway_paused_by_fkey FOREIGN KEY (paused_by) REFERENCES person(id)
@@ -374,12 +369,13 @@ TABLE gateway
   POLICY lanes PERMISSIVE FOR SELECT TO batchdesk_scheduler USING ( SELECT (CURRENT_USER = 'batchdesk_scheduler'::name))
   POLICY tenant PERMISSIVE FOR ALL TO batchdesk_owner, batchdesk_web, batchdesk_worker USING (organisation_id = ( SELECT current_organisation() AS current_organisation)) WITH CHECK (organisation_id = ( SELECT current_organisation() AS current_organisation))
   CREATE TRIGGER account_guard BEFORE UPDATE OF base_url, merchant_id, sandbox, connector ON gateway FOR EACH ROW EXECUTE FUNCTION account_guard()
+  CREATE TRIGGER forget_promises AFTER UPDATE OF base_url, merchant_id ON gateway FOR EACH ROW WHEN (((new.base_url IS DISTINCT FROM old.base_url) OR (new.merchant_id IS DISTINCT FROM old.merchant_id))) EXECUTE FUNCTION forget_promises()
   CREATE TRIGGER switch_guard BEFORE UPDATE OF sending ON gateway FOR EACH STATEMENT EXECUTE FUNCTION switch_guard()
   CREATE TRIGGER tell_stop AFTER UPDATE OF sending ON gateway FOR EACH ROW WHEN ((old.sending IS DISTINCT FROM new.sending)) EXECUTE FUNCTION tell_stop()
   GRANT INSERT, SELECT TO batchdesk_web
   GRANT SELECT TO batchdesk_worker
   GRANT SELECT (organisation_id, id, sending) TO batchdesk_scheduler
-  GRANT UPDATE (base_url, merchant_id, sealed_key, class, key_window, balances, preflight, concurrency, rate_limit, rate_burst, sandbox, chosen_at, sending, stopped_at, stopped_reason, paused_by, updated_at) TO batchdesk_web
+  GRANT UPDATE (base_url, merchant_id, sealed_key, balances, preflight, concurrency, rate_limit, rate_burst, sandbox, sending, stopped_at, stopped_reason, paused_by, updated_at) TO batchdesk_web
 
 TABLE gateway_capability
   organisation_id uuid NOT NULL
@@ -390,6 +386,7 @@ TABLE gateway_capability
   measured boolean NOT NULL
   base_url text NOT NULL
   merchant_id text NOT NULL
+  effect text NOT NULL
   class "char" NOT NULL
   key_window interval
   order_id text COLLATE C
@@ -402,6 +399,20 @@ TABLE gateway_capability
   ROW LEVEL SECURITY FORCED
   POLICY tenant PERMISSIVE FOR ALL TO batchdesk_owner, batchdesk_web, batchdesk_worker USING (organisation_id = ( SELECT current_organisation() AS current_organisation)) WITH CHECK (organisation_id = ( SELECT current_organisation() AS current_organisation))
   GRANT INSERT, SELECT TO batchdesk_web
+
+TABLE gateway_choice
+  organisation_id uuid NOT NULL
+  effect text NOT NULL
+  gateway_id uuid NOT NULL
+  chosen_at timestamp with time zone NOT NULL DEFAULT now()
+  CONSTRAINT gateway_choice_effect_check CHECK ((effect = ANY (ARRAY['refund'::text, 'payment_initiation'::text, 'payment_initiation_refund'::text, 'payment_request'::text])))
+  CONSTRAINT gateway_choice_organisation_id_gateway_id_fkey FOREIGN KEY (organisation_id, gateway_id) REFERENCES gateway(organisation_id, id)
+  CONSTRAINT gateway_choice_pkey PRIMARY KEY (organisation_id, effect)
+  ROW LEVEL SECURITY FORCED
+  POLICY tenant PERMISSIVE FOR ALL TO batchdesk_owner, batchdesk_web, batchdesk_worker USING (organisation_id = ( SELECT current_organisation() AS current_organisation)) WITH CHECK (organisation_id = ( SELECT current_organisation() AS current_organisation))
+  GRANT INSERT, SELECT TO batchdesk_web
+  GRANT SELECT TO batchdesk_worker
+  GRANT UPDATE (gateway_id, chosen_at) TO batchdesk_web
 
 TABLE gateway_finished
   organisation_id uuid NOT NULL
@@ -429,6 +440,25 @@ TABLE gateway_pause
   POLICY tenant PERMISSIVE FOR ALL TO batchdesk_owner, batchdesk_web, batchdesk_worker USING (organisation_id = ( SELECT current_organisation() AS current_organisation)) WITH CHECK (organisation_id = ( SELECT current_organisation() AS current_organisation))
   GRANT DELETE, INSERT, SELECT, UPDATE TO batchdesk_worker
   GRANT SELECT TO batchdesk_web
+
+TABLE gateway_promise
+  organisation_id uuid NOT NULL
+  gateway_id uuid NOT NULL
+  effect text NOT NULL
+  class "char" NOT NULL
+  key_window interval
+  evidence uuid NOT NULL
+  CONSTRAINT gateway_promise_check CHECK (((class <> 'K'::"char") OR (key_window IS NOT NULL)))
+  CONSTRAINT gateway_promise_class_check CHECK ((class = ANY (ARRAY['K'::"char", 'Q'::"char", 'N'::"char"])))
+  CONSTRAINT gateway_promise_effect_check CHECK ((effect = ANY (ARRAY['refund'::text, 'payment_initiation'::text, 'payment_initiation_refund'::text, 'payment_request'::text])))
+  CONSTRAINT gateway_promise_organisation_id_evidence_fkey FOREIGN KEY (organisation_id, evidence) REFERENCES gateway_capability(organisation_id, id)
+  CONSTRAINT gateway_promise_organisation_id_gateway_id_fkey FOREIGN KEY (organisation_id, gateway_id) REFERENCES gateway(organisation_id, id)
+  CONSTRAINT gateway_promise_pkey PRIMARY KEY (organisation_id, gateway_id, effect)
+  ROW LEVEL SECURITY FORCED
+  POLICY tenant PERMISSIVE FOR ALL TO batchdesk_owner, batchdesk_web, batchdesk_worker USING (organisation_id = ( SELECT current_organisation() AS current_organisation)) WITH CHECK (organisation_id = ( SELECT current_organisation() AS current_organisation))
+  GRANT INSERT, SELECT TO batchdesk_web
+  GRANT SELECT TO batchdesk_worker
+  GRANT UPDATE (class, key_window, evidence) TO batchdesk_web
 
 TABLE gateway_trouble
   organisation_id uuid NOT NULL
@@ -527,8 +557,8 @@ TABLE open_task WITH (fillfactor=70)
   first_sent_at timestamp with time zone NOT NULL
   last_sent_at timestamp with time zone NOT NULL
   gw_ref text COLLATE C
-  refund_status text
-  refund_type text
+  gateway_status text
+  gateway_kind text
   code text COLLATE C
   message text
   updated_at timestamp with time zone NOT NULL DEFAULT now()
@@ -536,7 +566,7 @@ TABLE open_task WITH (fillfactor=70)
   CONSTRAINT open_task_pkey PRIMARY KEY (organisation_id, batch_id, row_no, revision)
   CONSTRAINT open_task_state_check CHECK ((state = ANY (ARRAY['RETRY'::text, 'SENDING'::text, 'UNKNOWN'::text, 'PENDING'::text, 'REVIEW'::text])))
   CREATE INDEX open_task_due ON open_task USING btree (organisation_id, gateway_id, run_at) WHERE (state <> 'REVIEW'::text)
-  CREATE INDEX open_task_review ON open_task USING btree (organisation_id, batch_id, row_no) WHERE ((state = 'REVIEW'::text) OR (refund_status = 'MANUAL_REVIEW'::text))
+  CREATE INDEX open_task_review ON open_task USING btree (organisation_id, batch_id, row_no) WHERE ((state = 'REVIEW'::text) OR (gateway_status = 'MANUAL_REVIEW'::text))
   ROW LEVEL SECURITY FORCED
   POLICY lanes PERMISSIVE FOR SELECT TO batchdesk_scheduler USING ( SELECT (CURRENT_USER = 'batchdesk_scheduler'::name))
   POLICY tenant PERMISSIVE FOR ALL TO batchdesk_owner, batchdesk_web, batchdesk_worker USING (organisation_id = ( SELECT current_organisation() AS current_organisation)) WITH CHECK (organisation_id = ( SELECT current_organisation() AS current_organisation))
@@ -545,11 +575,11 @@ TABLE open_task WITH (fillfactor=70)
   CREATE TRIGGER tell_opened AFTER INSERT ON open_task REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION tell_opened()
   CREATE TRIGGER tell_review_moved AFTER UPDATE OF state ON open_task FOR EACH ROW WHEN (((new.state = 'REVIEW'::text) AND (old.state <> 'REVIEW'::text))) EXECUTE FUNCTION tell_review()
   CREATE TRIGGER tell_review_opened AFTER INSERT ON open_task FOR EACH ROW WHEN ((new.state = 'REVIEW'::text)) EXECUTE FUNCTION tell_review()
-  CREATE TRIGGER tell_review_taken AFTER UPDATE ON open_task FOR EACH ROW WHEN (((new.state = 'PENDING'::text) AND (new.refund_status = 'MANUAL_REVIEW'::text) AND (old.refund_status IS DISTINCT FROM 'MANUAL_REVIEW'::text))) EXECUTE FUNCTION tell_review()
+  CREATE TRIGGER tell_review_taken AFTER UPDATE ON open_task FOR EACH ROW WHEN (((new.state = 'PENDING'::text) AND (new.gateway_status = 'MANUAL_REVIEW'::text) AND (old.gateway_status IS DISTINCT FROM 'MANUAL_REVIEW'::text))) EXECUTE FUNCTION tell_review()
   GRANT DELETE, INSERT, SELECT TO batchdesk_worker
   GRANT SELECT TO batchdesk_web
   GRANT SELECT (organisation_id, gateway_id, state, run_at) TO batchdesk_scheduler
-  GRANT UPDATE (state, epoch, owner, leased_at, run_at, queries, gw_ref, refund_status, refund_type, code, message, updated_at) TO batchdesk_worker
+  GRANT UPDATE (state, epoch, owner, leased_at, run_at, queries, gw_ref, gateway_status, gateway_kind, code, message, updated_at) TO batchdesk_worker
 
 TABLE order_balance WITH (fillfactor=90)
   captured_minor bigint
@@ -684,8 +714,8 @@ TABLE outcome
   http smallint
   succeeded boolean NOT NULL
   gw_ref text COLLATE C
-  refund_status text
-  refund_type text
+  gateway_status text
+  gateway_kind text
   code text COLLATE C
   message text
   CONSTRAINT outcome_pkey PRIMARY KEY (organisation_id, batch_id, row_no, revision)
@@ -894,7 +924,7 @@ TABLE reversal
   revision smallint NOT NULL
   succeeded boolean NOT NULL
   gw_ref text COLLATE C
-  refund_status text
+  gateway_status text
   code text COLLATE C NOT NULL
   message text
   at timestamp with time zone NOT NULL DEFAULT now()
@@ -1236,13 +1266,14 @@ AGGREGATE fit(bigint, bigint) RETURNS bigint internal IMMUTABLE
   EXECUTE batchdesk_worker
 FUNCTION fit_step(used bigint, amount bigint, room bigint) RETURNS bigint sql IMMUTABLE
   EXECUTE batchdesk_worker
+FUNCTION forget_promises() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
 FUNCTION free_unique_ids(p_organisation uuid, p_batch uuid, p_all boolean) RETURNS void plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
 FUNCTION free_unique_ids_of(p_organisation uuid, p_batch uuid, p_ids text[]) RETURNS void sql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
 FUNCTION gate(p_organisation uuid, p_alone boolean) RETURNS void plpgsql SET search_path=pg_catalog
   EXECUTE batchdesk_web, batchdesk_worker
 FUNCTION held_status(p_batch uuid) RETURNS text sql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
   EXECUTE batchdesk_worker
-FUNCTION in_review(p_state text, p_refund_status text) RETURNS boolean sql IMMUTABLE
+FUNCTION in_review(p_state text, p_gateway_status text) RETURNS boolean sql IMMUTABLE
   EXECUTE batchdesk_web, batchdesk_worker
 FUNCTION is_administrator() RETURNS boolean sql STABLE SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
 FUNCTION log_position(OUT system text, OUT at_byte bigint) RETURNS record plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
@@ -1277,7 +1308,7 @@ FUNCTION review_close(p_batch uuid, p_row integer[], p_revision smallint[], p_n 
   EXECUTE batchdesk_web
 FUNCTION review_propose(p_batch uuid, p_row integer[], p_revision smallint[], p_seen text[], p_verdict text, p_ref text[], p_reason text) RETURNS integer plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
   EXECUTE batchdesk_web
-FUNCTION review_rows(p jsonb) RETURNS TABLE(row_no integer, revision smallint, verdict text, gw_ref text, reason text, proposer text, attempts smallint, was text, refund_type text, order_id text, amount_minor bigint, balanced boolean) sql IMMUTABLE SET search_path=pg_catalog
+FUNCTION review_rows(p jsonb) RETURNS TABLE(row_no integer, revision smallint, verdict text, gw_ref text, reason text, proposer text, attempts smallint, was text, gateway_kind text, order_id text, amount_minor bigint, balanced boolean) sql IMMUTABLE SET search_path=pg_catalog
 FUNCTION review_seen(t open_task) RETURNS text sql IMMUTABLE SET search_path=pg_catalog
   EXECUTE batchdesk_web, batchdesk_worker
 FUNCTION revision_guard() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp

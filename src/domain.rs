@@ -7,6 +7,7 @@ pub mod email;
 pub mod error;
 pub mod eta;
 pub mod finding;
+pub mod gateway;
 pub mod ids;
 pub mod limits;
 pub mod money;

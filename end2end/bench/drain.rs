@@ -33,8 +33,8 @@ impl AtOnce {
             class: ReplyClass::Unknown,
             http: None,
             reference: None,
-            refund_status: None,
-            refund_type: None,
+            gateway_status: None,
+            gateway_kind: None,
             code: None,
             message: None,
             confirmed_minor: None,
@@ -60,8 +60,8 @@ impl Connector for AtOnce {
             class: ReplyClass::Succeeded,
             http: Some(200),
             reference: Some(format!("r{key}")),
-            refund_status: Some("SUCCESS".to_owned()),
-            refund_type: Some("STANDARD".to_owned()),
+            gateway_status: Some("SUCCESS".to_owned()),
+            gateway_kind: Some("STANDARD".to_owned()),
             confirmed_minor: Some(amount.minor),
             // As long as the answer of the gateway on loopback: it is kept.
             body: format!(

@@ -26,6 +26,17 @@ END $$;
 CREATE OR REPLACE TRIGGER account_guard BEFORE UPDATE OF base_url, merchant_id, sandbox, connector ON gateway
   FOR EACH ROW EXECUTE FUNCTION account_guard();
 
+-- Another account promises nothing until it is measured or declared: what was seen of the old one says nothing of it.
+CREATE OR REPLACE FUNCTION forget_promises() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+BEGIN
+  DELETE FROM gateway_promise p WHERE p.organisation_id = NEW.organisation_id AND p.gateway_id = NEW.id;
+  RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER forget_promises AFTER UPDATE OF base_url, merchant_id ON gateway FOR EACH ROW
+  WHEN ((NEW.base_url, NEW.merchant_id) IS DISTINCT FROM (OLD.base_url, OLD.merchant_id))
+  EXECUTE FUNCTION forget_promises();
+
 -- Renews a process's row and counts. place: which of them it is, from 0. settled: whether all others have counted it,
 -- long enough after it came that what they had on the wire beyond their new part has ended (but for the slowest calls).
 -- paused: for how many seconds nothing may be asked. One at a time for a connection, so that two newcomers see each

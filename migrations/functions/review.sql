@@ -1,12 +1,12 @@
 -- Review by two people, contradictions, and the comparison at the end of a batch.
 
 -- What can be reviewed: REVIEW, and what the gateway took but itself cannot tell the end of.
-CREATE OR REPLACE FUNCTION in_review(p_state text, p_refund_status text) RETURNS boolean LANGUAGE sql IMMUTABLE
-  AS $$ SELECT p_state = 'REVIEW' OR (p_state = 'PENDING' AND p_refund_status = 'MANUAL_REVIEW') $$;
+CREATE OR REPLACE FUNCTION in_review(p_state text, p_gateway_status text) RETURNS boolean LANGUAGE sql IMMUTABLE
+  AS $$ SELECT p_state = 'REVIEW' OR (p_state = 'PENDING' AND p_gateway_status = 'MANUAL_REVIEW') $$;
 
 -- Where a task stands, as a proposal is bound to it: not the epoch, which a question without news moves too.
 CREATE OR REPLACE FUNCTION review_seen(t open_task) RETURNS text LANGUAGE sql IMMUTABLE SET search_path = pg_catalog
-  AS $$ SELECT md5(jsonb_build_array(t.state, t.attempts, t.code, t.message, t.gw_ref, t.refund_status)::text) $$;
+  AS $$ SELECT md5(jsonb_build_array(t.state, t.attempts, t.code, t.message, t.gw_ref, t.gateway_status)::text) $$;
 
 -- The rule "another person", for whoever writes here in whatever way.
 CREATE OR REPLACE FUNCTION confirmation_guard() RETURNS trigger
@@ -42,11 +42,11 @@ BEGIN
     FROM unnest(p_row, p_revision, p_seen) AS u(row_no, revision, seen)
    WHERE NOT EXISTS (SELECT FROM open_task t
      WHERE t.organisation_id = org AND t.batch_id = p_batch AND t.row_no = u.row_no AND t.revision = u.revision
-                        AND in_review(t.state, t.refund_status) AND review_seen(t) = u.seen);
+                        AND in_review(t.state, t.gateway_status) AND review_seen(t) = u.seen);
   IF moved IS NOT NULL THEN RAISE EXCEPTION 'moved meanwhile' USING ERRCODE = 'BD412', DETAIL = moved; END IF;
-  IF p_verdict = 'ASK_AGAIN' AND EXISTS (SELECT FROM batch b
-    JOIN gateway g ON g.organisation_id = org AND g.id = b.gateway_id
-                                          WHERE b.organisation_id = org AND b.id = p_batch AND g.class = 'N')
+  IF p_verdict = 'ASK_AGAIN' AND NOT EXISTS (SELECT FROM batch b
+    JOIN gateway_promise p ON p.organisation_id = org AND p.gateway_id = b.gateway_id AND p.effect = b.operation
+     AND p.class <> 'N' WHERE b.organisation_id = org AND b.id = p_batch)
   THEN RAISE EXCEPTION 'this gateway cannot be asked' USING ERRCODE = 'BD422'; END IF;
   SELECT json_agg(u.row_no ORDER BY u.row_no)::text INTO moved
     FROM unnest(p_row, p_revision, p_seen) AS u(row_no, revision, seen)
@@ -70,12 +70,12 @@ END $$;
 
 CREATE OR REPLACE FUNCTION review_rows(p jsonb) RETURNS TABLE (row_no int, revision smallint, verdict text, gw_ref text,
   reason text, proposer text, attempts smallint, was text,
-                                                   refund_type text, order_id text, amount_minor bigint,
+                                                   gateway_kind text, order_id text, amount_minor bigint,
                                                      balanced boolean) LANGUAGE sql IMMUTABLE
                                                      SET search_path = pg_catalog
   AS $$ SELECT * FROM jsonb_to_recordset(p) AS v(row_no int, revision smallint, verdict text, gw_ref text, reason text,
     proposer text, attempts smallint, was text,
-                                                 refund_type text, order_id text, amount_minor bigint,
+                                                 gateway_kind text, order_id text, amount_minor bigint,
                                                    balanced boolean) $$;
 
 -- Another person confirms or rejects, or the proposer withdraws. A confirmation carries the proposal out: done and not
@@ -108,7 +108,7 @@ BEGIN
      AND t.revision = p.revision
                       WHERE p.organisation_id = org AND p.batch_id = p_batch AND p.row_no = u.row_no
                         AND p.revision = u.revision AND p.n = u.n
-                        AND in_review(t.state, t.refund_status) AND review_seen(t) = p.seen);
+                        AND in_review(t.state, t.gateway_status) AND review_seen(t) = p.seen);
   IF moved IS NOT NULL THEN RAISE EXCEPTION 'moved meanwhile' USING ERRCODE = 'BD412', DETAIL = moved; END IF;
   INSERT INTO review_confirmation (organisation_id, batch_id, row_no, revision, n, verdict, note)
   SELECT org, p_batch, u.row_no, u.revision, u.n, p_verdict, nullif(btrim(p_note), '')
@@ -118,8 +118,8 @@ BEGIN
 
   SELECT jsonb_agg(jsonb_build_object('row_no', t.row_no, 'revision', t.revision, 'verdict', p.verdict, 'gw_ref',
     p.gw_ref, 'reason', p.reason, 'proposer', coalesce(m.email, 'API key'),
-           'attempts', t.attempts, 'was', CASE t.state WHEN 'PENDING' THEN 'A' ELSE 'Q' END, 'refund_type',
-             t.refund_type, 'order_id', r.order_id, 'amount_minor', r.amount_minor,
+           'attempts', t.attempts, 'was', CASE t.state WHEN 'PENDING' THEN 'A' ELSE 'Q' END, 'gateway_kind',
+             t.gateway_kind, 'order_id', r.order_id, 'amount_minor', r.amount_minor,
            'balanced', coalesce((SELECT a.balanced FROM attempt a
              WHERE a.organisation_id = org AND a.batch_id = p_batch AND a.revision = t.revision AND a.attempt = 1
                                     AND a.from_row <= t.row_no ORDER BY a.from_row DESC LIMIT 1), false)))
@@ -152,10 +152,10 @@ BEGIN
   DELETE FROM recheck k USING review_rows(decided) v
    WHERE v.verdict <> 'ASK_AGAIN' AND k.organisation_id = org AND k.batch_id = p_batch AND k.row_no = v.row_no
      AND k.revision = v.revision;
-  INSERT INTO outcome (organisation_id, batch_id, row_no, revision, attempts, succeeded, gw_ref, refund_status,
-    refund_type, code, message)
+  INSERT INTO outcome (organisation_id, batch_id, row_no, revision, attempts, succeeded, gw_ref, gateway_status,
+    gateway_kind, code, message)
   SELECT org, p_batch, v.row_no, v.revision, v.attempts, v.verdict = 'DONE', v.gw_ref, CASE v.verdict WHEN 'DONE'
-    THEN 'SUCCESS' ELSE 'FAILURE' END, v.refund_type,
+    THEN 'SUCCESS' ELSE 'FAILURE' END, v.gateway_kind,
          CASE v.verdict WHEN 'DONE' THEN NULL ELSE 'NOT_DONE' END, CASE v.verdict WHEN 'DONE' THEN NULL
            ELSE 'Two people found that it was not carried out: ' || v.reason END
     FROM review_rows(decided) v WHERE v.verdict <> 'ASK_AGAIN';
@@ -193,7 +193,7 @@ BEGIN
   SELECT NEW.organisation_id, NEW.batch_id, NEW.row_no, NEW.revision, CASE WHEN NEW.succeeded THEN 'done_after_failure'
     ELSE 'failed_after_success' END,
          r.order_id, r.gateway_key, CASE WHEN NEW.succeeded THEN 'FAILED' ELSE 'SUCCEEDED' END, r.amount_minor,
-           NEW.refund_status, r.amount_minor, NEW.gw_ref, o.at, 'reversal'
+           NEW.gateway_status, r.amount_minor, NEW.gw_ref, o.at, 'reversal'
     FROM record r JOIN outcome o USING (organisation_id, batch_id, row_no, revision)
    WHERE r.organisation_id = NEW.organisation_id AND r.batch_id = NEW.batch_id AND r.row_no = NEW.row_no
      AND r.revision = NEW.revision

@@ -19,8 +19,8 @@ SELECT r.organisation_id, r.batch_id, r.row_no, r.sheet_row, r.revision, r.order
          ELSE 'QUEUED' END AS status,
        coalesce(x.code, o.code, t.code) AS code, coalesce(x.message, o.message, t.message) AS message,
        coalesce(x.gw_ref, o.gw_ref, t.gw_ref) AS gw_ref,
-         coalesce(x.refund_status, o.refund_status, t.refund_status) AS refund_status,
-       coalesce(o.refund_type, t.refund_type) AS refund_type,
+         coalesce(x.gateway_status, o.gateway_status, t.gateway_status) AS refund_status,
+       coalesce(o.gateway_kind, t.gateway_kind) AS refund_type,
        coalesce(o.attempts, t.attempts) AS attempts, coalesce(x.at, o.at, t.updated_at) AS updated_at
   FROM record r
   LEFT JOIN LATERAL (SELECT * FROM outcome k

@@ -21,10 +21,14 @@ BEGIN
   -- take_over() alone may say so: it was sent in a past that is forgotten
   IF NEW.lost THEN RETURN NEW; END IF;
   PERFORM gate(NEW.organisation_id, false);                  -- before the look at what it guards
-  SELECT v.revision, b.currency, gw.balances, gw.preflight, gw.class, gw.key_window INTO allowed
+  -- Only a refund takes from an order. A promise is of one effect, which an operation that sends is named after.
+  SELECT v.revision, b.currency, gw.balances AND b.operation = 'refund' AS balances,
+         gw.preflight AND b.operation = 'refund' AS preflight, p.class, p.key_window INTO allowed
     FROM batch b
     JOIN organisation o ON o.id = b.organisation_id
     JOIN gateway gw ON gw.organisation_id = b.organisation_id AND gw.id = b.gateway_id
+    LEFT JOIN gateway_promise p ON p.organisation_id = b.organisation_id AND p.gateway_id = b.gateway_id
+     AND p.effect = b.operation
     JOIN batch_revision v ON v.organisation_id = b.organisation_id AND v.batch_id = b.id
      AND v.revision = CASE WHEN NEW.chunk_no IS NULL THEN NEW.revision
                            ELSE (SELECT c.revision FROM chunk c

@@ -36,7 +36,7 @@ BEGIN
   INSERT INTO desk.outbox (organisation_id, batch_id, kind)
   SELECT DISTINCT n.organisation_id, n.batch_id, 'batch_changed'
     FROM written n JOIN was w USING (organisation_id, batch_id, row_no, revision)
-   WHERE (n.state, n.refund_status, n.message) IS DISTINCT FROM (w.state, w.refund_status, w.message);
+   WHERE (n.state, n.gateway_status, n.message) IS DISTINCT FROM (w.state, w.gateway_status, w.message);
   RETURN NULL;
 END $$;
 CREATE OR REPLACE TRIGGER tell_moved AFTER UPDATE ON open_task REFERENCING OLD TABLE AS was NEW TABLE AS written
@@ -59,8 +59,8 @@ CREATE OR REPLACE TRIGGER tell_review_moved AFTER UPDATE OF state ON open_task F
   EXECUTE FUNCTION tell_review();
 -- What is asked of people is told to them, also of what the gateway took before.
 CREATE OR REPLACE TRIGGER tell_review_taken AFTER UPDATE ON open_task FOR EACH ROW
-  WHEN (NEW.state = 'PENDING' AND NEW.refund_status = 'MANUAL_REVIEW'
-    AND OLD.refund_status IS DISTINCT FROM 'MANUAL_REVIEW') EXECUTE FUNCTION tell_review();
+  WHEN (NEW.state = 'PENDING' AND NEW.gateway_status = 'MANUAL_REVIEW'
+    AND OLD.gateway_status IS DISTINCT FROM 'MANUAL_REVIEW') EXECUTE FUNCTION tell_review();
 
 -- What the gateway had taken and then did not do.
 CREATE OR REPLACE FUNCTION tell_failed_late() RETURNS trigger LANGUAGE plpgsql AS $$

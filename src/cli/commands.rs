@@ -287,9 +287,9 @@ fn table(name: &str, probed: &Probed) -> String {
     for step in &probed.steps {
         text.push_str(&format!("  {:<10}  {}\n              {}\n", word(&step.verdict), step.call, step.seen));
     }
-    let class = probed.class.code();
-    text.push_str(&format!("\nClass {class}: the gateway {}.\n", connections::class_words(probed.class)));
-    if let Some(window) = probed.key_window {
+    let class = probed.promise.class.code();
+    text.push_str(&format!("\nClass {class}: the gateway {}.\n", connections::class_words(probed.promise.class)));
+    if let Some(window) = probed.promise.key_window {
         text.push_str(&format!("Keys are kept for {} hours.\n", window.as_secs() / 3600));
     }
     text

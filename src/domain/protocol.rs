@@ -34,6 +34,15 @@ impl GatewayClass {
         }
     }
 
+    /// The one of two that promises less.
+    pub const fn weaker(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::N, _) | (_, Self::N) => Self::N,
+            (Self::Q, _) | (_, Self::Q) => Self::Q,
+            (Self::K, Self::K) => Self::K,
+        }
+    }
+
     /// The class with this letter.
     pub fn from_code(code: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|class| class.code() == code)

@@ -6,7 +6,8 @@
 //! To add a connector:
 //!
 //! 1. Write its [`Descriptor`]: the effects it carries out, how it names what is refunded, which keys it takes, which error codes no
-//!    repeat can mend. `believed` is what its contract says and only ever a ceiling: a connection starts at class N.
+//!    repeat can mend. What it believes of each effect is what its contract says, and only ever a ceiling: every effect of a
+//!    connection starts at class N, until it is measured or declared.
 //! 2. Implement [`Connector`] in a file beside `juspay.rs`. `send` and `find` match on [`Instruction`]; requests go through
 //!    `server::outbound`, which sends each once. `order` and `refunds_of` are asked only where the descriptor says so.
 //! 3. Read replies by an allow-list. Succeeded and Failed need the gateway's own words for this key and amount; `NotSent` is for
@@ -22,8 +23,11 @@ mod descriptor;
 mod instruction;
 pub mod juspay;
 
-pub use crate::domain::protocol::{GatewayClass, ReplyClass};
-pub use descriptor::{Currencies, Descriptor, Identifier, KeyGrammar, Permanent, Promise, concurrency_in_force};
+pub use crate::domain::{
+    gateway::Promise,
+    protocol::{GatewayClass, ReplyClass},
+};
+pub use descriptor::{Currencies, Descriptor, Identifier, KeyGrammar, Permanent, concurrency_in_force};
 pub use instruction::{Instruction, RefundRequest, Target};
 
 use super::outbound::SetupError;
@@ -46,9 +50,9 @@ pub struct Reply {
     /// The gateway's reference (`refunds[].ref`).
     pub reference: Option<String>,
     /// The gateway's word for the refund's state: PENDING, SUCCESS, FAILURE, MANUAL_REVIEW.
-    pub refund_status: Option<String>,
+    pub gateway_status: Option<String>,
     /// STANDARD, INSTANT.
-    pub refund_type: Option<String>,
+    pub gateway_kind: Option<String>,
     /// Short code for grouping (`refund.not.allowed`, `timeout`, `http_500`).
     pub code: Option<String>,
     /// One sentence for people.
@@ -216,6 +220,16 @@ pub fn descriptor(name: &str) -> Option<&'static Descriptor> {
     descriptors().find(|descriptor| descriptor.name == name)
 }
 
+/// What the connector of this name carries out.
+pub fn effects(name: &str) -> Vec<Effect> {
+    descriptor(name).map_or_else(Vec::new, |declared| declared.effects.iter().map(|(effect, _)| *effect).collect())
+}
+
+/// What is declared of every effect of this connector, as far as its gateway's contract goes.
+pub fn declared(connector: &Descriptor, promise: Promise) -> Vec<(Effect, Promise)> {
+    connector.effects.iter().map(|(effect, believed)| (*effect, promise.at_most(*believed))).collect()
+}
+
 /// Whether the connector of this name can carry out this effect. The error is a sentence that refuses a batch.
 pub fn carries_out(name: &str, effect: Effect) -> Result<(), String> {
     let declared = descriptor(name);
@@ -269,17 +283,34 @@ mod tests {
                 declared.keys.takes(&derived),
                 "{name} does not take the keys that are made for records without one"
             );
-            let promise = declared.believed;
-            assert_eq!(
-                promise.class == GatewayClass::K,
-                promise.key_window.is_some(),
-                "{name}: a window belongs to class K"
-            );
+            assert!(!declared.effects.is_empty(), "{name} carries out nothing");
+            for (effect, believed) in declared.effects {
+                assert_eq!(*believed, Promise::new(believed.class, believed.key_window), "{name}: {effect:?}");
+            }
             assert!(declared.target("O", None).is_some(), "{name} can refund nothing that a file names");
             assert!(declared.rate_limit.is_none_or(|limit| limit > 0), "{name}");
             assert_eq!(descriptors().filter(|other| other.name == name).count(), 1, "{name} is there twice");
             assert_eq!(descriptor(name), Some(declared));
         }
         assert!(descriptor("nobody").is_none());
+    }
+
+    #[test]
+    fn what_is_declared_never_exceeds_what_the_connector_believes() {
+        const EFFECTS: &[(Effect, Promise)] = &[
+            (
+                Effect::PaymentRequest,
+                Promise { class: GatewayClass::K, key_window: Some(Duration::from_secs(7_776_000)) },
+            ),
+            (Effect::PaymentInitiation, Promise { class: GatewayClass::Q, key_window: None }),
+            (Effect::Refund, Promise::NONE),
+        ];
+        let connector = Descriptor { effects: EFFECTS, ..juspay::DESCRIPTOR };
+        let day = Some(Duration::from_secs(24 * 3600));
+        let classes =
+            |class| declared(&connector, Promise::new(class, day)).into_iter().map(|(_, granted)| granted.class);
+        assert!(classes(GatewayClass::K).eq([GatewayClass::K, GatewayClass::Q, GatewayClass::N]));
+        assert!(classes(GatewayClass::Q).eq([GatewayClass::Q, GatewayClass::Q, GatewayClass::N]));
+        assert!(classes(GatewayClass::N).eq([GatewayClass::N; 3]));
     }
 }

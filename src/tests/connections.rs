@@ -2,7 +2,9 @@
 
 use super::support::{World, gateway, refunds};
 use crate::{
-    domain::{connection_limits::ConnectionLimits, ids::GatewayId, money::Currency},
+    domain::{
+        connection_limits::ConnectionLimits, gateway::Promise, ids::GatewayId, money::Currency, operation::Effect,
+    },
     server::{
         db,
         gateway::{Connection, Connector, Descriptor, Found, GatewayClass, Instruction, OrderState, Reply},
@@ -117,20 +119,20 @@ fn verdicts(probed: &Probed) -> Vec<&str> {
 async fn a_gateway_that_keeps_keys_and_can_be_asked_is_class_k() {
     let simulator = Simulator::start(false).await;
     let found = probed(&simulator, questions("ORD_1")).await;
-    assert_eq!((found.class, found.key_window), (GatewayClass::K, Some(Duration::from_secs(24 * 3600))), "{found:#?}");
+    assert_eq!(found.promise, Promise::new(GatewayClass::K, Some(Duration::from_secs(24 * 3600))), "{found:#?}");
     assert!(!verdicts(&found).contains(&"disproved") && !verdicts(&found).contains(&"open"), "{found:#?}");
 
     let without = Questions { declined: None, failing: None, ..questions("ORD_2") };
     let found = probed(&simulator, without).await;
-    assert_eq!(found.class, GatewayClass::Q, "what a declined key does was not seen: {found:#?}");
-    assert_eq!(found.key_window, None);
+    assert_eq!(found.promise.class, GatewayClass::Q, "what a declined key does was not seen: {found:#?}");
+    assert_eq!(found.promise.key_window, None);
 }
 
 #[tokio::test]
 async fn a_gateway_that_forgets_keys_is_never_class_k() {
     let simulator = Simulator::start(true).await;
     let found = probed(&simulator, questions("ORD_1")).await;
-    assert_eq!(found.class, GatewayClass::Q, "{found:#?}");
+    assert_eq!(found.promise.class, GatewayClass::Q, "{found:#?}");
     assert!(found.steps.iter().any(|step| step.verdict == "disproved" && step.seen.contains("twice")), "{found:#?}");
 }
 
@@ -138,7 +140,7 @@ async fn a_gateway_that_forgets_keys_is_never_class_k() {
 async fn a_gateway_that_cannot_be_asked_is_class_n() {
     let simulator = Simulator::start(false).await;
     let found = probed(&simulator, questions("ORD_HIDDEN_1")).await;
-    assert_eq!(found.class, GatewayClass::N, "{found:#?}");
+    assert_eq!(found.promise.class, GatewayClass::N, "{found:#?}");
 }
 
 #[tokio::test]
@@ -185,7 +187,7 @@ fn field<T: std::fmt::Debug>(result: Result<T, Refused>) -> (Option<&'static str
 
 async fn current(world: &World, caller: &Caller) -> db::gateways::GatewayRow {
     let mut tx = world.state.db.web(caller.organisation.id, Some(caller.person.id)).await.unwrap();
-    db::gateways::current(&mut tx).await.unwrap().unwrap()
+    db::gateways::chosen(&mut tx, Effect::Refund).await.unwrap().unwrap()
 }
 
 #[tokio::test]
@@ -246,7 +248,7 @@ async fn an_account_is_asked_before_it_is_stored_and_each_mistake_names_its_fiel
     })
     .await
     .unwrap();
-    assert_eq!(count(&world, "SELECT count(*) FROM gateway WHERE class <> 'N' AND merchant_id = 'globex' AND organisation_id = (SELECT organisation_id FROM organisation_name WHERE name = 'Acme Stores')").await, 0);
+    assert_eq!(count(&world, "SELECT count(*) FROM gateway_promise p JOIN gateway g ON g.organisation_id = p.organisation_id AND g.id = p.gateway_id WHERE g.merchant_id = 'globex' AND g.organisation_id = (SELECT organisation_id FROM organisation_name WHERE name = 'Acme Stores')").await, 0);
     assert_eq!(
         count(&world, "SELECT count(*) FROM audit WHERE action = 'gateway.added' AND detail LIKE '%sim_%'").await,
         0
@@ -287,7 +289,7 @@ async fn another_account_needs_the_key_again_and_no_open_work() {
     connections::change(state, &admin, id, moved("sim_acme")).await.unwrap();
     let now = current(&world, &admin).await;
     assert_eq!(
-        (now.base_url.as_str(), now.class.as_str()),
+        (now.base_url.as_str(), now.promise(Effect::Refund).class.code()),
         (simulator.url.as_str(), "N"),
         "what was promised there is not promised here"
     );
@@ -328,7 +330,7 @@ async fn only_a_sandbox_is_measured_and_the_class_that_follows_is_kept_with_its_
     connections::resume(state, &admin, sandbox).await.unwrap();
     let few = Questions { declined: None, failing: None, ..questions("ORD_1") };
     let found = connections::measure(state, &admin, sandbox, few).await.unwrap();
-    assert_eq!(found.class, GatewayClass::Q);
+    assert_eq!(found.promise.class, GatewayClass::Q);
     let page = connections::page(state, &admin, Some(sandbox)).await.unwrap();
     let row = page.row.unwrap();
     assert_eq!(row.class, "Q");

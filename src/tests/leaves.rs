@@ -5,7 +5,7 @@ use crate::{
     domain::{
         ids::{BatchId, OrganisationId},
         money::Currency,
-        operation::Operation,
+        operation::{Effect, Operation},
         task::RecordExtra,
     },
     server::db::{
@@ -196,7 +196,8 @@ async fn an_upload_that_is_given_up_leaves_nothing_behind() {
     let one = Db::connect(world.options.clone(), PoolSizes { web: 1, worker: 1 }).await.unwrap();
     let begin = async || one.web(maker.organisation.id, Some(maker.person.id)).await.unwrap();
     let mut tx = begin().await;
-    let gateway = crate::domain::ids::GatewayId(db::gateways::current(&mut tx).await.unwrap().unwrap().id);
+    let gateway =
+        crate::domain::ids::GatewayId(db::gateways::chosen(&mut tx, Effect::Refund).await.unwrap().unwrap().id);
     let id = BatchId(Uuid::now_v7());
     let new = NewBatch {
         id,

@@ -7,7 +7,7 @@ use super::support::World;
 use crate::{
     domain::{
         ids::{BatchId, GatewayId},
-        operation::Operation,
+        operation::{Effect, Operation},
         view::orders::{Chosen, ChosenOrder},
     },
     server::{
@@ -65,7 +65,7 @@ fn order(batch: BatchId, order_id: &str) -> SeenOrder {
 async fn store(world: &World, email: &str, seen: &[SeenOrder], at: OffsetDateTime) {
     let organisation = world.caller(email).await.organisation.id;
     let mut tx = world.state.db.worker(organisation).await.unwrap();
-    let gateway = db::gateways::current(&mut tx).await.unwrap().unwrap().id;
+    let gateway = db::gateways::chosen(&mut tx, Effect::Refund).await.unwrap().unwrap().id;
     see(&mut tx, GatewayId(gateway), seen, at).await.unwrap();
     tx.commit().await.unwrap();
 }

@@ -2,6 +2,7 @@
 
 mod agreement;
 mod guards;
+mod home;
 mod limits;
 mod matrix;
 mod plans;
@@ -15,7 +16,10 @@ mod told;
 
 use super::support::{World, refunds};
 use crate::{
-    domain::ids::{BatchId, GatewayId, OrganisationId},
+    domain::{
+        ids::{BatchId, GatewayId, OrganisationId},
+        operation::Effect,
+    },
     server::{db, gateway::GatewayClass, processor, state::AppState},
 };
 use script::{Give, Script};
@@ -62,9 +66,12 @@ impl Bench {
         let world = World::new().await;
         let organisation = world.caller("owner@globex.test").await.organisation.id;
         let class = class.code();
-        world.as_superuser(&format!("UPDATE gateway SET class = '{class}', key_window = '24 hours'")).await.unwrap();
+        world
+            .as_superuser(&format!("UPDATE gateway_promise SET class = '{class}', key_window = '24 hours'"))
+            .await
+            .unwrap();
         let mut tx = world.state.db.worker(organisation).await.unwrap();
-        let gateway = db::gateways::current(&mut tx).await.unwrap().unwrap().id;
+        let gateway = db::gateways::chosen(&mut tx, Effect::Refund).await.unwrap().unwrap().id;
         Self { world, script: Arc::new(script), organisation, gateway: GatewayId(gateway) }
     }
 

@@ -12,8 +12,8 @@ pub struct Home {
     pub processing: u64,
     /// Batches that ended with failures in the last 7 days.
     pub failures: u64,
-    /// Accepted since midnight in the organisation's zone.
-    pub refunded_today: Money,
+    /// Accepted since midnight in the organisation's zone: one sum a currency, the organisation's first.
+    pub refunded_today: Vec<Money>,
     /// Newest batches of all operations that the person may read.
     pub recent: Vec<(Operation, BatchRow)>,
     /// What needs somebody: sentence and where to go.

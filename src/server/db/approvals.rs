@@ -303,24 +303,36 @@ pub async fn extras(tx: &mut Tx, batch: BatchId, revision: i16) -> sqlx::Result<
     .await
 }
 
-/// Accepted since `since`, minor units, and batches by what needs attention: (processing, ended with failures since `week`).
-pub async fn home_figures(
+/// Accepted since `since`: minor units by currency.
+pub async fn accepted_since(
     tx: &mut Tx,
     operation: Operation,
     since: OffsetDateTime,
-    week: OffsetDateTime,
-) -> sqlx::Result<(i64, i64, i64)> {
+) -> sqlx::Result<Vec<(String, i64)>> {
     let organisation = tx.organisation();
     sqlx::query_as(
-        "SELECT coalesce((SELECT sum(r.amount_minor) FROM outcome o JOIN record r USING (organisation_id, batch_id, row_no, revision)
-                            JOIN batch b ON b.organisation_id = o.organisation_id AND b.id = o.batch_id
-                           WHERE o.organisation_id = $1 AND o.succeeded AND o.at >= $3 AND b.operation = $2), 0)::bigint,
-                (SELECT count(*) FROM batch WHERE organisation_id = $1 AND operation = $2 AND status IN ('processing', 'paused')),
-                (SELECT count(*) FROM batch WHERE organisation_id = $1 AND operation = $2 AND status = 'completed_with_failures' AND updated_at >= $4)",
+        "SELECT b.currency::text, sum(r.amount_minor)::bigint
+           FROM outcome o JOIN record r USING (organisation_id, batch_id, row_no, revision)
+           JOIN batch b ON b.organisation_id = o.organisation_id AND b.id = o.batch_id
+          WHERE o.organisation_id = $1 AND o.succeeded AND o.at >= $3 AND b.operation = $2
+          GROUP BY 1 ORDER BY 1",
     )
     .bind(organisation.0)
     .bind(operation.code())
     .bind(since)
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// Batches by what needs attention: (processing, ended with failures since `week`).
+pub async fn home_figures(tx: &mut Tx, operation: Operation, week: OffsetDateTime) -> sqlx::Result<(i64, i64)> {
+    let organisation = tx.organisation();
+    sqlx::query_as(
+        "SELECT (SELECT count(*) FROM batch WHERE organisation_id = $1 AND operation = $2 AND status IN ('processing', 'paused')),
+                (SELECT count(*) FROM batch WHERE organisation_id = $1 AND operation = $2 AND status = 'completed_with_failures' AND updated_at >= $3)",
+    )
+    .bind(organisation.0)
+    .bind(operation.code())
     .bind(week)
     .fetch_one(tx.conn())
     .await

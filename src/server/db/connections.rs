@@ -1,6 +1,6 @@
 //! What people do with connections to gateways, and what each was seen to promise.
 
-use super::{Tx, gateways::GatewayRow};
+use super::Tx;
 use crate::domain::ids::{BatchId, GatewayId};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -29,7 +29,7 @@ pub struct NewConnection<'a> {
     pub balances: bool,
 }
 
-/// Adds a connection that no new batch uses yet, unless it is the first. Nothing is known of what it promises.
+/// Adds a connection. Nothing is known of what it promises.
 pub async fn add(
     tx: &mut Tx,
     gateway: GatewayId,
@@ -40,9 +40,8 @@ pub async fn add(
     let id = tx.organisation();
     sqlx::query(
         "INSERT INTO gateway (organisation_id, id, connector, base_url, merchant_id, sealed_key, sandbox, created_at, updated_at,
-                              preflight, balances, chosen_at)
-         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10,
-                CASE WHEN NOT EXISTS (SELECT FROM gateway g WHERE g.organisation_id = $1 AND g.chosen_at IS NOT NULL) THEN $8 END",
+                              preflight, balances)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10)",
     )
     .bind(id.0)
     .bind(gateway.0)
@@ -68,9 +67,7 @@ pub async fn change(
 ) -> sqlx::Result<()> {
     let id = tx.organisation();
     sqlx::query(
-        "UPDATE gateway SET base_url = $3, merchant_id = $4, sealed_key = coalesce($5, sealed_key), updated_at = $6,
-                class = CASE WHEN (base_url, merchant_id) = ($3, $4) THEN class ELSE 'N' END,
-                key_window = CASE WHEN (base_url, merchant_id) = ($3, $4) THEN key_window END
+        "UPDATE gateway SET base_url = $3, merchant_id = $4, sealed_key = coalesce($5, sealed_key), updated_at = $6
           WHERE organisation_id = $1 AND id = $2",
     )
     .bind(id.0)
@@ -109,39 +106,6 @@ pub async fn resume(tx: &mut Tx, gateway: GatewayId) -> sqlx::Result<bool> {
     )
     .bind(id.0)
     .bind(gateway.0)
-    .execute(tx.conn())
-    .await
-    .map(|done| done.rows_affected() == 1)
-}
-
-/// New batches use this connection from now on.
-pub async fn choose(tx: &mut Tx, gateway: GatewayId) -> sqlx::Result<()> {
-    let id = tx.organisation();
-    // Later than every other, whatever the clocks of the processes say.
-    sqlx::query(
-        "UPDATE gateway SET chosen_at = greatest(now(), (SELECT max(g.chosen_at) + interval '1 microsecond' FROM gateway g WHERE g.organisation_id = $1))
-          WHERE organisation_id = $1 AND id = $2",
-    )
-    .bind(id.0)
-    .bind(gateway.0)
-    .execute(tx.conn())
-    .await
-    .map(|_| ())
-}
-
-/// Sets what a connection promises. False when its account is not the one in `row` any more.
-pub async fn set_class(tx: &mut Tx, row: &GatewayRow, class: &str, window: Option<f64>) -> sqlx::Result<bool> {
-    let id = tx.organisation();
-    sqlx::query(
-        "UPDATE gateway SET class = $3::\"char\", key_window = make_interval(secs => $4)
-          WHERE organisation_id = $1 AND id = $2 AND base_url = $5 AND merchant_id = $6",
-    )
-    .bind(id.0)
-    .bind(row.id)
-    .bind(class)
-    .bind(window)
-    .bind(&row.base_url)
-    .bind(&row.merchant_id)
     .execute(tx.conn())
     .await
     .map(|done| done.rows_affected() == 1)
@@ -208,6 +172,8 @@ pub struct CapabilityRow {
     pub base_url: String,
     /// The merchant that it is about.
     pub merchant_id: String,
+    /// The effect that it is about.
+    pub effect: String,
     /// `K`, `Q` or `N`.
     pub class: String,
     /// How long keys are remembered, seconds (class K).
@@ -222,7 +188,7 @@ pub struct CapabilityRow {
 pub async fn capabilities(tx: &mut Tx, gateway: GatewayId) -> sqlx::Result<Vec<CapabilityRow>> {
     let id = tx.organisation();
     sqlx::query_as(
-        "SELECT at, actor, measured, base_url, merchant_id, class::text AS class, extract(epoch FROM key_window)::bigint AS key_window_seconds,
+        "SELECT at, actor, measured, base_url, merchant_id, effect, class::text AS class, extract(epoch FROM key_window)::bigint AS key_window_seconds,
                 order_id, evidence
            FROM gateway_capability c WHERE organisation_id = $1 AND gateway_id = $2 ORDER BY c.id DESC LIMIT 20",
     )
@@ -232,16 +198,16 @@ pub async fn capabilities(tx: &mut Tx, gateway: GatewayId) -> sqlx::Result<Vec<C
     .await
 }
 
-/// One more fact about a connection.
-pub async fn add_capability(tx: &mut Tx, gateway: GatewayId, fact: &CapabilityRow) -> sqlx::Result<()> {
-    let id = tx.organisation();
+/// One more fact about a connection. Answers its id.
+pub async fn add_capability(tx: &mut Tx, gateway: GatewayId, fact: &CapabilityRow) -> sqlx::Result<Uuid> {
+    let (id, fact_id) = (tx.organisation(), Uuid::now_v7());
     sqlx::query(
         "INSERT INTO gateway_capability (organisation_id, id, gateway_id, at, actor, measured, base_url, merchant_id, class, key_window,
-                                         order_id, evidence)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::\"char\", make_interval(secs => $10), $11, $12)",
+                                         order_id, evidence, effect)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::\"char\", make_interval(secs => $10), $11, $12, $13)",
     )
     .bind(id.0)
-    .bind(Uuid::now_v7())
+    .bind(fact_id)
     .bind(gateway.0)
     .bind(fact.at)
     .bind(&fact.actor)
@@ -252,7 +218,8 @@ pub async fn add_capability(tx: &mut Tx, gateway: GatewayId, fact: &CapabilityRo
     .bind(fact.key_window_seconds.map(|seconds| std::time::Duration::from_secs(seconds.unsigned_abs()).as_secs_f64()))
     .bind(&fact.order_id)
     .bind(&fact.evidence)
+    .bind(&fact.effect)
     .execute(tx.conn())
     .await
-    .map(|_| ())
+    .map(|_| fact_id)
 }

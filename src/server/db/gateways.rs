@@ -1,11 +1,13 @@
 //! Connections to gateways.
 
+mod promises;
 mod use_of;
 
+pub use promises::{choose, choose_first, only_sandboxes, set_promise};
 pub use use_of::{Attendance, Left, Traffic, attend, leave, left, pause, set_limits, traffic};
 
-use super::{Tx, codes::Inconsistency};
-use crate::domain::{ids::GatewayId, protocol::GatewayClass};
+use super::Tx;
+use crate::domain::{ids::GatewayId, operation::Effect};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -22,10 +24,6 @@ pub struct GatewayRow {
     pub merchant_id: String,
     /// Credentials, sealed for `id`.
     pub sealed_key: Vec<u8>,
-    /// `K`, `Q` or `N`.
-    pub class: String,
-    /// How long it remembers keys, seconds (class K).
-    pub key_window_seconds: Option<i64>,
     /// Whether orders are read before their first refund of a batch.
     pub preflight: bool,
     /// Requests on the wire; none means the operator's default.
@@ -44,8 +42,10 @@ pub struct GatewayRow {
     pub stopped_reason: Option<String>,
     /// The person who paused it; none when it sends, or when Batchdesk stopped it.
     pub paused_by: Option<String>,
-    /// When it was last chosen for new batches; none when it never was.
-    pub chosen_at: Option<OffsetDateTime>,
+    /// Whether new batches go to it, of one effect at least.
+    pub chosen: bool,
+    /// What it promises, by effect: JSON text.
+    pub promises: String,
     /// When it was added.
     pub created_at: OffsetDateTime,
     /// When address or key changed last.
@@ -53,12 +53,6 @@ pub struct GatewayRow {
 }
 
 impl GatewayRow {
-    /// What its gateway promises.
-    pub fn promised(&self) -> Result<GatewayClass, Inconsistency> {
-        GatewayClass::from_code(&self.class)
-            .ok_or_else(|| Inconsistency::unknown("gateway", "class", self.id, &self.class))
-    }
-
     /// A connection that is not stored, to ask a gateway before it is.
     pub fn unsaved(now: OffsetDateTime) -> Self {
         Self {
@@ -67,8 +61,6 @@ impl GatewayRow {
             base_url: String::new(),
             merchant_id: String::new(),
             sealed_key: Vec::new(),
-            class: "N".to_owned(),
-            key_window_seconds: None,
             preflight: true,
             concurrency: None,
             rate_limit: None,
@@ -78,7 +70,8 @@ impl GatewayRow {
             stopped_at: None,
             stopped_reason: None,
             paused_by: None,
-            chosen_at: None,
+            chosen: false,
+            promises: String::new(),
             created_at: now,
             updated_at: now,
         }
@@ -88,10 +81,13 @@ impl GatewayRow {
 macro_rules! columns {
     ($rest:literal) => {
         concat!(
-            "SELECT id, connector, base_url, merchant_id, sealed_key, class::text AS class,
-                    extract(epoch FROM key_window)::bigint AS key_window_seconds, preflight, concurrency, rate_limit, rate_burst,
+            "SELECT id, connector, base_url, merchant_id, sealed_key, preflight, concurrency, rate_limit, rate_burst,
                     sandbox, sending, stopped_at, stopped_reason,
-                    (SELECT email FROM person WHERE person.id = gateway.paused_by) AS paused_by, chosen_at, created_at, updated_at
+                    (SELECT email FROM person WHERE person.id = gateway.paused_by) AS paused_by,
+                    EXISTS (SELECT FROM gateway_choice c WHERE c.organisation_id = $1 AND c.gateway_id = gateway.id) AS chosen,
+                    (SELECT coalesce(json_object_agg(p.effect, json_build_array(p.class::text, extract(epoch FROM p.key_window)::bigint) ORDER BY p.effect), '{}')::text
+                       FROM gateway_promise p WHERE p.organisation_id = $1 AND p.gateway_id = gateway.id) AS promises,
+                    created_at, updated_at
                FROM gateway WHERE organisation_id = $1 ",
             $rest
         )
@@ -104,22 +100,22 @@ pub async fn load(tx: &mut Tx, gateway: GatewayId) -> sqlx::Result<Option<Gatewa
     sqlx::query_as(columns!("AND id = $2")).bind(id.0).bind(gateway.0).fetch_optional(tx.conn()).await
 }
 
-/// The connection that new batches use: the one that was chosen last.
-pub async fn current(tx: &mut Tx) -> sqlx::Result<Option<GatewayRow>> {
+/// The connection that new batches with this effect go to.
+pub async fn chosen(tx: &mut Tx, effect: Effect) -> sqlx::Result<Option<GatewayRow>> {
     let id = tx.organisation();
-    sqlx::query_as(columns!("AND chosen_at IS NOT NULL ORDER BY chosen_at DESC, id DESC LIMIT 1"))
-        .bind(id.0)
-        .fetch_optional(tx.conn())
-        .await
+    sqlx::query_as(columns!(
+        "AND id = (SELECT c.gateway_id FROM gateway_choice c WHERE c.organisation_id = $1 AND c.effect = $2)"
+    ))
+    .bind(id.0)
+    .bind(effect.code())
+    .fetch_optional(tx.conn())
+    .await
 }
 
-/// Every connection: the one for new batches first, then the newest.
+/// Every connection: those for new batches first, then the newest.
 pub async fn all(tx: &mut Tx) -> sqlx::Result<Vec<GatewayRow>> {
     let id = tx.organisation();
-    sqlx::query_as(columns!("ORDER BY chosen_at DESC NULLS LAST, created_at DESC, id DESC"))
-        .bind(id.0)
-        .fetch_all(tx.conn())
-        .await
+    sqlx::query_as(columns!("ORDER BY chosen DESC, created_at DESC, id DESC")).bind(id.0).fetch_all(tx.conn()).await
 }
 
 /// The connection to an account, if there is one.
@@ -150,10 +146,6 @@ pub struct GatewayInput<'a> {
     pub merchant_id: &'a str,
     /// Credentials, sealed for the id.
     pub sealed_key: &'a [u8],
-    /// `K`, `Q` or `N`.
-    pub class: &'a str,
-    /// Seconds, class K.
-    pub key_window_seconds: Option<f64>,
     /// Whether it moves no real money.
     pub sandbox: bool,
     /// Whether orders are read before their first refund: of a new connection only, later it is a person's choice.
@@ -162,17 +154,14 @@ pub struct GatewayInput<'a> {
     pub balances: bool,
 }
 
-/// Adds a connection and chooses it for new batches, or replaces address and credentials of the one with this id. It sends again
-/// then, unless a person paused it.
+/// Adds a connection, or replaces address and credentials of the one with this id. It sends again then, unless a person paused it.
 pub async fn put(tx: &mut Tx, gateway: GatewayId, input: &GatewayInput<'_>, now: OffsetDateTime) -> sqlx::Result<()> {
     let id = tx.organisation();
     sqlx::query(
-        "INSERT INTO gateway (organisation_id, id, connector, base_url, merchant_id, sealed_key, class, key_window, sandbox, created_at, updated_at,
-                              preflight, balances, chosen_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7::\"char\", make_interval(secs => $8), $9, $10, $10, $11, $12, $10)
+        "INSERT INTO gateway (organisation_id, id, connector, base_url, merchant_id, sealed_key, sandbox, created_at, updated_at, preflight, balances)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10)
          ON CONFLICT (organisation_id, id) DO UPDATE SET base_url = excluded.base_url, merchant_id = excluded.merchant_id,
-           sealed_key = excluded.sealed_key, class = excluded.class, key_window = excluded.key_window, sandbox = excluded.sandbox,
-           updated_at = excluded.updated_at, sending = gateway.sending OR gateway.paused_by IS NULL,
+           sealed_key = excluded.sealed_key, updated_at = excluded.updated_at, sending = gateway.sending OR gateway.paused_by IS NULL,
            stopped_at = CASE WHEN gateway.paused_by IS NOT NULL THEN gateway.stopped_at END,
            stopped_reason = CASE WHEN gateway.paused_by IS NOT NULL THEN gateway.stopped_reason END",
     )
@@ -182,8 +171,6 @@ pub async fn put(tx: &mut Tx, gateway: GatewayId, input: &GatewayInput<'_>, now:
     .bind(input.base_url)
     .bind(input.merchant_id)
     .bind(input.sealed_key)
-    .bind(input.class)
-    .bind(input.key_window_seconds)
     .bind(input.sandbox)
     .bind(now)
     .bind(input.preflight)

@@ -87,7 +87,7 @@ pub async fn revisions(tx: &mut Tx, batch: BatchId, row: i32) -> sqlx::Result<Ve
     sqlx::query(
         "SELECT r.batch_id, r.row_no, r.revision, r.sheet_row, r.order_id, r.amount_minor, r.gateway_key, r.unique_id, r.txn_id, r.extra,
                 coalesce(m.email, 'API key') AS maker_email, v.created_at, d.verdict, c.email AS checker_email, d.at AS decided_at, d.reason,
-                o.at AS ended_at, o.succeeded, o.attempts, o.http, o.gw_ref, o.refund_status, o.code, o.message,
+                o.at AS ended_at, o.succeeded, o.attempts, o.http, o.gw_ref, o.gateway_status AS refund_status, o.code, o.message,
                 x.at AS reversed_at, x.succeeded AS reversed, x.message AS reversal,
                 t.state AS open, t.updated_at AS open_at, t.message AS open_message, t.gw_ref AS open_ref
            FROM record r

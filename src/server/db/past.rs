@@ -154,10 +154,11 @@ pub async fn ask_first(tx: &mut Tx, resolve_after: Duration) -> sqlx::Result<Ask
     // Whatever had proved one of them not carried out, it may have been sent since.
     let open = sqlx::query(
         "UPDATE open_task t SET epoch = t.epoch + 1, owner = NULL, queries = 0, updated_at = now(), run_at = greatest(t.run_at, now() + make_interval(secs => $2)),
-                state = CASE WHEN t.state = 'PENDING' THEN t.state WHEN g.class = 'N' THEN 'REVIEW' ELSE 'UNKNOWN' END,
+                state = CASE WHEN t.state = 'PENDING' THEN t.state WHEN coalesce(g.class, 'N') = 'N' THEN 'REVIEW' ELSE 'UNKNOWN' END,
                 code = CASE WHEN t.state = 'PENDING' THEN t.code ELSE 'restored' END,
                 message = CASE WHEN t.state = 'PENDING' THEN t.message ELSE 'The database went back to an older state. What became of it since is asked at the gateway.' END
-           FROM gateway g WHERE t.organisation_id = $1 AND t.state <> 'REVIEW' AND g.organisation_id = $1 AND g.id = t.gateway_id",
+           FROM batch b LEFT JOIN gateway_promise g ON g.organisation_id = $1 AND g.gateway_id = b.gateway_id AND g.effect = b.operation
+          WHERE t.organisation_id = $1 AND t.state <> 'REVIEW' AND b.organisation_id = $1 AND b.id = t.batch_id",
     )
     .bind(organisation.0)
     .bind(resolve_after.as_secs_f64())

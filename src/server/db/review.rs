@@ -10,7 +10,7 @@ pub async fn count(tx: &mut Tx, operation: Operation) -> sqlx::Result<(i64, i64)
     let organisation = tx.organisation();
     sqlx::query_as(
         "SELECT (SELECT count(*) FROM open_task t JOIN batch b ON b.organisation_id = $1 AND b.id = t.batch_id
-                  WHERE t.organisation_id = $1 AND b.operation = $2 AND (t.state = 'REVIEW' OR t.refund_status = 'MANUAL_REVIEW') AND in_review(t.state, t.refund_status)),
+                  WHERE t.organisation_id = $1 AND b.operation = $2 AND (t.state = 'REVIEW' OR t.gateway_status = 'MANUAL_REVIEW') AND in_review(t.state, t.gateway_status)),
                 (SELECT count(*) FROM review_entry e JOIN batch b ON b.organisation_id = $1 AND b.id = e.batch_id
                   WHERE e.organisation_id = $1 AND b.operation = $2
                     AND NOT EXISTS (SELECT FROM review_acknowledgement k WHERE k.organisation_id = $1 AND k.entry_id = e.id))",
@@ -38,7 +38,7 @@ pub async fn batches(tx: &mut Tx, operation: Operation) -> sqlx::Result<Vec<Batc
     sqlx::query_as(
         "SELECT b.id AS batch_id, coalesce(t.n, 0) AS tasks, coalesce(e.n, 0) AS entries
            FROM (SELECT batch_id, count(*) AS n FROM open_task
-                  WHERE organisation_id = $1 AND (state = 'REVIEW' OR refund_status = 'MANUAL_REVIEW') AND in_review(state, refund_status) GROUP BY 1) t
+                  WHERE organisation_id = $1 AND (state = 'REVIEW' OR gateway_status = 'MANUAL_REVIEW') AND in_review(state, gateway_status) GROUP BY 1) t
            FULL JOIN (SELECT batch_id, count(*) AS n FROM review_entry e
                        WHERE e.organisation_id = $1 AND NOT EXISTS (SELECT FROM review_acknowledgement k WHERE k.organisation_id = $1 AND k.entry_id = e.id)
                        GROUP BY 1) e USING (batch_id)
@@ -108,7 +108,7 @@ pub async fn tasks(tx: &mut Tx, batch: BatchId, limit: i64) -> sqlx::Result<Vec<
                                                     AND c.revision = p.revision AND c.n = p.n)
                                ORDER BY p.n DESC LIMIT 1) p ON true
            LEFT JOIN person m ON m.id = p.proposer
-          WHERE t.organisation_id = $1 AND t.batch_id = $2 AND (t.state = 'REVIEW' OR t.refund_status = 'MANUAL_REVIEW') AND in_review(t.state, t.refund_status)
+          WHERE t.organisation_id = $1 AND t.batch_id = $2 AND (t.state = 'REVIEW' OR t.gateway_status = 'MANUAL_REVIEW') AND in_review(t.state, t.gateway_status)
           ORDER BY t.row_no LIMIT $3",
     )
     .bind(organisation.0)

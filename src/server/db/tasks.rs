@@ -73,9 +73,9 @@ pub struct Answer {
     /// The gateway's reference.
     pub reference: Option<String>,
     /// The gateway's word for the refund.
-    pub refund_status: Option<String>,
+    pub gateway_status: Option<String>,
     /// STANDARD, INSTANT.
-    pub refund_type: Option<String>,
+    pub gateway_kind: Option<String>,
     /// Short code.
     pub code: Option<String>,
     /// One sentence.

@@ -1,7 +1,7 @@
 //! What a connector declares of the gateway it speaks to, so that the rest of the program asks for no connector by name.
 
 use super::{GatewayClass, Target};
-use crate::domain::{money::Currency, operation::Effect};
+use crate::domain::{gateway::Promise, money::Currency, operation::Effect};
 use std::time::Duration;
 
 /// A connector and what its gateway is like. Facts of the gateway's contract; what one connection really promises is measured,
@@ -12,10 +12,9 @@ pub struct Descriptor {
     pub name: &'static str,
     /// Its name for people, `Juspay`.
     pub label: &'static str,
-    /// What it can carry out. A batch of anything else is refused at intake.
-    pub effects: &'static [Effect],
-    /// What the gateway is believed to promise. Nothing is sent again because of it: the class in use is the stored one.
-    pub believed: Promise,
+    /// What it can carry out, and what its gateway is believed to promise of each. A batch of anything else is refused at intake. A
+    /// belief is a ceiling: nothing is sent again because of it, and what is measured or declared never exceeds it.
+    pub effects: &'static [(Effect, Promise)],
     /// The shortest time between two requests of the same order and amount; zero where the gateway does not mind.
     pub same_amount_gap: Duration,
     /// What a refund names, in the order in which a record's ids are tried.
@@ -49,20 +48,6 @@ impl Permanent {
         let code = code.to_ascii_lowercase();
         self.code.strip_suffix('*').map_or(code == self.code, |beginning| code.starts_with(beginning))
     }
-}
-
-/// A class, and how long keys are remembered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Promise {
-    /// The class.
-    pub class: GatewayClass,
-    /// How long every outcome is kept under our key: class K only.
-    pub key_window: Option<Duration>,
-}
-
-impl Promise {
-    /// What is promised by a gateway that nobody has measured.
-    pub const NONE: Self = Self { class: GatewayClass::N, key_window: None };
 }
 
 /// An id by which a gateway knows what is to be refunded.
@@ -127,9 +112,14 @@ pub fn concurrency_in_force(class: GatewayClass, wanted: usize) -> usize {
 }
 
 impl Descriptor {
+    /// What its gateway is believed to promise of an effect; none for what it cannot carry out.
+    pub fn believed(&self, effect: Effect) -> Option<Promise> {
+        self.effects.iter().find(|(carried, _)| *carried == effect).map(|(_, believed)| *believed)
+    }
+
     /// Whether it can carry out this effect.
     pub fn carries_out(&self, effect: Effect) -> bool {
-        self.effects.contains(&effect)
+        self.believed(effect).is_some()
     }
 
     /// The currency of its connections, for an organisation that works in this one: the same where the gateway carries it out, else the
@@ -173,8 +163,7 @@ mod tests {
     const BASE: Descriptor = Descriptor {
         name: "x",
         label: "X",
-        effects: &[Effect::Refund],
-        believed: Promise::NONE,
+        effects: &[(Effect::Refund, Promise::NONE)],
         same_amount_gap: Duration::ZERO,
         refunds_by: &[Identifier::Order, Identifier::Transaction],
         keys: KeyGrammar { longest: 20, also: "" },

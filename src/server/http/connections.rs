@@ -108,7 +108,7 @@ impl Act {
             }
             Self::Measure => {
                 let probed = connections::measure(web, &caller, id, questions(&caller, form)?).await?;
-                Ok(format!("Measured: class {}. What was seen stands below.", probed.class.code()))
+                Ok(format!("Measured: class {}. What was seen stands below.", probed.promise.class.code()))
             }
         }
     }

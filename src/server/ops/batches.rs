@@ -47,7 +47,7 @@ pub async fn list(state: &AppState, caller: &Caller, operation: Operation, query
     let by_status = db::batches::count_by_status(&mut tx, operation, query, between).await?;
     let makers = db::batches::makers(&mut tx, operation).await?;
     let organisation = db::organisations::load(&mut tx).await?;
-    let current = db::gateways::current(&mut tx).await?;
+    let current = super::gateways::chosen_for(&mut tx, operation).await?;
     let notice = organisation
         .and_then(|organisation| shown::organisation_notice(&organisation, &zone))
         .or_else(|| current.and_then(|gateway| shown::gateway_notice(&gateway, &zone)));

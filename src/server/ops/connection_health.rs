@@ -2,7 +2,7 @@
 //!
 //! Everything is read from the database, where all worker processes write it: whichever process renders the page, it says the same.
 
-use super::{batches::gateway_name, moment};
+use super::{batches::gateway_name, gateways, moment};
 use crate::{
     domain::{
         batch::BatchStatus,
@@ -60,7 +60,7 @@ pub(crate) async fn read(
         state: condition,
         finished_in_a_minute: whole(traffic.finished),
         rate: rate(traffic.finished, traffic.seconds),
-        limit: limit(&gateway, state.config.gateway_concurrency)?,
+        limit: limit(&gateway, state.config.gateway_concurrency),
         workers: whole(traffic.workers),
         eta: if eta == Eta::Unknown(NoEta::Done) { String::new() } else { eta.text() },
     }))
@@ -97,15 +97,15 @@ fn rate(finished: i64, seconds: i64) -> String {
 }
 
 /// `5 requests a second, 8 calls at once`.
-fn limit(gateway: &GatewayRow, default: usize) -> OpResult<String> {
+fn limit(gateway: &GatewayRow, default: usize) -> String {
     let wanted = gateway.concurrency.and_then(|n| usize::try_from(n).ok()).unwrap_or(default);
-    let calls = concurrency_in_force(gateway.promised()?, wanted);
+    let calls = concurrency_in_force(gateways::weakest(gateway), wanted);
     let calls = format!("{calls} {} at once", if calls == 1 { "call" } else { "calls" });
-    Ok(match gateway.rate_limit {
+    match gateway.rate_limit {
         Some(1) => format!("1 request a second, {calls}"),
         Some(rate) => format!("{rate} requests a second, {calls}"),
         None => calls,
-    })
+    }
 }
 
 fn whole(n: i64) -> u64 {

@@ -8,11 +8,15 @@ use super::{
     uploads::{self, Submitted, Upload},
 };
 use crate::{
-    domain::{access::Role, ids::OrganisationId, operation::Operation},
+    domain::{
+        access::Role,
+        ids::OrganisationId,
+        operation::{Effect, Operation},
+    },
     server::{
         db,
         error::{OpError, OpResult},
-        gateway::GatewayClass,
+        gateway::{GatewayClass, Promise},
         state::AppState,
     },
 };
@@ -120,8 +124,7 @@ async fn connect(
     match known {
         Some(row) if row.base_url == simulator.as_str() => Ok(()),
         Some(row) => {
-            let key_window = row.key_window_seconds.map(|seconds| Duration::from_secs(seconds.unsigned_abs()));
-            let class = row.promised()?;
+            let Promise { class, key_window } = row.promise(Effect::Refund);
             gateways::add(state, NewGateway { class, key_window, ..new }).await.map(drop)
         }
         None => gateways::add(state, new).await.map(drop),

@@ -6,7 +6,7 @@ use crate::{
         connection_limits::ConnectionLimits,
         error::RefusalKind,
         ids::GatewayId,
-        operation::{Operation, Work},
+        operation::{Effect, Operation, Work},
     },
     server::{
         db::{
@@ -15,7 +15,7 @@ use crate::{
             gateways::{GatewayInput, GatewayRow},
         },
         error::{OpError, OpResult},
-        gateway::{self, GatewayClass},
+        gateway::{self, GatewayClass, Promise},
         outbound::address,
         state::AppState,
     },
@@ -61,11 +61,26 @@ pub(super) fn in_use(error: sqlx::Error) -> OpError {
     }
 }
 
+/// The connection that new batches of this operation go to. What only asks reads orders where their refunds go.
+pub(super) async fn chosen_for(tx: &mut Tx, operation: Operation) -> OpResult<Option<GatewayRow>> {
+    let effect = match operation.work() {
+        Work::Send(effect) => effect,
+        Work::Query => Effect::Refund,
+        Work::Import => return Ok(None),
+    };
+    Ok(db::gateways::chosen(tx, effect).await?)
+}
+
+/// The class that all effects of a connection have at least: as many calls as it allows are on the wire at once.
+pub(in crate::server) fn weakest(row: &GatewayRow) -> GatewayClass {
+    row.weakest(&gateway::effects(&row.connector))
+}
+
 /// The connection that a new batch of this operation goes to. Refused where there is none, or where its connector cannot do what the
 /// operation's tasks need.
 pub(super) async fn for_new_batch(tx: &mut Tx, operation: Operation) -> OpResult<GatewayRow> {
     let refuse = |sentence: &str| OpError::refuse(RefusalKind::Conflict, sentence);
-    let row = db::gateways::current(tx).await?.ok_or_else(|| refuse(operation.labels().no_gateway))?;
+    let row = chosen_for(tx, operation).await?.ok_or_else(|| refuse(operation.labels().no_gateway))?;
     if let Work::Send(effect) = operation.work() {
         gateway::carries_out(&row.connector, effect).map_err(|sentence| refuse(&sentence))?;
     }
@@ -94,36 +109,39 @@ pub async fn add(state: &AppState, new: NewGateway) -> OpResult<GatewayId> {
     let mut tx = state.db.web(organisation, None).await?;
     let known = db::gateways::of_account(&mut tx, &new.connector, &new.merchant_id, new.sandbox).await?;
     let id = GatewayId(known.as_ref().map_or_else(Uuid::now_v7, |row| row.id));
-    let window = new.key_window.and_then(|window| i64::try_from(window.as_secs()).ok());
     let sealed_key = state.config.secret_key.seal(id.0.as_bytes(), &new.api_key).map_err(OpError::internal)?;
     let input = GatewayInput {
         connector: &new.connector,
         base_url: base_url.as_str(),
         merchant_id: &new.merchant_id,
         sealed_key: &sealed_key,
-        class: new.class.code(),
-        key_window_seconds: new.key_window.map(|window| window.as_secs_f64()),
         sandbox: new.sandbox,
         preflight: connector.reads_orders,
         balances: connector.balances_known,
     };
     db::gateways::put(&mut tx, id, &input, state.clock.now()).await.map_err(in_use)?;
-    let believed = |row: &GatewayRow| {
-        (row.class.as_str(), row.key_window_seconds) == (new.class.code(), window) && row.base_url == base_url.as_str()
-    };
-    if new.class != GatewayClass::N && !known.as_ref().is_some_and(believed) {
+    let row = db::gateways::load(&mut tx, id).await?.ok_or_else(|| OpError::not_found("connection"))?;
+    if known.is_none() {
+        db::gateways::choose(&mut tx, id, &gateway::effects(connector.name)).await?;
+    }
+    for (effect, promise) in gateway::declared(connector, Promise::new(new.class, new.key_window)) {
+        if row.promise(effect) == promise {
+            continue;
+        }
         let fact = CapabilityRow {
             at: state.clock.now(),
             actor: "Batchdesk".to_owned(),
             measured: false,
-            base_url: base_url.as_str().to_owned(),
-            merchant_id: new.merchant_id.clone(),
-            class: new.class.code().to_owned(),
-            key_window_seconds: window,
+            base_url: row.base_url.clone(),
+            merchant_id: row.merchant_id.clone(),
+            effect: effect.code().to_owned(),
+            class: promise.class.code().to_owned(),
+            key_window_seconds: promise.key_window.and_then(|window| i64::try_from(window.as_secs()).ok()),
             order_id: None,
             evidence: "[]".to_owned(),
         };
-        db::connections::add_capability(&mut tx, id, &fact).await?;
+        let evidence = db::connections::add_capability(&mut tx, id, &fact).await?;
+        db::gateways::set_promise(&mut tx, &row, effect, promise, evidence).await?;
     }
     if let Some(limits) = new.limits {
         connection_health::set_limits(&mut tx, id, limits).await?;

@@ -2,8 +2,19 @@
 
 use super::{access::Caller, batches::shown, moment};
 use crate::{
-    domain::{access::Right, batch::BatchStatus, ids::BatchId, money::Money, operation::Operation, view::Home},
-    server::{db, error::OpResult, state::AppState},
+    domain::{
+        access::Right,
+        batch::BatchStatus,
+        ids::BatchId,
+        money::Money,
+        operation::{Effect, Operation},
+        view::Home,
+    },
+    server::{
+        db,
+        error::{OpError, OpResult},
+        state::AppState,
+    },
 };
 use time::Duration;
 
@@ -16,7 +27,7 @@ pub async fn home(state: &AppState, caller: &Caller) -> OpResult<Home> {
         waiting: 0,
         processing: 0,
         failures: 0,
-        refunded_today: Money::new(0, caller.organisation.currency),
+        refunded_today: vec![Money::new(0, caller.organisation.currency)],
         recent: Vec::new(),
         attention: Vec::new(),
     };
@@ -29,9 +40,10 @@ pub async fn home(state: &AppState, caller: &Caller) -> OpResult<Home> {
             home.waiting += db::approvals::count_waiting(&mut tx, operation).await?;
         }
         let today = moment::day_start(now, &zone);
-        let (minor, processing, failures) =
-            db::approvals::home_figures(&mut tx, operation, today, now - Duration::days(7)).await?;
-        home.refunded_today.minor += minor;
+        let (processing, failures) = db::approvals::home_figures(&mut tx, operation, now - Duration::days(7)).await?;
+        for (currency, minor) in db::approvals::accepted_since(&mut tx, operation, today).await? {
+            add(&mut home.refunded_today, Money::new(minor, currency.parse().map_err(OpError::internal)?));
+        }
         home.processing += u64::try_from(processing).unwrap_or(0);
         home.failures += u64::try_from(failures).unwrap_or(0);
         for in_review in db::review::batches(&mut tx, operation).await? {
@@ -48,7 +60,7 @@ pub async fn home(state: &AppState, caller: &Caller) -> OpResult<Home> {
         }
     }
     let organisation = db::organisations::load(&mut tx).await?;
-    let gateway = db::gateways::current(&mut tx).await?;
+    let gateway = db::gateways::chosen(&mut tx, Effect::Refund).await?;
     let stopped = organisation
         .and_then(|organisation| shown::organisation_notice(&organisation, &zone))
         .or_else(|| gateway.and_then(|gateway| shown::gateway_notice(&gateway, &zone)));
@@ -59,4 +71,12 @@ pub async fn home(state: &AppState, caller: &Caller) -> OpResult<Home> {
     home.recent.sort_by_key(|(_, row)| std::cmp::Reverse(row.id));
     home.recent.truncate(10);
     Ok(home)
+}
+
+/// Adds to the sum of the same currency: of different ones there is no sum.
+fn add(sums: &mut Vec<Money>, more: Money) {
+    match sums.iter_mut().find(|sum| sum.currency == more.currency) {
+        Some(sum) => sum.minor += more.minor,
+        None => sums.push(more),
+    }
 }

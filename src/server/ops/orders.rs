@@ -263,7 +263,7 @@ struct Eye<'a> {
 
 impl<'a> Eye<'a> {
     async fn open(tx: &mut Tx, caller: &'a Caller, zone: &'a TimeZone) -> OpResult<Self> {
-        let gateway = db::gateways::current(tx).await?.map(|gateway| gateway.id);
+        let gateway = super::gateways::chosen_for(tx, Operation::OrderSync).await?.map(|gateway| gateway.id);
         Ok(Self { caller, zone, gateway })
     }
 

@@ -14,7 +14,7 @@ use crate::{
         access::Right,
         ids::BatchId,
         money::{Money, group},
-        operation::Operation,
+        operation::{Operation, Work},
         view::review::{Proposal, Review, ReviewBatch, ReviewTask},
     },
     server::{
@@ -100,7 +100,10 @@ async fn batch(
     whole: bool,
 ) -> OpResult<ReviewBatch> {
     let gateway = db::gateways::load(tx, row.gateway).await?;
-    let class = gateway.map_or(Ok(GatewayClass::N), |gateway| gateway.promised())?;
+    let class = match (gateway, row.operation.work()) {
+        (Some(gateway), Work::Send(effect)) => gateway.promise(effect).class,
+        _ => GatewayClass::N,
+    };
     let rows = db::review::tasks(tx, row.id, i64::try_from(TASKS).unwrap_or(i64::MAX)).await?;
     let numbers: Vec<i32> = rows.iter().map(|task| task.row_no).collect();
     let evidence = evidence::of_rows(tx, row.id, &numbers, REPLIES, zone).await?;

@@ -152,7 +152,7 @@ pub async fn caller(
 /// What pages know of the signed-in person.
 pub async fn viewer(state: &AppState, caller: &Caller) -> OpResult<Viewer> {
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
-    let test_data = db::gateways::current(&mut tx).await?.is_some_and(|gateway| gateway.sandbox);
+    let test_data = db::gateways::only_sandboxes(&mut tx).await?;
     let mut waiting = 0;
     for operation in Operation::ALL {
         if caller.permissions.allow(operation.module(), Right::Approve) {

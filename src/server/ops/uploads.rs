@@ -93,7 +93,7 @@ pub async fn new_batch(
     } else {
         Vec::new()
     };
-    let gateway = db::gateways::current(&mut tx).await?;
+    let gateway = super::gateways::chosen_for(&mut tx, operation).await?;
     let external = match operation {
         Operation::Refund => None,
         Operation::OrderSync => db::orders::external_system(&mut tx).await?,

@@ -125,7 +125,7 @@ async fn take_over(
 
 async fn look(lane: &LaneContext, forgotten: bool, row: &Row) -> Result<Looked, Illegal> {
     let gateway = &lane.connection.gateway;
-    let class = lane.connection.class;
+    let class = lane.connection.class(row.record.effect());
     let state = State::AskFirst(if forgotten { Since::Before } else { Since::After });
     let now = Now { class, in_window: false, cancelled: false };
     let request = instruction::to_ask(gateway.descriptor(), &row.record);

@@ -6,11 +6,15 @@ use super::{
     pace::Pace,
 };
 use crate::{
-    domain::ids::{GatewayId, OrganisationId},
-    domain::money::Currency,
+    domain::{
+        ids::{GatewayId, OrganisationId},
+        money::Currency,
+        operation::Effect,
+    },
     server::{
         db::{self, gateways::GatewayRow},
         gateway::{self, Connector, GatewayClass},
+        ops::gateways,
         state::AppState,
     },
 };
@@ -73,7 +77,9 @@ const IDLE: Duration = Duration::from_secs(5);
 /// A connection in use: what all lanes on it share.
 pub(super) struct Connection {
     pub(super) gateway: Arc<dyn Connector>,
-    pub(super) class: GatewayClass,
+    classes: Vec<(Effect, GatewayClass)>,
+    /// The class that everything sent through it has at least.
+    pub(super) weakest: GatewayClass,
     pub(super) preflight: bool,
     /// Calls that may be on the wire, of all processes together.
     pub(super) concurrency: usize,
@@ -86,6 +92,12 @@ pub(super) struct Connection {
 }
 
 impl Connection {
+    /// What it promises of an effect: nothing of one that its connector cannot carry out.
+    pub(super) fn class(&self, effect: Option<Effect>) -> GatewayClass {
+        let known = self.classes.iter().find(|(known, _)| Some(*known) == effect);
+        known.map_or(GatewayClass::N, |(_, class)| *class)
+    }
+
     /// Rows that may have one intent: few in doubt after a crash, fewer where they cannot be sent again.
     pub(super) fn group(&self) -> usize {
         self.limits.group(self.concurrency)
@@ -113,7 +125,7 @@ impl Connection {
 
     fn is_of(&self, row: &GatewayRow) -> bool {
         let settings = |row: &GatewayRow| {
-            (row.updated_at, row.class.clone(), row.preflight, row.concurrency, row.base_url.clone())
+            (row.updated_at, row.promises.clone(), row.preflight, row.concurrency, row.base_url.clone())
         };
         settings(&self.row) == settings(row)
     }
@@ -149,8 +161,7 @@ impl Connections {
         if let Some(connection) = known.as_ref().filter(|connection| connection.is_of(&row)) {
             return Ok(connection.clone());
         }
-        let class = GatewayClass::from_code(&row.class).ok_or("unknown class")?;
-        let concurrency = Settings::of(&row, class, self.state.config.gateway_concurrency).concurrency;
+        let concurrency = Settings::of(&row, self.state.config.gateway_concurrency).concurrency;
         let currency = currency.ok_or("the organisation has no known currency")?;
         let currency = gateway::currency(&row.connector, currency);
         let gateway = self.connect.connect(&self.state, &row, currency, concurrency)?;
@@ -158,7 +169,8 @@ impl Connections {
             return Err("it is set to read orders first, and its connector cannot".to_owned());
         }
         let connection = Arc::new(Connection {
-            class,
+            classes: Effect::ALL.into_iter().map(|effect| (effect, row.promise(effect).class)).collect(),
+            weakest: gateways::weakest(&row),
             preflight: row.preflight,
             concurrency,
             slots: limits.slots(),
@@ -197,10 +209,8 @@ impl Connections {
         let (row, attendance, currency) = looked.await.inspect_err(|_| {
             limits.count_finished(usize::try_from(finished).unwrap_or(0));
         })?;
-        if let (Some(row), Some(attendance)) = (&row, attendance)
-            && let Some(class) = GatewayClass::from_code(&row.class)
-        {
-            let settings = Settings::of(row, class, self.state.config.gateway_concurrency);
+        if let (Some(row), Some(attendance)) = (&row, attendance) {
+            let settings = Settings::of(row, self.state.config.gateway_concurrency);
             limits.apply(settings, &attendance, lapses);
         }
         Ok((row, currency))

@@ -7,6 +7,7 @@ use super::throttle::Throttle;
 use crate::server::{
     db::gateways::{Attendance, GatewayRow},
     gateway::{GatewayClass, concurrency_in_force},
+    ops::gateways,
 };
 use std::{
     sync::{
@@ -39,7 +40,8 @@ const BRISK: Duration = Duration::from_millis(500);
 
 impl Settings {
     /// The limits in force: `default` calls where the row names none.
-    pub(super) fn of(row: &GatewayRow, class: GatewayClass, default: usize) -> Self {
+    pub(super) fn of(row: &GatewayRow, default: usize) -> Self {
+        let class = gateways::weakest(row);
         let concurrency = row.concurrency.and_then(|n| usize::try_from(n).ok()).unwrap_or(default).max(1);
         let concurrency = concurrency_in_force(class, concurrency);
         let positive = |n: Option<i32>| n.and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0);

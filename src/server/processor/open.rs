@@ -157,7 +157,7 @@ async fn look_at(lane: &LaneContext, task: &OpenTask) -> Option<(Source, Resolut
 /// What counts for this task beside its state.
 fn now(lane: &LaneContext, task: &OpenTask) -> Now {
     let cancelled = task.batch_status == "cancelled";
-    Now { class: lane.connection.class, in_window: task.in_window, cancelled }
+    Now { class: lane.connection.class(task.record.effect()), in_window: task.in_window, cancelled }
 }
 
 /// What to record, or the rule that does not hold.
@@ -320,7 +320,7 @@ async fn send_again(
         lane.refused(&reply).await;
     }
     let mut answer =
-        answer::to_send(&reply, task.record.amount_minor, connection.class, before, lane.state.config.resolve_after);
+        answer::to_send(&reply, task.record.amount_minor, now.class, before, lane.state.config.resolve_after);
     if answer.verdict == Verdict::Retry && reply.wait.is_none() {
         let step = u32::from(task.attempts.unsigned_abs()).min(6);
         answer.wait = answer.wait.saturating_mul(1 << step);

@@ -108,7 +108,7 @@ pub(super) async fn probe(lane: &LaneContext, chunk: &Chunk, rows: &[WaitingRow]
             OrderState::Known(_) | OrderState::Missing(_) => None,
             OrderState::NoAnswer(reply) => Some(reply),
         }
-    } else if connection.class == GatewayClass::N {
+    } else if connection.class(chunk.effect()) == GatewayClass::N {
         return Ok(Probe::OnlyByRow);
     } else {
         match ask_about(lane, chunk, row).await {

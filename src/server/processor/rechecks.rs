@@ -105,7 +105,7 @@ async fn keep(lane: &LaneContext, row: &Recheck, reply: &Reply) -> sqlx::Result<
 
 async fn record(lane: &LaneContext, row: &Recheck, reply: &Reply) -> sqlx::Result<()> {
     // A question sends nothing, so neither window nor cancel counts.
-    let now = Now { class: lane.connection.class, in_window: false, cancelled: false };
+    let now = Now { class: lane.connection.class(row.record.effect()), in_window: false, cancelled: false };
     let before = match row.succeeded {
         None => State::Review,
         Some(true) => State::Succeeded,

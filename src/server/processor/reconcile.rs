@@ -239,7 +239,7 @@ async fn write(lane: &LaneContext, held: &Held, compared: Compared, next_row: i3
             Duration::ZERO,
         );
         answer.reference = reversal.refund.reference.clone();
-        answer.refund_status = Some(reversal.refund.status.clone());
+        answer.gateway_status = Some(reversal.refund.status.clone());
         if recheck::reverse(&mut tx, key, reversal.succeeded, &answer).await? {
             tracing::error!(organisation = %lane.organisation, batch = %held.batch_id, row = reversal.row, succeeded = reversal.succeeded, "gateway.contradiction");
             for difference in found.iter_mut().filter(|f| f.row == Some((reversal.row, reversal.revision))) {

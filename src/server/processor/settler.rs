@@ -44,7 +44,7 @@ pub(super) async fn run(lane: LaneContext, mut arriving: mpsc::Receiver<Sent>) -
     while arriving.recv_many(&mut group, GROUP).await > 0 {
         if group.len() < GROUP / 8 {
             // What is not recorded when this process dies is a person's work there.
-            let alone = lane.connection.class == GatewayClass::N;
+            let alone = lane.connection.weakest == GatewayClass::N;
             tokio::time::sleep(if alone { COMPANY } else { lane.connection.limits.company(COMPANY) }).await;
             while group.len() < GROUP
                 && let Ok(sent) = arriving.try_recv()

@@ -288,8 +288,8 @@ async fn every_form_that_weakens_a_control_waits_for_the_second_administrator_an
     run(
         &desk,
         &format!(
-            "INSERT INTO gateway (organisation_id, id, connector, base_url, merchant_id, sealed_key, chosen_at)
-             SELECT organisation_id, gen_random_uuid(), connector, base_url, 'another', sealed_key, NULL FROM gateway WHERE organisation_id = {acme}"
+            "INSERT INTO gateway (organisation_id, id, connector, base_url, merchant_id, sealed_key)
+             SELECT organisation_id, gen_random_uuid(), connector, base_url, 'another', sealed_key FROM gateway WHERE organisation_id = {acme}"
         ),
     )
     .await;

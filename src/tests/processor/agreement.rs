@@ -33,7 +33,7 @@ async fn the_database_lets_pass_exactly_what_the_protocol_allows() {
     tx.commit().await.unwrap();
     let (mut allowed, mut refused) = (0, 0);
     for class in GatewayClass::ALL {
-        bench.sql(&format!("UPDATE gateway SET class = '{}'", class.code())).await;
+        bench.sql(&format!("UPDATE gateway_promise SET class = '{}'", class.code())).await;
         for (in_window, cancelled) in [(true, false), (false, false), (true, true), (false, true)] {
             let status = if cancelled { "cancelled" } else { "processing" };
             bench.sql(&format!("SET session_replication_role = replica; UPDATE batch SET status = '{status}'")).await;
@@ -76,7 +76,7 @@ async fn the_database_sends_no_row_that_must_be_asked_about_first() {
     // Rows from this one on, or none; a run of this many from the first.
     let (mut allowed, mut refused) = (0, 0);
     for class in GatewayClass::ALL {
-        bench.sql(&format!("UPDATE gateway SET class = '{}'", class.code())).await;
+        bench.sql(&format!("UPDATE gateway_promise SET class = '{}'", class.code())).await;
         for asked_to in [None, Some(1), Some(2), Some(3), Some(4)] {
             for to_row in 1..=3 {
                 let from = asked_to.map_or("NULL".to_owned(), |row: i32| row.to_string());

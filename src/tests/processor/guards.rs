@@ -31,7 +31,7 @@ async fn can_intend(bench: &Bench, organisation: OrganisationId, batch: BatchId)
     bench.sql("UPDATE gateway SET preflight = false").await;
     bench.sql("UPDATE chunk SET state = 'WAITING', run_at = now()").await;
     let mut tx = bench.world.state.db.worker(organisation).await.unwrap();
-    let gateway = GatewayId(db::gateways::current(&mut tx).await.unwrap().unwrap().id);
+    let gateway = GatewayId(db::gateways::chosen(&mut tx, Effect::Refund).await.unwrap().unwrap().id);
     let worker = bench.worker();
     let chunk =
         claim::claim_chunks(&mut tx, gateway, 1, worker, Duration::from_secs(20), false).await.unwrap().remove(0);
@@ -187,4 +187,45 @@ async fn what_goes_wrong_for_one_organisation_stops_no_other() {
     running.stop().await;
     assert_eq!(bench.status(waiting).await, "awaiting_approval", "the test must be able to fail");
     bench.sound(batch).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_promised_of_another_effect_says_nothing_about_refunds() {
+    let bench = Bench::new(GatewayClass::K, Script::keyed()).await;
+    bench.sql("UPDATE gateway_promise SET effect = 'payment_initiation'").await;
+    let batch = bench.batch(&[("AFTER_1", "10.00"), ("PLAIN_1", "10.00")]).await;
+    let running = bench.start();
+    bench.until(batch, &["SUCCEEDED", "REVIEW"]).await;
+    running.stop().await;
+    assert_eq!(bench.task(batch, "AFTER_1").await.state, "REVIEW", "nobody has promised that it can be asked about");
+    assert_eq!(bench.task(batch, "PLAIN_1").await.state, "SUCCEEDED");
+    assert_eq!(bench.script.calls("AFTER_1").len(), 1);
+    bench.sound(batch).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_is_chosen_for_another_effect_moves_no_refund() {
+    let bench = Bench::new(GatewayClass::K, Script::keyed()).await;
+    bench
+        .sql(
+            "INSERT INTO gateway (organisation_id, id, connector, base_url, merchant_id, sealed_key)
+               SELECT organisation_id, gen_random_uuid(), 'payments', base_url, 'payments', sealed_key FROM gateway",
+        )
+        .await;
+    let mut tx = bench.world.state.db.web(bench.organisation, None).await.unwrap();
+    let other = db::gateways::all(&mut tx).await.unwrap().into_iter().find(|row| row.connector == "payments").unwrap();
+    assert!(!other.chosen);
+    let effects = [Effect::PaymentInitiation, Effect::PaymentRequest];
+    db::gateways::choose(&mut tx, GatewayId(other.id), &effects).await.unwrap();
+    db::gateways::choose_first(&mut tx, GatewayId(other.id), &Effect::ALL).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut tx = bench.world.state.db.web(bench.organisation, None).await.unwrap();
+    assert_eq!(db::gateways::chosen(&mut tx, Effect::Refund).await.unwrap().unwrap().id, bench.gateway.0);
+    for effect in [Effect::PaymentInitiation, Effect::PaymentRequest, Effect::PaymentInitiationRefund] {
+        assert_eq!(db::gateways::chosen(&mut tx, effect).await.unwrap().unwrap().id, other.id, "{effect:?}");
+    }
+    drop(tx);
+    let batch = bench.batch(&[("PLAIN_1", "10.00")]).await;
+    let sql = format!("SELECT gateway_id::text FROM batch WHERE id = '{batch}'");
+    assert_eq!(bench.texts(&sql).await, [bench.gateway.0.to_string()]);
 }

@@ -45,7 +45,8 @@ impl Arena {
         let world = World::new().await;
         let declared = connectors::descriptor(kind);
         let sql = format!(
-            "UPDATE gateway SET class = '{}', key_window = '24 hours', preflight = {}, balances = {}, concurrency = 24;
+            "UPDATE gateway_promise SET class = '{}', key_window = '24 hours';
+             UPDATE gateway SET preflight = {}, balances = {}, concurrency = 24;
              UPDATE organisation SET row_limit = 100000",
             class.code(),
             declared.reads_orders,
@@ -299,7 +300,7 @@ fn forgetful() -> Times {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_is_not_used_again_when_its_window_is_over() {
     let arena = Arena::new(Kind::Keyed, GatewayClass::K, forgetful(), Mistake::None).await;
-    arena.world.as_superuser("UPDATE gateway SET key_window = '1 second'").await.unwrap();
+    arena.world.as_superuser("UPDATE gateway_promise SET key_window = '1 second'").await.unwrap();
     let rows = file(&[Fault::Pruned], rows_of_a_cell());
     let ended = arena.run(&rows).await;
     let cells = judge(Kind::Keyed, &arena.server, &rows, &ended);

@@ -240,7 +240,7 @@ async fn a_reviewed_task_is_asked_about_and_never_sent_again_by_itself() {
     let running = bench.start();
     bench.until(batch, &["REVIEW"]).await;
     running.stop().await;
-    bench.sql("UPDATE gateway SET class = 'K', key_window = '24 hours', updated_at = now()").await;
+    bench.sql("UPDATE gateway_promise SET class = 'K', key_window = '24 hours'").await;
     let rows = open(&bench, batch, "").await;
     propose(&bench, batch, Finding::AskAgain, &rows).await;
     assert_eq!(close(&bench, OTHER, batch, Answer::Confirm, &proposed(&bench, batch).await).await, Ok(2));
@@ -333,7 +333,7 @@ async fn what_the_gateway_took_and_cannot_finish_is_ended_by_people_too() {
     let running = bench.start();
     bench.until(batch, &["PENDING"]).await;
     running.stop().await;
-    bench.sql("UPDATE open_task SET refund_status = 'MANUAL_REVIEW', run_at = now() + interval '1 hour' WHERE state = 'PENDING'").await;
+    bench.sql("UPDATE open_task SET gateway_status = 'MANUAL_REVIEW', run_at = now() + interval '1 hour' WHERE state = 'PENDING'").await;
     let rows = open(&bench, batch, "R9").await;
     assert_eq!(rows.len(), 2);
     propose(&bench, batch, Finding::Done, &rows[..1]).await;

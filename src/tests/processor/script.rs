@@ -78,8 +78,8 @@ fn reply(class: ReplyClass, http: u16) -> Reply {
         class,
         http: Some(http),
         reference: None,
-        refund_status: None,
-        refund_type: None,
+        gateway_status: None,
+        gateway_kind: None,
         code: Some("scripted".to_owned()),
         message: Some("scripted".to_owned()),
         confirmed_minor: None,
@@ -91,8 +91,8 @@ fn reply(class: ReplyClass, http: u16) -> Reply {
 fn done(class: ReplyClass, status: &str, minor: i64) -> Reply {
     Reply {
         reference: Some("REF1".to_owned()),
-        refund_status: Some(status.to_owned()),
-        refund_type: Some("STANDARD".to_owned()),
+        gateway_status: Some(status.to_owned()),
+        gateway_kind: Some("STANDARD".to_owned()),
         confirmed_minor: Some(minor),
         ..reply(class, 200)
     }

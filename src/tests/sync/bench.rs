@@ -5,7 +5,7 @@ use crate::{
     domain::{
         ids::{BatchId, GatewayId, OrganisationId},
         money::{Currency, Money},
-        operation::Operation,
+        operation::{Effect, Operation},
     },
     server::{
         db::{self, gateways::GatewayRow},
@@ -91,8 +91,8 @@ fn reply(class: ReplyClass, http: u16, message: &str) -> Reply {
         class,
         http: Some(http),
         reference: None,
-        refund_status: None,
-        refund_type: None,
+        gateway_status: None,
+        gateway_kind: None,
         code: Some(format!("http_{http}")),
         message: Some(message.to_owned()),
         confirmed_minor: None,
@@ -277,7 +277,7 @@ impl Bench {
         let world = World::new().await;
         let organisation = world.caller(OWNER).await.organisation.id;
         let mut tx = world.state.db.worker(organisation).await.unwrap();
-        let gateway = db::gateways::current(&mut tx).await.unwrap().unwrap().id;
+        let gateway = db::gateways::chosen(&mut tx, Effect::Refund).await.unwrap().unwrap().id;
         let (book, endpoint) = Default::default();
         Self { world, book, endpoint, organisation, gateway: GatewayId(gateway) }
     }

@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::{
-    domain::{error::RefusalKind, operation::Operation},
+    domain::{
+        error::RefusalKind,
+        operation::{Effect, Operation},
+    },
     server::{
         db,
         ops::{approvals::Verdict, batches},
@@ -25,7 +28,7 @@ async fn as_role(bench: &Bench, role: &str, sql: &str) -> String {
 async fn begun(bench: &Bench, organisation: crate::domain::ids::OrganisationId) -> usize {
     bench.sql("UPDATE chunk SET state = 'WAITING', run_at = now()").await;
     let mut tx = bench.world.state.db.worker(organisation).await.unwrap();
-    let gateway = db::gateways::current(&mut tx).await.unwrap().unwrap().id;
+    let gateway = db::gateways::chosen(&mut tx, Effect::Refund).await.unwrap().unwrap().id;
     let begun = db::sync::open(&mut tx, crate::domain::ids::GatewayId(gateway)).await.unwrap().len();
     tx.commit().await.unwrap();
     begun

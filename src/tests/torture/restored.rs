@@ -51,7 +51,7 @@ fn left_to_people(snapshot: &Value) -> bool {
 
 pub(super) fn drill(scenario: &'static str, class: &str, out: Out) -> Report {
     let mut world = World::begin(&Setup { scenario, knobs: &SLOW, out, cut: false });
-    world.sql(&format!("UPDATE desk.gateway SET class = '{class}', updated_at = now()"));
+    world.sql(&format!("UPDATE desk.gateway_promise SET class = '{class}'"));
     let data = world.place("data");
     let settings = [("BATCHDESK_DATA_DIR", data.as_str())];
     let server = world.serve(&[], &settings);

@@ -183,14 +183,21 @@ fn Figures(home: Home, may: May) -> impl IntoView {
                             >
                                 "in the last 7 days"
                             </Tile>
-                            <Tile
-                                label="Refunded today"
-                                tone="accepted"
-                                glyph="accepted"
-                                number=move || view! { <MoneyView amount=refunded_today /> }
-                            >
-                                "accepted since midnight"
-                            </Tile>
+                            {refunded_today
+                                .into_iter()
+                                .map(|amount| {
+                                    view! {
+                                        <Tile
+                                            label="Refunded today"
+                                            tone="accepted"
+                                            glyph="accepted"
+                                            number=move || view! { <MoneyView amount=amount /> }
+                                        >
+                                            "accepted since midnight"
+                                        </Tile>
+                                    }
+                                })
+                                .collect_view()}
                         }
                     })}
             </div>

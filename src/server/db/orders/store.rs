@@ -303,7 +303,7 @@ pub async fn records(
             UNION ALL
             -- What was sent again since stands as it ended.
             SELECT CASE WHEN coalesce(x.succeeded, o.succeeded) THEN 'SUCCEEDED' ELSE 'FAILED' END, coalesce(x.message, o.message), coalesce(x.gw_ref, o.gw_ref),
-                   coalesce(x.refund_status, o.refund_status), NULL, NULL, coalesce(x.at, o.at)
+                   coalesce(x.gateway_status, o.gateway_status), NULL, NULL, coalesce(x.at, o.at)
               FROM outcome o
               LEFT JOIN reversal x ON x.organisation_id = $1 AND x.batch_id = o.batch_id AND x.row_no = o.row_no AND x.revision = o.revision
              WHERE h.operation <> 'order_sync' AND o.organisation_id = $1 AND o.batch_id = h.batch_id AND o.row_no = h.row_no AND o.revision = h.revision

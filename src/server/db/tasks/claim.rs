@@ -45,7 +45,12 @@ pub struct Chunk {
 impl Chunk {
     /// Whether its rows take from orders, so that these are read first.
     pub fn takes_from_orders(&self) -> bool {
-        record::effect(&self.operation).is_some_and(Effect::takes_from_an_order)
+        self.effect().is_some_and(Effect::takes_from_an_order)
+    }
+
+    /// What its rows do at their gateway; none for an operation that sends nothing.
+    pub fn effect(&self) -> Option<Effect> {
+        record::effect(&self.operation)
     }
 
     /// Whether this row is to be asked about before it is sent.
@@ -108,11 +113,12 @@ pub async fn recover(tx: &mut Tx, holds: &[Hold], resolve_after: Duration) -> sq
     sqlx::query_as(
         "WITH lost AS (
            INSERT INTO open_task (organisation_id, batch_id, row_no, revision, gateway_id, state, run_at, attempts, first_sent_at, last_sent_at, code, message)
-           SELECT $1, c.batch_id, r.row_no, r.revision, c.gateway_id, CASE g.class WHEN 'N' THEN 'REVIEW' ELSE 'UNKNOWN' END,
+           SELECT $1, c.batch_id, r.row_no, r.revision, c.gateway_id, CASE coalesce(g.class, 'N') WHEN 'N' THEN 'REVIEW' ELSE 'UNKNOWN' END,
                   a.at + make_interval(secs => $4), 1, a.at, a.at, 'abandoned', 'The worker that sent it stopped before it could record the reply.'
              FROM unnest($2::uuid[], $3::int[]) AS u(batch_id, chunk_no)
              JOIN chunk c ON c.organisation_id = $1 AND c.batch_id = u.batch_id AND c.chunk_no = u.chunk_no
-             JOIN gateway g ON g.organisation_id = $1 AND g.id = c.gateway_id
+             JOIN batch b ON b.organisation_id = $1 AND b.id = c.batch_id
+             LEFT JOIN gateway_promise g ON g.organisation_id = $1 AND g.gateway_id = c.gateway_id AND g.effect = b.operation
              JOIN record r ON r.organisation_id = $1 AND r.batch_id = c.batch_id AND r.row_no >= c.from_row AND r.row_no < c.next_row AND r.revision = c.revision
              JOIN LATERAL (SELECT at FROM attempt a WHERE a.organisation_id = $1 AND a.batch_id = c.batch_id AND a.revision = c.revision AND a.attempt = 1
                               AND a.from_row <= r.row_no ORDER BY a.from_row DESC LIMIT 1) a ON true

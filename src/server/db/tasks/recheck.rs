@@ -92,7 +92,7 @@ pub async fn reverse(tx: &mut Tx, key: RowKey, succeeded: bool, answer: &Answer)
     let organisation = tx.organisation();
     sqlx::query(
         "WITH rev AS (
-           INSERT INTO reversal (organisation_id, batch_id, row_no, revision, succeeded, code, message, gw_ref, refund_status)
+           INSERT INTO reversal (organisation_id, batch_id, row_no, revision, succeeded, code, message, gw_ref, gateway_status)
            SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9 FROM outcome o
             WHERE o.organisation_id = $1 AND o.batch_id = $2 AND o.row_no = $3 AND o.revision = $4 AND o.succeeded <> $5 AND o.attempts > 0
               AND NOT EXISTS (SELECT FROM record n WHERE n.organisation_id = $1 AND n.batch_id = $2 AND n.row_no = $3 AND n.revision > $4)
@@ -118,7 +118,7 @@ pub async fn reverse(tx: &mut Tx, key: RowKey, succeeded: bool, answer: &Answer)
     .bind(answer.code.clone().unwrap_or_else(|| "contradiction".to_owned()))
     .bind(answer.message.clone())
     .bind(answer.reference.clone())
-    .bind(answer.refund_status.clone())
+    .bind(answer.gateway_status.clone())
     .execute(tx.conn())
     .await
     .map(|done| done.rows_affected() > 0)

@@ -66,9 +66,11 @@ pub async fn claim_open(
             ORDER BY run_at LIMIT $3 FOR UPDATE SKIP LOCKED),
          claimed AS (
            UPDATE open_task t SET epoch = t.epoch + 1, owner = $4, leased_at = now(), run_at = now() + make_interval(secs => $5), updated_at = now(),
-                  state = CASE WHEN t.state <> 'SENDING' THEN t.state WHEN g.class = 'N' THEN 'REVIEW' ELSE 'UNKNOWN' END
-             FROM due d, gateway g
-            WHERE t.organisation_id = $1 AND t.batch_id = d.batch_id AND t.row_no = d.row_no AND t.revision = d.revision AND g.organisation_id = $1 AND g.id = $2
+                  state = CASE WHEN t.state <> 'SENDING' THEN t.state WHEN coalesce(g.class, 'N') = 'N' THEN 'REVIEW' ELSE 'UNKNOWN' END
+             FROM due d
+             JOIN batch b ON b.organisation_id = $1 AND b.id = d.batch_id
+             LEFT JOIN gateway_promise g ON g.organisation_id = $1 AND g.gateway_id = $2 AND g.effect = b.operation
+            WHERE t.organisation_id = $1 AND t.batch_id = d.batch_id AND t.row_no = d.row_no AND t.revision = d.revision
            RETURNING t.batch_id, t.row_no, t.revision, t.epoch, t.state, t.attempts, t.queries, t.code,
                      coalesce(g.class = 'K' AND now() < t.first_sent_at + 0.8 * g.key_window AND NOT t.reviewed, false) AS in_window, t.reviewed)
          SELECT c.batch_id, c.epoch, c.state, c.attempts, c.queries, c.code, c.in_window, c.reviewed, b.status AS batch_status, ",
@@ -154,11 +156,11 @@ pub async fn resolve(tx: &mut Tx, source: Source, resolutions: &[Resolution]) ->
     let answers = || resolutions.iter().map(|resolution| &resolution.answer);
     let rows: Vec<(Uuid, i32, i16, String)> = sqlx::query_as(
         "WITH fence AS MATERIALIZED (
-           SELECT t.batch_id, t.row_no, t.revision, t.state, t.attempts, t.gw_ref AS known_ref, t.refund_type AS known_type, x.class, x.http, x.gw_ref, x.refund_status,
-                  x.refund_type, x.code, x.message, x.confirmed_minor, x.wait, x.counts
+           SELECT t.batch_id, t.row_no, t.revision, t.state, t.attempts, t.gw_ref AS known_ref, t.gateway_kind AS known_type, x.class, x.http, x.gw_ref, x.gateway_status,
+                  x.gateway_kind, x.code, x.message, x.confirmed_minor, x.wait, x.counts
              FROM unnest($7::uuid[], $8::int[], $9::smallint[], $10::bigint[], $11::text[], $12::smallint[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[],
                          $18::bigint[], $19::float8[], $20::bool[])
-                  AS x(batch_id, row_no, revision, epoch, class, http, gw_ref, refund_status, refund_type, code, message, confirmed_minor, wait, counts)
+                  AS x(batch_id, row_no, revision, epoch, class, http, gw_ref, gateway_status, gateway_kind, code, message, confirmed_minor, wait, counts)
              JOIN open_task t ON t.organisation_id = $1 AND t.batch_id = x.batch_id AND t.row_no = x.row_no AND t.revision = x.revision AND t.epoch = x.epoch
             ORDER BY t.batch_id, t.row_no, t.revision FOR UPDATE OF t),
          kept AS (
@@ -166,8 +168,8 @@ pub async fn resolve(tx: &mut Tx, source: Source, resolutions: &[Resolution]) ->
            SELECT $1, u.batch_id, u.id, u.row_no, u.row_no, $2, NOT EXISTS (SELECT FROM fence f WHERE f.batch_id = u.batch_id AND f.row_no = u.row_no), u.replies
              FROM unnest($3::uuid[], $4::uuid[], $5::int[], $6::text[]) AS u(id, batch_id, row_no, replies) ON CONFLICT DO NOTHING),
          reply AS MATERIALIZED (
-           SELECT f.batch_id, f.row_no, f.revision, f.attempts, f.http, coalesce(f.gw_ref, f.known_ref) AS gw_ref, coalesce(f.refund_type, f.known_type) AS refund_type,
-                  CASE WHEN f.state = 'PENDING' AND m.class = 'REVIEW' THEN 'MANUAL_REVIEW' ELSE f.refund_status END AS refund_status,
+           SELECT f.batch_id, f.row_no, f.revision, f.attempts, f.http, coalesce(f.gw_ref, f.known_ref) AS gw_ref, coalesce(f.gateway_kind, f.known_type) AS gateway_kind,
+                  CASE WHEN f.state = 'PENDING' AND m.class = 'REVIEW' THEN 'MANUAL_REVIEW' ELSE f.gateway_status END AS gateway_status,
                   f.code, f.message, f.wait, f.counts, r.amount_minor, r.order_id, n.class,
                   CASE f.state WHEN 'PENDING' THEN 'A' ELSE 'Q' END AS was,
                   CASE n.class WHEN 'SUCCEEDED' THEN 'A' WHEN 'PENDING' THEN 'A' WHEN 'FAILED' THEN 'F' ELSE 'Q' END AS becomes,
@@ -178,15 +180,15 @@ pub async fn resolve(tx: &mut Tx, source: Source, resolutions: &[Resolution]) ->
                                                   AND NOT (f.class = 'PENDING' AND f.confirmed_minor IS NULL AND f.state = 'PENDING') THEN 'REVIEW' ELSE f.class END AS class) m
              CROSS JOIN LATERAL (SELECT CASE WHEN f.state = 'PENDING' AND m.class NOT IN ('SUCCEEDED', 'FAILED') THEN 'PENDING' ELSE m.class END AS class) n),
          final AS (
-           INSERT INTO outcome (organisation_id, batch_id, row_no, revision, attempts, succeeded, http, gw_ref, refund_status, refund_type, code, message)
-           SELECT $1, batch_id, row_no, revision, attempts, class = 'SUCCEEDED', http, gw_ref, refund_status, refund_type, code, message
+           INSERT INTO outcome (organisation_id, batch_id, row_no, revision, attempts, succeeded, http, gw_ref, gateway_status, gateway_kind, code, message)
+           SELECT $1, batch_id, row_no, revision, attempts, class = 'SUCCEEDED', http, gw_ref, gateway_status, gateway_kind, code, message
              FROM reply WHERE class IN ('SUCCEEDED', 'FAILED')),
          closed AS (
            DELETE FROM open_task t USING reply y
             WHERE y.class IN ('SUCCEEDED', 'FAILED') AND t.organisation_id = $1 AND t.batch_id = y.batch_id AND t.row_no = y.row_no AND t.revision = y.revision),
          waits AS (
            UPDATE open_task t SET state = y.class, run_at = now() + make_interval(secs => y.wait), queries = t.queries + y.counts::int::smallint, owner = NULL,
-                  gw_ref = y.gw_ref, refund_status = coalesce(y.refund_status, t.refund_status), refund_type = y.refund_type,
+                  gw_ref = y.gw_ref, gateway_status = coalesce(y.gateway_status, t.gateway_status), gateway_kind = y.gateway_kind,
                   code = coalesce(y.code, t.code), message = coalesce(y.message, t.message), updated_at = now()
              FROM reply y
             WHERE y.class NOT IN ('SUCCEEDED', 'FAILED') AND t.organisation_id = $1 AND t.batch_id = y.batch_id AND t.row_no = y.row_no AND t.revision = y.revision),
@@ -221,8 +223,8 @@ pub async fn resolve(tx: &mut Tx, source: Source, resolutions: &[Resolution]) ->
     .bind(answers().map(|a| a.verdict.code()).collect::<Vec<_>>())
     .bind(answers().map(|a| a.http).collect::<Vec<_>>())
     .bind(answers().map(|a| a.reference.clone()).collect::<Vec<_>>())
-    .bind(answers().map(|a| a.refund_status.clone()).collect::<Vec<_>>())
-    .bind(answers().map(|a| a.refund_type.clone()).collect::<Vec<_>>())
+    .bind(answers().map(|a| a.gateway_status.clone()).collect::<Vec<_>>())
+    .bind(answers().map(|a| a.gateway_kind.clone()).collect::<Vec<_>>())
     .bind(answers().map(|a| a.code.clone()).collect::<Vec<_>>())
     .bind(answers().map(|a| a.message.clone()).collect::<Vec<_>>())
     .bind(answers().map(|a| a.confirmed_minor).collect::<Vec<_>>())

@@ -48,22 +48,22 @@ pub async fn settle(tx: &mut Tx, runs: &[Settled]) -> sqlx::Result<Vec<usize>> {
          live AS MATERIALIZED (
            SELECT f.* FROM fence f WHERE f.evidence_id IN (SELECT id FROM kept)),
          reply AS MATERIALIZED (
-           SELECT f.batch_id, f.chunk_no, f.revision, f.gateway_id, x.row_no, r.amount_minor, r.order_id, x.http, x.gw_ref, x.refund_status, x.refund_type,
+           SELECT f.batch_id, f.chunk_no, f.revision, f.gateway_id, x.row_no, r.amount_minor, r.order_id, x.http, x.gw_ref, x.gateway_status, x.gateway_kind,
                   x.code, x.message, x.wait,
                   CASE WHEN x.class IN ('SUCCEEDED', 'PENDING') AND x.confirmed_minor IS DISTINCT FROM r.amount_minor THEN 'REVIEW' ELSE x.class END AS class
              FROM unnest($9::int[], $10::int[], $11::text[], $12::smallint[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::bigint[], $19::float8[])
-                  AS x(run, row_no, class, http, gw_ref, refund_status, refund_type, code, message, confirmed_minor, wait)
+                  AS x(run, row_no, class, http, gw_ref, gateway_status, gateway_kind, code, message, confirmed_minor, wait)
              JOIN live f ON f.run = x.run AND x.row_no >= f.from_row AND x.row_no < f.next_row
              CROSS JOIN LATERAL (SELECT * FROM record r WHERE r.organisation_id = $1 AND r.batch_id = f.batch_id AND r.row_no = x.row_no AND r.revision = f.revision OFFSET 0) r),
          final AS (
-           INSERT INTO outcome (organisation_id, batch_id, row_no, revision, attempts, succeeded, http, gw_ref, refund_status, refund_type, code, message)
-           SELECT $1, batch_id, row_no, revision, 1, class = 'SUCCEEDED', http, gw_ref, refund_status, refund_type, code, message
+           INSERT INTO outcome (organisation_id, batch_id, row_no, revision, attempts, succeeded, http, gw_ref, gateway_status, gateway_kind, code, message)
+           SELECT $1, batch_id, row_no, revision, 1, class = 'SUCCEEDED', http, gw_ref, gateway_status, gateway_kind, code, message
              FROM reply WHERE class IN ('SUCCEEDED', 'FAILED')),
          opened AS (
            INSERT INTO open_task (organisation_id, batch_id, row_no, revision, gateway_id, state, run_at, attempts, first_sent_at, last_sent_at,
-                                  gw_ref, refund_status, refund_type, code, message)
+                                  gw_ref, gateway_status, gateway_kind, code, message)
            SELECT $1, y.batch_id, y.row_no, y.revision, y.gateway_id, y.class, now() + make_interval(secs => y.wait), 1, a.at, a.at,
-                  y.gw_ref, y.refund_status, y.refund_type, y.code, y.message
+                  y.gw_ref, y.gateway_status, y.gateway_kind, y.code, y.message
              FROM reply y
              JOIN LATERAL (SELECT at FROM attempt a WHERE a.organisation_id = $1 AND a.batch_id = y.batch_id AND a.revision = y.revision AND a.attempt = 1
                               AND a.from_row <= y.row_no ORDER BY a.from_row DESC LIMIT 1) a ON true
@@ -107,8 +107,8 @@ pub async fn settle(tx: &mut Tx, runs: &[Settled]) -> sqlx::Result<Vec<usize>> {
     .bind(flat.iter().map(|(_, _, answer)| answer.verdict.code()).collect::<Vec<_>>())
     .bind(flat.iter().map(|(_, _, answer)| answer.http).collect::<Vec<_>>())
     .bind(flat.iter().map(|(_, _, answer)| answer.reference.clone()).collect::<Vec<_>>())
-    .bind(flat.iter().map(|(_, _, answer)| answer.refund_status.clone()).collect::<Vec<_>>())
-    .bind(flat.iter().map(|(_, _, answer)| answer.refund_type.clone()).collect::<Vec<_>>())
+    .bind(flat.iter().map(|(_, _, answer)| answer.gateway_status.clone()).collect::<Vec<_>>())
+    .bind(flat.iter().map(|(_, _, answer)| answer.gateway_kind.clone()).collect::<Vec<_>>())
     .bind(flat.iter().map(|(_, _, answer)| answer.code.clone()).collect::<Vec<_>>())
     .bind(flat.iter().map(|(_, _, answer)| answer.message.clone()).collect::<Vec<_>>())
     .bind(flat.iter().map(|(_, _, answer)| answer.confirmed_minor).collect::<Vec<_>>())

@@ -219,8 +219,8 @@ fn judge(mut reply: Reply, currency: Option<&str>, refund: &RefundBody, request:
     // By order it is `ref`, by transaction `reference_id`; the gateway's own number is the last resort.
     let references = [&refund.reference, &refund.reference_id, &refund.epg_txn_id];
     reply.reference = references.into_iter().find_map(|reference| filled(reference.clone()));
-    reply.refund_status = filled(refund.status.clone());
-    reply.refund_type = filled(refund.refund_type.clone());
+    reply.gateway_status = filled(refund.status.clone());
+    reply.gateway_kind = filled(refund.refund_type.clone());
     reply.confirmed_minor = refund.amount.as_deref().and_then(|raw| minor(raw, wanted.currency));
     reply.confirmed_minor = if mutant!("amount_not_matched") { Some(wanted.minor) } else { reply.confirmed_minor };
     if let Some(currency) = currency.filter(|currency| *currency != wanted.currency.code()) {
@@ -240,7 +240,7 @@ fn judge(mut reply: Reply, currency: Option<&str>, refund: &RefundBody, request:
         None => return review(reply, "amount_mismatch", "The gateway names no amount for this refund.".to_owned()),
     }
     let said = sentence(refund.error_message.as_deref());
-    (reply.class, reply.code, reply.message) = match reply.refund_status.as_deref() {
+    (reply.class, reply.code, reply.message) = match reply.gateway_status.as_deref() {
         Some("SUCCESS") => (ReplyClass::Succeeded, None, None),
         Some("PENDING") => (ReplyClass::Pending, None, None),
         Some("FAILURE") => (

@@ -101,7 +101,7 @@ async fn a_plain_refund_is_confirmed_with_key_amount_and_reference() {
     assert_eq!(reply.class, ReplyClass::Succeeded, "{reply:?}");
     assert_eq!((reply.http, reply.confirmed_minor), (Some(200), Some(10_050)));
     assert_eq!(reply.reference.as_deref(), Some("SIM0000000001"));
-    assert_eq!((reply.refund_status.as_deref(), reply.refund_type.as_deref()), (Some("SUCCESS"), Some("STANDARD")));
+    assert_eq!((reply.gateway_status.as_deref(), reply.gateway_kind.as_deref()), (Some("SUCCESS"), Some("STANDARD")));
     assert_eq!((reply.code, reply.message), (None, None));
     let found = record(gateway.find(&request("ORD_1", "REF1").into()).await);
     assert_eq!((found.class, found.reference.as_deref()), (ReplyClass::Succeeded, Some("SIM0000000001")));

@@ -10,6 +10,7 @@ use crate::{
         access::{Module, Permissions, Right},
         error::RefusalKind,
         ids::{GatewayId, PersonId},
+        operation::Effect,
         view::PersonRef,
     },
     server::{
@@ -45,7 +46,7 @@ pub async fn measure(
     let probed = probe::run(gateway.as_ref(), &questions).await.map_err(|sentence| about("order", sentence))?;
     let mut tx = begin(state, caller).await.map_err(plain)?;
     keep(state, &mut tx, &row, &questions, &probed, &caller.person.email).await.map_err(plain)?;
-    let detail = json!({ "class": probed.class.code(), "order": questions.order });
+    let detail = json!({ "class": probed.promise.class.code(), "order": questions.order });
     audit::record(state, &mut tx, caller, "gateway.measured", Some(id.0), detail).await.map_err(plain)?;
     tx.commit().await.map_err(plain)?;
     Ok(probed)
@@ -66,7 +67,7 @@ pub async fn measure_own(
     let mut tx = state.db.web(id.ok_or_else(missing)?, None).await?;
     let organisation = db::organisations::load(&mut tx).await?.ok_or_else(missing)?;
     let row = match merchant_id {
-        None => db::gateways::current(&mut tx).await?,
+        None => db::gateways::chosen(&mut tx, Effect::Refund).await?,
         // Its sandbox: the other one is refused below.
         Some(merchant) => {
             let all = db::gateways::all(&mut tx).await?;
@@ -90,7 +91,7 @@ pub async fn measure_own(
     let probed = probe::run(gateway.as_ref(), &questions).await.map_err(refused)?;
     let mut tx = state.db.web(own.organisation.id, None).await?;
     keep(state, &mut tx, &row, &questions, &probed, "Batchdesk").await?;
-    let detail = json!({ "class": probed.class.code(), "order": questions.order });
+    let detail = json!({ "class": probed.promise.class.code(), "order": questions.order });
     audit::record_own(state, &mut tx, "gateway.measured", Some(row.id), detail).await?;
     tx.commit().await?;
     Ok((batches::gateway_name(&row), probed))
@@ -130,22 +131,22 @@ async fn keep(
     actor: &str,
 ) -> OpResult<()> {
     let id = GatewayId(row.id);
-    let window = probed.key_window.and_then(|window| i64::try_from(window.as_secs()).ok());
+    let promise = probed.promise;
+    let window = promise.key_window.and_then(|window| i64::try_from(window.as_secs()).ok());
     let fact = CapabilityRow {
         at: state.clock.now(),
         actor: actor.to_owned(),
         measured: true,
         base_url: row.base_url.clone(),
         merchant_id: row.merchant_id.clone(),
-        class: probed.class.code().to_owned(),
+        effect: Effect::Refund.code().to_owned(),
+        class: promise.class.code().to_owned(),
         key_window_seconds: window,
         order_id: Some(questions.order.clone()),
         evidence: serde_json::to_string(&probed.steps).map_err(OpError::internal)?,
     };
-    db::connections::add_capability(tx, id, &fact).await?;
-    if !db::connections::set_class(tx, row, probed.class.code(), probed.key_window.map(|window| window.as_secs_f64()))
-        .await?
-    {
+    let evidence = db::connections::add_capability(tx, id, &fact).await?;
+    if !db::gateways::set_promise(tx, row, Effect::Refund, promise, evidence).await? {
         return Err(OpError::refuse(
             RefusalKind::Conflict,
             "The connection was changed while it was measured. Nothing was stored; measure it again.",

@@ -6,9 +6,10 @@
 use crate::{
     domain::{
         money::{Currency, Money},
+        operation::Effect,
         view::connections::ProbeStep,
     },
-    server::gateway::{Connector, Found, GatewayClass, OrderState, RefundRequest, Reply, ReplyClass, Target},
+    server::gateway::{Connector, Found, GatewayClass, OrderState, Promise, RefundRequest, Reply, ReplyClass, Target},
 };
 use std::time::{Duration, Instant};
 use uuid::Uuid;
@@ -35,10 +36,8 @@ pub struct Questions {
 /// What the self-test found.
 #[derive(Clone, Debug)]
 pub struct Probed {
-    /// The class that follows.
-    pub class: GatewayClass,
-    /// Class K: how long keys are remembered.
-    pub key_window: Option<Duration>,
+    /// What it promises of refunds: what was proved, never more than the connector believes.
+    pub promise: Promise,
     /// Each call and what it proves.
     pub steps: Vec<ProbeStep>,
 }
@@ -115,7 +114,8 @@ pub async fn run(gateway: &dyn Connector, questions: &Questions) -> Result<Probe
     let other_body = probe.no_second_effect("Another amount, with the same key", &reply, &first, refunded).await;
     let after_decline = probe.declined_twice().await;
     let after_error = probe.failed_twice().await;
-    let window = questions.key_window.or(gateway.descriptor().believed.key_window);
+    let believed = gateway.descriptor().believed(Effect::Refund).unwrap_or(Promise::NONE);
+    let window = questions.key_window.or(believed.key_window);
     match window {
         Some(window) => probe.note(
             "How long keys are remembered",
@@ -129,7 +129,7 @@ pub async fn run(gateway: &dyn Connector, questions: &Questions) -> Result<Probe
         ),
     }
     let class = class(Proofs { status, after_success, other_body, after_decline, after_error }, window.is_some());
-    Ok(Probed { class, key_window: window.filter(|_| class == GatewayClass::K), steps: probe.steps })
+    Ok(Probed { promise: Promise::new(class, window).at_most(believed), steps: probe.steps })
 }
 
 struct Probe<'a> {
@@ -337,7 +337,7 @@ fn definite(reply: &Reply) -> bool {
 /// A reply in a few words: status, the gateway's word for the refund, its code.
 fn said(reply: &Reply) -> String {
     let http = reply.http.map_or_else(|| "no reply".to_owned(), |http| format!("status {http}"));
-    let parts = [Some(http), reply.refund_status.clone(), reply.code.clone(), reply.reference.clone()];
+    let parts = [Some(http), reply.gateway_status.clone(), reply.code.clone(), reply.reference.clone()];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 

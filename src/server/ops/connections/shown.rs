@@ -5,6 +5,7 @@ use crate::{
     domain::{
         access::{Module, Right},
         ids::GatewayId,
+        operation::Effect,
         view::{
             connections::{Capability, ConnectionPage, ConnectionRow, Connections},
             settings_change::Changes,
@@ -13,7 +14,7 @@ use crate::{
     server::{
         db::{self, connections::CapabilityRow, gateways::GatewayRow, organisations::OrganisationRow},
         error::{OpError, OpResult},
-        gateway,
+        gateway::{self, GatewayClass},
         ops::{
             access::{Caller, authorise},
             batches::gateway_name,
@@ -23,6 +24,7 @@ use crate::{
     },
 };
 use jiff::tz::TimeZone;
+use std::time::Duration;
 
 /// All connections. Needs Read on settings.
 pub async fn list(state: &AppState, caller: &Caller) -> OpResult<Connections> {
@@ -30,11 +32,10 @@ pub async fn list(state: &AppState, caller: &Caller) -> OpResult<Connections> {
     let zone = moment::zone(&caller.organisation.zone);
     let mut tx = super::begin(state, caller).await?;
     let organisation = db::organisations::load(&mut tx).await?.ok_or_else(|| OpError::not_found("organisation"))?;
-    let chosen = db::gateways::current(&mut tx).await?.map(|row| row.id);
     let mut rows = Vec::new();
     for row in db::gateways::all(&mut tx).await? {
         let facts = db::connections::capabilities(&mut tx, GatewayId(row.id)).await?;
-        rows.push(row_view(&row, chosen == Some(row.id), &facts, &zone));
+        rows.push(row_view(&row, &facts, &zone));
     }
     let changes = settings_changes::shown(state, &mut tx, caller).await?;
     tx.commit().await?;
@@ -63,16 +64,16 @@ pub async fn page(state: &AppState, caller: &Caller, id: Option<GatewayId>) -> O
     page.changes = settings_changes::shown(state, &mut tx, caller).await?;
     let Some(id) = id else { return Ok(page) };
     let row = super::found(&mut tx, id).await?;
-    let chosen = db::gateways::current(&mut tx).await?.map(|row| row.id) == Some(row.id);
     let facts = db::connections::capabilities(&mut tx, id).await?;
     page.open_batches = u64::try_from(db::connections::open_batches(&mut tx, id).await?).unwrap_or(0);
     tx.commit().await?;
-    page.row = Some(row_view(&row, chosen, &facts, &zone));
+    page.row = Some(row_view(&row, &facts, &zone));
     page.capabilities = facts.iter().map(|fact| capability(fact, &row, &zone)).collect();
     Ok(page)
 }
 
-fn row_view(row: &GatewayRow, chosen: bool, facts: &[CapabilityRow], zone: &TimeZone) -> ConnectionRow {
+fn row_view(row: &GatewayRow, facts: &[CapabilityRow], zone: &TimeZone) -> ConnectionRow {
+    let promise = row.promise(Effect::Refund);
     ConnectionRow {
         id: GatewayId(row.id),
         name: gateway_name(row),
@@ -80,11 +81,11 @@ fn row_view(row: &GatewayRow, chosen: bool, facts: &[CapabilityRow], zone: &Time
         base_url: row.base_url.clone(),
         merchant_id: row.merchant_id.clone(),
         sandbox: row.sandbox,
-        chosen,
+        chosen: row.chosen,
         sending: sending(row, zone),
-        class: row.class.clone(),
+        class: promise.class.code().to_owned(),
         class_ground: ground(row, facts, zone),
-        key_window: row.key_window_seconds.filter(|_| row.class == "K").map(hours).unwrap_or_default(),
+        key_window: promise.key_window.map(hours).unwrap_or_default(),
         concurrency: row.concurrency.and_then(|n| u32::try_from(n).ok()),
         rate_limit: row.rate_limit.and_then(|n| u32::try_from(n).ok()),
         rate_burst: row.rate_burst.and_then(|n| u32::try_from(n).ok()),
@@ -93,8 +94,8 @@ fn row_view(row: &GatewayRow, chosen: bool, facts: &[CapabilityRow], zone: &Time
 }
 
 /// `24 hours`.
-fn hours(seconds: i64) -> String {
-    match seconds / 3600 {
+fn hours(window: Duration) -> String {
+    match window.as_secs() / 3600 {
         1 => "1 hour".to_owned(),
         hours => format!("{hours} hours"),
     }
@@ -102,13 +103,17 @@ fn hours(seconds: i64) -> String {
 
 /// What the class rests on: the newest fact about this account that says so.
 fn ground(row: &GatewayRow, facts: &[CapabilityRow], zone: &TimeZone) -> String {
-    let fact = facts.iter().find(|fact| is_current(fact, row) && fact.class == row.class);
+    let class = row.promise(Effect::Refund).class;
+    let rests = |fact: &&CapabilityRow| {
+        is_current(fact, row) && fact.effect == Effect::Refund.code() && fact.class == class.code()
+    };
+    let fact = facts.iter().find(rests);
     match fact {
         Some(fact) => {
             let word = if fact.measured { "measured on" } else { "declared by the operator on" };
             format!("{word} {}", moment::moment(fact.at, zone).text)
         }
-        None if row.class == "N" => "not measured: treated as N".to_owned(),
+        None if class == GatewayClass::N => "not measured: treated as N".to_owned(),
         None => "declared by the operator when it was added".to_owned(),
     }
 }

@@ -37,6 +37,15 @@ async fn connection(tx: &mut Tx, id: GatewayId) -> OpResult<GatewayRow> {
     db::gateways::load(tx, id).await?.ok_or_else(|| OpError::not_found("connection"))
 }
 
+/// The connection that new batches of the first effect of this one go to: choosing moves those of all its effects, and no others.
+async fn of_its_kind(tx: &mut Tx, id: GatewayId) -> OpResult<Option<GatewayRow>> {
+    let row = connection(tx, id).await?;
+    match gateway::effects(&row.connector).first() {
+        Some(effect) => Ok(db::gateways::chosen(tx, *effect).await?),
+        None => Ok(None),
+    }
+}
+
 fn limit(stored: Option<i32>) -> Option<u32> {
     stored.and_then(|limit| u32::try_from(limit).ok())
 }
@@ -79,8 +88,7 @@ pub(super) async fn current(tx: &mut Tx, change: &Change) -> OpResult<Was> {
             }
         }
         Change::ConnectionChosen { id, .. } => {
-            connection(tx, *id).await?;
-            let chosen = db::gateways::current(tx).await?;
+            let chosen = of_its_kind(tx, *id).await?;
             Was {
                 setting: chosen.map(|row| Change::ConnectionChosen { id: GatewayId(row.id), name: gateway_name(&row) }),
                 version: String::new(),
@@ -151,6 +159,7 @@ pub(super) async fn apply(
             };
             let account = NewAccount { base_url, merchant_id, sealed_key: sealed };
             db::connections::add(tx, *id, new, &account, now).await.map_err(taken)?;
+            db::gateways::choose_first(tx, *id, &gateway::effects(connector)).await.map_err(plain)?;
             let detail = json!({ "connector": connector, "base_url": base_url, "merchant_id": merchant_id,
                                  "sandbox": sandbox, "untested": untested });
             done("gateway.added", Some(*id), detail)
@@ -164,8 +173,9 @@ pub(super) async fn apply(
             done("gateway.changed", Some(*id), detail)
         }
         Change::ConnectionChosen { id, .. } => {
-            let before = db::gateways::current(tx).await.map_err(plain)?.map(|row| row.id);
-            db::connections::choose(tx, *id).await.map_err(plain)?;
+            let before = of_its_kind(tx, *id).await.map_err(plain)?.map(|row| row.id);
+            let row = connection(tx, *id).await.map_err(plain)?;
+            db::gateways::choose(tx, *id, &gateway::effects(&row.connector)).await.map_err(plain)?;
             done("gateway.chosen", Some(*id), json!({ "before": before }))
         }
         Change::ConnectionLimits { id, concurrency, rate, burst, .. } => {

@@ -390,7 +390,13 @@ impl Driver {
             };
             drop(slot);
             let resolve_after = lane.state.config.resolve_after;
-            let answer = answer::to_send(&reply, row.amount_minor, connection.class, Before::Nothing, resolve_after);
+            let answer = answer::to_send(
+                &reply,
+                row.amount_minor,
+                connection.class(row.effect()),
+                Before::Nothing,
+                resolve_after,
+            );
             let sent = Sent { hold, row: row.row_no, revision: row.revision, answer, reply, _recorded: token };
             if replies.send(sent).await.is_err() {
                 tracing::error!("processor.reply_without_settler");

@@ -36,8 +36,7 @@ pub(crate) enum Mistake {
 const KEYED: Descriptor = Descriptor {
     name: "keyed",
     label: "Keyed",
-    effects: &[Effect::Refund],
-    believed: Promise { class: GatewayClass::K, key_window: Some(Duration::from_secs(24 * 3600)) },
+    effects: &[(Effect::Refund, Promise { class: GatewayClass::K, key_window: Some(Duration::from_secs(24 * 3600)) })],
     same_amount_gap: Duration::ZERO,
     refunds_by: &[Identifier::Order],
     keys: KeyGrammar { longest: 255, also: "-_" },
@@ -50,7 +49,7 @@ const KEYED: Descriptor = Descriptor {
 const LISTED: Descriptor = Descriptor {
     name: "listed",
     label: "Listed",
-    believed: Promise { class: GatewayClass::Q, key_window: None },
+    effects: &[(Effect::Refund, Promise { class: GatewayClass::Q, key_window: None })],
     refunds_by: &[Identifier::Payment],
     keys: KeyGrammar { longest: 64, also: "-" },
     reads_orders: false,
@@ -60,7 +59,7 @@ const LISTED: Descriptor = Descriptor {
 const MUTE: Descriptor = Descriptor {
     name: "mute",
     label: "Mute",
-    believed: Promise::NONE,
+    effects: &[(Effect::Refund, Promise::NONE)],
     refunds_by: &[Identifier::Charge],
     keys: KeyGrammar { longest: 20, also: "" },
     currencies: Currencies::Only(&[Currency::Inr]),
@@ -139,8 +138,8 @@ fn plain(exchange: &Exchange) -> Reply {
         class: ReplyClass::Unknown,
         http: None,
         reference: None,
-        refund_status: None,
-        refund_type: None,
+        gateway_status: None,
+        gateway_kind: None,
         code: None,
         message: Some("in doubt".to_owned()),
         confirmed_minor: None,
@@ -196,7 +195,7 @@ impl HttpConnector {
         Reply {
             class,
             reference: Some(refund.id.clone()),
-            refund_status: Some(word.to_owned()),
+            gateway_status: Some(word.to_owned()),
             confirmed_minor: Some(refund.amount),
             code: Some("declined".to_owned()),
             ..reply
