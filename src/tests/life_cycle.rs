@@ -181,8 +181,10 @@ impl<'a> Case<'a> {
             // The counters' own trigger; who moves them is the settling of replies.
             E::Finish { failures } => {
                 let (accepted, failed) = if failures { (0, 1) } else { (1, 0) };
+                let organisation = self.world.caller(MAKER).await.organisation.id;
                 let sql = format!(
-                    "UPDATE batch_progress SET queued = 0, queued_minor = 0, accepted = {accepted}, accepted_minor = {accepted} * amount_minor,
+                    "SET app.organisation = '{organisation}';
+                     UPDATE batch_progress SET queued = 0, queued_minor = 0, accepted = {accepted}, accepted_minor = {accepted} * amount_minor,
                             failed = {failed}, failed_minor = {failed} * amount_minor WHERE batch_id = '{batch}'"
                 );
                 self.world.as_superuser(&sql).await.map(drop)
