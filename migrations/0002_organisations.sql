@@ -1,4 +1,20 @@
--- Organisations, who belongs to them, and what their rules are.
+-- Organisations, who belongs to them, and what their rules are; and what a batch can do at all.
+
+-- The same list as `Operation::ALL` of the program: a test compares them. What the database must know of an operation
+-- is a column here, so that no statement names one.
+CREATE TABLE operation (
+  code           text PRIMARY KEY,
+  work           text NOT NULL CHECK (work IN ('send', 'query', 'import')),
+                 -- send: once under a key. query: asked freely, as often as wanted. import: taken in, with no effect
+                 -- outside, no connection and no task a row
+  moves_money    boolean NOT NULL,                 -- its records have amounts, and keys at a gateway
+  needs_decision boolean NOT NULL,                 -- of an organisation that has made no rule
+  reconciles     boolean NOT NULL,                 -- its end is compared with what the gateway lists for each order
+  UNIQUE (code, work),
+  CHECK (work <> 'import' OR NOT (moves_money OR needs_decision OR reconciles))
+);
+INSERT INTO operation VALUES ('refund', 'send', true, true, true), ('order_sync', 'query', false, true, false);
+GRANT SELECT ON operation TO batchdesk_web, batchdesk_worker;
 
 CREATE TABLE organisation (
   id             uuid PRIMARY KEY,
@@ -75,6 +91,8 @@ CREATE TABLE api_key (                             -- revoked, never deleted: wh
   id              uuid NOT NULL,
   name            text NOT NULL,
   role_id         uuid NOT NULL,
+  -- Who answers for it. Null: made by the operator on the command line. Not granted for insert: always the session's.
+  made_by         uuid DEFAULT current_person() REFERENCES person,
   revoked_at      timestamptz,
   created_at      timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (organisation_id, id),
@@ -83,11 +101,24 @@ CREATE TABLE api_key (                             -- revoked, never deleted: wh
 -- A name is what a person revokes a key by.
 CREATE UNIQUE INDEX api_key_name_in_use ON api_key (organisation_id, name) WHERE revoked_at IS NULL;
 CALL of_organisation('api_key');
-GRANT SELECT, INSERT, UPDATE (revoked_at) ON api_key TO batchdesk_web;
+GRANT SELECT, INSERT (organisation_id, id, name, role_id, created_at), UPDATE (revoked_at) ON api_key TO batchdesk_web;
 
-CREATE TABLE approval_rule (                       -- maker-checker; no row means that a decision is needed
+-- Everybody who had a hand in a key: made it, changed its role, gave it another secret, took it over. Written by
+-- triggers, appended, never changed: none of them decides on what the key submits.
+CREATE TABLE api_key_hand (
+  organisation_id uuid NOT NULL,
+  api_key_id      uuid NOT NULL,
+  person_id       uuid NOT NULL REFERENCES person,
+  at              timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (organisation_id, api_key_id, person_id),
+  FOREIGN KEY (organisation_id, api_key_id) REFERENCES api_key (organisation_id, id)
+);
+CALL of_organisation('api_key_hand');
+GRANT SELECT ON api_key_hand TO batchdesk_web;
+
+CREATE TABLE approval_rule (                       -- maker-checker; no row: as operation.needs_decision says
   organisation_id uuid NOT NULL REFERENCES organisation,
-  operation       text NOT NULL,
+  operation       text NOT NULL REFERENCES operation,
   needed          boolean NOT NULL,
   version         int NOT NULL DEFAULT 1,          -- named in a decision that was not required
   PRIMARY KEY (organisation_id, operation)

@@ -23,9 +23,9 @@
 CREATE TABLE batch (
   organisation_id uuid NOT NULL REFERENCES organisation,
   id              uuid NOT NULL,                -- v7: grows with time, so every index below grows at its right edge
-  gateway_id      uuid NOT NULL,
-  operation       text NOT NULL DEFAULT 'refund' CONSTRAINT operation_known
-                    CHECK (operation IN ('refund', 'order_sync')),
+  gateway_id      uuid,                         -- null: an import, which has no effect outside
+  operation       text NOT NULL,
+  work            text NOT NULL,                -- of the operation; set by a trigger, held by the foreign key
   options         text NOT NULL DEFAULT '',     -- part of what is approved (canonical text)
   file_name       text COLLATE "C" NOT NULL,
   description     text NOT NULL DEFAULT '',
@@ -34,7 +34,12 @@ CREATE TABLE batch (
   file_bytes      bigint NOT NULL DEFAULT 0,
   row_limit       int,                          -- the limit it was accepted under
   currency        char(3) NOT NULL,             -- one a batch: amounts can be summed, and records need no column for it
-  maker           uuid NOT NULL DEFAULT current_person(),   -- not granted for insert: always the session's person
+  -- Who it came from: a person, an API key, or a file that was fetched. None of the three is granted for insert: they
+  -- are always the session's, and those of a file that was fetched are set by the function that begins its batch.
+  source          text NOT NULL DEFAULT CASE WHEN current_key() IS NULL THEN 'person' ELSE 'key' END
+                    CHECK (source IN ('person', 'key', 'sftp')),
+  maker           uuid DEFAULT current_person(),
+  source_id       uuid DEFAULT current_key(),   -- the key, or the connection that it was fetched through
   status          text NOT NULL DEFAULT 'validating' CHECK (status IN ('validating','invalid','awaiting_approval',
                     'rejected','withdrawn','expired','processing','paused','completed','completed_with_failures',
                     'cancelled')),
@@ -51,7 +56,11 @@ CREATE TABLE batch (
   last_synced_at  timestamptz,
   created_at      timestamptz NOT NULL DEFAULT now(),
   updated_at      timestamptz NOT NULL DEFAULT now(),
+  CONSTRAINT from_somebody CHECK (
+    (source = 'person') = (maker IS NOT NULL) AND (source = 'person') = (source_id IS NULL)),
+  CONSTRAINT connected CHECK ((work = 'import') = (gateway_id IS NULL)),
   PRIMARY KEY (organisation_id, id),
+  FOREIGN KEY (operation, work) REFERENCES operation (code, work),
   FOREIGN KEY (organisation_id, gateway_id) REFERENCES gateway (organisation_id, id)
 );
 -- One index for each sortable column, id as the tie-breaker of the keyset. Counters are NOT here: each update of them
@@ -106,7 +115,7 @@ CREATE TABLE batch_revision (                   -- 1 = the file; n = failed rows
   organisation_id uuid NOT NULL,
   batch_id        uuid NOT NULL,
   revision        smallint NOT NULL,
-  maker           uuid NOT NULL,
+  maker           uuid,                         -- as in batch; of a later revision always a person
   content_sha256  bytea NOT NULL CHECK (length(content_sha256) = 32),
   needs_decision  boolean NOT NULL,             -- from approval_rule, for every revision alike
   records         int NOT NULL,

@@ -6,7 +6,7 @@ CREATE TABLE chunk (                            -- a lease over a run of up to 1
   batch_id        uuid NOT NULL,
   chunk_no        int NOT NULL,
   revision        smallint NOT NULL,
-  gateway_id      uuid NOT NULL,               -- gateway and operation are copied from batch, so that a claim reads one
+  gateway_id      uuid NOT NULL,               -- gateway and work are copied from batch, so that a claim reads one
                                                 -- index and joins nothing
   from_row        int NOT NULL,
   to_row          int NOT NULL,
@@ -20,7 +20,7 @@ CREATE TABLE chunk (                            -- a lease over a run of up to 1
   leased_at       timestamptz,
   run_at          timestamptz NOT NULL DEFAULT 'infinity',   -- WAITING: due from; LEASED: end of the lease. One column,
                                                 -- so that a lapsed lease is in the same index range as waiting work
-  operation       text NOT NULL DEFAULT 'refund',
+  work            text NOT NULL DEFAULT '',     -- set by a trigger
   asked_to        int,                          -- rows from it on are looked up at the gateway before they are sent;
                                                 -- null: nothing is to be asked first
   ask_after       timestamptz,                  -- and not before
@@ -31,14 +31,14 @@ CREATE TABLE chunk (                            -- a lease over a run of up to 1
   FOREIGN KEY (organisation_id, batch_id, revision) REFERENCES batch_revision (organisation_id, batch_id, revision)
 ) WITH (fillfactor = 50);
 -- The claim, in file order.
-CREATE INDEX chunk_due ON chunk (organisation_id, gateway_id, operation, run_at, batch_id, chunk_no)
+CREATE INDEX chunk_due ON chunk (organisation_id, gateway_id, work, run_at, batch_id, chunk_no)
   WHERE state IN ('WAITING', 'LEASED');
 CALL of_organisation('chunk');
 CALL seen_by_scheduler('chunk');
 GRANT SELECT ON chunk TO batchdesk_web, batchdesk_worker;
 GRANT UPDATE (state, epoch, owner, leased_at, run_at, remaining, next_row, asked_to, ask_after, forgotten)
   ON chunk TO batchdesk_worker;
-GRANT SELECT (organisation_id, gateway_id, operation, state, run_at) ON chunk TO batchdesk_scheduler;
+GRANT SELECT (organisation_id, gateway_id, work, state, run_at) ON chunk TO batchdesk_scheduler;
 
 CREATE TABLE attempt (                          -- the intent to send rows from_row..to_row of one revision, committed
   organisation_id uuid NOT NULL,               -- before the send. One row for a run of rows: the run is one commit, its

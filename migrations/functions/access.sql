@@ -51,6 +51,20 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp
    WHERE m.organisation_id = current_organisation() AND p.module = 'settings' AND p."right" = 'read_write'
      AND m.person_id = current_person()) $$;
 
+-- Who has a hand in an API key: whoever makes it, changes its role, gives it another secret or takes it over.
+CREATE OR REPLACE FUNCTION api_key_touched() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+BEGIN
+  INSERT INTO api_key_hand (organisation_id, api_key_id, person_id)
+  SELECT NEW.organisation_id, (to_jsonb(NEW) ->> TG_ARGV[0])::uuid, current_person() WHERE current_person() IS NOT NULL
+  ON CONFLICT DO NOTHING;
+  RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER api_key_touched AFTER INSERT OR UPDATE OF role_id, made_by ON api_key
+  FOR EACH ROW EXECUTE FUNCTION api_key_touched('id');
+CREATE OR REPLACE TRIGGER api_key_touched AFTER INSERT OR UPDATE OF key_sha256 ON api_key_organisation
+  FOR EACH ROW EXECUTE FUNCTION api_key_touched('api_key_id');
+
 ---------------------------------------------------------------------------------------------------- grants
 GRANT EXECUTE ON FUNCTION gate(uuid, boolean) TO batchdesk_web, batchdesk_worker;
 GRANT EXECUTE ON FUNCTION other_administrators() TO batchdesk_web;

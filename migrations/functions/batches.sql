@@ -3,6 +3,17 @@
 -- Guards run with the owner's rights, so the runtime roles need no right to change what they check. Each fires once a
 -- run of rows, a decision or a statement, never once a task.
 
+-- What kind of work a batch is: of its operation, whatever the one who makes it says.
+CREATE OR REPLACE FUNCTION batch_work() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+BEGIN
+  NEW.work := (SELECT o.work FROM operation o WHERE o.code = NEW.operation);
+  IF NEW.work IS NULL THEN RAISE EXCEPTION 'no such operation' USING ERRCODE = 'BD422'; END IF;
+  RETURN NEW;
+END $$;
+CREATE OR REPLACE TRIGGER batch_work BEFORE INSERT OR UPDATE OF operation, work ON batch
+  FOR EACH ROW EXECUTE FUNCTION batch_work();
+
 -- The batch that records may be added to: the session's, while it is being read in. Its share lock makes submit() wait
 -- for the last insert.
 CREATE OR REPLACE FUNCTION open_batch() RETURNS uuid
@@ -45,14 +56,22 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, desk, pg_temp AS $$
 CREATE OR REPLACE FUNCTION revision_guard() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
 BEGIN
-  PERFORM FROM batch b JOIN record r ON r.organisation_id = b.organisation_id AND r.batch_id = b.id
-    AND r.revision = NEW.revision
-    WHERE b.organisation_id = NEW.organisation_id AND b.id = NEW.batch_id
-      AND (r.amount_minor > 0) <> (b.operation = 'refund') LIMIT 1;
+  PERFORM FROM batch b JOIN operation o ON o.code = b.operation
+    JOIN record r ON r.organisation_id = b.organisation_id AND r.batch_id = b.id AND r.revision = NEW.revision
+   WHERE b.organisation_id = NEW.organisation_id AND b.id = NEW.batch_id
+     AND (r.amount_minor > 0) <> o.moves_money LIMIT 1;
   IF FOUND THEN RAISE EXCEPTION 'a record does not fit the operation' USING ERRCODE = 'BD422'; END IF;
   RETURN NEW;
 END $$;
 CREATE OR REPLACE TRIGGER revision_guard BEFORE INSERT ON batch_revision FOR EACH ROW EXECUTE FUNCTION revision_guard();
+
+-- Whether a checker must decide on what is submitted: as the organisation's rule says, and where it has made none, as
+-- the operation does. An import never waits for one, whatever a rule says.
+CREATE OR REPLACE FUNCTION decision_needed(p_operation text, OUT needed boolean, OUT version int)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+  SELECT coalesce(r.needed, o.needs_decision) AND o.work <> 'import', r.version FROM operation o
+    LEFT JOIN approval_rule r ON r.organisation_id = current_organisation() AND r.operation = o.code
+   WHERE o.code = p_operation $$;
 
 -- Seals a batch that was read in: counts, chunks, counters, and the hash of what is really there. Where no checker is
 -- needed the decision that says so is written here, so that every send has one.
@@ -63,13 +82,11 @@ DECLARE org uuid := current_organisation(); b desk.batch; need boolean; rule int
 BEGIN
   IF p_chunk_rows NOT BETWEEN 1 AND 1000 THEN RAISE EXCEPTION 'chunk size' USING ERRCODE = 'BD422'; END IF;
   SELECT * INTO b FROM batch WHERE organisation_id = org AND id = p_batch AND status = 'validating' FOR UPDATE;
-  IF NOT FOUND OR b.maker IS DISTINCT FROM current_person()
+  IF NOT FOUND OR b.maker IS DISTINCT FROM current_person() OR b.source_id IS DISTINCT FROM current_key()
     THEN RAISE EXCEPTION 'no such batch' USING ERRCODE = 'BD404'; END IF;
   IF content_sha256(p_batch, 1::smallint) IS DISTINCT FROM p_content_sha256
     THEN RAISE EXCEPTION 'content differs' USING ERRCODE = 'BD412'; END IF;
-  SELECT r.needed, r.version INTO need, rule FROM approval_rule r
-    WHERE r.organisation_id = org AND r.operation = b.operation;
-  need := coalesce(need, true);
+  SELECT * INTO need, rule FROM decision_needed(b.operation);
   SELECT count(*), coalesce(sum(amount_minor), 0) INTO n, total FROM record
     WHERE organisation_id = org AND batch_id = p_batch;
   IF n = 0 THEN RAISE EXCEPTION 'no records' USING ERRCODE = 'BD422'; END IF;
@@ -134,17 +151,21 @@ BEGIN
   RETURN s;
 END $$;
 
--- The maker of what waits takes it back before a decision: the whole batch, or the rows of a later revision.
+-- Whoever asked for what waits takes it back before a decision: the whole batch, or the rows of a later revision. Of a
+-- file that was fetched nobody asked: any person does, whose rights on the module the program looks at.
 CREATE OR REPLACE FUNCTION withdraw(p_batch uuid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
-DECLARE org uuid := current_organisation(); b desk.batch; who uuid;
+DECLARE org uuid := current_organisation(); b desk.batch; who uuid; theirs boolean;
 BEGIN
   PERFORM gate(org, true);
   SELECT * INTO b FROM batch WHERE organisation_id = org AND id = p_batch FOR UPDATE;
   IF NOT FOUND THEN RAISE EXCEPTION 'no such batch' USING ERRCODE = 'BD404'; END IF;
   SELECT v.maker INTO who FROM batch_revision v
     WHERE v.organisation_id = org AND v.batch_id = p_batch AND v.revision = b.revision;
-  IF who IS DISTINCT FROM current_person() THEN RAISE EXCEPTION 'only its maker' USING ERRCODE = 'BD403'; END IF;
+  theirs := CASE WHEN who IS NOT NULL THEN who = current_person()
+                 WHEN b.source = 'key' THEN b.source_id = current_key()
+                 ELSE current_person() IS NOT NULL END;
+  IF theirs IS NOT TRUE THEN RAISE EXCEPTION 'only its maker' USING ERRCODE = 'BD403'; END IF;
   IF b.status <> 'awaiting_approval' THEN RAISE EXCEPTION 'batch is %', b.status USING ERRCODE = 'BD409'; END IF;
   IF b.revision = 1 THEN
     UPDATE batch SET status = 'withdrawn', ended_reason = 'Withdrawn by its maker.', expires_at = NULL,

@@ -1,7 +1,19 @@
 -- Decisions: one a revision, by somebody else than who asked for it.
 
--- One decision a revision, on the latest only; never by its maker nor by the batch's; bound to the rows as they are in
--- the database now, not to what the client says they are.
+-- Whether the session's person had a part in what is asked: made the batch or what waits of it, or had a hand in the API
+-- key that submitted it. Nobody's session has. Not IN: what came from a key or a file has no maker, and IN over NULL is
+-- neither true nor false. Runs with the caller's rights.
+CREATE OR REPLACE FUNCTION had_part(b batch, p_asked_by uuid) RETURNS boolean LANGUAGE sql STABLE AS $$
+  SELECT desk.current_person() IS NULL
+      OR b.maker IS NOT DISTINCT FROM desk.current_person()
+      OR p_asked_by IS NOT DISTINCT FROM desk.current_person()
+      OR (b.source = 'key' AND EXISTS (SELECT FROM desk.api_key_hand h WHERE h.organisation_id = b.organisation_id
+            AND h.api_key_id = b.source_id AND h.person_id = desk.current_person())) $$;
+GRANT EXECUTE ON FUNCTION had_part(batch, uuid) TO batchdesk_web;
+
+-- One decision a revision, on the latest only; by a member, never by its maker nor by the batch's, nor by anybody who
+-- had a hand in the API key that submitted it; bound to the rows as they are in the database now, not to what the
+-- client says they are.
 CREATE OR REPLACE FUNCTION decision_guard() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
 DECLARE b desk.batch; v desk.batch_revision;
@@ -24,8 +36,11 @@ BEGIN
   NEW.checker := current_person();
   IF NOT v.needs_decision OR b.status <> 'awaiting_approval' OR b.revision <> NEW.revision
   THEN RAISE EXCEPTION 'batch is %', b.status USING ERRCODE = 'BD409'; END IF;
-  IF NEW.checker IS NULL OR NEW.checker IN (b.maker, v.maker)
-    THEN RAISE EXCEPTION 'maker may not decide' USING ERRCODE = 'BD403'; END IF;
+  IF NEW.checker IS NULL OR current_key() IS NOT NULL
+     OR NOT EXISTS (SELECT FROM membership m
+                     WHERE m.organisation_id = NEW.organisation_id AND m.person_id = NEW.checker)
+    THEN RAISE EXCEPTION 'a member must decide' USING ERRCODE = 'BD403'; END IF;
+  IF had_part(b, v.maker) THEN RAISE EXCEPTION 'maker may not decide' USING ERRCODE = 'BD403'; END IF;
   IF v.content_sha256 <> NEW.content_sha256 OR v.content_sha256 <> content_sha256(NEW.batch_id, NEW.revision)
   THEN RAISE EXCEPTION 'content changed since shown' USING ERRCODE = 'BD412'; END IF;
   IF NEW.verdict = 'APPROVE' THEN

@@ -35,13 +35,13 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp
 CREATE OR REPLACE FUNCTION runnable_lanes() RETURNS TABLE (organisation_id uuid, gateway_id uuid, kind text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
   WITH RECURSIVE c AS (
-    (SELECT k.organisation_id, k.gateway_id, k.operation, k.run_at FROM chunk k WHERE k.state IN ('WAITING', 'LEASED')
-      ORDER BY k.organisation_id, k.gateway_id, k.operation, k.run_at LIMIT 1)
+    (SELECT k.organisation_id, k.gateway_id, k.work, k.run_at FROM chunk k WHERE k.state IN ('WAITING', 'LEASED')
+      ORDER BY k.organisation_id, k.gateway_id, k.work, k.run_at LIMIT 1)
     UNION ALL
-    SELECT n.* FROM c, LATERAL (SELECT k.organisation_id, k.gateway_id, k.operation, k.run_at FROM chunk k
+    SELECT n.* FROM c, LATERAL (SELECT k.organisation_id, k.gateway_id, k.work, k.run_at FROM chunk k
       WHERE k.state IN ('WAITING', 'LEASED')
-      AND (k.organisation_id, k.gateway_id, k.operation) > (c.organisation_id, c.gateway_id, c.operation)
-      ORDER BY k.organisation_id, k.gateway_id, k.operation, k.run_at LIMIT 1) n),
+      AND (k.organisation_id, k.gateway_id, k.work) > (c.organisation_id, c.gateway_id, c.work)
+      ORDER BY k.organisation_id, k.gateway_id, k.work, k.run_at LIMIT 1) n),
   t AS (
     (SELECT k.organisation_id, k.gateway_id, k.run_at FROM open_task k WHERE k.state <> 'REVIEW'
       ORDER BY k.organisation_id, k.gateway_id, k.run_at LIMIT 1)
@@ -61,14 +61,14 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp
   SELECT c.organisation_id, c.gateway_id, CASE WHEN o.sending AND g.sending THEN 'chunks' ELSE 'leftovers' END
     FROM c JOIN organisation o ON o.id = c.organisation_id
     JOIN gateway g ON g.organisation_id = c.organisation_id AND g.id = c.gateway_id
-      WHERE c.run_at <= now() AND c.operation = 'refund'
+      WHERE c.run_at <= now() AND c.work = 'send'
   UNION ALL
   SELECT t.organisation_id, t.gateway_id, 'open tasks' FROM t WHERE t.run_at <= now()
   UNION ALL
   SELECT k.organisation_id, k.gateway_id, 'rechecks' FROM recheck k WHERE k.run_at <= now() GROUP BY 1, 2
   UNION ALL
   SELECT w.organisation_id, w.gateway_id, 'orders'
-    FROM (SELECT c.organisation_id, c.gateway_id FROM c WHERE c.run_at <= now() AND c.operation = 'order_sync'
+    FROM (SELECT c.organisation_id, c.gateway_id FROM c WHERE c.run_at <= now() AND c.work = 'query'
           UNION
           SELECT s.organisation_id, s.gateway_id FROM s WHERE s.run_at <= now()) w
     JOIN organisation o ON o.id = w.organisation_id WHERE o.sending $$;

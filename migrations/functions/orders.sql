@@ -10,9 +10,9 @@ BEGIN
   FOR k IN SELECT c.batch_id, c.chunk_no, c.revision, c.from_row, c.to_row, b.status = 'cancelled' AS cancelled,
     b.options
              FROM chunk c JOIN batch b ON b.organisation_id = c.organisation_id AND b.id = c.batch_id
-            WHERE c.organisation_id = org AND c.gateway_id = p_gateway AND c.operation = 'order_sync'
+            WHERE c.organisation_id = org AND c.gateway_id = p_gateway AND c.work = 'query'
               AND c.state = 'WAITING' AND c.run_at <= now()
-              AND b.operation = 'order_sync' AND (b.status = 'cancelled' OR b.status = 'processing'
+              AND b.work = 'query' AND (b.status = 'cancelled' OR b.status = 'processing'
                 AND EXISTS (SELECT FROM batch_revision v JOIN decision d USING (organisation_id, batch_id, revision)
                              WHERE v.organisation_id = org AND v.batch_id = c.batch_id AND v.revision = c.revision
                                AND d.verdict IN ('APPROVE', 'NOT_REQUIRED') AND d.content_sha256 = v.content_sha256))
@@ -55,7 +55,7 @@ BEGIN
   RETURN NULL;
 END $$;
 CREATE OR REPLACE TRIGGER order_batch_cancelled AFTER UPDATE OF status ON batch FOR EACH ROW
-  WHEN (NEW.operation = 'order_sync' AND NEW.status = 'cancelled' AND OLD.status <> 'cancelled')
+  WHEN (NEW.work = 'query' AND NEW.status = 'cancelled' AND OLD.status <> 'cancelled')
     EXECUTE FUNCTION order_batch_cancelled();
 
 -- "Sync with Gateway" of a sync: every record is asked about now, whatever became of it. Answers how many are; a press
@@ -64,7 +64,7 @@ CREATE OR REPLACE FUNCTION sync_orders(p_batch uuid) RETURNS int
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
 DECLARE org uuid := current_organisation(); b desk.batch; n int;
 BEGIN
-  SELECT * INTO b FROM batch WHERE organisation_id = org AND id = p_batch AND operation = 'order_sync';
+  SELECT * INTO b FROM batch WHERE organisation_id = org AND id = p_batch AND work = 'query';
   IF NOT FOUND THEN RAISE EXCEPTION 'no such batch' USING ERRCODE = 'BD404'; END IF;
   PERFORM open_order_tasks(b.gateway_id);       -- what was not begun is asked about with the rest
   SELECT * INTO b FROM batch WHERE organisation_id = org AND id = p_batch FOR UPDATE;

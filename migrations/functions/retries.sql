@@ -51,9 +51,7 @@ BEGIN
       WHERE l.organisation_id = org AND l.batch_id = p_batch AND l.row_no = r.row_no AND l.revision < rev
                    ORDER BY l.revision DESC LIMIT 1) before ON true
    WHERE r.organisation_id = org AND r.batch_id = p_batch AND r.revision = rev AND r.row_no = ANY (p_row);
-  SELECT a.needed, a.version INTO need, rule FROM approval_rule a
-    WHERE a.organisation_id = org AND a.operation = b.operation;
-  need := coalesce(need, true);
+  SELECT * INTO need, rule FROM decision_needed(b.operation);
   hash := content_sha256(p_batch, rev);
   INSERT INTO batch_revision VALUES (org, p_batch, rev, current_person(), hash, need, n, total, now());
   SELECT max(chunk_no) + 1 INTO first_chunk FROM chunk WHERE organisation_id = org AND batch_id = p_batch;

@@ -208,8 +208,9 @@ CREATE OR REPLACE FUNCTION reconcile_at_end() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
 BEGIN
   INSERT INTO reconciliation (organisation_id, batch_id, gateway_id, cause, run_at)
-  SELECT b.organisation_id, b.id, b.gateway_id, 'END', now() + interval '20 seconds' FROM batch b
-   WHERE b.organisation_id = NEW.organisation_id AND b.id = NEW.batch_id AND b.operation = 'refund'
+  SELECT b.organisation_id, b.id, b.gateway_id, 'END', now() + interval '20 seconds'
+    FROM batch b JOIN operation o ON o.code = b.operation
+   WHERE b.organisation_id = NEW.organisation_id AND b.id = NEW.batch_id AND o.reconciles
      AND b.status IN ('processing', 'paused', 'completed', 'completed_with_failures', 'cancelled')
   ON CONFLICT DO NOTHING;
   RETURN NULL;

@@ -3,14 +3,15 @@
 -- Guards run with the owner's rights, so the runtime roles need no right to change what they check. Each fires once a
 -- run of rows or a statement, never once a task.
 
-CREATE OR REPLACE FUNCTION chunk_operation() RETURNS trigger
+-- So that a claim reads one index and joins nothing.
+CREATE OR REPLACE FUNCTION chunk_work() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
 BEGIN
-  NEW.operation := coalesce((SELECT b.operation FROM batch b
-    WHERE b.organisation_id = NEW.organisation_id AND b.id = NEW.batch_id), NEW.operation);
+  NEW.work := (SELECT b.work FROM batch b WHERE b.organisation_id = NEW.organisation_id AND b.id = NEW.batch_id);
+  IF NEW.work = 'import' THEN RAISE EXCEPTION 'an import has no work to lease' USING ERRCODE = 'BD422'; END IF;
   RETURN NEW;
 END $$;
-CREATE OR REPLACE TRIGGER chunk_operation BEFORE INSERT ON chunk FOR EACH ROW EXECUTE FUNCTION chunk_operation();
+CREATE OR REPLACE TRIGGER chunk_work BEFORE INSERT ON chunk FOR EACH ROW EXECUTE FUNCTION chunk_work();
 
 -- The gate of every send. An attempt that may not be is skipped (INSERT 0): the other runs of the same statement go on.
 -- ONE rule of approval: a decision that allows it exists for exactly this content. What must be asked first is held.
@@ -36,7 +37,7 @@ BEGIN
                              AND c.chunk_no = NEW.chunk_no) END
     JOIN decision d ON d.organisation_id = v.organisation_id AND d.batch_id = v.batch_id AND d.revision = v.revision
      AND d.verdict IN ('APPROVE', 'NOT_REQUIRED') AND d.content_sha256 = v.content_sha256
-   WHERE b.organisation_id = NEW.organisation_id AND b.id = NEW.batch_id AND b.operation = 'refund'
+   WHERE b.organisation_id = NEW.organisation_id AND b.id = NEW.batch_id AND b.work = 'send'
      AND b.status = 'processing' AND o.sending AND gw.sending;
   IF NOT FOUND THEN RETURN NULL; END IF;
   NEW.revision := allowed.revision;

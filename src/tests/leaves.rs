@@ -48,8 +48,8 @@ async fn number(world: &World, sql: &str) -> i64 {
 async fn opened(web: &mut PgConnection) -> Uuid {
     let id = Uuid::now_v7();
     let sql = format!(
-        "INSERT INTO batch (organisation_id, id, gateway_id, file_name, file_sha256, currency)
-         SELECT organisation_id, '{id}', id, 'refunds.csv', sha256('{id}'), 'INR' FROM gateway; SET app.batch = '{id}'"
+        "INSERT INTO batch (organisation_id, id, gateway_id, operation, file_name, file_sha256, currency)
+         SELECT organisation_id, '{id}', id, 'refund', 'refunds.csv', sha256('{id}'), 'INR' FROM gateway; SET app.batch = '{id}'"
     );
     web.execute(AssertSqlSafe(sql)).await.unwrap();
     id

@@ -12,7 +12,7 @@ pub async fn count_waiting(tx: &mut Tx, operation: Operation) -> sqlx::Result<u6
     sqlx::query_as::<_, (i64,)>(
         "SELECT count(*) FROM batch b JOIN batch_revision v ON v.organisation_id = b.organisation_id AND v.batch_id = b.id AND v.revision = b.revision
           WHERE b.organisation_id = $1 AND b.operation = $2 AND b.status = 'awaiting_approval'
-            AND b.maker IS DISTINCT FROM current_person() AND v.maker IS DISTINCT FROM current_person()",
+            AND NOT had_part(b, v.maker)",
     )
     .bind(organisation.0)
     .bind(operation.code())
@@ -95,7 +95,7 @@ pub async fn inbox(tx: &mut Tx, operation: Operation) -> sqlx::Result<Vec<Reques
         "WITH part AS (
            (SELECT 1 AS part, b.id, b.revision FROM batch b JOIN batch_revision v ON v.organisation_id = b.organisation_id AND v.batch_id = b.id AND v.revision = b.revision
              WHERE b.organisation_id = $1 AND b.operation = $2 AND b.status = 'awaiting_approval'
-               AND b.maker IS DISTINCT FROM current_person() AND v.maker IS DISTINCT FROM current_person() ORDER BY v.created_at LIMIT 50)
+               AND NOT had_part(b, v.maker) ORDER BY v.created_at LIMIT 50)
            UNION ALL
            (SELECT 2, b.id, v.revision FROM batch_revision v JOIN batch b ON b.organisation_id = v.organisation_id AND b.id = v.batch_id
              WHERE v.organisation_id = $1 AND b.operation = $2 AND v.maker = current_person() AND v.needs_decision ORDER BY v.created_at DESC LIMIT 50)

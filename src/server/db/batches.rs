@@ -58,7 +58,7 @@ pub struct BatchRow {
     /// Part of queued: people must look.
     pub review: i64,
     /// Who submitted.
-    pub maker: Uuid,
+    pub maker: Option<Uuid>,
     /// E-mail of the maker.
     pub maker_email: String,
     /// What the maker wrote.
@@ -90,20 +90,15 @@ pub struct BatchRow {
     /// Latest submission: 2 and up are failed rows sent again.
     pub revision: i16,
     /// Who made the latest submission.
-    pub asked_by: Uuid,
+    pub asked_by: Option<Uuid>,
     /// E-mail of them.
     pub asked_by_email: String,
     /// When they did.
     pub asked_at: OffsetDateTime,
     /// Rows of the latest submission, and their sum.
     pub asked: (i32, i64),
-}
-
-impl BatchRow {
-    /// Whether the person made the batch or what waits of it: they may not decide.
-    pub fn is_of(&self, person: Uuid) -> bool {
-        self.maker == person || self.asked_by == person
-    }
+    /// Whether the transaction's person had a part in it: they may not decide.
+    pub own: bool,
 }
 
 const SELECT: &str = "
@@ -111,7 +106,8 @@ SELECT b.id, b.operation, b.file_name, b.status, b.amount_minor, b.currency, b.c
        b.records, p.queued, p.queued_minor, p.accepted, p.accepted_minor, p.failed, p.failed_minor, p.pending,
        o.checking, o.review, b.maker, coalesce(m.email, 'API key') AS maker_email, b.description, b.template, b.options, b.file_sha256, b.file_bytes,
        v.content_sha256, b.gateway_id, b.expires_at, b.last_synced_at, d.verdict, c.email AS checker_email, d.at AS decided_at, d.reason,
-       b.revision, v.maker AS asked_by, coalesce(a.email, 'API key') AS asked_by_email, v.created_at AS asked_at, v.records AS asked_records, v.amount_minor AS asked_minor
+       b.revision, v.maker AS asked_by, coalesce(a.email, 'API key') AS asked_by_email, v.created_at AS asked_at, v.records AS asked_records, v.amount_minor AS asked_minor,
+       had_part(b, v.maker) AS own
   FROM batch b
   JOIN batch_progress p ON p.organisation_id = b.organisation_id AND p.batch_id = b.id
   JOIN batch_revision v ON v.organisation_id = b.organisation_id AND v.batch_id = b.id AND v.revision = b.revision
@@ -179,6 +175,7 @@ fn columns(row: &PgRow) -> sqlx::Result<BatchRow> {
         asked_by_email: row.try_get("asked_by_email")?,
         asked_at: row.try_get("asked_at")?,
         asked: (row.try_get("asked_records")?, row.try_get("asked_minor")?),
+        own: row.try_get("own")?,
     })
 }
 

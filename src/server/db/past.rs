@@ -126,7 +126,7 @@ pub async fn ask_first(tx: &mut Tx, resolve_after: Duration) -> sqlx::Result<Ask
     // No intent can follow that has not seen it.
     sqlx::query("SELECT gate($1, true)").bind(organisation.0).execute(tx.conn()).await?;
     let holds: Vec<(Uuid, i32, i64)> = sqlx::query_as(
-        "SELECT batch_id, chunk_no, epoch FROM chunk WHERE organisation_id = $1 AND operation = 'refund' AND state <> 'DONE' AND next_row > from_row
+        "SELECT batch_id, chunk_no, epoch FROM chunk WHERE organisation_id = $1 AND work = 'send' AND state <> 'DONE' AND next_row > from_row
           ORDER BY batch_id, chunk_no FOR UPDATE",
     )
     .bind(organisation.0)
@@ -142,7 +142,7 @@ pub async fn ask_first(tx: &mut Tx, resolve_after: Duration) -> sqlx::Result<Ask
                   state = CASE WHEN c.state <> 'LEASED' THEN c.state WHEN b.status = 'paused' THEN 'HELD' ELSE 'WAITING' END,
                   run_at = CASE WHEN c.state = 'HELD' OR b.status = 'paused' THEN 'infinity' ELSE now() + make_interval(secs => $2) END
              FROM batch b
-            WHERE c.organisation_id = $1 AND c.operation = 'refund' AND c.state <> 'DONE' AND c.next_row <= c.to_row
+            WHERE c.organisation_id = $1 AND c.work = 'send' AND c.state <> 'DONE' AND c.next_row <= c.to_row
               AND b.organisation_id = $1 AND b.id = c.batch_id AND b.status IN ('awaiting_approval', 'processing', 'paused', 'cancelled')
            RETURNING c.remaining)
          SELECT coalesce(sum(remaining), 0)::bigint FROM held",

@@ -60,9 +60,9 @@ pub async fn plan_night(tx: &mut Tx, since: OffsetDateTime) -> sqlx::Result<u64>
     let organisation = tx.organisation();
     sqlx::query(
         "INSERT INTO reconciliation (organisation_id, batch_id, gateway_id, cause, run_at)
-         SELECT b.organisation_id, b.id, b.gateway_id, 'NIGHT', now() FROM batch b
+         SELECT b.organisation_id, b.id, b.gateway_id, 'NIGHT', now() FROM batch b JOIN operation o ON o.code = b.operation AND o.reconciles
            JOIN batch_progress p ON p.organisation_id = b.organisation_id AND p.batch_id = b.id
-          WHERE b.organisation_id = $1 AND b.operation = 'refund' AND b.status IN ('processing', 'paused', 'completed', 'completed_with_failures', 'cancelled')
+          WHERE b.organisation_id = $1 AND b.status IN ('processing', 'paused', 'completed', 'completed_with_failures', 'cancelled')
             AND (p.updated_at >= $2 OR p.pending > 0 OR p.queued > 0)
          ON CONFLICT DO NOTHING",
     )

@@ -75,16 +75,16 @@ pub async fn tasks(
     let owner = if by == By::UniqueId { "u" } else { "r" };
     let sql = format!(
         "SELECT h.batch_id, h.operation, h.file_name, h.created_at, h.row_no, h.order_id, h.matched, h.amount_minor, h.currency::text AS currency, t.status
-           FROM (SELECT r.batch_id, r.row_no, r.order_id, r.amount_minor, {column} AS matched, b.operation, b.file_name, b.created_at, b.currency
+           FROM (SELECT r.batch_id, r.row_no, r.order_id, r.amount_minor, {column} AS matched, b.operation, b.work, b.file_name, b.created_at, b.currency
                    FROM {source}
                    JOIN batch b ON b.organisation_id = r.organisation_id AND b.id = r.batch_id
                   WHERE {owner}.organisation_id = $1 AND {column} ^@ $2 AND b.operation = ANY ($3) AND b.status <> 'validating'
                     AND NOT EXISTS (SELECT FROM record n WHERE n.organisation_id = r.organisation_id AND n.batch_id = r.batch_id
                                        AND n.row_no = r.row_no AND n.revision > r.revision)
                   ORDER BY {column} LIMIT $4) h
-          CROSS JOIN LATERAL (SELECT t.status FROM task t WHERE h.operation <> 'order_sync' AND t.organisation_id = $1 AND t.batch_id = h.batch_id AND t.row_no = h.row_no
+          CROSS JOIN LATERAL (SELECT t.status FROM task t WHERE h.work <> 'query' AND t.organisation_id = $1 AND t.batch_id = h.batch_id AND t.row_no = h.row_no
                               UNION ALL
-                              SELECT t.status FROM sync_task t WHERE h.operation = 'order_sync' AND t.organisation_id = $1 AND t.batch_id = h.batch_id AND t.row_no = h.row_no) t"
+                              SELECT t.status FROM sync_task t WHERE h.work = 'query' AND t.organisation_id = $1 AND t.batch_id = h.batch_id AND t.row_no = h.row_no) t"
     );
     sqlx::query(AssertSqlSafe(sql))
         .bind(organisation.0)

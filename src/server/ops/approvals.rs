@@ -232,14 +232,14 @@ pub async fn detail(state: &AppState, caller: &Caller, batch: BatchId) -> OpResu
         can_decide: waiting && why_not.is_none(),
         why_not: if waiting { why_not } else { None },
         can_withdraw: waiting
-            && row.asked_by == caller.person.id.0
+            && row.asked_by == Some(caller.person.id.0)
             && caller.permissions.allow(row.operation.module(), Right::ReadWrite),
         needs_password: needs_proof(state, caller),
     })
 }
 
 fn why_not(caller: &Caller, row: &BatchRow) -> Option<String> {
-    if row.is_of(caller.person.id.0) {
+    if row.own {
         return Some(own_request(caller, row).to_owned());
     }
     if !caller.permissions.allow(row.operation.module(), Right::Approve) {
@@ -257,11 +257,16 @@ fn asked_for(row: &BatchRow, mut snapshot: BatchSnapshot) -> BatchSnapshot {
     snapshot
 }
 
-/// Why this person may not decide: both who made the batch and who sent rows of it again must leave it to others.
+/// Why this person may not decide: who made the batch, who sent rows of it again, and who had a hand in the key that sent it must
+/// leave it to others.
 fn own_request(caller: &Caller, row: &BatchRow) -> &'static str {
-    match row.asked_by == caller.person.id.0 {
-        true => "You made this request, so another person must decide.",
-        false => "You made the batch that these rows belong to, so another person must decide.",
+    let person = Some(caller.person.id.0);
+    if row.asked_by == person {
+        "You made this request, so another person must decide."
+    } else if row.maker == person {
+        "You made the batch that these rows belong to, so another person must decide."
+    } else {
+        "You made or changed the API key that sent this request, so another person must decide."
     }
 }
 
@@ -354,7 +359,7 @@ pub async fn decide(
     let row = db::batches::load(&mut tx, batch).await.map_err(plain)?;
     let row = row.ok_or_else(|| plain(OpError::not_found("batch")))?;
     authorise(caller, row.operation.module(), Right::Approve).map_err(plain)?;
-    if row.is_of(caller.person.id.0) {
+    if row.own {
         return Err(plain(OpError::refuse(RefusalKind::Forbidden, own_request(caller, &row))));
     }
     let Some(verdict) = decision.verdict else { return Err(about("decision", "Choose Approve or Reject.")) };

@@ -173,7 +173,7 @@ pub async fn withdraw(state: &AppState, caller: &Caller, operation: Operation, b
     authorise(caller, operation.module(), Right::ReadWrite)?;
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let row = found(&mut tx, operation, batch).await?;
-    if row.asked_by != caller.person.id.0 {
+    if row.asked_by != Some(caller.person.id.0) {
         return Err(OpError::refuse(
             RefusalKind::Forbidden,
             format!("Only its maker, {}, can withdraw this request.", row.asked_by_email),
@@ -311,7 +311,7 @@ pub(super) fn refused(error: sqlx::Error, row: &db::batches::BatchRow, done: &st
 fn actions(caller: &Caller, row: &db::batches::BatchRow) -> BatchActions {
     let may = |right| caller.permissions.allow(row.operation.module(), right);
     let write = may(Right::ReadWrite);
-    let mine = row.asked_by == caller.person.id.0;
+    let mine = row.asked_by == Some(caller.person.id.0);
     let waiting = row.status == BatchStatus::AwaitingApproval;
     BatchActions {
         sync: write && row.status.has_been_sent(),
@@ -319,7 +319,7 @@ fn actions(caller: &Caller, row: &db::batches::BatchRow) -> BatchActions {
         pause: (write || may(Right::Approve)) && row.status == BatchStatus::Processing,
         resume: write && row.status == BatchStatus::Paused,
         cancel: write && matches!(row.status, BatchStatus::Processing | BatchStatus::Paused) && row.queued.0 > 0,
-        decide: may(Right::Approve) && !row.is_of(caller.person.id.0) && waiting,
+        decide: may(Right::Approve) && !row.own && waiting,
         // What is only asked for and told is done again by "Sync with Gateway".
         retry: write && row.operation.retries() && row.status.can_retry(),
     }

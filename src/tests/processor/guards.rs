@@ -95,7 +95,7 @@ async fn a_maker_cannot_decide_and_neither_role_can_do_the_others_part() {
     for forbidden in [
         decide.as_str(),
         "UPDATE batch SET status = 'processing'",
-        "INSERT INTO batch (organisation_id, id, gateway_id, file_name, currency) SELECT organisation_id, gateway_id, gateway_id, 'x', 'INR' FROM chunk",
+        "INSERT INTO batch (organisation_id, id, gateway_id, operation, file_name, currency) SELECT organisation_id, gateway_id, gateway_id, 'refund', 'x', 'INR' FROM chunk",
         "INSERT INTO record SELECT * FROM record",
         "UPDATE record SET amount_minor = 1",
         "UPDATE gateway SET sending = true",

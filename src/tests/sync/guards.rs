@@ -80,7 +80,7 @@ async fn money_and_questions_are_not_taken_for_each_other() {
     let bench = Bench::new().await;
     let sync = bench.batch(&["A,,"], true).await;
     let refund = bench.world.upload(OWNER, &super::super::support::refunds(&[("B", "10.00")])).await;
-    let operations = "SELECT count(*) FROM chunk c JOIN batch b ON b.id = c.batch_id AND b.operation = c.operation";
+    let operations = "SELECT count(*) FROM chunk c JOIN batch b ON b.id = c.batch_id AND b.work = c.work";
     assert_eq!(bench.number(operations).await, 2);
     // The lane of refunds does not see the sync, nor the other way round.
     let mut tx = bench.world.state.db.worker(bench.organisation).await.unwrap();

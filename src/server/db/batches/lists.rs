@@ -135,7 +135,7 @@ pub async fn makers(tx: &mut Tx, operation: Operation) -> sqlx::Result<Vec<(Pers
     let organisation = tx.organisation();
     let rows = sqlx::query_as::<_, (Uuid, String)>(
         "WITH RECURSIVE m AS (
-           (SELECT maker FROM batch WHERE organisation_id = $1 AND operation = $2 ORDER BY maker LIMIT 1)
+           (SELECT maker FROM batch WHERE organisation_id = $1 AND operation = $2 AND maker IS NOT NULL ORDER BY maker LIMIT 1)
            UNION ALL
            SELECT n.maker FROM m, LATERAL (SELECT b.maker FROM batch b WHERE b.organisation_id = $1 AND b.operation = $2 AND b.maker > m.maker
              ORDER BY b.maker LIMIT 1) n)

@@ -129,7 +129,7 @@ pub async fn left(tx: &mut Tx, batch: Uuid) -> sqlx::Result<Left> {
                   WHERE organisation_id = $1 AND batch_id = $2 AND state IN ('WAITING', 'LEASED', 'HELD')) c
            LEFT JOIN batch b ON b.organisation_id = $1 AND b.id = $2
            LEFT JOIN batch_progress p ON p.organisation_id = $1 AND p.batch_id = $2
-          CROSS JOIN LATERAL (SELECT CASE b.operation WHEN 'order_sync' THEN coalesce(p.queued, 0) ELSE c.unsent END::bigint AS unsent) u",
+          CROSS JOIN LATERAL (SELECT CASE b.work WHEN 'query' THEN coalesce(p.queued, 0) ELSE c.unsent END::bigint AS unsent) u",
     )
     .bind(id.0)
     .bind(batch)

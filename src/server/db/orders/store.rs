@@ -88,7 +88,7 @@ const BESIDE: &str = "
  CROSS JOIN LATERAL (
    SELECT coalesce(sum(r.amount_minor), 0)::bigint AS on_way_minor
      FROM record r
-     JOIN batch k ON k.organisation_id = $1 AND k.id = r.batch_id AND k.operation = 'refund'
+     JOIN batch k ON k.organisation_id = $1 AND k.id = r.batch_id AND k.work = 'send'
           AND k.status NOT IN ('validating', 'invalid', 'rejected', 'withdrawn', 'expired')
     CROSS JOIN LATERAL (SELECT t.status, t.state, t.updated_at FROM task t WHERE t.organisation_id = $1 AND t.batch_id = r.batch_id AND t.row_no = r.row_no
                            AND t.revision = r.revision OFFSET 0) t
@@ -289,7 +289,7 @@ pub async fn records(
     sqlx::query(
         "SELECT h.*, v.created_at, coalesce(m.email, 'API key') AS maker_email, d.verdict, c.email AS checker_email, d.at AS decided_at, d.reason,
                 t.state, t.message, t.gw_ref, t.refund_status, t.gateway_status, t.response, t.updated_at, e.asked
-           FROM (SELECT r.batch_id, b.operation, b.file_name, b.status AS batch_status, r.row_no, r.revision, r.amount_minor, b.currency::text AS currency, r.gateway_key
+           FROM (SELECT r.batch_id, b.operation, b.work, b.file_name, b.status AS batch_status, r.row_no, r.revision, r.amount_minor, b.currency::text AS currency, r.gateway_key
                    FROM record r JOIN batch b ON b.organisation_id = $1 AND b.id = r.batch_id
                   WHERE r.organisation_id = $1 AND r.order_id = $2 AND b.operation = ANY ($3) AND b.status <> 'validating'
                   ORDER BY r.batch_id DESC, r.row_no, r.revision DESC LIMIT $4) h
@@ -299,21 +299,21 @@ pub async fn records(
            LEFT JOIN person c ON c.id = d.checker
           CROSS JOIN LATERAL (
             SELECT t.state, t.message, t.gw_ref, t.refund_status, NULL::text AS gateway_status, NULL::text AS response, t.updated_at FROM task t
-             WHERE h.operation <> 'order_sync' AND t.organisation_id = $1 AND t.batch_id = h.batch_id AND t.row_no = h.row_no AND t.revision = h.revision
+             WHERE h.work <> 'query' AND t.organisation_id = $1 AND t.batch_id = h.batch_id AND t.row_no = h.row_no AND t.revision = h.revision
             UNION ALL
             -- What was sent again since stands as it ended.
             SELECT CASE WHEN coalesce(x.succeeded, o.succeeded) THEN 'SUCCEEDED' ELSE 'FAILED' END, coalesce(x.message, o.message), coalesce(x.gw_ref, o.gw_ref),
                    coalesce(x.gateway_status, o.gateway_status), NULL, NULL, coalesce(x.at, o.at)
               FROM outcome o
               LEFT JOIN reversal x ON x.organisation_id = $1 AND x.batch_id = o.batch_id AND x.row_no = o.row_no AND x.revision = o.revision
-             WHERE h.operation <> 'order_sync' AND o.organisation_id = $1 AND o.batch_id = h.batch_id AND o.row_no = h.row_no AND o.revision = h.revision
+             WHERE h.work <> 'query' AND o.organisation_id = $1 AND o.batch_id = h.batch_id AND o.row_no = h.row_no AND o.revision = h.revision
                AND EXISTS (SELECT FROM record n WHERE n.organisation_id = $1 AND n.batch_id = h.batch_id AND n.row_no = h.row_no AND n.revision > h.revision)
             UNION ALL
             SELECT t.state, t.message, NULL, NULL, t.gateway_status, t.response, t.updated_at FROM sync_task t
-             WHERE h.operation = 'order_sync' AND t.organisation_id = $1 AND t.batch_id = h.batch_id AND t.row_no = h.row_no) t
+             WHERE h.work = 'query' AND t.organisation_id = $1 AND t.batch_id = h.batch_id AND t.row_no = h.row_no) t
           CROSS JOIN LATERAL (
             SELECT coalesce(array_agg(e.at ORDER BY e.at), '{}') AS asked FROM evidence e
-             WHERE h.operation = 'order_sync' AND e.organisation_id = $1 AND e.batch_id = h.batch_id AND e.from_row = h.row_no AND e.source = 'QUERY') e
+             WHERE h.work = 'query' AND e.organisation_id = $1 AND e.batch_id = h.batch_id AND e.from_row = h.row_no AND e.source = 'QUERY') e
           ORDER BY h.batch_id DESC, h.row_no, h.revision DESC",
     )
     .bind(organisation.0)

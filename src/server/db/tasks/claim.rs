@@ -84,7 +84,7 @@ pub async fn claim_chunks(
     sqlx::query_as(
         "WITH due AS MATERIALIZED (
            SELECT k.batch_id, k.chunk_no FROM chunk k
-            WHERE k.organisation_id = $1 AND k.gateway_id = $2 AND k.operation = 'refund' AND k.state IN ('WAITING', 'LEASED') AND k.run_at <= now()
+            WHERE k.organisation_id = $1 AND k.gateway_id = $2 AND k.work = 'send' AND k.state IN ('WAITING', 'LEASED') AND k.run_at <= now()
               AND (NOT $6 OR k.state = 'LEASED'
                    OR EXISTS (SELECT FROM batch b WHERE b.organisation_id = $1 AND b.id = k.batch_id AND b.status = 'cancelled'))
             ORDER BY k.run_at, k.batch_id, k.chunk_no LIMIT $3 FOR UPDATE SKIP LOCKED)
