@@ -1,5 +1,11 @@
 -- The work on records that are sent: leases, intents, outcomes, and what is not final.
 -- Locks and the order of columns: head of 0006_batches.sql.
+--
+-- What is appended without end (attempt, outcome, evidence) is partitioned by batch_id as record is: ids of batches are
+-- v7 and grow with time, so a leaf is a span of time, and all of a batch stands in one leaf of each. Every statement of
+-- the work names the batch, so it touches one leaf however many there are. One leaf has all of it for now; a second one
+-- ends the first at an id, and an old one is detached and archived with the leaf of record. Nobody, not even the owner,
+-- has a right on a leaf: what is read and written goes through the parent, with its policies and its triggers.
 
 CREATE TABLE chunk (                            -- a lease over a run of up to 1,000 rows; 3 updates for all of them
   organisation_id uuid NOT NULL,
@@ -58,7 +64,9 @@ CREATE TABLE attempt (                          -- the intent to send rows from_
                                                 -- forgotten
   -- Runs of one revision and attempt never overlap.
   PRIMARY KEY (organisation_id, batch_id, revision, attempt, from_row)
-);
+) PARTITION BY RANGE (batch_id);
+CREATE TABLE attempt_leaf PARTITION OF attempt FOR VALUES FROM (MINVALUE) TO (MAXVALUE);
+REVOKE ALL ON attempt_leaf FROM batchdesk_owner;
 CALL of_organisation('attempt');
 GRANT SELECT ON attempt TO batchdesk_web, batchdesk_worker;
 GRANT INSERT (organisation_id, batch_id, from_row, to_row, revision, attempt, chunk_no, epoch, owner)
@@ -79,9 +87,11 @@ CREATE TABLE outcome (                          -- written once, final
   code            text COLLATE "C",             -- null when succeeded
   message         text,
   PRIMARY KEY (organisation_id, batch_id, row_no, revision)
-);
+) PARTITION BY RANGE (batch_id);
+CREATE TABLE outcome_leaf PARTITION OF outcome FOR VALUES FROM (MINVALUE) TO (MAXVALUE);
 -- The page of failed tasks; costs a success nothing.
 CREATE INDEX outcome_failed ON outcome (organisation_id, batch_id, row_no) WHERE NOT succeeded;
+REVOKE ALL ON outcome_leaf FROM batchdesk_owner;
 CALL of_organisation('outcome');
 GRANT SELECT ON outcome TO batchdesk_web, batchdesk_worker;
 GRANT INSERT ON outcome TO batchdesk_worker;
@@ -159,9 +169,11 @@ CREATE TABLE evidence (                         -- every reply as it came, also 
   replies         text NOT NULL,                -- JSON array, one object a reply {row, revision, http, at, body}:
                                                 -- together they compress 8 to 10 times
   PRIMARY KEY (organisation_id, batch_id, from_row, id)
-);
+) PARTITION BY RANGE (batch_id);
 DO $$ BEGIN ALTER TABLE evidence ALTER replies SET COMPRESSION lz4;   -- pglz is 4 times slower; a server built without
-EXCEPTION WHEN feature_not_supported THEN NULL; END $$;               -- lz4 keeps pglz
+EXCEPTION WHEN feature_not_supported THEN NULL; END $$;               -- lz4 keeps pglz. Leaves take it from here.
+CREATE TABLE evidence_leaf PARTITION OF evidence FOR VALUES FROM (MINVALUE) TO (MAXVALUE);
+REVOKE ALL ON evidence_leaf FROM batchdesk_owner;
 CALL of_organisation('evidence');
 GRANT SELECT ON evidence TO batchdesk_web, batchdesk_worker;
 GRANT INSERT ON evidence TO batchdesk_worker;

@@ -77,7 +77,10 @@ BEGIN
   IF NOT FOUND THEN RETURN NULL; END IF;
   RETURN NEW;
 END $$;
+-- A trigger of each row is made on the leaf as well, where the owner has no right of his own.
+GRANT TRIGGER ON attempt_leaf TO batchdesk_owner;
 CREATE OR REPLACE TRIGGER attempt_guard BEFORE INSERT ON attempt FOR EACH ROW EXECUTE FUNCTION attempt_guard();
+REVOKE TRIGGER ON attempt_leaf FROM batchdesk_owner;
 
 -- Before attempt_guard (triggers fire by name), which would have marked the task as being sent.
 CREATE OR REPLACE FUNCTION ask_only() RETURNS trigger
@@ -88,8 +91,10 @@ BEGIN
   IF FOUND THEN RETURN NULL; END IF;
   RETURN NEW;
 END $$;
+GRANT TRIGGER ON attempt_leaf TO batchdesk_owner;
 CREATE OR REPLACE TRIGGER ask_only BEFORE INSERT ON attempt FOR EACH ROW WHEN (NEW.chunk_no IS NULL)
   EXECUTE FUNCTION ask_only();
+REVOKE TRIGGER ON attempt_leaf FROM batchdesk_owner;
 
 -- No outcome of a send without its intent, and none beside an open task. Once a statement, over the rows it wrote.
 CREATE OR REPLACE FUNCTION outcome_guard() RETURNS trigger
