@@ -51,6 +51,7 @@ CREATE TABLE batch (
                                                 -- sort by them
   amount_minor    bigint NOT NULL DEFAULT 0,
   paused_by       uuid,
+  paused_by_admin boolean NOT NULL DEFAULT false,   -- then only an administrator lets it go on
   ended_reason    text,                         -- why it was rejected, withdrawn, expired or cancelled
   expires_at      timestamptz,                  -- while it waits for a decision
   last_synced_at  timestamptz,

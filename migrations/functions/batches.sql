@@ -116,15 +116,19 @@ END $$;
 
 -- Pause, resume, cancel. Takes effect with its COMMIT: it holds the gate alone. Chunks are only moved out of the
 -- claim's way, and one that is just being claimed is left (SKIP LOCKED): its intent will be refused, and the worker
--- gives it back.
+-- gives it back. What an administrator paused, only an administrator resumes.
 CREATE OR REPLACE FUNCTION control(p_batch uuid, p_action text) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
 DECLARE org uuid := current_organisation(); s text;
 BEGIN
   PERFORM gate(org, true);
+  PERFORM FROM batch WHERE organisation_id = org AND id = p_batch AND status = 'paused' AND paused_by_admin FOR UPDATE;
+  IF FOUND AND p_action = 'RESUME' AND NOT is_administrator()
+    THEN RAISE EXCEPTION 'an administrator paused it' USING ERRCODE = 'BD403'; END IF;
   UPDATE batch SET updated_at = now(), status = CASE p_action WHEN 'PAUSE' THEN 'paused' WHEN 'RESUME' THEN 'processing'
     ELSE 'cancelled' END,
-         paused_by = CASE p_action WHEN 'PAUSE' THEN current_person() END
+         paused_by = CASE p_action WHEN 'PAUSE' THEN current_person() END,
+         paused_by_admin = p_action = 'PAUSE' AND is_administrator()
    WHERE organisation_id = org AND id = p_batch
      AND CASE p_action WHEN 'PAUSE' THEN status = 'processing' WHEN 'RESUME' THEN status = 'paused'
                        WHEN 'CANCEL' THEN status IN ('processing', 'paused') ELSE false END

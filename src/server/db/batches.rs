@@ -97,6 +97,8 @@ pub struct BatchRow {
     pub asked_at: OffsetDateTime,
     /// Rows of the latest submission, and their sum.
     pub asked: (i32, i64),
+    /// Whether an administrator paused it: then nobody else lets it go on.
+    pub paused_by_admin: bool,
     /// Whether the transaction's person had a part in it: they may not decide.
     pub own: bool,
 }
@@ -107,7 +109,7 @@ SELECT b.id, b.operation, b.file_name, b.status, b.amount_minor, b.currency, b.c
        o.checking, o.review, b.maker, coalesce(m.email, 'API key') AS maker_email, b.description, b.template, b.options, b.file_sha256, b.file_bytes,
        v.content_sha256, b.gateway_id, b.expires_at, b.last_synced_at, d.verdict, c.email AS checker_email, d.at AS decided_at, d.reason,
        b.revision, v.maker AS asked_by, coalesce(a.email, 'API key') AS asked_by_email, v.created_at AS asked_at, v.records AS asked_records, v.amount_minor AS asked_minor,
-       had_part(b, v.maker) AS own
+       b.paused_by_admin, had_part(b, v.maker) AS own
   FROM batch b
   JOIN batch_progress p ON p.organisation_id = b.organisation_id AND p.batch_id = b.id
   JOIN batch_revision v ON v.organisation_id = b.organisation_id AND v.batch_id = b.id AND v.revision = b.revision
@@ -175,6 +177,7 @@ fn columns(row: &PgRow) -> sqlx::Result<BatchRow> {
         asked_by_email: row.try_get("asked_by_email")?,
         asked_at: row.try_get("asked_at")?,
         asked: (row.try_get("asked_records")?, row.try_get("asked_minor")?),
+        paused_by_admin: row.try_get("paused_by_admin")?,
         own: row.try_get("own")?,
     })
 }

@@ -88,10 +88,6 @@ pub async fn detail(
     let row = found(&mut tx, operation, batch).await?;
     let notice = notice(&mut tx, &row, &zone).await?;
     let pace = pace(state, &mut tx, &row, &zone).await?;
-    let paused = match row.status {
-        BatchStatus::Paused => db::audit::last(&mut tx, batch.0, "batch.paused").await?,
-        _ => None,
-    };
     let unsent = db::connections::unsent(&mut tx, batch).await?;
     let failures = db::batches::failures(&mut tx, operation, batch).await?;
     let row_map = if row.records <= ROW_MAP_RECORDS {
@@ -132,7 +128,7 @@ pub async fn detail(
         activity: acts.iter().map(|act| shown::activity(row.operation, act, &zone)).collect(),
         actions: BatchActions {
             cancel: unsent > 0 && actions.cancel,
-            resume: actions.resume && may_resume(caller, paused.as_ref()),
+            resume: actions.resume && may_resume(caller, &row),
             ..actions
         },
         revisions: revisions.iter().map(|revision| shown::revision(revision, row.currency, &zone)).collect(),
@@ -210,9 +206,9 @@ fn is_admin(caller: &Caller) -> bool {
     caller.permissions.allow(Module::Settings, Right::ReadWrite)
 }
 
-/// Whether `caller` may resume what was paused so.
-fn may_resume(caller: &Caller, paused: Option<&db::audit::AuditRow>) -> bool {
-    is_admin(caller) || !paused.is_some_and(|act| shown::Pause::of(act).by_admin)
+/// Whether `caller` may resume it, if it is paused. The database holds the same rule.
+fn may_resume(caller: &Caller, row: &db::batches::BatchRow) -> bool {
+    is_admin(caller) || !row.paused_by_admin
 }
 
 /// Calls off what has not been sent. Needs ReadWrite.
@@ -260,17 +256,13 @@ async fn control(
     };
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let row = found(&mut tx, operation, batch).await?;
-    db::batches::control(&mut tx, batch, control).await.map_err(|error| refused(error, &row, done))?;
-    // Asked with the batch locked by the act above: no other pause can come in between.
-    if control == Control::Resume {
-        let paused = db::audit::last(&mut tx, batch.0, "batch.paused").await?;
-        if !may_resume(caller, paused.as_ref()) {
-            return Err(OpError::refuse(
-                RefusalKind::Forbidden,
-                "An administrator paused this batch, so only an administrator can resume it.",
-            ));
-        }
-    }
+    db::batches::control(&mut tx, batch, control).await.map_err(|error| match db::guard_code(&error).as_deref() {
+        Some("BD403") => OpError::refuse(
+            RefusalKind::Forbidden,
+            "An administrator paused this batch, so only an administrator can resume it.",
+        ),
+        _ => refused(error, &row, done),
+    })?;
     finish(state, tx, caller, action, batch, detail).await
 }
 
@@ -345,7 +337,7 @@ async fn notice(tx: &mut Tx, row: &db::batches::BatchRow, zone: &jiff::tz::TimeZ
         BatchStatus::Paused => db::audit::last(tx, row.id.0, "batch.paused").await?,
         _ => None,
     };
-    let own = paused.map(|act| shown::pause_notice(&act, zone));
+    let own = paused.map(|act| shown::pause_notice(&act, row.paused_by_admin, zone));
     let above = if row.queued.0 > 0 && row.status.has_been_sent() { from_above(tx, row, zone).await? } else { None };
     let both: Vec<String> = [own, above].into_iter().flatten().collect();
     Ok((!both.is_empty()).then(|| both.join(" ")))

@@ -340,31 +340,12 @@ pub(in crate::server::ops) fn gateway_notice(gateway: &db::gateways::GatewayRow,
 }
 
 /// Who paused a batch, since when and why.
-pub(in crate::server::ops) fn pause_notice(act: &db::audit::AuditRow, zone: &TimeZone) -> String {
-    let pause = Pause::of(act);
-    let why = if pause.reason.is_empty() { ".".to_owned() } else { format!(": “{}”", pause.reason) };
-    let whose = if pause.by_admin { " Only an administrator can resume it." } else { "" };
+pub(in crate::server::ops) fn pause_notice(act: &db::audit::AuditRow, by_admin: bool, zone: &TimeZone) -> String {
+    let detail: serde_json::Value = serde_json::from_str(&act.detail).unwrap_or_default();
+    let reason = detail.get("reason").and_then(serde_json::Value::as_str).unwrap_or_default();
+    let why = if reason.is_empty() { ".".to_owned() } else { format!(": “{reason}”") };
+    let whose = if by_admin { " Only an administrator can resume it." } else { "" };
     format!("Paused by {} since {}{why}{whose}", act.actor, moment::moment(act.at, zone).text)
-}
-
-/// What a pause of a batch was.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::server::ops) struct Pause {
-    /// Whether the person was an administrator then.
-    pub by_admin: bool,
-    /// What they wrote.
-    pub reason: String,
-}
-
-impl Pause {
-    /// From the audit trail, which nobody can change afterwards.
-    pub(in crate::server::ops) fn of(act: &db::audit::AuditRow) -> Self {
-        let detail: serde_json::Value = serde_json::from_str(&act.detail).unwrap_or_default();
-        Self {
-            by_admin: detail.get("by_admin").and_then(serde_json::Value::as_bool).unwrap_or(false),
-            reason: detail.get("reason").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned(),
-        }
-    }
 }
 
 #[cfg(test)]
