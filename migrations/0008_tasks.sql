@@ -219,6 +219,15 @@ CALL of_organisation('order_balance');
 GRANT SELECT ON order_balance TO batchdesk_web, batchdesk_worker;
 GRANT INSERT, UPDATE (captured_minor, committed_minor, outside_minor) ON order_balance TO batchdesk_worker;
 
+-- When balances were last compared with the facts, so that several processes do so once an hour.
+CREATE TABLE balance_check (
+  organisation_id uuid PRIMARY KEY REFERENCES organisation,
+  at              timestamptz NOT NULL DEFAULT now(),
+  since           timestamptz                   -- batches that changed after it are looked at; null: all
+);
+CALL of_organisation('balance_check');
+GRANT SELECT, INSERT (organisation_id), UPDATE (at, since) ON balance_check TO batchdesk_worker;
+
 CREATE TABLE order_seen (                      -- the order as the gateway had it before the batch's first attempt on it
   organisation_id  uuid NOT NULL,
   batch_id         uuid NOT NULL,

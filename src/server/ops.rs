@@ -5,6 +5,7 @@ pub mod activity;
 pub mod api_keys;
 pub mod approvals;
 pub mod audit;
+pub mod balances;
 pub mod batches;
 pub mod connection_health;
 pub mod connections;

@@ -1,6 +1,7 @@
 //! The money protocol on a real PostgreSQL, against a scripted gateway that knows what really happened.
 
 mod agreement;
+mod balances;
 mod guards;
 mod home;
 mod limits;
@@ -164,7 +165,7 @@ impl Bench {
     async fn sound(&self, batch: BatchId) {
         let mut tx = self.world.state.db.worker(self.organisation).await.unwrap();
         assert_eq!(db::tasks::checks::check_batch(&mut tx, batch.0).await.unwrap(), Vec::<String>::new());
-        assert_eq!(db::tasks::checks::check_balances(&mut tx).await.unwrap(), Vec::<String>::new());
+        assert_eq!(db::tasks::checks::check_balances(&mut tx, None).await.unwrap(), Vec::<String>::new());
         assert!(self.script.most_effects() <= 1, "money moved twice for one key");
         assert_eq!(
             self.number("SELECT count(*) FROM organisation WHERE NOT sending").await,

@@ -1,4 +1,4 @@
-//! What has expired and nobody needs: sessions, counters of sign-ins, drafts with their 24 hours over, files that nothing names, changes
+//! What is done now and then. Balances are compared with the facts; and what has expired and nobody needs goes: sessions, counters of sign-ins, drafts with their 24 hours over, files that nothing names, changes
 //! of settings that nobody confirmed, what was told long ago.
 
 use crate::server::{db, error::OpResult, state::AppState};
@@ -38,10 +38,16 @@ pub async fn tidy_up(state: &AppState) -> OpResult<()> {
     Ok(())
 }
 
+/// One round of it.
+async fn round(state: &AppState) -> OpResult<()> {
+    super::balances::check(state).await?;
+    tidy_up(state).await
+}
+
 /// Does so now and then until `soft` is set.
 pub async fn run(state: AppState, soft: CancellationToken) {
     loop {
-        if let Err(error) = tidy_up(&state).await {
+        if let Err(error) = round(&state).await {
             tracing::warn!(%error, "housekeeping.failed");
         }
         tokio::select! {

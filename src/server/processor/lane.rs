@@ -140,20 +140,7 @@ impl LaneContext {
 
     /// An assertion does not hold: nothing more is sent for this organisation until a person lets it.
     pub(super) async fn violated(&self, what: &str) {
-        tracing::error!(organisation = %self.organisation, what, "processor.assertion_violated");
-        let reason = format!("Batchdesk stopped sending because something does not add up: {what}");
-        let stopped = async {
-            let mut tx = self.tx().await?;
-            if db::tasks::stop_organisation(&mut tx, &reason).await? {
-                let detail = json!({ "reason": reason });
-                ops::audit::record_own(&self.state, &mut tx, "organisation.stopped", Some(self.organisation.0), detail)
-                    .await?;
-            }
-            Ok::<_, crate::server::error::OpError>(tx.commit().await?)
-        };
-        if let Err(error) = stopped.await {
-            tracing::error!(%error, "processor.cannot_stop_organisation");
-        }
+        ops::balances::halt(&self.state, self.organisation, what).await;
     }
 
     /// Checks batches that may have ended: their counters and states against the facts.

@@ -54,7 +54,7 @@ impl Bench {
         for organisation in organisations {
             let mut tx = self.world.state.db.worker(organisation).await.unwrap();
             assert_eq!(db::tasks::checks::check_batch(&mut tx, batch.0).await.unwrap(), Vec::<String>::new());
-            assert_eq!(db::tasks::checks::check_balances(&mut tx).await.unwrap(), Vec::<String>::new());
+            assert_eq!(db::tasks::checks::check_balances(&mut tx, None).await.unwrap(), Vec::<String>::new());
         }
         let off = self
             .number(&format!(

@@ -1,6 +1,8 @@
-//! T6: counters, balances and states against the facts. Run by tests and by the processor when a batch is done.
+//! T6: counters, balances and states against the facts. Run by tests, by the processor when a batch is done, and every hour.
 
 use crate::server::db::Tx;
+use sqlx::AssertSqlSafe;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 /// Everything that does not add up about a batch, one sentence each. Empty: sound.
@@ -51,27 +53,51 @@ pub async fn check_batch(tx: &mut Tx, batch: Uuid) -> sqlx::Result<Vec<String>> 
     Ok(rows.into_iter().map(|(sentence,)| sentence).collect())
 }
 
-/// Balances against the facts: committed is every record with an intent that did not fail. Empty: sound.
-pub async fn check_balances(tx: &mut Tx) -> sqlx::Result<Vec<String>> {
+/// Takes the hourly look at balances, where it is due. Answers since when batches must have changed to be looked at; none: all of them.
+/// The transaction that looks holds it: whoever else comes waits, and finds that it is done.
+pub async fn claim_balances(tx: &mut Tx) -> sqlx::Result<Option<Option<OffsetDateTime>>> {
     let organisation = tx.organisation();
-    let rows: Vec<(String,)> = sqlx::query_as(
-        "SELECT format('order %s has %s committed, its tasks say %s', coalesce(b.order_id, f.order_id), coalesce(b.committed_minor, 0), coalesce(f.minor, 0)) FROM
-           (SELECT order_id, currency, committed_minor FROM order_balance WHERE organisation_id = $1) b
-           FULL JOIN (
-            SELECT r.order_id, b.currency, sum(r.amount_minor) AS minor
-              FROM record r JOIN batch b ON b.organisation_id = $1 AND b.id = r.batch_id
-              LEFT JOIN outcome o  ON o.organisation_id = $1 AND o.batch_id = r.batch_id AND o.row_no = r.row_no AND o.revision = r.revision
-              LEFT JOIN reversal x ON x.organisation_id = $1 AND x.batch_id = r.batch_id AND x.row_no = r.row_no AND x.revision = r.revision
-             WHERE r.organisation_id = $1 AND coalesce(x.succeeded, o.succeeded, true)
-               AND EXISTS (SELECT FROM attempt a WHERE a.organisation_id = $1 AND a.batch_id = r.batch_id AND a.revision = r.revision AND a.attempt = 1
-                              AND a.balanced AND a.from_row <= r.row_no AND a.to_row >= r.row_no)
-             GROUP BY 1, 2) f USING (order_id, currency)
-          WHERE coalesce(b.committed_minor, 0) <> coalesce(f.minor, 0)",
+    // A batch's time is that of the beginning of its transaction.
+    sqlx::query_scalar(
+        "INSERT INTO balance_check AS c (organisation_id) VALUES ($1)
+         ON CONFLICT (organisation_id) DO UPDATE SET since = c.at - interval '10 minutes', at = now() WHERE c.at <= now() - interval '1 hour'
+         RETURNING since",
     )
     .bind(organisation.0)
-    .fetch_all(tx.conn())
-    .await?;
-    Ok(rows.into_iter().map(|(sentence,)| sentence).collect())
+    .fetch_optional(tx.conn())
+    .await
+}
+
+/// Balances against the facts: committed is every record with an intent that did not fail. Of orders in batches that changed since then
+/// or are not final; none: of all orders. Empty: sound.
+pub async fn check_balances(tx: &mut Tx, since: Option<OffsetDateTime>) -> sqlx::Result<Vec<String>> {
+    let organisation = tx.organisation();
+    let (balances, records) = match since {
+        None => ("order_balance v", "record r"),
+        Some(_) => ("orders t JOIN order_balance v USING (order_id)", "orders t JOIN record r USING (order_id)"),
+    };
+    let sql = format!(
+        "WITH orders AS MATERIALIZED (
+           SELECT DISTINCT r.order_id FROM batch_progress p JOIN record r ON r.organisation_id = $1 AND r.batch_id = p.batch_id
+            WHERE p.organisation_id = $1 AND (p.updated_at >= $2 OR p.queued > 0 OR p.pending > 0))
+         SELECT format('order %s has %s committed, its tasks say %s', coalesce(b.order_id, f.order_id), coalesce(b.committed_minor, 0), coalesce(f.minor, 0))
+           FROM (SELECT v.order_id, v.currency, v.committed_minor FROM {balances} WHERE v.organisation_id = $1) b
+           FULL JOIN (
+            SELECT r.order_id, b.currency, sum(r.amount_minor) AS minor FROM {records}
+             CROSS JOIN LATERAL (SELECT b.currency FROM batch b WHERE b.organisation_id = $1 AND b.id = r.batch_id OFFSET 0) b
+             CROSS JOIN LATERAL (SELECT a.balanced AND a.to_row >= r.row_no AS balanced FROM attempt a WHERE a.organisation_id = $1 AND a.batch_id = r.batch_id
+                                    AND a.revision = r.revision AND a.attempt = 1 AND a.from_row <= r.row_no ORDER BY a.from_row DESC LIMIT 1) a
+              LEFT JOIN LATERAL (SELECT o.succeeded FROM outcome o WHERE o.organisation_id = $1 AND o.batch_id = r.batch_id AND o.row_no = r.row_no
+                                    AND o.revision = r.revision OFFSET 0) o ON true
+              LEFT JOIN LATERAL (SELECT x.succeeded FROM reversal x WHERE x.organisation_id = $1 AND x.batch_id = r.batch_id AND x.row_no = r.row_no
+                                    AND x.revision = r.revision OFFSET 0) x ON true
+             WHERE r.organisation_id = $1 AND a.balanced AND coalesce(x.succeeded, o.succeeded, true)
+             GROUP BY 1, 2) f USING (order_id, currency)
+          WHERE coalesce(b.committed_minor, 0) <> coalesce(f.minor, 0) ORDER BY 1"
+    );
+    let found: Vec<(String,)> =
+        sqlx::query_as(AssertSqlSafe(sql)).bind(organisation.0).bind(since).fetch_all(tx.conn()).await?;
+    Ok(found.into_iter().map(|(sentence,)| sentence).collect())
 }
 
 /// [`check_batch`] for a batch in which nothing is queued any more; empty for all others.
