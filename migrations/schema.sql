@@ -5,16 +5,32 @@ TABLE api_key
   id uuid NOT NULL
   name text NOT NULL
   role_id uuid NOT NULL
+  made_by uuid DEFAULT current_person()
   revoked_at timestamp with time zone
   created_at timestamp with time zone NOT NULL DEFAULT now()
+  CONSTRAINT api_key_made_by_fkey FOREIGN KEY (made_by) REFERENCES person(id)
   CONSTRAINT api_key_organisation_id_fkey FOREIGN KEY (organisation_id) REFERENCES organisation(id)
   CONSTRAINT api_key_organisation_id_role_id_fkey FOREIGN KEY (organisation_id, role_id) REFERENCES role(organisation_id, id)
   CONSTRAINT api_key_pkey PRIMARY KEY (organisation_id, id)
   CREATE UNIQUE INDEX api_key_name_in_use ON api_key USING btree (organisation_id, name) WHERE (revoked_at IS NULL)
   ROW LEVEL SECURITY FORCED
   POLICY tenant PERMISSIVE FOR ALL TO batchdesk_owner, batchdesk_web, batchdesk_worker USING (organisation_id = ( SELECT current_organisation() AS current_organisation)) WITH CHECK (organisation_id = ( SELECT current_organisation() AS current_organisation))
-  GRANT INSERT, SELECT TO batchdesk_web
+  CREATE TRIGGER api_key_touched AFTER INSERT OR UPDATE OF role_id, made_by ON api_key FOR EACH ROW EXECUTE FUNCTION api_key_touched('id')
+  GRANT SELECT TO batchdesk_web
+  GRANT INSERT (organisation_id, id, name, role_id, created_at) TO batchdesk_web
   GRANT UPDATE (revoked_at) TO batchdesk_web
+
+TABLE api_key_hand
+  organisation_id uuid NOT NULL
+  api_key_id uuid NOT NULL
+  person_id uuid NOT NULL
+  at timestamp with time zone NOT NULL DEFAULT clock_timestamp()
+  CONSTRAINT api_key_hand_organisation_id_api_key_id_fkey FOREIGN KEY (organisation_id, api_key_id) REFERENCES api_key(organisation_id, id)
+  CONSTRAINT api_key_hand_person_id_fkey FOREIGN KEY (person_id) REFERENCES person(id)
+  CONSTRAINT api_key_hand_pkey PRIMARY KEY (organisation_id, api_key_id, person_id)
+  ROW LEVEL SECURITY FORCED
+  POLICY tenant PERMISSIVE FOR ALL TO batchdesk_owner, batchdesk_web, batchdesk_worker USING (organisation_id = ( SELECT current_organisation() AS current_organisation)) WITH CHECK (organisation_id = ( SELECT current_organisation() AS current_organisation))
+  GRANT SELECT TO batchdesk_web
 
 TABLE api_key_organisation
   key_sha256 bytea NOT NULL
@@ -23,6 +39,7 @@ TABLE api_key_organisation
   CONSTRAINT api_key_organisation_key_sha256_check CHECK ((length(key_sha256) = 32))
   CONSTRAINT api_key_organisation_organisation_id_fkey FOREIGN KEY (organisation_id) REFERENCES organisation(id)
   CONSTRAINT api_key_organisation_pkey PRIMARY KEY (key_sha256)
+  CREATE TRIGGER api_key_touched AFTER INSERT OR UPDATE OF key_sha256 ON api_key_organisation FOR EACH ROW EXECUTE FUNCTION api_key_touched('api_key_id')
   GRANT INSERT, SELECT TO batchdesk_web
 
 TABLE approval_rule
@@ -30,6 +47,7 @@ TABLE approval_rule
   operation text NOT NULL
   needed boolean NOT NULL
   version integer NOT NULL DEFAULT 1
+  CONSTRAINT approval_rule_operation_fkey FOREIGN KEY (operation) REFERENCES operation(code)
   CONSTRAINT approval_rule_organisation_id_fkey FOREIGN KEY (organisation_id) REFERENCES organisation(id)
   CONSTRAINT approval_rule_pkey PRIMARY KEY (organisation_id, operation)
   ROW LEVEL SECURITY FORCED
@@ -38,7 +56,7 @@ TABLE approval_rule
   GRANT SELECT TO batchdesk_worker
   GRANT UPDATE (needed, version) TO batchdesk_web
 
-TABLE attempt
+TABLE attempt PARTITION BY RANGE (batch_id)
   organisation_id uuid NOT NULL
   batch_id uuid NOT NULL
   from_row integer NOT NULL
@@ -60,6 +78,25 @@ TABLE attempt
   GRANT SELECT TO batchdesk_web
   GRANT SELECT TO batchdesk_worker
   GRANT INSERT (organisation_id, batch_id, from_row, to_row, revision, attempt, chunk_no, epoch, owner) TO batchdesk_worker
+
+TABLE attempt_leaf PARTITION OF attempt FOR VALUES FROM (MINVALUE) TO (MAXVALUE)
+  organisation_id uuid NOT NULL
+  batch_id uuid NOT NULL
+  from_row integer NOT NULL
+  to_row integer NOT NULL
+  revision smallint NOT NULL
+  attempt smallint NOT NULL
+  chunk_no integer
+  epoch bigint NOT NULL
+  owner uuid NOT NULL
+  currency character(3) NOT NULL DEFAULT ''::bpchar
+  balanced boolean NOT NULL DEFAULT false
+  at timestamp with time zone NOT NULL DEFAULT clock_timestamp()
+  lost boolean NOT NULL DEFAULT false
+  CONSTRAINT attempt_leaf_pkey PRIMARY KEY (organisation_id, batch_id, revision, attempt, from_row)
+  CREATE TRIGGER ask_only BEFORE INSERT ON attempt_leaf FOR EACH ROW WHEN ((new.chunk_no IS NULL)) EXECUTE FUNCTION ask_only()
+  CREATE TRIGGER attempt_guard BEFORE INSERT ON attempt_leaf FOR EACH ROW EXECUTE FUNCTION attempt_guard()
+  NO RIGHT FOR ITS OWNER
 
 TABLE audit
   organisation_id uuid NOT NULL
@@ -103,11 +140,24 @@ TABLE audit_waiting
   GRANT SELECT TO batchdesk_scheduler
   GRANT SELECT TO batchdesk_web
 
+TABLE balance_check
+  organisation_id uuid NOT NULL
+  at timestamp with time zone NOT NULL DEFAULT now()
+  since timestamp with time zone
+  CONSTRAINT balance_check_organisation_id_fkey FOREIGN KEY (organisation_id) REFERENCES organisation(id)
+  CONSTRAINT balance_check_pkey PRIMARY KEY (organisation_id)
+  ROW LEVEL SECURITY FORCED
+  POLICY tenant PERMISSIVE FOR ALL TO batchdesk_owner, batchdesk_web, batchdesk_worker USING (organisation_id = ( SELECT current_organisation() AS current_organisation)) WITH CHECK (organisation_id = ( SELECT current_organisation() AS current_organisation))
+  GRANT SELECT TO batchdesk_worker
+  GRANT INSERT (organisation_id) TO batchdesk_worker
+  GRANT UPDATE (at, since) TO batchdesk_worker
+
 TABLE batch
   organisation_id uuid NOT NULL
   id uuid NOT NULL
-  gateway_id uuid NOT NULL
-  operation text NOT NULL DEFAULT 'refund'::text
+  gateway_id uuid
+  operation text NOT NULL
+  work text NOT NULL
   options text NOT NULL DEFAULT ''::text
   file_name text COLLATE C NOT NULL
   description text NOT NULL DEFAULT ''::text
@@ -116,24 +166,34 @@ TABLE batch
   file_bytes bigint NOT NULL DEFAULT 0
   row_limit integer
   currency character(3) NOT NULL
-  maker uuid NOT NULL DEFAULT current_person()
+  source text NOT NULL DEFAULT 
+CASE
+    WHEN (current_key() IS NULL) THEN 'person'::text
+    ELSE 'key'::text
+END
+  maker uuid DEFAULT current_person()
+  source_id uuid DEFAULT current_key()
   status text NOT NULL DEFAULT 'validating'::text
   status_rank smallint NOT NULL GENERATED ALWAYS AS (array_position(ARRAY['validating'::text, 'invalid'::text, 'awaiting_approval'::text, 'rejected'::text, 'withdrawn'::text, 'expired'::text, 'processing'::text, 'paused'::text, 'completed'::text, 'completed_with_failures'::text, 'cancelled'::text], status)) STORED
   revision smallint NOT NULL DEFAULT 1
   records integer NOT NULL DEFAULT 0
   amount_minor bigint NOT NULL DEFAULT 0
   paused_by uuid
+  paused_by_admin boolean NOT NULL DEFAULT false
   ended_reason text
   expires_at timestamp with time zone
   last_synced_at timestamp with time zone
   created_at timestamp with time zone NOT NULL DEFAULT now()
   updated_at timestamp with time zone NOT NULL DEFAULT now()
   CONSTRAINT batch_file_sha256_check CHECK ((length(file_sha256) = 32))
+  CONSTRAINT batch_operation_work_fkey FOREIGN KEY (operation, work) REFERENCES operation(code, work)
   CONSTRAINT batch_organisation_id_fkey FOREIGN KEY (organisation_id) REFERENCES organisation(id)
   CONSTRAINT batch_organisation_id_gateway_id_fkey FOREIGN KEY (organisation_id, gateway_id) REFERENCES gateway(organisation_id, id)
   CONSTRAINT batch_pkey PRIMARY KEY (organisation_id, id)
+  CONSTRAINT batch_source_check CHECK ((source = ANY (ARRAY['person'::text, 'key'::text, 'sftp'::text])))
   CONSTRAINT batch_status_check CHECK ((status = ANY (ARRAY['validating'::text, 'invalid'::text, 'awaiting_approval'::text, 'rejected'::text, 'withdrawn'::text, 'expired'::text, 'processing'::text, 'paused'::text, 'completed'::text, 'completed_with_failures'::text, 'cancelled'::text])))
-  CONSTRAINT operation_known CHECK ((operation = ANY (ARRAY['refund'::text, 'order_sync'::text])))
+  CONSTRAINT connected CHECK (((work = 'import'::text) = (gateway_id IS NULL)))
+  CONSTRAINT from_somebody CHECK ((((source = 'person'::text) = (maker IS NOT NULL)) AND ((source = 'person'::text) = (source_id IS NULL))))
   CREATE INDEX batch_by_amount ON batch USING btree (organisation_id, operation, amount_minor, id)
   CREATE INDEX batch_by_created ON batch USING btree (organisation_id, operation, created_at, id)
   CREATE INDEX batch_by_file ON batch USING btree (organisation_id, file_sha256)
@@ -147,7 +207,8 @@ TABLE batch
   POLICY fresh RESTRICTIVE FOR INSERT TO batchdesk_web WITH CHECK (status = 'validating'::text)
   POLICY lanes PERMISSIVE FOR SELECT TO batchdesk_scheduler USING ( SELECT (CURRENT_USER = 'batchdesk_scheduler'::name))
   POLICY tenant PERMISSIVE FOR ALL TO batchdesk_owner, batchdesk_web, batchdesk_worker USING (organisation_id = ( SELECT current_organisation() AS current_organisation)) WITH CHECK (organisation_id = ( SELECT current_organisation() AS current_organisation))
-  CREATE TRIGGER order_batch_cancelled AFTER UPDATE OF status ON batch FOR EACH ROW WHEN (((new.operation = 'order_sync'::text) AND (new.status = 'cancelled'::text) AND (old.status <> 'cancelled'::text))) EXECUTE FUNCTION order_batch_cancelled()
+  CREATE TRIGGER batch_work BEFORE INSERT OR UPDATE OF operation, work ON batch FOR EACH ROW EXECUTE FUNCTION batch_work()
+  CREATE TRIGGER order_batch_cancelled AFTER UPDATE OF status ON batch FOR EACH ROW WHEN (((new.work = 'query'::text) AND (new.status = 'cancelled'::text) AND (old.status <> 'cancelled'::text))) EXECUTE FUNCTION order_batch_cancelled()
   CREATE TRIGGER tell_batch AFTER UPDATE ON batch FOR EACH ROW EXECUTE FUNCTION tell_batch()
   GRANT SELECT TO batchdesk_web
   GRANT SELECT TO batchdesk_worker
@@ -183,7 +244,7 @@ TABLE batch_revision
   organisation_id uuid NOT NULL
   batch_id uuid NOT NULL
   revision smallint NOT NULL
-  maker uuid NOT NULL
+  maker uuid
   content_sha256 bytea NOT NULL
   needs_decision boolean NOT NULL
   records integer NOT NULL
@@ -214,22 +275,22 @@ TABLE chunk WITH (fillfactor=50)
   owner uuid
   leased_at timestamp with time zone
   run_at timestamp with time zone NOT NULL DEFAULT 'infinity'::timestamp with time zone
-  operation text NOT NULL DEFAULT 'refund'::text
+  work text NOT NULL DEFAULT ''::text
   asked_to integer
   ask_after timestamp with time zone
   forgotten boolean NOT NULL DEFAULT false
   CONSTRAINT chunk_check CHECK (((from_row <= next_row) AND (next_row <= (to_row + 1)) AND (remaining >= 0) AND (remaining <= size) AND (state = ANY (ARRAY['HELD'::text, 'WAITING'::text, 'LEASED'::text, 'DONE'::text]))))
   CONSTRAINT chunk_organisation_id_batch_id_revision_fkey FOREIGN KEY (organisation_id, batch_id, revision) REFERENCES batch_revision(organisation_id, batch_id, revision)
   CONSTRAINT chunk_pkey PRIMARY KEY (organisation_id, batch_id, chunk_no)
-  CREATE INDEX chunk_due ON chunk USING btree (organisation_id, gateway_id, operation, run_at, batch_id, chunk_no) WHERE (state = ANY (ARRAY['WAITING'::text, 'LEASED'::text]))
+  CREATE INDEX chunk_due ON chunk USING btree (organisation_id, gateway_id, work, run_at, batch_id, chunk_no) WHERE (state = ANY (ARRAY['WAITING'::text, 'LEASED'::text]))
   ROW LEVEL SECURITY FORCED
   POLICY lanes PERMISSIVE FOR SELECT TO batchdesk_scheduler USING ( SELECT (CURRENT_USER = 'batchdesk_scheduler'::name))
   POLICY tenant PERMISSIVE FOR ALL TO batchdesk_owner, batchdesk_web, batchdesk_worker USING (organisation_id = ( SELECT current_organisation() AS current_organisation)) WITH CHECK (organisation_id = ( SELECT current_organisation() AS current_organisation))
   CREATE TRIGGER chunk_asks BEFORE INSERT ON chunk FOR EACH ROW EXECUTE FUNCTION chunk_asks()
-  CREATE TRIGGER chunk_operation BEFORE INSERT ON chunk FOR EACH ROW EXECUTE FUNCTION chunk_operation()
+  CREATE TRIGGER chunk_work BEFORE INSERT ON chunk FOR EACH ROW EXECUTE FUNCTION chunk_work()
   GRANT SELECT TO batchdesk_web
   GRANT SELECT TO batchdesk_worker
-  GRANT SELECT (organisation_id, gateway_id, state, run_at, operation) TO batchdesk_scheduler
+  GRANT SELECT (organisation_id, gateway_id, state, run_at, work) TO batchdesk_scheduler
   GRANT UPDATE (next_row, remaining, state, epoch, owner, leased_at, run_at, asked_to, ask_after, forgotten) TO batchdesk_worker
 
 TABLE decision
@@ -282,7 +343,7 @@ TABLE draft
   GRANT DELETE, SELECT TO batchdesk_worker
   GRANT UPDATE (description, file_name, file_sha256, file_bytes, rows, findings, repeats) TO batchdesk_web
 
-TABLE evidence
+TABLE evidence PARTITION BY RANGE (batch_id)
   organisation_id uuid NOT NULL
   batch_id uuid NOT NULL
   id uuid NOT NULL
@@ -300,6 +361,22 @@ TABLE evidence
   POLICY tenant PERMISSIVE FOR ALL TO batchdesk_owner, batchdesk_web, batchdesk_worker USING (organisation_id = ( SELECT current_organisation() AS current_organisation)) WITH CHECK (organisation_id = ( SELECT current_organisation() AS current_organisation))
   GRANT INSERT, SELECT TO batchdesk_worker
   GRANT SELECT TO batchdesk_web
+
+TABLE evidence_leaf PARTITION OF evidence FOR VALUES FROM (MINVALUE) TO (MAXVALUE)
+  organisation_id uuid NOT NULL
+  batch_id uuid NOT NULL
+  id uuid NOT NULL
+  from_row integer NOT NULL
+  to_row integer NOT NULL
+  chunk_no integer
+  epoch bigint
+  source text NOT NULL
+  fenced boolean NOT NULL
+  at timestamp with time zone NOT NULL DEFAULT clock_timestamp()
+  replies text NOT NULL
+  CONSTRAINT evidence_leaf_pkey PRIMARY KEY (organisation_id, batch_id, from_row, id)
+  CONSTRAINT evidence_source_check CHECK ((source = ANY (ARRAY['SEND'::text, 'QUERY'::text, 'WEBHOOK'::text, 'RECONCILE'::text, 'DELIVERY'::text, 'PEOPLE'::text])))
+  NO RIGHT FOR ITS OWNER
 
 TABLE external_system
   organisation_id uuid NOT NULL
@@ -581,6 +658,19 @@ TABLE open_task WITH (fillfactor=70)
   GRANT SELECT (organisation_id, gateway_id, state, run_at) TO batchdesk_scheduler
   GRANT UPDATE (state, epoch, owner, leased_at, run_at, queries, gw_ref, gateway_status, gateway_kind, code, message, updated_at) TO batchdesk_worker
 
+TABLE operation
+  code text NOT NULL
+  work text NOT NULL
+  moves_money boolean NOT NULL
+  needs_decision boolean NOT NULL
+  reconciles boolean NOT NULL
+  CONSTRAINT operation_check CHECK (((work <> 'import'::text) OR (NOT (moves_money OR needs_decision OR reconciles))))
+  CONSTRAINT operation_code_work_key UNIQUE (code, work)
+  CONSTRAINT operation_pkey PRIMARY KEY (code)
+  CONSTRAINT operation_work_check CHECK ((work = ANY (ARRAY['send'::text, 'query'::text, 'import'::text])))
+  GRANT SELECT TO batchdesk_web
+  GRANT SELECT TO batchdesk_worker
+
 TABLE order_balance WITH (fillfactor=90)
   captured_minor bigint
   committed_minor bigint NOT NULL
@@ -704,7 +794,7 @@ TABLE outbox WITH (autovacuum_vacuum_scale_factor=0.05)
   GRANT INSERT (organisation_id, batch_id, kind, audience, payload) TO batchdesk_worker
   GRANT SELECT (delivered_at, organisation_id) TO batchdesk_scheduler
 
-TABLE outcome
+TABLE outcome PARTITION BY RANGE (batch_id)
   at timestamp with time zone NOT NULL DEFAULT now()
   row_no integer NOT NULL
   revision smallint NOT NULL
@@ -719,12 +809,30 @@ TABLE outcome
   code text COLLATE C
   message text
   CONSTRAINT outcome_pkey PRIMARY KEY (organisation_id, batch_id, row_no, revision)
-  CREATE INDEX outcome_failed ON outcome USING btree (organisation_id, batch_id, row_no) WHERE (NOT succeeded)
+  CREATE INDEX outcome_failed ON ONLY outcome USING btree (organisation_id, batch_id, row_no) WHERE (NOT succeeded)
   ROW LEVEL SECURITY FORCED
   POLICY tenant PERMISSIVE FOR ALL TO batchdesk_owner, batchdesk_web, batchdesk_worker USING (organisation_id = ( SELECT current_organisation() AS current_organisation)) WITH CHECK (organisation_id = ( SELECT current_organisation() AS current_organisation))
   CREATE TRIGGER outcome_guard AFTER INSERT ON outcome REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION outcome_guard()
   GRANT INSERT, SELECT TO batchdesk_worker
   GRANT SELECT TO batchdesk_web
+
+TABLE outcome_leaf PARTITION OF outcome FOR VALUES FROM (MINVALUE) TO (MAXVALUE)
+  at timestamp with time zone NOT NULL DEFAULT now()
+  row_no integer NOT NULL
+  revision smallint NOT NULL
+  attempts smallint NOT NULL
+  organisation_id uuid NOT NULL
+  batch_id uuid NOT NULL
+  http smallint
+  succeeded boolean NOT NULL
+  gw_ref text COLLATE C
+  refund_status text
+  refund_type text
+  code text COLLATE C
+  message text
+  CONSTRAINT outcome_leaf_pkey PRIMARY KEY (organisation_id, batch_id, row_no, revision)
+  CREATE INDEX outcome_leaf_organisation_id_batch_id_row_no_idx ON outcome_leaf USING btree (organisation_id, batch_id, row_no) WHERE (NOT succeeded)
+  NO RIGHT FOR ITS OWNER
 
 TABLE person
   id uuid NOT NULL
@@ -929,6 +1037,7 @@ TABLE reversal
   message text
   at timestamp with time zone NOT NULL DEFAULT now()
   CONSTRAINT reversal_organisation_id_batch_id_row_no_revision_fkey FOREIGN KEY (organisation_id, batch_id, row_no, revision) REFERENCES outcome(organisation_id, batch_id, row_no, revision)
+  CONSTRAINT reversal_organisation_id_batch_id_row_no_revision_fkey1 FOREIGN KEY (organisation_id, batch_id, row_no, revision) REFERENCES outcome_leaf(organisation_id, batch_id, row_no, revision)
   CONSTRAINT reversal_pkey PRIMARY KEY (organisation_id, batch_id, row_no, revision)
   ROW LEVEL SECURITY FORCED
   POLICY tenant PERMISSIVE FOR ALL TO batchdesk_owner, batchdesk_web, batchdesk_worker USING (organisation_id = ( SELECT current_organisation() AS current_organisation)) WITH CHECK (organisation_id = ( SELECT current_organisation() AS current_organisation))
@@ -1235,6 +1344,7 @@ TABLE unique_id_taken
 FUNCTION account_guard() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
 FUNCTION all_organisations() RETURNS SETOF uuid sql STABLE SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp OWNER batchdesk_scheduler
   EXECUTE batchdesk_web, batchdesk_worker
+FUNCTION api_key_touched() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
 FUNCTION ask_only() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
 FUNCTION attempt_guard() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
 FUNCTION attend_gateway(p_gateway uuid, p_worker uuid, p_lasts interval, p_finished integer) RETURNS TABLE(place integer, workers integer, settled boolean, paused double precision) plpgsql SET search_path=pg_catalog, desk, pg_temp
@@ -1243,18 +1353,22 @@ FUNCTION audit_backlog() RETURNS SETOF uuid sql STABLE SECURITY DEFINER SET sear
   EXECUTE batchdesk_web, batchdesk_worker
 FUNCTION audit_hash(p_previous bytea, p_sequence bigint, a audit) RETURNS bytea sql IMMUTABLE SET search_path=pg_catalog
 FUNCTION audit_wait() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
+FUNCTION batch_work() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
 FUNCTION chunk_asks() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
-FUNCTION chunk_operation() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
+FUNCTION chunk_work() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
 FUNCTION confirmation_guard() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
 FUNCTION content_sha256(p_batch uuid, p_revision smallint) RETURNS bytea sql STABLE SET search_path=pg_catalog, desk, pg_temp
   EXECUTE batchdesk_web, batchdesk_worker
 FUNCTION control(p_batch uuid, p_action text) RETURNS text plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
   EXECUTE batchdesk_web
+FUNCTION current_key() RETURNS uuid sql STABLE
+  EXECUTE batchdesk_scheduler, batchdesk_web, batchdesk_worker
 FUNCTION current_organisation() RETURNS uuid sql STABLE
   EXECUTE batchdesk_scheduler, batchdesk_web, batchdesk_worker
 FUNCTION current_person() RETURNS uuid sql STABLE
   EXECUTE batchdesk_scheduler, batchdesk_web, batchdesk_worker
 FUNCTION decision_guard() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
+FUNCTION decision_needed(p_operation text, OUT needed boolean, OUT version integer) RETURNS record sql STABLE SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
 FUNCTION dispatch_outbox(p_limit integer DEFAULT 1000) RETURNS integer plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
   EXECUTE batchdesk_worker
 FUNCTION drop_revision(p_organisation uuid, p_batch uuid, p_revision smallint, p_code text, p_sentence text) RETURNS void plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
@@ -1271,6 +1385,8 @@ FUNCTION free_unique_ids(p_organisation uuid, p_batch uuid, p_all boolean) RETUR
 FUNCTION free_unique_ids_of(p_organisation uuid, p_batch uuid, p_ids text[]) RETURNS void sql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
 FUNCTION gate(p_organisation uuid, p_alone boolean) RETURNS void plpgsql SET search_path=pg_catalog
   EXECUTE batchdesk_web, batchdesk_worker
+FUNCTION had_part(b batch, p_asked_by uuid) RETURNS boolean sql STABLE
+  EXECUTE batchdesk_web
 FUNCTION held_status(p_batch uuid) RETURNS text sql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
   EXECUTE batchdesk_worker
 FUNCTION in_review(p_state text, p_gateway_status text) RETURNS boolean sql IMMUTABLE

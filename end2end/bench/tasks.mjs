@@ -114,8 +114,8 @@ async function seed(total, size = 100000) {
     number += 1;
     await desk.query("BEGIN");
     await desk.query(`SELECT set_config('app.organisation', id::text, true) FROM organisation`);
-    const { id } = await one(desk, `INSERT INTO batch (organisation_id, id, gateway_id, file_name, currency, maker, status, records, amount_minor)
-      SELECT g.organisation_id, gen_random_uuid(), g.id, 'bench.csv', 'INR', (SELECT id FROM person LIMIT 1), 'processing', $1::int, $1::bigint * 100 FROM gateway g RETURNING id`, [n]);
+    const { id } = await one(desk, `INSERT INTO batch (organisation_id, id, gateway_id, operation, file_name, currency, maker, status, records, amount_minor)
+      SELECT g.organisation_id, gen_random_uuid(), g.id, 'refund', 'bench.csv', 'INR', (SELECT id FROM person LIMIT 1), 'processing', $1::int, $1::bigint * 100 FROM gateway g RETURNING id`, [n]);
     // The hash is of the canonical record (formats/refunds): a record that does not match its hash is never sent.
     await desk.query(`INSERT INTO record (amount_minor, row_no, sheet_row, organisation_id, batch_id, gateway_key, order_id, request_sha256)
       SELECT 100, i, i + 1, b.organisation_id, b.id, 'B${number}R' || i, 'ORD_${number}_' || i, sha256('batchdesk-refund-1'::bytea || int4send(i) || int8send(3) || 'INR'::bytea || int8send(length('ORD_${number}_' || i)) || convert_to('ORD_${number}_' || i, 'UTF8') || int8send(100) || '\\x000000'::bytea || decode(repeat('00', 80), 'hex'))

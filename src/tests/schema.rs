@@ -3,3 +3,4 @@
 mod dump;
 mod migrated;
 mod operations;
+mod statements;

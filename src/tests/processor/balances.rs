@@ -54,7 +54,9 @@ async fn every_hour_only_orders_of_batches_that_changed_are_looked_at() {
     let state = &bench.world.state;
     let old = carried_out(&bench, ["OLD_1", "OLD_2"]).await;
     balances::check(state).await.unwrap();
-    bench.sql(&format!("UPDATE batch_progress SET updated_at = now() - interval '1 day' WHERE batch_id = '{old}'")).await;
+    bench
+        .sql(&format!("UPDATE batch_progress SET updated_at = now() - interval '1 day' WHERE batch_id = '{old}'"))
+        .await;
     bench.sql("UPDATE order_balance SET committed_minor = 0 WHERE order_id = 'OLD_1'").await;
     bench.sql(DUE).await;
     balances::check(state).await.unwrap();
@@ -64,8 +66,12 @@ async fn every_hour_only_orders_of_batches_that_changed_are_looked_at() {
     bench.sql("UPDATE order_balance SET committed_minor = committed_minor + 5000 WHERE order_id = 'NEW_1'").await;
     bench.sql(DUE).await;
     balances::check(state).await.unwrap();
-    let found = "order NEW_1 has 7000 committed, its tasks say 2000; order OLD_1 has 1000 committed, its tasks say 2000.";
-    assert_eq!(stopped(&bench).await, [format!("Batchdesk stopped sending because something does not add up: {found}")]);
+    let found =
+        "order NEW_1 has 7000 committed, its tasks say 2000; order OLD_1 has 1000 committed, its tasks say 2000.";
+    assert_eq!(
+        stopped(&bench).await,
+        [format!("Batchdesk stopped sending because something does not add up: {found}")]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
