@@ -101,7 +101,7 @@ pub async fn run(options: &PgConnectOptions) -> Result<(), StartError> {
         State::Foreign => return Err(StartError::Foreign),
         State::Ahead => tracing::warn!("a later version of Batchdesk has migrated this database; it is left as it is"),
         State::Behind => {
-            let (_, before_tables) = FUNCTIONS[0];
+            let [(_, before_tables), ..] = FUNCTIONS;
             in_transaction(&mut connection, &[before_tables, NOT_FOR_ALL], false).await.map_err(failed)?;
             MIGRATOR.run(&mut connection).await.map_err(failed)?;
             connection.execute(FUNCTION_FILE).await.map_err(failed)?;
