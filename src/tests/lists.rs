@@ -88,8 +88,8 @@ async fn ten_thousand_batches_are_narrowed_by_a_range_of_an_index() {
     // One a quarter of an hour, back from now; one in a hundred by somebody else. Triggers are of no interest here.
     let fill = format!(
         "SET session_replication_role = replica;
-         INSERT INTO batch (organisation_id, id, gateway_id, operation, file_name, currency, maker, status, records, amount_minor, created_at, updated_at)
-         SELECT b.organisation_id, gen_random_uuid(), b.gateway_id, b.operation, 'f' || n, b.currency,
+         INSERT INTO batch (organisation_id, id, gateway_id, operation, work, file_name, currency, maker, status, records, amount_minor, created_at, updated_at)
+         SELECT b.organisation_id, gen_random_uuid(), b.gateway_id, b.operation, b.work, 'f' || n, b.currency,
                 CASE WHEN n % 100 = 0 THEN '{other}'::uuid ELSE '{maker}'::uuid END, 'completed', 1, n, now() - n * interval '15 minutes', now()
            FROM batch b, generate_series(1, 10000) n WHERE b.id = '{batch}';
          ANALYZE batch;"

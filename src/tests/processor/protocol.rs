@@ -94,7 +94,8 @@ async fn two_workers_send_every_row_of_a_batch_once() {
     let batch = bench.batch(&rows).await;
     bench.sql("UPDATE chunk SET state = 'HELD'").await;
     // Two chunks, so that both have something to do.
-    bench.sql("INSERT INTO chunk SELECT organisation_id, batch_id, 1, revision, gateway_id, 76, 150, 76, 75, 75, 'HELD', 0, NULL, NULL, 'infinity' FROM chunk").await;
+    let organisation = bench.organisation;
+    bench.sql(&format!("SET app.organisation = '{organisation}'; INSERT INTO chunk SELECT organisation_id, batch_id, 1, revision, gateway_id, 76, 150, 76, 75, 75, 'HELD', 0, NULL, NULL, 'infinity' FROM chunk")).await;
     bench.sql("UPDATE chunk SET to_row = 75, size = 75, remaining = 75 WHERE chunk_no = 0").await;
     bench.sql("UPDATE chunk SET state = 'WAITING', run_at = now()").await;
     let (one, two) = (bench.start(), bench.start());

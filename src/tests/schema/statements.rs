@@ -17,6 +17,10 @@ use uuid::Uuid;
 /// What stands for a name between braces in the statements of a file; each of them is tried.
 const MEANT: &[(&str, &str, &[&str])] = &[
     ("audit/chain.rs", "{at}", &["to_char(a.at, 'YYYY')"]),
+    ("tasks/ask.rs", "{record_columns}", &["r.*"]),
+    ("tasks/claim.rs", "{record_columns}", &["r.*"]),
+    ("tasks/recheck.rs", "{record_columns}", &["r.*"]),
+    ("tasks/resolve.rs", "{record_columns}", &["r.*"]),
     ("batches/tasks.rs", "{own}", &["gw_ref, refund_status"]),
     ("batches/tasks.rs", "{}", &["task", "sync_task"]),
     ("search.rs", "{column}", &["r.order_id", "r.txn_id", "r.gateway_key"]),
@@ -42,6 +46,46 @@ struct Literal {
     text: String,
 }
 
+/// The literal that a source begins with, and its length there.
+fn quoted(source: &str) -> (String, usize) {
+    let mut text = String::new();
+    let mut chars = source.char_indices().skip(1).peekable();
+    while let Some((index, char)) = chars.next() {
+        match char {
+            '"' => return (text, index + 1),
+            '\\' => match chars.next().unwrap().1 {
+                '\n' => while chars.next_if(|(_, char)| char.is_whitespace()).is_some() {},
+                'n' => text.push('\n'),
+                other => text.push(other),
+            },
+            char => text.push(char),
+        }
+    }
+    panic!("a literal without an end: {source}");
+}
+
+/// The literals of a `concat!`, with what it calls between braces, and its length.
+fn joined(source: &str) -> (String, usize) {
+    let mut text = String::new();
+    let mut at = "concat!(".len();
+    loop {
+        let rest = &source[at..];
+        let name = rest.split(|char: char| !char.is_alphanumeric() && char != '_').next().unwrap_or_default();
+        if rest.starts_with(')') {
+            return (text, at + 1);
+        } else if rest.starts_with('"') {
+            let (part, length) = quoted(rest);
+            text.push_str(&part);
+            at += length;
+        } else if rest[name.len()..].starts_with("!()") && !name.is_empty() {
+            text.push_str(&format!("{{{name}}}"));
+            at += name.len() + "!()".len();
+        } else {
+            at += name.len().max(rest.chars().next().unwrap().len_utf8());
+        }
+    }
+}
+
 /// The string literals of a source file, without those of its comments and of its tests.
 fn literals(source: &str) -> Vec<Literal> {
     let source = source.split("#[cfg(test)]\nmod tests").next().unwrap();
@@ -59,23 +103,13 @@ fn literals(source: &str) -> Vec<Literal> {
             let length = raw[1..].find(&end).unwrap();
             found.push(Literal { line, text: raw[1..=length].to_owned() });
             at += 1 + hashes + 1 + length + end.len();
+        } else if rest.starts_with("concat!(") {
+            let (text, length) = joined(rest);
+            at += length;
+            found.push(Literal { line, text });
         } else if rest.starts_with('"') {
-            let mut text = String::new();
-            let mut chars = rest.char_indices().skip(1).peekable();
-            while let Some((index, char)) = chars.next() {
-                match char {
-                    '"' => {
-                        at += index + 1;
-                        break;
-                    }
-                    '\\' => match chars.next().unwrap().1 {
-                        '\n' => while chars.next_if(|(_, char)| char.is_whitespace()).is_some() {},
-                        'n' => text.push('\n'),
-                        other => text.push(other),
-                    },
-                    char => text.push(char),
-                }
-            }
+            let (text, length) = quoted(rest);
+            at += length;
             found.push(Literal { line, text });
         } else if rest.starts_with("'\"'") || rest.starts_with("'\\'") {
             at += rest[1..].find('\'').map_or(2, |end| end + 2).max(3);
@@ -204,11 +238,14 @@ fn literals_are_found_as_the_compiler_reads_them() {
         // "not this"
         const A: &str = "SELECT \"right\" \
                          FROM x"; let c = '"'; let d = 'a';
-        let b = r#"WITH a AS (SELECT "right") SELECT"#; let e = r"UPDATE x";
+        let b = r#"WITH a AS (SELECT "right") SELECT"#; let e = r"UPDATE x"; f(concat!("SELECT ", columns!(), " FROM x"), "y");
         #[cfg(test)]
 mod tests { const C: &str = "DELETE"; }"##;
     let texts: Vec<String> = literals(source).into_iter().map(|literal| literal.text).collect();
-    assert_eq!(texts, ["SELECT \"right\" FROM x", "WITH a AS (SELECT \"right\") SELECT", "UPDATE x"]);
+    assert_eq!(
+        texts,
+        ["SELECT \"right\" FROM x", "WITH a AS (SELECT \"right\") SELECT", "UPDATE x", "SELECT {columns} FROM x", "y"]
+    );
 }
 
 /// Statements that are put together: every way in which a list of orders is asked for.
