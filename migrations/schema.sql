@@ -826,8 +826,8 @@ TABLE outcome_leaf PARTITION OF outcome FOR VALUES FROM (MINVALUE) TO (MAXVALUE)
   http smallint
   succeeded boolean NOT NULL
   gw_ref text COLLATE C
-  refund_status text
-  refund_type text
+  gateway_status text
+  gateway_kind text
   code text COLLATE C
   message text
   CONSTRAINT outcome_leaf_pkey PRIMARY KEY (organisation_id, batch_id, row_no, revision)
