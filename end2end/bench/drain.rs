@@ -91,7 +91,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let state = AppState::new(config, db, Clock::system(), Live::default(), soft.clone());
     let mut end = signal(SignalKind::terminate())?;
     let dispatcher = tokio::spawn(outbox::run(state.clone(), soft.clone()));
-    let processor = tokio::spawn(processor::run_with(state.clone(), Arc::new(AtOnce), soft.clone(), hard));
+    let processor = tokio::spawn(processor::run(state.clone(), Arc::new(AtOnce), soft.clone(), hard));
     println!("ready");
     end.recv().await;
     soft.cancel();

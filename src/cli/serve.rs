@@ -24,12 +24,21 @@ use std::{
     io::Write,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     os::unix::fs::DirBuilderExt,
+    sync::Arc,
     time::Duration,
 };
 use tokio::{
     net::TcpListener,
     time::{Instant, sleep},
 };
+
+/// The connectors that tasks are sent through.
+fn connectors() -> Arc<dyn processor::Connect> {
+    #[cfg(feature = "torture")]
+    return Arc::new(crate::server::torture::misread::Misreading);
+    #[cfg(not(feature = "torture"))]
+    Arc::new(processor::Connectors)
+}
 
 /// Longest wait for the first successful readiness check.
 const READY: Duration = Duration::from_secs(30);
@@ -183,7 +192,7 @@ async fn start(options: &Options, life: &Lifecycle, opened: &mut Opened) -> Resu
         life.spawn("web part", accept::serve(listener, http::router(state.clone()), bounds, life.soft.clone()));
     }
     if options.worker {
-        life.spawn("worker", processor::run(state.clone(), life.soft.clone(), life.hard.clone()));
+        life.spawn("worker", processor::run(state.clone(), connectors(), life.soft.clone(), life.hard.clone()));
         life.spawn("audit sealer", audit::run_sealer(state.clone(), life.soft.clone()));
         life.spawn("housekeeping", housekeeping::run(state.clone(), life.soft.clone()));
     }

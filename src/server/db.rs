@@ -29,8 +29,6 @@ pub mod settings_changes;
 pub mod sync;
 pub mod tasks;
 pub mod throttle;
-#[cfg(feature = "torture")]
-pub mod torture;
 
 use crate::domain::ids::{OrganisationId, PersonId};
 use past::memory::{Intent, Memory, Standing};

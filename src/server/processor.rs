@@ -51,12 +51,7 @@ type LaneKey = db::tasks::Lane;
 
 /// Runs until `soft` is set, then drains: nothing new is claimed, calls on the wire finish and are recorded, leases are given
 /// back. `hard` ends it at once; what was on the wire is asked after by whoever claims it next.
-pub async fn run(state: AppState, soft: CancellationToken, hard: CancellationToken) {
-    run_with(state, Arc::new(Connectors), soft, hard).await;
-}
-
-/// The same with connectors of one's own (tests, benchmarks).
-pub async fn run_with(state: AppState, connect: Arc<dyn Connect>, soft: CancellationToken, hard: CancellationToken) {
+pub async fn run(state: AppState, connect: Arc<dyn Connect>, soft: CancellationToken, hard: CancellationToken) {
     let woken = Arc::new(Notify::new());
     let listener = tokio::spawn(listen(state.clone(), woken.clone(), soft.clone()));
     let worker = Uuid::now_v7();

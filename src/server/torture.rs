@@ -1,4 +1,4 @@
-//! Faults on purpose, for the tests alone: moments at which this process dies, stops, waits or fails, and guards that are out.
+//! Faults on purpose, for the tests alone: moments at which this process dies, stops, waits or fails, and connectors that misread.
 //!
 //! Without the feature `torture` both macros come to nothing; with it no release is built (`lib.rs` refuses). The processor and
 //! the acts of people name their moments, `BATCHDESK_FAULT` says what happens there:
@@ -11,7 +11,9 @@
 //! BATCHDESK_FAULT=trace                             say each moment on standard error
 //! ```
 //!
-//! `BATCHDESK_MUTANT=name` takes one guard out. A test that does not notice that proves nothing.
+//! `BATCHDESK_MUTANT=name` takes one guard out. A test that does not notice that proves nothing. No guard of production asks for it:
+//! the connectors are put behind one who misreads them ([`misread`]), and what else is tried so is patched into a copy of the tree
+//! (`tests/torture/mutants`).
 
 /// A moment: `fault!(name, step)` where an error has nowhere to go, `fault!(? name, step)` where it has.
 macro_rules! fault {
@@ -27,19 +29,8 @@ macro_rules! fault {
     };
 }
 
-/// Whether the guard of this name is out.
-macro_rules! mutant {
-    ($name:literal) => {
-        $crate::server::torture::is_out($name)
-    };
-}
-
-/// Whether the guard of this name is out: never.
-#[cfg(not(feature = "torture"))]
-#[inline(always)]
-pub const fn is_out(_: &str) -> bool {
-    false
-}
+#[cfg(feature = "torture")]
+pub mod misread;
 
 #[cfg(feature = "torture")]
 pub use on::{is_out, reach};

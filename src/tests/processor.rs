@@ -87,7 +87,7 @@ impl Bench {
     fn start_with(&self, state: AppState) -> Running {
         let soft = CancellationToken::new();
         let give = Arc::new(Give(self.script.clone()));
-        let task = tokio::spawn(processor::run_with(state, give, soft.clone(), CancellationToken::new()));
+        let task = tokio::spawn(processor::run(state, give, soft.clone(), CancellationToken::new()));
         Running { soft, task }
     }
 

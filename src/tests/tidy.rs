@@ -105,7 +105,7 @@ const ROOMS: &[Room] = &[
         &["server::clock", "server::config", "server::db", "server::hashing", "server::live", "server::secrets"],
     ),
     room("server::lifecycle", ALL),
-    room("server::torture", &[]),
+    room("server::torture", &["server::db", "server::gateway", "server::processor", "server::state", "domain"]),
     room("server", &[]),
 ];
 

@@ -45,13 +45,6 @@ pub(super) fn to_send(
             Verdict::Review
         }
     };
-    let doubtful = reply.class == ReplyClass::Unknown;
-    let verdict = match verdict {
-        _ if doubtful && mutant!("doubtful_is_sent_again") => Verdict::Retry,
-        _ if doubtful && mutant!("timeout_is_failed") && reply.http.is_none() => Verdict::Failed,
-        _ if doubtful && mutant!("error_500_is_failed") && reply.http >= Some(500) => Verdict::Failed,
-        verdict => verdict,
-    };
     let wait = match verdict {
         Verdict::Succeeded | Verdict::Failed | Verdict::Review => Duration::ZERO,
         Verdict::Pending => backoff::pending(0),

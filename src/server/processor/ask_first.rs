@@ -131,9 +131,6 @@ async fn look(lane: &LaneContext, forgotten: bool, row: &Row) -> Result<Looked, 
     let request = instruction::to_ask(gateway.descriptor(), &row.record);
     // What cannot be sent was not; the sender says why.
     let Ok(request) = request else { return Ok(Looked::NeverThere) };
-    if mutant!("older_state_is_believed") {
-        return Ok(Looked::NeverThere);
-    }
     if class == GatewayClass::N && !gateway.descriptor().reads_orders {
         let why = "The database went back to an older state, and this gateway cannot be asked whether it was sent since. Look it up at the gateway.";
         return decided(state, Event::Unaskable, now, row, "restored", why, None);

@@ -14,7 +14,7 @@ use crate::{
             Answer, Verdict,
             resolve::{self, OpenTask, Resolution, RowKey, Source},
         },
-        gateway::{Found, Instruction, RefundRequest, Reply, ReplyClass},
+        gateway::{Found, Instruction, Reply, ReplyClass},
     },
 };
 use futures::{StreamExt, stream};
@@ -123,11 +123,7 @@ fn answered(
 
 /// What to record about a task; nothing when its lease is to lapse.
 async fn look_at(lane: &LaneContext, task: &OpenTask) -> Option<(Source, Resolution)> {
-    let request = instruction::to_send(lane.connection.gateway.descriptor(), &task.record);
-    let request = match request {
-        Ok(Instruction::Refund(request)) if mutant!("fresh_key") => {
-            RefundRequest { key: format!("{:.16}F{}", request.key, task.attempts), ..request }.into()
-        }
+    let request = match instruction::to_send(lane.connection.gateway.descriptor(), &task.record) {
         Ok(request) => request,
         Err(sentence) => {
             lane.violated(&format!("row {} of batch {}: {sentence}", task.record.row_no, task.batch_id)).await;
@@ -179,9 +175,6 @@ async fn ask(lane: &LaneContext, task: &OpenTask, request: &Instruction) -> Look
             let wait = no_answer(lane, &reply).await;
             let verdict = answer::verdict(state.next(Event::NoAnswer, now)?);
             answered(task, Source::Query, answer::read(&reply, verdict, wait), &[&reply], false)
-        }
-        Found::NotFound(reply) if mutant!("not_found_is_failed") => {
-            answered(task, Source::Query, answer::read(&reply, Verdict::Failed, Duration::ZERO), &[&reply], true)
         }
         Found::NotFound(reply) => {
             // What people had asked once more goes back to them, and is never sent again by itself.
@@ -305,7 +298,7 @@ async fn send_again(
             return Ok(None);
         }
     }
-    let reply = if begun.elapsed() > FENCE && !mutant!("no_self_fence") {
+    let reply = if begun.elapsed() > FENCE {
         turn.give_back();
         answer::not_sent("not_sent_in_time", "It was not sent in time, so it was not sent.")
     } else {

@@ -98,8 +98,6 @@ async fn claim_one(lane: &LaneContext, leftovers: bool) -> sqlx::Result<Option<C
         let found = claim::recover(&mut tx, &[hold], config.resolve_after).await?;
         recovered = found.iter().map(|(_, _, rows)| *rows).sum();
     }
-    #[cfg(feature = "torture")]
-    crate::server::db::torture::abandoned_becomes_ready(&mut tx).await?;
     tx.commit_at("claim").await?;
     if recovered > 0 {
         tracing::warn!(organisation = %lane.organisation, batch = %chunk.batch_id, rows = recovered, "processor.abandoned_sends_found");

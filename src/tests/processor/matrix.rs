@@ -63,7 +63,7 @@ impl Arena {
         let state = AppState::new(config, db, Clock::system(), Live::default(), CancellationToken::new());
         let connect = Connectors { kind: self.kind, url: self.server.url.clone(), mistake: self.mistake };
         let soft = CancellationToken::new();
-        let task = tokio::spawn(processor::run_with(state, Arc::new(connect), soft.clone(), CancellationToken::new()));
+        let task = tokio::spawn(processor::run(state, Arc::new(connect), soft.clone(), CancellationToken::new()));
         (soft, task)
     }
 

@@ -323,7 +323,7 @@ impl Bench {
     pub(super) fn start(&self) -> Running {
         let (soft, hard) = (CancellationToken::new(), CancellationToken::new());
         let (state, give) = (self.world.state.clone(), Arc::new(Give(self.book.clone())));
-        let task = tokio::spawn(processor::run_with(state, give, soft.clone(), hard.clone()));
+        let task = tokio::spawn(processor::run(state, give, soft.clone(), hard.clone()));
         Running { soft, hard, task }
     }
 

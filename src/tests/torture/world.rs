@@ -29,8 +29,10 @@ use tokio::runtime::{Builder, Runtime};
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Out {
     Nothing,
-    /// In the server, by `BATCHDESK_MUTANT`.
+    /// At the gateway's replies, by `BATCHDESK_MUTANT`.
     Code(&'static str),
+    /// In a copy of the tree with the patches of `mutants/`, by `BATCHDESK_MUTANT`.
+    Patch(&'static str),
     /// In the database, by statements.
     Sql(&'static str),
 }

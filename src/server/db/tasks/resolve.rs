@@ -148,8 +148,6 @@ pub struct Resolution {
 /// new state. What was ACCEPTED (PENDING) leaves it only for FAILED; a review after acceptance stays PENDING with the gateway's
 /// word MANUAL_REVIEW. Answers what each task became.
 pub async fn resolve(tx: &mut Tx, source: Source, resolutions: &[Resolution]) -> sqlx::Result<Vec<(RowKey, Verdict)>> {
-    #[cfg(feature = "torture")]
-    let resolutions: &[Resolution] = &crate::server::db::torture::resolve_without_fence(tx, resolutions).await?;
     let organisation = tx.organisation();
     let kept: Vec<(&Resolution, &(Uuid, String))> =
         resolutions.iter().filter_map(|r| r.evidence.as_ref().map(|evidence| (r, evidence))).collect();

@@ -26,8 +26,6 @@ impl Settled {
 /// Records a group: evidence always; outcomes, open tasks, balances and counters only where the chunk's epoch still holds. An
 /// amount that differs from the record's goes to REVIEW. Answers the indices (from 0) of the runs that were not fenced.
 pub async fn settle(tx: &mut Tx, runs: &[Settled]) -> sqlx::Result<Vec<usize>> {
-    #[cfg(feature = "torture")]
-    let runs: &[Settled] = &crate::server::db::torture::settle_without_fence(tx, runs).await?;
     let organisation = tx.organisation();
     let flat: Vec<(i32, i32, &Answer)> = (1i32..)
         .zip(runs)

@@ -203,9 +203,11 @@ enum Named<'a> {
 }
 
 fn named<'a>(order: &'a OrderBody, request: &RefundRequest) -> Named<'a> {
-    let mut ours = order.refunds.iter().flatten().filter(|refund| {
-        refund.unique_request_id.as_deref() == Some(request.key.as_str()) || mutant!("key_not_matched")
-    });
+    let mut ours = order
+        .refunds
+        .iter()
+        .flatten()
+        .filter(|refund| refund.unique_request_id.as_deref() == Some(request.key.as_str()));
     match (ours.next(), ours.next()) {
         (None, _) => Named::None,
         (Some(one), None) => Named::One(one),
@@ -222,7 +224,6 @@ fn judge(mut reply: Reply, currency: Option<&str>, refund: &RefundBody, request:
     reply.gateway_status = filled(refund.status.clone());
     reply.gateway_kind = filled(refund.refund_type.clone());
     reply.confirmed_minor = refund.amount.as_deref().and_then(|raw| minor(raw, wanted.currency));
-    reply.confirmed_minor = if mutant!("amount_not_matched") { Some(wanted.minor) } else { reply.confirmed_minor };
     if let Some(currency) = currency.filter(|currency| *currency != wanted.currency.code()) {
         let message = format!("The gateway has this refund in {currency}, not in {}.", wanted.currency);
         return review(reply, "currency_mismatch", message);

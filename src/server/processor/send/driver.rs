@@ -299,7 +299,6 @@ impl Driver {
             let written = async {
                 let mut tx = self.lane.tx().await?;
                 let mut rows = intend::intend(&mut tx, self.lane.worker, run).await?;
-                rows.iter_mut().for_each(|row| row.reserved |= mutant!("balance_not_reserved"));
                 let mut refused: HashSet<i32> =
                     rows.iter().filter(|row| !row.reserved).map(|row| row.record.row_no).collect();
                 if !refused.is_empty() {
@@ -323,17 +322,8 @@ impl Driver {
                     if rows.is_empty() && refused == 0 {
                         return Ok(Intent::Refused);
                     }
-                    if mutant!("sent_before_commit") {
-                        tokio::spawn(
-                            async move { (tokio::time::sleep(Duration::from_secs(1)).await, tx.commit().await) },
-                        );
-                        return Ok(Intent::Send(rows));
-                    }
                     if let Err(error) = tx.commit_at("intent").await {
                         tracing::warn!(%error, "processor.intent_lost");
-                        if mutant!("lost_intent_is_sent") {
-                            return Ok(Intent::Send(rows));
-                        }
                         return Ok(Intent::Lost);
                     }
                     self.lane.remember(run.hold.batch, self.chunk.revision, run.from_row, run.hold.epoch);
@@ -360,7 +350,7 @@ impl Driver {
             let ahead = matches!(place, Place::Ahead(_));
             let slot = connection.limits.slot(place, FENCE).await;
             let reply = match request {
-                _ if slot.is_none() || (begun.elapsed() > FENCE && !mutant!("no_self_fence")) => {
+                _ if slot.is_none() || begun.elapsed() > FENCE => {
                     turn.give_back();
                     answer::not_sent("not_sent_in_time", "It was not sent in time, so it was not sent.")
                 }

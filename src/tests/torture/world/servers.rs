@@ -1,6 +1,6 @@
 //! Servers and commands of a world.
 
-use super::World;
+use super::{Out, World};
 use crate::torture::{cluster, demo::Running, run::FAST};
 use nix::sys::signal::{Signal, kill};
 use std::{
@@ -32,7 +32,7 @@ impl World {
             .env("DATABASE_URL", self.cluster.url(self.cut.as_ref().map(|cut| cut.port)))
             .envs(FAST)
             .envs(settings.iter().copied());
-        if let Out::Code(mutant) = self.out {
+        if let Out::Code(mutant) | Out::Patch(mutant) = self.out {
             command.env("BATCHDESK_MUTANT", mutant);
         }
         let mut running = Running::try_start(command, folder.join("server.log"), "Batchdesk is ready");
