@@ -1,6 +1,7 @@
 //! Codes in rows: words of ours that a column holds. One that this program does not know is an error that names table, column and
 //! row, never a default: what is shown or done by a guess would be wrong in silence.
 
+use super::tasks::Verdict;
 use crate::domain::{
     batch::BatchStatus,
     money::Currency,
@@ -102,4 +103,5 @@ codes! {
     RecordExtra: |text| serde_json::from_str(text).ok();
     TaskState: TaskState::from_code;
     TaskStatus: TaskStatus::from_code;
+    Verdict: Verdict::from_code;
 }

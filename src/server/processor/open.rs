@@ -130,7 +130,12 @@ async fn look_at(lane: &LaneContext, task: &OpenTask) -> Option<(Source, Resolut
             return None;
         }
     };
-    let state = State::stored(TaskState::from_code(&task.state)?);
+    let Some(state) = TaskState::from_code(&task.state).map(State::stored) else {
+        let what =
+            format!("row {} of batch {}: its state {:?} is not known", task.record.row_no, task.batch_id, task.state);
+        lane.violated(&what).await;
+        return None;
+    };
     let looked = match state.next(Event::Claimed, now(lane, task)) {
         Ok(Step { then: Then::Send, .. }) => send_again(lane, task, &request, state, None).await,
         Ok(Step { state: State::Unknown, .. }) => ask(lane, task, &request).await,

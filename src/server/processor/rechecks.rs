@@ -2,10 +2,7 @@
 
 use super::{answer, instruction, lane::LaneContext, open};
 use crate::{
-    domain::{
-        protocol::{Confirmed, Event, Now, State, Then},
-        task::TaskState,
-    },
+    domain::protocol::{Confirmed, Event, Now, State, Then},
     server::{
         db::tasks::{
             recheck::{self, Recheck},
@@ -140,7 +137,7 @@ async fn record(lane: &LaneContext, row: &Recheck, reply: &Reply) -> sqlx::Resul
     else {
         return keep(lane, row, reply).await;
     };
-    let state = TaskState::from_code(&state).map_or(before, State::stored);
+    let state = State::stored(state);
     let Ok(found) = answer::to_query(reply, state, row.record.amount_minor, now, 0) else {
         return keep(lane, row, reply).await;
     };

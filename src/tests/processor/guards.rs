@@ -229,3 +229,31 @@ async fn a_connection_that_is_chosen_for_another_effect_moves_no_refund() {
     let sql = format!("SELECT gateway_id::text FROM batch WHERE id = '{batch}'");
     assert_eq!(bench.texts(&sql).await, [bench.gateway.0.to_string()]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_that_is_not_known_stops_the_organisation_and_nothing_is_sent() {
+    let bench = Bench::new(GatewayClass::K, Script::keyed()).await;
+    let batch = bench.batch(&[("LATER_1", "10.00")]).await;
+    let running = bench.start();
+    bench.until(batch, &["PENDING"]).await;
+    running.stop().await;
+    let sends = bench.script.sends();
+    bench
+        .sql(
+            "DO $do$ DECLARE c record; BEGIN
+               FOR c IN SELECT conname FROM pg_constraint WHERE conrelid = 'open_task'::regclass AND contype = 'c' LOOP
+                 EXECUTE format('ALTER TABLE open_task DROP CONSTRAINT %I', c.conname);
+               END LOOP; END $do$;
+             UPDATE open_task SET state = 'HELD_UP', run_at = now()",
+        )
+        .await;
+    let running = bench.start();
+    let stopped = "SELECT count(*) FROM organisation WHERE NOT sending AND stopped_reason LIKE '%HELD_UP%'";
+    let begun = std::time::Instant::now();
+    while bench.number(stopped).await == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(30), "it still sends");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    running.stop().await;
+    assert_eq!(bench.script.sends(), sends);
+}

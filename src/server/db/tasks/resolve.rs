@@ -1,7 +1,11 @@
 //! T5: tasks that are not final, row by row.
 
 use super::{Answer, TaskRecord, Verdict, record::record_columns};
-use crate::{domain::ids::GatewayId, server::db::Tx};
+use crate::{
+    domain::{ids::GatewayId, task::TaskState},
+    server::db::{Tx, codes},
+};
+use sqlx::{Row, postgres::PgRow};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -152,7 +156,7 @@ pub async fn resolve(tx: &mut Tx, source: Source, resolutions: &[Resolution]) ->
     let kept: Vec<(&Resolution, &(Uuid, String))> =
         resolutions.iter().filter_map(|r| r.evidence.as_ref().map(|evidence| (r, evidence))).collect();
     let answers = || resolutions.iter().map(|resolution| &resolution.answer);
-    let rows: Vec<(Uuid, i32, i16, String)> = sqlx::query_as(
+    let rows: Vec<(Uuid, i32, i16, Verdict)> = sqlx::query_as(
         "WITH fence AS MATERIALIZED (
            SELECT t.batch_id, t.row_no, t.revision, t.state, t.attempts, t.gw_ref AS known_ref, t.gateway_kind AS known_type, x.class, x.http, x.gw_ref, x.gateway_status,
                   x.gateway_kind, x.code, x.message, x.confirmed_minor, x.wait, x.counts
@@ -230,20 +234,22 @@ pub async fn resolve(tx: &mut Tx, source: Source, resolutions: &[Resolution]) ->
     .bind(resolutions.iter().map(|r| r.counts).collect::<Vec<_>>())
     .fetch_all(tx.conn())
     .await?;
-    let named = |(batch, row, revision, verdict): (Uuid, i32, i16, String)| {
-        Verdict::from_code(&verdict).map(|verdict| (RowKey { batch, row, revision }, verdict))
-    };
-    Ok(rows.into_iter().filter_map(named).collect())
+    Ok(rows.into_iter().map(|(batch, row, revision, verdict)| (RowKey { batch, row, revision }, verdict)).collect())
 }
 
 /// Leases one open task whatever it waits for, so that news about it go through [`resolve`]. None: it is final.
-pub async fn claim_one(tx: &mut Tx, key: RowKey, worker: Uuid, lease: Duration) -> sqlx::Result<Option<(i64, String)>> {
+pub async fn claim_one(
+    tx: &mut Tx,
+    key: RowKey,
+    worker: Uuid,
+    lease: Duration,
+) -> sqlx::Result<Option<(i64, TaskState)>> {
     let organisation = tx.organisation();
-    sqlx::query_as(
+    sqlx::query(
         "UPDATE open_task t SET epoch = t.epoch + 1, owner = $5, leased_at = now(), run_at = now() + make_interval(secs => $6),
                 state = CASE WHEN t.state = 'SENDING' THEN 'UNKNOWN' ELSE t.state END
           WHERE t.organisation_id = $1 AND t.batch_id = $2 AND t.row_no = $3 AND t.revision = $4
-         RETURNING t.epoch, t.state",
+         RETURNING t.batch_id, t.row_no, t.epoch, t.state",
     )
     .bind(organisation.0)
     .bind(key.batch)
@@ -251,6 +257,10 @@ pub async fn claim_one(tx: &mut Tx, key: RowKey, worker: Uuid, lease: Duration) 
     .bind(key.revision)
     .bind(worker)
     .bind(lease.as_secs_f64())
+    .try_map(|row: PgRow| {
+        let read = |row: &PgRow| Ok((row.try_get("epoch")?, row.try_get("state")?));
+        codes::read("open_task", &["batch_id", "row_no"], &row, read)
+    })
     .fetch_optional(tx.conn())
     .await
 }
