@@ -1,6 +1,6 @@
 //! Uploads: what a clean file makes, and what a file with findings does not.
 
-use super::support::{World, refunds};
+use super::support::{World, gateway, refunds};
 use crate::{
     domain::{
         batch::BatchStatus,
@@ -11,9 +11,12 @@ use crate::{
     },
     server::{
         db,
+        gateway::GatewayClass,
         ops::{
             approvals::Verdict,
-            batches, downloads, housekeeping,
+            batches, downloads,
+            gateways::{self, NewGateway},
+            housekeeping,
             uploads::{self, Submitted, Upload},
         },
     },
@@ -60,6 +63,26 @@ async fn a_unique_id_is_taken_by_a_batch_and_given_back_when_nothing_was_sent() 
     assert_eq!(draft.findings[0].row, Some(2));
     world.decide("checker@acme.test", batch, Verdict::Reject).await.unwrap();
     world.upload("maker2@acme.test", &file).await;
+}
+
+#[tokio::test]
+async fn a_batch_goes_to_no_connection_that_was_replaced_while_its_file_was_read() {
+    let world = World::new().await;
+    let maker = world.caller("maker@acme.test").await;
+    let upload = Upload {
+        file_name: "r.csv".to_owned(),
+        bytes: refunds(&[("ORD_1", "1")]).into_bytes().into(),
+        ..Upload::default()
+    };
+    let admitted = uploads::admit(&world.state, &maker, Operation::Refund).await.unwrap();
+    let other =
+        NewGateway { merchant_id: "acme2".to_owned(), ..gateway("Acme Stores", "http://127.0.0.1:9", GatewayClass::K) };
+    gateways::add(&world.state, other).await.unwrap();
+    let submitted = uploads::submit_admitted(&world.state, &maker, Operation::Refund, admitted, upload.clone()).await;
+    assert_eq!(submitted.unwrap_err().refusal.kind, RefusalKind::Conflict);
+    assert!(!batches::list(&world.state, &maker, Operation::Refund, &BatchQuery::default()).await.unwrap().any);
+    let submitted = uploads::submit(&world.state, &maker, Operation::Refund, upload).await.unwrap();
+    assert!(matches!(submitted, Submitted::Batch(_)));
 }
 
 #[tokio::test]

@@ -85,10 +85,11 @@ pub(super) async fn submit(
     request: Request,
 ) -> Response {
     // Rights and limits come first: nobody else's bytes are read.
-    let limits = match uploads::new_batch(&web, &caller, operation, None).await {
-        Ok(new) => new.limits,
+    let admitted = match uploads::admit(&web, &caller, operation).await {
+        Ok(admitted) => admitted,
         Err(error) => return answer::failure(&web, &visit, &error).await,
     };
+    let limits = admitted.limits;
     let mut share = match web.uploads.enter(caller.person.id, 0) {
         Ok(share) => share,
         Err(error) => return later(refuse(&web, &visit, operation, error, None, Vec::new()).await),
@@ -107,7 +108,7 @@ pub(super) async fn submit(
         return later(refuse(&web, &visit, operation, error, None, Vec::new()).await);
     }
     let (draft, description) = (upload.draft.or(upload.kept), upload.description.clone());
-    match uploads::submit(&web, &caller, operation, upload).await {
+    match uploads::submit_admitted(&web, &caller, operation, admitted, upload).await {
         Ok(Submitted::Batch(batch)) => {
             let location = format!("{}/{batch}", operation.path());
             if !visit.wants_json() {

@@ -19,7 +19,7 @@ use crate::{
     },
     formats::{cards::card_number, findings::fit},
     server::{
-        db::{self, Tx, drafts::DraftRow, organisations::OrganisationRow},
+        db::{self, Tx, drafts::DraftRow, gateways::GatewayRow, organisations::OrganisationRow},
         error::{OpError, OpResult},
         gateway,
         state::AppState,
@@ -57,6 +57,12 @@ pub struct Upload {
     pub confirm_warnings: String,
     /// What the operation's switch was set to; where it has none, nothing.
     pub switch: bool,
+}
+
+impl Upload {
+    fn has_file(&self) -> bool {
+        !self.bytes.is_empty() || !self.file_name.is_empty()
+    }
 }
 
 /// The ticks "anyway" of a form: each holds the seal of what it was shown with.
@@ -131,21 +137,44 @@ pub async fn describe(state: &AppState, caller: &Caller, operation: Operation, t
     Ok(id)
 }
 
-/// Checks a file and makes the batch when it is clean. Needs ReadWrite.
-pub async fn submit(state: &AppState, caller: &Caller, operation: Operation, upload: Upload) -> OpResult<Submitted> {
+/// What an upload is taken under: looked up once, before a byte of it is read.
+#[derive(Debug)]
+pub struct Admitted {
+    organisation: OrganisationRow,
+    /// Where the batch will go; why not, where it can go nowhere.
+    gateway: OpResult<GatewayRow>,
+    /// What the file may have.
+    pub limits: Limits,
+}
+
+/// Whether the caller may upload, and how much. Needs ReadWrite.
+pub async fn admit(state: &AppState, caller: &Caller, operation: Operation) -> OpResult<Admitted> {
     authorise(caller, operation.module(), Right::ReadWrite)?;
-    let now = state.clock.now();
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let organisation = organisation(&mut tx).await?;
-    let gateway = super::gateways::for_new_batch(&mut tx, operation).await?;
-    let described = match upload.draft {
-        Some(draft) => db::drafts::load(&mut tx, operation, draft, now).await?,
-        None => None,
-    };
-    let kept = match upload.kept {
-        Some(draft) => db::drafts::load(&mut tx, operation, draft, now).await?,
-        None => None,
-    };
+    let gateway = super::gateways::for_new_batch(&mut tx, operation).await;
+    tx.commit_quietly().await?;
+    let limits = limits(state, &organisation, operation);
+    Ok(Admitted { organisation, gateway, limits })
+}
+
+/// Checks a file and makes the batch when it is clean. Needs ReadWrite.
+pub async fn submit(state: &AppState, caller: &Caller, operation: Operation, upload: Upload) -> OpResult<Submitted> {
+    let admitted = admit(state, caller, operation).await?;
+    submit_admitted(state, caller, operation, admitted, upload).await
+}
+
+/// The same of an upload that was admitted before it was sent.
+pub async fn submit_admitted(
+    state: &AppState,
+    caller: &Caller,
+    operation: Operation,
+    Admitted { organisation, gateway, limits }: Admitted,
+    upload: Upload,
+) -> OpResult<Submitted> {
+    authorise(caller, operation.module(), Right::ReadWrite)?;
+    let gateway = gateway?;
+    let Drafts { described, kept, file: kept_file } = drafts(state, caller, operation, &upload).await?;
     let description = [&upload.description]
         .into_iter()
         .chain(described.as_ref().map(|row| &row.description))
@@ -155,10 +184,12 @@ pub async fn submit(state: &AppState, caller: &Caller, operation: Operation, upl
         .unwrap_or_default();
     // The page asks for a description first where a checker must decide; a script may leave it out.
     let description = if description.is_empty() { description } else { checked_description(&description)? };
-    let (file_name, bytes) = chosen_file(&mut tx, &upload, kept.as_ref().or(described.as_ref())).await?;
-    tx.commit().await?;
-
-    let limits = limits(state, &organisation, operation);
+    let (file_name, bytes) = match upload.has_file() {
+        true => (clean_name(&upload.file_name), upload.bytes.clone()),
+        false => kept_file.ok_or_else(|| {
+            OpError::refuse(RefusalKind::Invalid, "No file was chosen. Choose a CSV file and upload it.")
+        })?,
+    };
     if bytes.len() as u64 > limits.bytes {
         return Err(OpError::refuse(
             RefusalKind::TooLarge,
@@ -185,11 +216,8 @@ pub async fn submit(state: &AppState, caller: &Caller, operation: Operation, upl
     }
     let sure = sure(&upload, kept.as_ref(), &file)?;
     let under = Under { organisation: &organisation, gateway: GatewayId(gateway.id), currency, limits };
-    match create(state, caller, operation, under, &file, sure).await? {
-        Created::Batch(batch) => {
-            forget(state, caller, [upload.draft, upload.kept]).await?;
-            Ok(Submitted::Batch(batch))
-        }
+    match create(state, caller, operation, under, &file, sure, [upload.draft, upload.kept]).await? {
+        Created::Batch(batch) => Ok(Submitted::Batch(batch)),
         Created::Unconfirmed(repeats) => keep_findings(state, caller, operation, &file, repeats).await,
         Created::Taken(taken) => {
             let errors = taken.len() as u64;
@@ -264,24 +292,37 @@ async fn keep(state: &AppState, tx: &mut Tx, operation: Operation, row: &DraftRo
     Ok(id)
 }
 
-async fn forget(state: &AppState, caller: &Caller, drafts: [Option<DraftId>; 2]) -> OpResult<()> {
-    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
-    for draft in drafts.into_iter().flatten() {
-        db::drafts::delete(&mut tx, draft).await?;
-    }
-    Ok(tx.commit().await?)
+/// What an upload refers to.
+#[derive(Default)]
+struct Drafts {
+    described: Option<DraftRow>,
+    kept: Option<DraftRow>,
+    /// The file of an earlier try, where no new one was chosen.
+    file: Option<(String, Bytes)>,
 }
 
-async fn chosen_file(tx: &mut Tx, upload: &Upload, kept: Option<&DraftRow>) -> OpResult<(String, Bytes)> {
-    if !upload.bytes.is_empty() || !upload.file_name.is_empty() {
-        return Ok((clean_name(&upload.file_name), upload.bytes.clone()));
+/// The drafts that an upload names; most name none, and ask nothing.
+async fn drafts(state: &AppState, caller: &Caller, operation: Operation, upload: &Upload) -> OpResult<Drafts> {
+    if upload.draft.is_none() && upload.kept.is_none() {
+        return Ok(Drafts::default());
     }
-    if let Some(DraftRow { file_name, file_sha256: Some(sha256), .. }) = kept
-        && let Some(bytes) = db::drafts::file(tx, sha256).await?
+    let now = state.clock.now();
+    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+    let mut found = [None, None];
+    for (place, named) in found.iter_mut().zip([upload.draft, upload.kept]) {
+        if let Some(id) = named {
+            *place = db::drafts::load(&mut tx, operation, id, now).await?;
+        }
+    }
+    let [described, kept] = found;
+    let mut file = None;
+    if !upload.has_file()
+        && let Some(DraftRow { file_name, file_sha256: Some(sha256), .. }) = kept.as_ref().or(described.as_ref())
     {
-        return Ok((file_name.clone(), bytes));
+        file = db::drafts::file(&mut tx, sha256).await?.map(|bytes| (file_name.clone(), bytes));
     }
-    Err(OpError::refuse(RefusalKind::Invalid, "No file was chosen. Choose a CSV file and upload it."))
+    tx.commit_quietly().await?;
+    Ok(Drafts { described, kept, file })
 }
 
 async fn organisation(tx: &mut Tx) -> OpResult<OrganisationRow> {

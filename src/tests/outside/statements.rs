@@ -109,5 +109,5 @@ async fn a_page_a_decision_and_an_upload_ask_the_database_no_more_than_they_need
         owner.upload("/batch/batch-refunds", "application/json", &[Part::File("r.csv", &file(n))]).await
     });
     assert_eq!(answer.status, 201, "{}", answer.text);
-    assert!(run.len() <= 30, "{}", run.join("\n"));
+    assert!(run.len() <= 24, "{}", run.join("\n"));
 }

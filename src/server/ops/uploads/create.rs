@@ -3,8 +3,9 @@
 use super::{REPEAT_WINDOW, intake::Intake};
 use crate::{
     domain::{
+        error::RefusalKind,
         finding::{Finding, FindingCode, Severity},
-        ids::{BatchId, GatewayId},
+        ids::{BatchId, DraftId, GatewayId},
         limits::Limits,
         money::{Currency, Money},
         operation::Operation,
@@ -16,8 +17,8 @@ use crate::{
     },
     server::{
         db::{self, Tx, organisations::OrganisationRow},
-        error::OpResult,
-        ops::{access::Caller, audit, moment},
+        error::{OpError, OpResult},
+        ops::{access::Caller, audit, gateways, moment},
         state::AppState,
     },
 };
@@ -68,7 +69,7 @@ pub(super) enum Created {
     Unconfirmed(Vec<Repeat>),
 }
 
-/// Makes the batch, all or nothing. The caller has authorised.
+/// Makes the batch, all or nothing, and forgets the drafts that it was made of. The caller has authorised.
 pub(super) async fn create(
     state: &AppState,
     caller: &Caller,
@@ -76,6 +77,7 @@ pub(super) async fn create(
     Under { organisation, gateway, currency, limits }: Under<'_>,
     file: &File,
     sure: Sure,
+    drafts: [Option<DraftId>; 2],
 ) -> OpResult<Created> {
     let id = BatchId(Uuid::now_v7());
     let head = format!("{}|{}|{gateway}|{}\n", operation.code(), caller.organisation.id, file.options);
@@ -83,6 +85,12 @@ pub(super) async fn create(
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     // The same thing twice at once (a double click) is a repeat, too: the second looks when the first is there.
     db::batches::one_at_a_time(&mut tx, operation).await?;
+    // Its content names the connection, and the file was sent and read since that was looked up.
+    if gateways::for_new_batch(&mut tx, operation).await?.id != gateway.0 {
+        let sentence =
+            "Another gateway connection was chosen while the file was read. Nothing was made. Upload it again.";
+        return Err(OpError::refuse(RefusalKind::Conflict, sentence));
+    }
     // Whatever is still to be confirmed is asked all at once.
     if !(sure.repeats && sure.warnings) {
         let repeats = repeats(state, &mut tx, caller, operation, currency, file).await?;
@@ -123,6 +131,9 @@ pub(super) async fn create(
         detail.remove("amount_minor");
     }
     audit::record(state, &mut tx, caller, "batch.created", Some(id.0), detail).await?;
+    for draft in drafts.into_iter().flatten() {
+        db::drafts::delete(&mut tx, draft).await?;
+    }
     tx.commit_at("submit").await?;
     Ok(Created::Batch(id))
 }
