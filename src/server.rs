@@ -17,6 +17,7 @@ pub mod hashing;
 pub mod http;
 pub mod lifecycle;
 pub mod live;
+pub mod operations;
 pub mod ops;
 pub mod outbound;
 pub mod processor;

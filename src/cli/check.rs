@@ -8,7 +8,7 @@ use crate::{
         money::Currency,
         operation::Operation,
     },
-    formats::{checks, findings::fit},
+    formats::{findings::fit, registry},
 };
 use std::{io::Write, path::PathBuf};
 
@@ -41,7 +41,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<(), Failure> {
         return Err(unusable(format!("File too large: {name} has {size} bytes, at most {}.", limits.bytes)));
     }
     let bytes = std::fs::read(&args.file).map_err(|error| unusable(format!("{name} cannot be read: {error}.")))?;
-    let checked = checks::check(operation, &bytes, args.currency, limits);
+    let checked = registry::of(operation).check(&bytes, args.currency, limits);
     let findings = fit(checked.findings, checked.errors, checked.warnings);
     let mut out = std::io::stdout().lock();
     // A reader that went away has seen enough; the exit code still tells.

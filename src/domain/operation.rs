@@ -6,7 +6,7 @@ mod descriptor;
 mod order_sync;
 mod refund;
 
-pub use descriptor::{Approval, Descriptor, Effect, Files, Labels, Sample, Source, Switch, Work};
+pub use descriptor::{Approval, Column, Descriptor, Effect, Files, Labels, Sample, Source, Switch, Work};
 
 use super::{access::Module, limits::Profile};
 use serde::{Deserialize, Serialize};

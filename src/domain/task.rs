@@ -120,3 +120,10 @@ pub struct RecordExtra {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unique_request_id: Option<String>,
 }
+
+impl RecordExtra {
+    /// None where it holds nothing.
+    pub fn boxed(self) -> Option<Box<Self>> {
+        (self != Self::default()).then(|| Box::new(self))
+    }
+}

@@ -18,12 +18,11 @@ pub mod review;
 pub mod search;
 pub mod settings;
 pub mod settings_change;
-pub mod sync;
 mod upload;
 
 pub use approvals::{ApprovalDetail, ApprovalInbox, ApprovalRow, EarlierRefund, LargeRow, RepeatedOrder};
 pub use batch::{Amounts, BatchList, BatchRow, BatchSnapshot, Counts, DecisionView};
-pub use detail::{ActivityRow, BatchActions, BatchDetail, Split, SyncReport, TaskRow};
+pub use detail::{ActivityRow, BatchActions, BatchDetail, CellPart, Split, SyncReport, TaskRow};
 pub use frame::{Flash, Moment, OrganisationRef, PageContext, PersonRef, Theme, Viewer};
 pub use home::Home;
 pub use upload::{DraftView, NewBatch, Repeat};

@@ -1,4 +1,4 @@
-//! The field tables of the specification, for the page that shows them.
+//! The field tables of the specification and what stands beside them, for the page that shows them.
 
 /// One line of a field table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,32 @@ impl Field {
     }
 }
 
+/// What has to be known beside the field tables: rules between fields.
+#[derive(Clone, Copy, Debug)]
+pub struct Notes {
+    /// What it is called.
+    pub title: &'static str,
+    /// A sentence above the rules; may be empty.
+    pub intro: &'static str,
+    /// The rules.
+    pub rules: &'static [&'static str],
+    /// An amount and how it is divided.
+    pub example: Option<Example>,
+}
+
+/// An example: lines of part, column and amount.
+#[derive(Clone, Copy, Debug)]
+pub struct Example {
+    /// What it is called.
+    pub title: &'static str,
+    /// What the table is, for whoever hears it.
+    pub label: &'static str,
+    /// The parts.
+    pub parts: &'static [[&'static str; 3]],
+    /// What they sum to.
+    pub total: [&'static str; 3],
+}
+
 const fn field(
     name: &'static str,
     mandatory: bool,
@@ -35,16 +61,8 @@ const fn field(
     Field { name, mandatory, kind, description, sample, rule }
 }
 
-/// The fields of a refund template, in the order of its columns.
-pub const fn refund_fields(template: super::refunds::Template) -> &'static [Field] {
-    match template {
-        super::refunds::Template::Standard => &STANDARD,
-        super::refunds::Template::Split => &SPLIT,
-    }
-}
-
 /// The fields of an order sync file, in the order of its columns.
-pub const SYNC: [Field; 3] = [
+pub(super) const SYNC: [Field; 3] = [
     field(
         "order_id",
         true,
@@ -73,7 +91,8 @@ pub const SYNC: [Field; 3] = [
 
 const CUSTOM: &str = "String value, custom data field";
 
-const STANDARD: [Field; 19] = [
+/// The fields of the standard refund template, in the order of its columns.
+pub(super) const STANDARD: [Field; 19] = [
     field(
         "order_id",
         true,
@@ -158,7 +177,8 @@ const STANDARD: [Field; 19] = [
     field("udf10", false, "String", "User Defined Field 10", "CustomValue10", CUSTOM),
 ];
 
-const SPLIT: [Field; 9] = [
+/// The fields of the split settlement template, in the order of its columns.
+pub(super) const SPLIT: [Field; 9] = [
     field(
         "order_id",
         true,
@@ -232,3 +252,40 @@ const SPLIT: [Field; 9] = [
         "String value, can be empty",
     ),
 ];
+
+/// What holds for orders.
+pub(super) const ORDER_NOTES: Notes = Notes {
+    title: "Order ID rules",
+    intro: "",
+    rules: &[
+        "Letters, numbers, underscores and hyphens are allowed; order_id cannot be empty.",
+        "Upper and lower case are told apart: ORD_1 and ord_1 are two orders.",
+        "Each order ID stands in a file once.",
+        "txn_id and unique_request_id may be empty, but their commas stay: ORD_456789012,,SYNC_REQ_004",
+        "With a txn_id the order must have that transaction; without one the order alone is asked about.",
+    ],
+    example: None,
+};
+
+/// What holds for split settlements.
+pub(super) const SPLIT_NOTES: Notes = Notes {
+    title: "Split settlement rules",
+    intro: "A refund can be divided between the marketplace and up to two vendors.",
+    rules: &[
+        "The sum of marketplace_amount, vendor1_amount and vendor2_amount must equal amount.",
+        "All amounts must be positive, with at most 2 decimals. A part that is not there is left blank.",
+        "A vendor's ID and amount come together: with one of them, the other must be there.",
+        "vendor1_id and vendor2_id must be different.",
+        "In the split template at least one of marketplace_amount, vendor1_amount or vendor2_amount must be specified.",
+    ],
+    example: Some(Example {
+        title: "Example: \u{20b9}1000 refunded to a buyer",
+        label: "Example of a split refund",
+        parts: &[
+            ["Marketplace (platform fee)", "marketplace_amount", "100.00"],
+            ["Vendor A (product cost)", "vendor1_id, vendor1_amount", "600.00"],
+            ["Vendor B (shipping/handling)", "vendor2_id, vendor2_amount", "300.00"],
+        ],
+        total: ["The whole refund", "amount", "1000.00"],
+    }),
+};

@@ -1,19 +1,21 @@
 //! The way through a file: its size, its encoding, its header, then row by row.
 
+use super::field_table::Notes;
 use super::findings::{At, Findings};
 use super::header::{self, Layout};
+use super::registry::StoredRecord;
 use super::sheet::{Cell, Flaw, Fold, MAX_CELLS, Record, Records, Sheet, SheetRow};
 use super::shown::shown;
 use super::text;
 use crate::domain::{
     finding::{Finding, FindingCode as Code, Severity},
     limits::{Limits, MAX_CELL_BYTES},
-    money::group,
+    money::{Currency, group},
 };
 use std::borrow::Cow;
 
 /// What one operation's files are: their layouts, and the rules of their rows.
-pub(super) trait Format: Copy {
+pub(super) trait Format: Copy + 'static {
     /// Its layouts.
     type Layout: Layout;
     /// A clean row.
@@ -23,6 +25,23 @@ pub(super) trait Format: Copy {
 
     /// What a row is, for sentences: `refund`.
     const THING: &'static str;
+    /// The header of its result files, with its line end.
+    const RESULTS_HEADER: &'static str;
+    /// What has to be known beside the field tables.
+    const NOTES: &'static Notes;
+
+    /// Files whose amounts are in this currency.
+    fn new(currency: Currency) -> Self;
+    /// Spreadsheet row and minor units of a record; zero where nothing is moved.
+    fn ready(record: &Self::Record) -> (u32, i64);
+    /// The record as it is stored.
+    fn stored(record: Self::Record) -> StoredRecord;
+    /// The record that was stored so.
+    fn restored(stored: &StoredRecord) -> Self::Record;
+    /// Everything that decides what is done and reported, as bytes that no other record has.
+    fn canonical(self, record: &Self::Record) -> Vec<u8>;
+    /// The cell of one column as people write it.
+    fn cell(self, column: &str, record: &Self::Record) -> String;
 
     /// Begins with the rows of a file of this layout.
     fn rows<'a>(self, layout: Self::Layout, findings: Findings) -> Self::Rows<'a>;

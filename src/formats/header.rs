@@ -1,5 +1,6 @@
 //! Recognises the layout by the header, or says what is different.
 
+use super::field_table::Field;
 use super::findings::{At, Findings, quoted};
 use super::repair::other_delimiter;
 use super::sheet::Cell;
@@ -10,14 +11,39 @@ use crate::domain::finding::FindingCode;
 pub trait Layout: Copy + 'static {
     /// All of them.
     fn all() -> &'static [Self];
-    /// The names in the header, in order.
-    fn columns(self) -> &'static [&'static str];
-    /// Those that no file may do without.
+    /// What is known of it.
+    fn template(self) -> &'static Template;
+    /// The names that no file may do without.
     fn mandatory(self) -> &'static [&'static str];
-    /// What people see.
-    fn title(self) -> &'static str;
     /// The one that a file with these names is meant to be.
     fn nearest(names: &[&str]) -> Self;
+
+    /// The names in the header, in order.
+    fn columns(self) -> &'static [&'static str] {
+        self.template().columns
+    }
+
+    /// What people see.
+    fn title(self) -> &'static str {
+        self.template().title
+    }
+}
+
+/// A layout, described.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Template {
+    /// The name in the database: batches that are stored hold it, so it never changes.
+    pub code: &'static str,
+    /// What people see.
+    pub title: &'static str,
+    /// The names in the header, in order.
+    pub columns: &'static [&'static str],
+    /// What the table of its fields is called.
+    pub fields_title: &'static str,
+    /// The table of its fields.
+    pub fields: &'static [Field],
+    /// The sample file; it passes the validator.
+    pub sample: &'static str,
 }
 
 /// The layout whose columns these are, exactly; otherwise every difference from the nearest one becomes a finding.

@@ -1,58 +1,27 @@
 //! Refund files: two templates, one validator for server, browser and command line.
 
 use super::canonical::{put, put_length, put_optional};
+use super::field_table::{Notes, SPLIT_NOTES};
 use super::file::{self, Checked, Format};
 use super::findings::Findings;
-use super::header::Layout;
+use super::header::{self, Layout};
+use super::registry::StoredRecord;
+use super::results::REFUND_RESULTS_HEADER;
 use super::sheet::Sheet;
-use crate::domain::{limits::Limits, money::Currency, view::Split};
+use crate::domain::{limits::Limits, money::Currency, task::RecordExtra, view::Split};
 
 mod check;
 mod key;
 mod samples;
 
 pub use key::{fits_gateway_key, gateway_key, retry_key};
-pub use samples::{TypedRefund, cell, put_failed_row, sample, typed_rows};
+pub use samples::{TypedRefund, cell, typed_rows};
 
 /// How many user defined fields a record has.
 pub const UDFS: usize = 10;
 
-const STANDARD: [&str; 19] = [
-    "order_id",
-    "amount",
-    "txn_id",
-    "unique_id",
-    "marketplace_amount",
-    "vendor1_id",
-    "vendor1_amount",
-    "vendor2_id",
-    "vendor2_amount",
-    "udf1",
-    "udf2",
-    "udf3",
-    "udf4",
-    "udf5",
-    "udf6",
-    "udf7",
-    "udf8",
-    "udf9",
-    "udf10",
-];
-const SPLIT: [&str; 9] = [
-    "order_id",
-    "amount",
-    "marketplace_amount",
-    "vendor1_id",
-    "vendor1_amount",
-    "vendor2_id",
-    "vendor2_amount",
-    "txn_id",
-    "unique_id",
-];
-
 /// The two layouts of a refund file, recognised by the names in the header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Template {
     /// All 19 columns; a row may or may not be split.
     Standard,
@@ -64,41 +33,16 @@ impl Template {
     /// Both templates.
     pub const ALL: [Self; 2] = [Self::Standard, Self::Split];
 
+    const fn described(self) -> &'static header::Template {
+        match self {
+            Self::Standard => &samples::STANDARD,
+            Self::Split => &samples::SPLIT,
+        }
+    }
+
     /// The names in the header, in order.
     pub const fn columns(self) -> &'static [&'static str] {
-        match self {
-            Self::Standard => &STANDARD,
-            Self::Split => &SPLIT,
-        }
-    }
-
-    /// What people see.
-    pub const fn title(self) -> &'static str {
-        match self {
-            Self::Standard => "Standard, 19 columns",
-            Self::Split => "Split settlement, 9 columns",
-        }
-    }
-
-    /// The name in the database and in machine answers.
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::Standard => "standard",
-            Self::Split => "split",
-        }
-    }
-
-    /// The template with this name.
-    pub fn from_code(code: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|template| template.code() == code)
-    }
-
-    /// The name of its sample file.
-    pub const fn sample_name(self) -> &'static str {
-        match self {
-            Self::Standard => "batch_refunds_sample.csv",
-            Self::Split => "batch_refunds_split_sample.csv",
-        }
+        self.described().columns
     }
 }
 
@@ -107,28 +51,24 @@ impl Layout for Template {
         &Self::ALL
     }
 
-    fn columns(self) -> &'static [&'static str] {
-        self.columns()
+    fn template(self) -> &'static header::Template {
+        self.described()
     }
 
     fn mandatory(self) -> &'static [&'static str] {
         &["order_id", "amount"]
     }
 
-    fn title(self) -> &'static str {
-        self.title()
-    }
-
     /// Only the standard template has user defined fields; without them, a split column means the split template.
     fn nearest(names: &[&str]) -> Self {
-        let has = |part: &str| names.iter().any(|name| super::header::folded(name).starts_with(part));
+        let has = |part: &str| names.iter().any(|name| header::folded(name).starts_with(part));
         if !has("udf") && (has("marketplace") || has("vendor")) { Self::Split } else { Self::Standard }
     }
 }
 
 /// Files of refunds in one currency.
 #[derive(Clone, Copy)]
-struct Refunds(Currency);
+pub(super) struct Refunds(Currency);
 
 impl Format for Refunds {
     type Layout = Template;
@@ -136,6 +76,58 @@ impl Format for Refunds {
     type Rows<'a> = check::Checker<'a>;
 
     const THING: &'static str = "refund";
+    const RESULTS_HEADER: &'static str = REFUND_RESULTS_HEADER;
+    const NOTES: &'static Notes = &SPLIT_NOTES;
+
+    fn new(currency: Currency) -> Self {
+        Self(currency)
+    }
+
+    fn ready(record: &RefundRecord) -> (u32, i64) {
+        (record.row, record.amount_minor)
+    }
+
+    /// Blank user defined fields at the end are left out.
+    fn stored(record: RefundRecord) -> StoredRecord {
+        let mut udf = record.udf.to_vec();
+        udf.truncate(udf.iter().rposition(|text| !text.is_empty()).map_or(0, |last| last + 1));
+        let extra = RecordExtra { split: record.split, udf, ..RecordExtra::default() };
+        StoredRecord {
+            number: record.number,
+            row: record.row,
+            order_id: record.order_id,
+            amount_minor: record.amount_minor,
+            txn_id: record.txn_id,
+            unique_id: record.unique_id,
+            extra: extra.boxed(),
+        }
+    }
+
+    fn restored(stored: &StoredRecord) -> RefundRecord {
+        let extra = stored.extra.as_deref().cloned().unwrap_or_default();
+        let mut udf: [String; UDFS] = Default::default();
+        for (place, text) in udf.iter_mut().zip(extra.udf) {
+            *place = text;
+        }
+        RefundRecord {
+            number: stored.number,
+            row: stored.row,
+            order_id: stored.order_id.clone(),
+            amount_minor: stored.amount_minor,
+            txn_id: stored.txn_id.clone(),
+            unique_id: stored.unique_id.clone(),
+            split: extra.split,
+            udf,
+        }
+    }
+
+    fn canonical(self, record: &RefundRecord) -> Vec<u8> {
+        record.canonical(self.0)
+    }
+
+    fn cell(self, column: &str, record: &RefundRecord) -> String {
+        cell(column, record, self.0)
+    }
 
     fn rows<'a>(self, layout: Template, findings: Findings) -> check::Checker<'a> {
         check::Checker::new(layout, self.0, findings)
@@ -211,17 +203,6 @@ pub fn check_refunds(bytes: &[u8], currency: Currency, limits: Limits) -> Checke
 /// Checks a whole file and keeps the records only: for a server, where nobody edits cells.
 pub fn check_refund_records(bytes: &[u8], currency: Currency, limits: Limits) -> CheckedRefunds {
     file::check_bytes(Refunds(currency), bytes, limits, false)
-}
-
-/// Checks a whole file and hands each clean row to `sink` as it is read: for files too large to be held as records.
-/// The result's `records` and `sheet` stay empty. A later finding may still refuse the file: act on nothing before the end.
-pub fn check_refunds_each(
-    bytes: &[u8],
-    currency: Currency,
-    limits: Limits,
-    sink: &mut dyn FnMut(RefundRecord),
-) -> CheckedRefunds {
-    file::check(Refunds(currency), bytes, limits, None, sink)
 }
 
 /// Checks a sheet again after it was edited. The result's `sheet` stays empty: the caller has it.

@@ -1,10 +1,14 @@
 //! Repairs that the browser offers, shown before they are applied.
 
-use super::header::Layout;
+use super::findings::quoted;
+use super::header::{Layout, folded};
 use super::results::put_cell;
 use super::sheet::{Records, Sheet, SheetRow};
 
 pub use super::amount::plain_amount;
+
+/// Names that a sentence lists; more are counted.
+const NAMED: usize = 20;
 
 /// Characters that files use instead of the comma, and their names.
 pub const OTHER_DELIMITERS: [(u8, &str); 4] =
@@ -72,6 +76,73 @@ pub fn dropped_columns<L: Layout>(sheet: &Sheet, template: L) -> Vec<&str> {
     sheet.header.iter().map(String::as_str).filter(|name| !template.columns().contains(name)).collect()
 }
 
+/// A sheet with the columns of its template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rearranged {
+    /// With exactly the template's columns.
+    pub sheet: Sheet,
+    /// A sentence about what changes.
+    pub preview: String,
+}
+
+/// The sheet with the columns of the template that it is meant to be.
+pub(super) fn rearranged<L: Layout>(sheet: &Sheet) -> Option<Rearranged> {
+    let names: Vec<&str> = sheet.header.iter().map(String::as_str).collect();
+    let template = L::nearest(&names);
+    let (named, renamed) = renamed(sheet, template);
+    let fitted = fit_template(&named, template).or_else(|| exactly(&named, template, &renamed))?;
+    let dropped: Vec<String> = dropped_columns(&named, template).into_iter().map(quoted).collect();
+    let is_there = |column: &&str| named.header.iter().any(|name| name == column);
+    let added: Vec<&str> = template.columns().iter().filter(|column| !is_there(column)).copied().collect();
+    let mut preview = format!("The columns are put in the order of the template ({}).", template.title());
+    if !renamed.is_empty() {
+        preview.push_str(&format!(" Written anew: {}.", listed(&renamed)));
+    }
+    if !added.is_empty() {
+        preview.push_str(&format!(" Added without content: {}.", added.join(", ")));
+    }
+    if !dropped.is_empty() {
+        preview.push_str(&format!(" Left out with all their cells: {}.", listed(&dropped)));
+    }
+    Some(Rearranged { sheet: fitted, preview })
+}
+
+/// Nothing was wrong but the way names are written.
+fn exactly<L: Layout>(sheet: &Sheet, template: L, renamed: &[String]) -> Option<Sheet> {
+    let complete = sheet.rows.iter().all(|row| row.complete);
+    (!renamed.is_empty() && complete && sheet.header == template.columns()).then(|| sheet.clone())
+}
+
+/// Column names that differ from the template's in case and signs only, written as there.
+fn renamed<L: Layout>(sheet: &Sheet, template: L) -> (Sheet, Vec<String>) {
+    let mut named = sheet.clone();
+    let mut changes = Vec::new();
+    for column in template.columns() {
+        let alike: Vec<usize> = (named.header.iter().enumerate())
+            .filter(|(_, name)| folded(name) == folded(column))
+            .map(|(index, _)| index)
+            .collect();
+        // Two that could be meant are not chosen between.
+        let [only] = alike.as_slice() else { continue };
+        if let Some(name) = named.header.get_mut(*only)
+            && name != column
+        {
+            changes.push(format!("{} as {column}", quoted(name)));
+            (*column).clone_into(name);
+        }
+    }
+    (named, changes)
+}
+
+/// The first of some names, and how many more there are.
+fn listed(names: &[String]) -> String {
+    let mut text = names.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+    if let Some(more) = names.len().checked_sub(NAMED).filter(|more| *more > 0) {
+        text.push_str(&format!(" and {more} more"));
+    }
+    text
+}
+
 /// Removes the rows with these spreadsheet numbers.
 pub fn remove_rows(sheet: &mut Sheet, rows: &[u32]) {
     let rows: std::collections::HashSet<u32> = rows.iter().copied().collect();
@@ -93,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_file_with_another_delimiter_becomes_clean() {
-        let sample = refunds::sample(Template::Standard);
+        let sample = Template::Standard.template().sample;
         for delimiter in [";", "\t", "^", "|"] {
             let other = sample.replace(',', delimiter);
             assert!(!refunds::check_refunds(other.as_bytes(), Currency::Inr, Limits::default()).is_clean());
@@ -128,7 +199,7 @@ mod tests {
         assert_eq!(fit_template(&sheet("order_id,udf1\nA,b\n"), Template::Standard), None);
         assert_eq!(fit_template(&sheet("order_id,amount,amount\nA,1,2\n"), Template::Standard), None);
         assert_eq!(fit_template(&sheet("order_id,amount\nA\n"), Template::Standard), None);
-        assert_eq!(fit_template(&sheet(refunds::sample(Template::Split)), Template::Split), None);
+        assert_eq!(fit_template(&sheet(Template::Split.template().sample), Template::Split), None);
     }
 
     #[test]

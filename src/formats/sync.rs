@@ -1,12 +1,13 @@
 //! Order sync files: one layout, one validator for server, browser and command line.
 
 use super::canonical::{put, put_optional};
+use super::field_table::{self, Notes, ORDER_NOTES};
 use super::file::{self, Checked, Format};
 use super::findings::Findings;
-use super::header::Layout;
-use super::results::put_text;
+use super::header::{self, Layout};
+use super::registry::StoredRecord;
 use super::sheet::Sheet;
-use crate::domain::limits::Limits;
+use crate::domain::{limits::Limits, money::Currency, task::RecordExtra};
 
 mod check;
 mod results;
@@ -20,30 +21,32 @@ pub struct Template;
 /// The names in the header, in order.
 pub const COLUMNS: [&str; 3] = ["order_id", "txn_id", "unique_request_id"];
 
-/// The sample file; it passes the validator.
-pub const SAMPLE: &str = "order_id,txn_id,unique_request_id
+const TEMPLATE: header::Template = header::Template {
+    code: "order_sync",
+    title: "Order sync, 3 columns",
+    columns: &COLUMNS,
+    fields_title: "CSV fields",
+    fields: &field_table::SYNC,
+    sample: "order_id,txn_id,unique_request_id
 ORD_123456789,TXN_987654321,SYNC_REQ_001
 ORD_234567890,TXN_876543210,SYNC_REQ_002
 ORD_345678901,TXN_765432109,SYNC_REQ_003
 ORD_456789012,,SYNC_REQ_004
 ORD_567890123,TXN_543210987,
-";
+",
+};
 
 impl Layout for Template {
     fn all() -> &'static [Self] {
         &[Self]
     }
 
-    fn columns(self) -> &'static [&'static str] {
-        &COLUMNS
+    fn template(self) -> &'static header::Template {
+        &TEMPLATE
     }
 
     fn mandatory(self) -> &'static [&'static str] {
         &["order_id"]
-    }
-
-    fn title(self) -> &'static str {
-        "Order sync, 3 columns"
     }
 
     fn nearest(_: &[&str]) -> Self {
@@ -82,7 +85,7 @@ impl SyncRecord {
 
 /// Files of orders.
 #[derive(Clone, Copy)]
-struct Orders;
+pub(super) struct Orders;
 
 impl Format for Orders {
     type Layout = Template;
@@ -90,6 +93,51 @@ impl Format for Orders {
     type Rows<'a> = check::Checker<'a>;
 
     const THING: &'static str = "order";
+    const RESULTS_HEADER: &'static str = SYNC_RESULTS_HEADER;
+    const NOTES: &'static Notes = &ORDER_NOTES;
+
+    fn new(_: Currency) -> Self {
+        Self
+    }
+
+    fn ready(record: &SyncRecord) -> (u32, i64) {
+        (record.row, 0)
+    }
+
+    /// The request's own id only tracks it: it may come again in another batch, so it is not taken as a refund's is.
+    fn stored(record: SyncRecord) -> StoredRecord {
+        let extra = RecordExtra { unique_request_id: record.unique_request_id, ..RecordExtra::default() };
+        StoredRecord {
+            number: record.number,
+            row: record.row,
+            order_id: record.order_id,
+            txn_id: record.txn_id,
+            extra: extra.boxed(),
+            ..StoredRecord::default()
+        }
+    }
+
+    fn restored(stored: &StoredRecord) -> SyncRecord {
+        SyncRecord {
+            number: stored.number,
+            row: stored.row,
+            order_id: stored.order_id.clone(),
+            txn_id: stored.txn_id.clone(),
+            unique_request_id: stored.extra.as_deref().and_then(|extra| extra.unique_request_id.clone()),
+        }
+    }
+
+    fn canonical(self, record: &SyncRecord) -> Vec<u8> {
+        record.canonical()
+    }
+
+    fn cell(self, column: &str, record: &SyncRecord) -> String {
+        match column {
+            "order_id" => record.order_id.clone(),
+            "txn_id" => record.txn_id.clone().unwrap_or_default(),
+            _ => record.unique_request_id.clone().unwrap_or_default(),
+        }
+    }
 
     fn rows<'a>(self, _: Template, findings: Findings) -> check::Checker<'a> {
         check::Checker::new(findings)
@@ -104,35 +152,9 @@ pub fn check_orders(bytes: &[u8], limits: Limits) -> CheckedOrders {
     file::check_bytes(Orders, bytes, limits, true)
 }
 
-/// Checks a whole file and hands each clean row to `sink` as it is read. The result's `records` and `sheet` stay empty. A later
-/// finding may still refuse the file: act on nothing before the end.
-pub fn check_orders_each(bytes: &[u8], limits: Limits, sink: &mut dyn FnMut(SyncRecord)) -> CheckedOrders {
-    file::check(Orders, bytes, limits, None, sink)
-}
-
 /// Checks a sheet again after it was edited. The result's `sheet` stays empty: the caller has it.
 pub fn check_sheet(sheet: &Sheet, limits: Limits) -> CheckedOrders {
     file::check_cells(Orders, sheet, limits)
-}
-
-/// A file of chosen records, which can be uploaded again as it is.
-pub fn failed_rows<'a>(records: impl IntoIterator<Item = &'a SyncRecord>) -> String {
-    let mut out = COLUMNS.join(",");
-    out.push('\n');
-    for record in records {
-        put_failed_row(&mut out, record);
-    }
-    out
-}
-
-/// One line of such a file.
-pub fn put_failed_row(out: &mut String, record: &SyncRecord) {
-    put_text(out, &record.order_id);
-    for id in [&record.txn_id, &record.unique_request_id] {
-        out.push(',');
-        put_text(out, id.as_deref().unwrap_or(""));
-    }
-    out.push('\n');
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ mod ids;
 mod quotes;
 mod totals;
 
-use super::checks::{self, Overview};
+use super::registry::{self, Overview};
 use crate::domain::{
     finding::{Finding, FindingCode as Code, Severity},
     limits::Limits,
@@ -23,7 +23,7 @@ const KINDS: [(Operation, &[&str]); 3] = [
 ];
 
 fn check(operation: Operation, text: &str) -> Overview {
-    checks::check(operation, text.as_bytes(), Currency::Inr, Limits::default())
+    registry::of(operation).check(text.as_bytes(), Currency::Inr, Limits::default())
 }
 
 /// A clean row of these columns.

@@ -25,8 +25,25 @@ pub struct Descriptor {
     pub retries: bool,
     /// Its files by name.
     pub files: Files,
+    /// What the table of tasks shows between the status of a task and its message.
+    pub columns: &'static [Column],
     /// What pages and messages say.
     pub labels: Labels,
+}
+
+/// A column of the table of tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its head, one or two lines.
+    pub head: &'static [&'static str],
+    /// The class of its head.
+    pub head_class: Option<&'static str>,
+    /// The class of its cells.
+    pub class: Option<&'static str>,
+    /// Where its cells stand on a narrow screen.
+    pub place: Option<&'static str>,
+    /// What stands before them there.
+    pub label: Option<&'static str>,
 }
 
 /// The axis on which code branches: what kind of work the tasks of a batch are.
@@ -194,6 +211,8 @@ pub struct Labels {
     pub first_use_text: &'static str,
     /// What a task is about, one and many.
     pub thing: [&'static str; 2],
+    /// The head of the column that says what a row is about, with the transaction below it.
+    pub subject: [&'static str; 2],
     /// The column of a row's own id in the preview of a file.
     pub row_id: &'static str,
     /// Whether the list shows Total Records beside Total Tasks.

@@ -1,6 +1,6 @@
 //! Batch Sync.
 
-use super::descriptor::{Approval, Descriptor, Files, Labels, Sample, Source, Switch, Work};
+use super::descriptor::{Approval, Column, Descriptor, Files, Labels, Sample, Source, Switch, Work};
 use crate::domain::{access::Module, limits::Profile};
 
 pub(super) const DESCRIPTOR: Descriptor = Descriptor {
@@ -26,6 +26,30 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
         download: "batch_sync.csv",
         workbook: "batch_sync.xlsx",
     },
+    columns: &[
+        Column {
+            head: &["Sync Status"],
+            head_class: Some("tight"),
+            class: Some("tight"),
+            place: Some("end"),
+            label: None,
+        },
+        Column {
+            head: &["External System Response"],
+            head_class: None,
+            class: None,
+            place: None,
+            label: Some("External system"),
+        },
+        Column {
+            head: &["Gateway Sync Status"],
+            head_class: Some("tight"),
+            class: Some("tight"),
+            place: None,
+            label: Some("Gateway"),
+        },
+        Column { head: &["Unique Request ID"], head_class: None, class: None, place: Some("drop"), label: None },
+    ],
     labels: Labels {
         title: "Batch Sync",
         tab: "Sync",
@@ -39,6 +63,7 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
         first_use: "No sync batches yet",
         first_use_text: "Upload a CSV file and each row brings one order up to date, here and in your external system.",
         thing: ["order", "orders"],
+        subject: ["Order ID", "Transaction ID"],
         row_id: "Unique Request ID",
         total_records: true,
         no_gateway: "No gateway is connected, so no order is known. Ask an administrator to connect one.",

@@ -1,6 +1,6 @@
 //! Batch Refunds.
 
-use super::descriptor::{Approval, Descriptor, Effect, Files, Labels, Sample, Source, Work};
+use super::descriptor::{Approval, Column, Descriptor, Effect, Files, Labels, Sample, Source, Work};
 use crate::domain::{access::Module, limits::Profile};
 
 pub(super) const DESCRIPTOR: Descriptor = Descriptor {
@@ -21,6 +21,22 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
         download: "batch_refund.csv",
         workbook: "batch_refund.xlsx",
     },
+    columns: &[
+        Column {
+            head: &["Refund Status", "Refund Type"],
+            head_class: Some("tight"),
+            class: None,
+            place: Some("end2"),
+            label: None,
+        },
+        Column {
+            head: &["Unique Id", "GW Transaction Id"],
+            head_class: Some("tight"),
+            class: None,
+            place: Some("drop"),
+            label: None,
+        },
+    ],
     labels: Labels {
         title: "Batch Refunds",
         tab: "Refunds",
@@ -34,6 +50,7 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
         first_use: "No refund batches yet",
         first_use_text: "Upload a CSV file and each row becomes one refund, checked before anything is sent.",
         thing: ["refund", "refunds"],
+        subject: ["Order/Transaction Id", ""],
         row_id: "Unique Id",
         total_records: false,
         no_gateway: "No gateway is connected, so nothing could be refunded. Ask an administrator to connect one.",

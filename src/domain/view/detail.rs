@@ -4,7 +4,7 @@ use crate::domain::{
     money::Money,
     page::Paged,
     task::{TaskState, TaskStatus},
-    view::{BatchSnapshot, Moment, retries::RevisionRow, review::Reconciled, sync::SyncTask},
+    view::{BatchSnapshot, Moment, retries::RevisionRow, review::Reconciled},
 };
 use serde::{Deserialize, Serialize};
 
@@ -34,16 +34,10 @@ pub struct TaskRow {
     pub status: TaskStatus,
     /// The state below it.
     pub state: TaskState,
-    /// PENDING, SUCCESS, FAILURE, MANUAL_REVIEW, or empty.
-    pub refund_status: String,
-    /// As uploaded, else the derived key.
-    pub unique_id: String,
-    /// The key the gateway knows it by.
-    pub gateway_key: String,
-    /// Reference given by the gateway; may be empty.
-    pub gateway_reference: String,
-    /// STANDARD, INSTANT, or empty.
-    pub refund_type: String,
+    /// The id by which the maker knows the row; may be empty.
+    pub row_id: String,
+    /// What became of it, in the order of the operation's columns.
+    pub cells: Vec<Vec<CellPart>>,
     /// Why it failed or waits; may be empty.
     pub message: String,
     /// Created At.
@@ -52,8 +46,21 @@ pub struct TaskRow {
     pub updated: Moment,
     /// Parts, when it is a split refund.
     pub split: Option<Split>,
-    /// What became of it, when it is a sync.
-    pub sync: Option<SyncTask>,
+}
+
+/// A part of a cell in the table of tasks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CellPart {
+    /// A word about how it went.
+    Flag(String),
+    /// Something beside it.
+    Small(String),
+    /// An id.
+    Id(String),
+    /// An id beside it.
+    SmallId(String),
+    /// Something that another system said; it may be long.
+    Answer(String),
 }
 
 /// One line of what happened to a batch.

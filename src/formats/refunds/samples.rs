@@ -1,25 +1,71 @@
-//! Sample files, and files of chosen records in the template they came in.
+//! The templates with their sample files, and files of refunds that come from a form.
 
 use super::{RefundRecord, Template};
 use crate::domain::money::{Currency, Money};
 use crate::formats::results::{put_cell, put_text};
+use crate::formats::{field_table, header};
 
-/// The sample file of a template; it passes the validator.
-pub const fn sample(template: Template) -> &'static str {
-    match template {
-        Template::Standard => concat!(
-            "order_id,amount,txn_id,unique_id,marketplace_amount,vendor1_id,vendor1_amount,vendor2_id,vendor2_amount,",
-            "udf1,udf2,udf3,udf4,udf5,udf6,udf7,udf8,udf9,udf10\n",
-            "ORD_123456789,100.50,TXN_987654321,REFUNIQUE001,75.25,VENDOR_001,15.00,VENDOR_002,10.25,CustomValue1,",
-            "CustomValue2,CustomValue3,CustomValue4,CustomValue5,CustomValue6,CustomValue7,CustomValue8,CustomValue9,",
-            "CustomValue10\n",
-        ),
-        Template::Split => concat!(
-            "order_id,amount,marketplace_amount,vendor1_id,vendor1_amount,vendor2_id,vendor2_amount,txn_id,unique_id\n",
-            "ORDMARKETPLACE001,1000.00,100.00,VENDORELECTRONICS001,600.00,VENDORSHIPPING002,300.00,TXNSPLIT001,REFSPLIT001\n",
-        ),
-    }
-}
+pub(super) const STANDARD_COLUMNS: [&str; 19] = [
+    "order_id",
+    "amount",
+    "txn_id",
+    "unique_id",
+    "marketplace_amount",
+    "vendor1_id",
+    "vendor1_amount",
+    "vendor2_id",
+    "vendor2_amount",
+    "udf1",
+    "udf2",
+    "udf3",
+    "udf4",
+    "udf5",
+    "udf6",
+    "udf7",
+    "udf8",
+    "udf9",
+    "udf10",
+];
+pub(super) const SPLIT_COLUMNS: [&str; 9] = [
+    "order_id",
+    "amount",
+    "marketplace_amount",
+    "vendor1_id",
+    "vendor1_amount",
+    "vendor2_id",
+    "vendor2_amount",
+    "txn_id",
+    "unique_id",
+];
+
+/// All 19 columns.
+pub(super) const STANDARD: header::Template = header::Template {
+    code: "standard",
+    title: "Standard, 19 columns",
+    columns: &STANDARD_COLUMNS,
+    fields_title: "CSV fields",
+    fields: &field_table::STANDARD,
+    sample: concat!(
+        "order_id,amount,txn_id,unique_id,marketplace_amount,vendor1_id,vendor1_amount,vendor2_id,vendor2_amount,",
+        "udf1,udf2,udf3,udf4,udf5,udf6,udf7,udf8,udf9,udf10\n",
+        "ORD_123456789,100.50,TXN_987654321,REFUNIQUE001,75.25,VENDOR_001,15.00,VENDOR_002,10.25,CustomValue1,",
+        "CustomValue2,CustomValue3,CustomValue4,CustomValue5,CustomValue6,CustomValue7,CustomValue8,CustomValue9,",
+        "CustomValue10\n",
+    ),
+};
+
+/// Nine columns of split settlements.
+pub(super) const SPLIT: header::Template = header::Template {
+    code: "split",
+    title: "Split settlement, 9 columns",
+    columns: &SPLIT_COLUMNS,
+    fields_title: "Split settlement fields",
+    fields: &field_table::SPLIT,
+    sample: concat!(
+        "order_id,amount,marketplace_amount,vendor1_id,vendor1_amount,vendor2_id,vendor2_amount,txn_id,unique_id\n",
+        "ORDMARKETPLACE001,1000.00,100.00,VENDORELECTRONICS001,600.00,VENDORSHIPPING002,300.00,TXNSPLIT001,REFSPLIT001\n",
+    ),
+};
 
 /// A refund as it was typed: nothing of it was checked yet.
 #[derive(Clone, Copy, Debug, Default)]
@@ -53,17 +99,6 @@ pub fn typed_rows<'a>(rows: impl IntoIterator<Item = TypedRefund<'a>>) -> String
         out.push('\n');
     }
     out
-}
-
-/// One line of such a file.
-pub fn put_failed_row(out: &mut String, template: Template, currency: Currency, record: &RefundRecord) {
-    for (position, column) in template.columns().iter().enumerate() {
-        if position > 0 {
-            out.push(',');
-        }
-        put_text(out, &cell(column, record, currency));
-    }
-    out.push('\n');
 }
 
 /// The cell of one column as people write it, without the guard that a file has against formulas.

@@ -2,6 +2,7 @@ mod keys;
 mod properties;
 mod records;
 
+use super::samples::{SPLIT_COLUMNS as SPLIT, STANDARD_COLUMNS as STANDARD};
 use super::*;
 use crate::domain::finding::{FindingCode as Code, Severity};
 use crate::domain::limits::MAX_CELL_BYTES;
@@ -66,13 +67,13 @@ fn warned(text: &str, row: u32, column: &str, code: Code, words: &str) -> Checke
 #[test]
 fn samples_pass_their_own_validator() {
     for template in Template::ALL {
-        let checked = check(sample(template));
+        let checked = check(template.template().sample);
         assert_eq!(checked.findings, []);
         assert_eq!(checked.template, Some(template));
         assert_eq!(checked.records.len(), 1);
         assert_eq!(checked.sheet.unwrap().header, template.columns());
     }
-    let record = &check(sample(Template::Standard)).records[0];
+    let record = &check(Template::Standard.template().sample).records[0];
     assert_eq!((record.number, record.row, record.amount_minor), (1, 2, 10_050));
     assert_eq!(record.txn_id.as_deref(), Some("TXN_987654321"));
     assert_eq!(record.unique_id.as_deref(), Some("REFUNIQUE001"));
@@ -85,10 +86,10 @@ fn samples_pass_their_own_validator() {
 #[test]
 fn field_tables_have_the_columns_and_samples_of_the_templates() {
     for template in Template::ALL {
-        let fields = crate::formats::field_table::refund_fields(template);
+        let fields = template.template().fields;
         assert_eq!(fields.iter().map(|field| field.name).collect::<Vec<_>>(), template.columns());
         let values: Vec<_> = fields.iter().map(|field| field.sample).collect();
-        assert_eq!(sample(template).lines().nth(1).unwrap(), values.join(","));
+        assert_eq!(template.template().sample.lines().nth(1).unwrap(), values.join(","));
         assert_eq!(fields.iter().filter(|field| field.mandatory).count(), 2);
     }
 }

@@ -15,8 +15,8 @@ const LARGE: Limits = Limits { rows: 100_000, bytes: 64 << 20 };
 #[track_caller]
 fn bounded(operation: Operation, text: &str) -> u64 {
     let name: String = text.chars().take(60).collect();
-    let checked = checks::check(operation, text.as_bytes(), Currency::Inr, LARGE);
-    let again = checked.sheet.as_ref().map(|sheet| checks::check_sheet(operation, sheet, Currency::Inr, LARGE));
+    let checked = registry::of(operation).check(text.as_bytes(), Currency::Inr, LARGE);
+    let again = checked.sheet.as_ref().map(|sheet| registry::of(operation).check_sheet(sheet, Currency::Inr, LARGE));
     for checked in [Some(&checked), again.as_ref()].into_iter().flatten() {
         let memory: usize = checked.findings.iter().map(weight).sum();
         assert!(memory <= LISTED, "{name}: {memory} bytes of {} findings", checked.findings.len());
@@ -93,7 +93,7 @@ fn thousands_of_findings_are_counted_and_some_are_listed() {
         bounded(operation, &format!("{}\n{}\n", columns.join(","), "a\"b,".repeat(20_000)));
         bounded(operation, &format!("{}\n{}", columns.join(","), "\"\n\",".repeat(20_000)));
         bounded(operation, &format!("{}\n{}", columns.join(","), ",".repeat(100_000)));
-        let checked = checks::check(operation, file(columns, &rows).as_bytes(), Currency::Inr, LARGE);
+        let checked = registry::of(operation).check(file(columns, &rows).as_bytes(), Currency::Inr, LARGE);
         let answer = fit(checked.findings, checked.errors, checked.warnings);
         let last = answer.last().unwrap();
         assert_eq!((last.code, last.row), (Code::Unlisted, None));

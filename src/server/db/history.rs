@@ -1,7 +1,11 @@
 //! Everything that is written down about one row of a batch.
 
 use super::{Tx, approvals::Submission, codes};
-use crate::domain::{ids::BatchId, operation::Operation, task::RecordExtra};
+use crate::domain::{
+    ids::BatchId,
+    operation::{Operation, Work},
+    task::RecordExtra,
+};
 use sqlx::postgres::PgRow;
 use time::OffsetDateTime;
 
@@ -13,9 +17,11 @@ pub async fn ends(
     batch: BatchId,
 ) -> sqlx::Result<Option<(OffsetDateTime, OffsetDateTime)>> {
     let organisation = tx.organisation();
-    let sql = match operation {
-        Operation::Refund => "SELECT min(at), max(at) FROM outcome WHERE organisation_id = $1 AND batch_id = $2",
-        Operation::OrderSync => {
+    let sql = match operation.work() {
+        Work::Send(_) | Work::Import => {
+            "SELECT min(at), max(at) FROM outcome WHERE organisation_id = $1 AND batch_id = $2"
+        }
+        Work::Query => {
             "SELECT min(updated_at), max(updated_at) FROM order_task WHERE organisation_id = $1 AND batch_id = $2 AND status <> 'QUEUED'"
         }
     };

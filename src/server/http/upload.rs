@@ -22,7 +22,7 @@ use crate::{
         page::encode,
         view::{DraftView, Flash},
     },
-    formats::{refunds, sync},
+    formats::registry,
     server::{
         error::OpError,
         ops::uploads::{self, Submitted},
@@ -38,12 +38,14 @@ use axum::{
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// Sample files and what is in them.
-pub(super) const SAMPLES: [(&str, &str); 3] = [
-    ("/samples/batch_refunds_sample.csv", refunds::sample(refunds::Template::Standard)),
-    ("/samples/batch_refunds_split_sample.csv", refunds::sample(refunds::Template::Split)),
-    ("/samples/batch_sync_sample.csv", sync::SAMPLE),
-];
+/// Sample files by name, and what is in them.
+pub(super) fn samples() -> impl Iterator<Item = (&'static str, &'static str)> {
+    Operation::ALL.into_iter().flat_map(|operation| {
+        let format = registry::of(operation);
+        let samples = operation.files().samples.iter();
+        samples.filter_map(move |sample| Some((sample.name, format.template(sample.template)?.sample)))
+    })
+}
 
 /// An upload is read and checked within this time.
 pub(super) const LONGEST: Duration = Duration::from_secs(300);
@@ -204,7 +206,6 @@ async fn refuse(
 }
 
 /// `GET /samples/…`: a file that passes its own validator. Needs a session, as the pages that link to it do.
-pub(super) async fn sample(_: SignedIn, path: &'static str, text: &'static str) -> Response {
-    let name = path.rsplit('/').next().unwrap_or(path);
+pub(super) async fn sample(_: SignedIn, name: &str, text: &'static str) -> Response {
     attachment(name, "text/csv; charset=utf-8", Body::from(text))
 }

@@ -4,6 +4,7 @@ use crate::{
     domain::{
         access::{Module, PROOF_AGE, Permissions, Right},
         error::RefusalKind,
+        operation::Operation,
         view::{OrganisationRef, PersonRef},
     },
     server::{
@@ -39,6 +40,26 @@ pub fn authorise(caller: &Caller, module: Module, right: Right) -> OpResult<()> 
     Err(OpError::refuse(
         RefusalKind::Forbidden,
         format!("You need {} – {word} for this. Ask an administrator of {}.", module.code(), caller.organisation.name),
+    ))
+}
+
+/// The operations whose batches the caller may read.
+pub fn readable(caller: &Caller) -> impl Iterator<Item = Operation> {
+    Operation::ALL.into_iter().filter(|operation| caller.permissions.allow(operation.module(), Right::Read))
+}
+
+/// The same; refuses who may read none.
+pub fn authorise_some(caller: &Caller) -> OpResult<Vec<Operation>> {
+    let readable: Vec<Operation> = readable(caller).collect();
+    if !readable.is_empty() {
+        return Ok(readable);
+    }
+    let modules: std::collections::BTreeSet<&str> =
+        Operation::ALL.iter().map(|operation| operation.module().code()).collect();
+    let modules = modules.into_iter().collect::<Vec<_>>().join(", ");
+    Err(OpError::refuse(
+        RefusalKind::Forbidden,
+        format!("You need Read for this, on one of: {modules}. Ask an administrator of {}.", caller.organisation.name),
     ))
 }
 

@@ -1,7 +1,7 @@
 //! Maker-checker: the inbox, what the checker is shown, and the decision.
 
 use super::{
-    access::{Caller, authorise, needs_proof},
+    access::{Caller, authorise, authorise_some, needs_proof},
     audit,
     batches::shown,
     connections::{Refused, about, plain},
@@ -78,11 +78,7 @@ pub struct Decision {
 
 /// The inbox. Needs Read on any module whose batches can wait for approval; shows those of the modules one may read.
 pub async fn inbox(state: &AppState, caller: &Caller) -> OpResult<ApprovalInbox> {
-    let readable: Vec<Operation> =
-        Operation::ALL.into_iter().filter(|op| caller.permissions.allow(op.module(), Right::Read)).collect();
-    if readable.is_empty() {
-        authorise(caller, Operation::Refund.module(), Right::Read)?;
-    }
+    let readable = authorise_some(caller)?;
     let zone = moment::zone(&caller.organisation.zone);
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let mut inbox = ApprovalInbox::default();
@@ -179,7 +175,7 @@ pub async fn detail(state: &AppState, caller: &Caller, batch: BatchId) -> OpResu
         }
         _ => {
             let connector = gateway.as_ref().map_or("", |gateway| gateway.connector.as_str());
-            (Vec::new(), Some(asked_again(&row, connector, &db::retries::changes(&mut tx, batch, revision).await?)))
+            (Vec::new(), Some(asked_again(&row, connector, &db::retries::changes(&mut tx, batch, revision).await?)?))
         }
     };
     tx.commit().await?;
@@ -271,13 +267,13 @@ fn own_request(caller: &Caller, row: &BatchRow) -> &'static str {
 }
 
 /// Failed rows that are to be sent again, beside what they were.
-fn asked_again(row: &BatchRow, connector: &str, changes: &[Change]) -> RetryAsked {
-    let template = records::template(row);
+fn asked_again(row: &BatchRow, connector: &str, changes: &[Change]) -> OpResult<RetryAsked> {
+    let template = records::template(row)?;
     let mut rows: Vec<(bool, RetryAskedRow)> = Vec::with_capacity(changes.len());
     let (mut changed, mut again) = (0, 0);
     for change in changes {
         let (was, now) = records::before_and_now(change);
-        let differences = records::differences(template, &was, &now, row.currency);
+        let differences = records::differences(row, template, &was, &now);
         changed += u64::from(!differences.is_empty());
         again += u64::from(differences.is_empty() && fails_again(connector, change.code.as_deref()).is_some());
         rows.push((
@@ -294,14 +290,14 @@ fn asked_again(row: &BatchRow, connector: &str, changes: &[Change]) -> RetryAske
     }
     // Stable: in file order within both parts.
     rows.sort_by_key(|(unchanged, _)| *unchanged);
-    RetryAsked {
+    Ok(RetryAsked {
         number: u32::try_from(row.revision).unwrap_or(1).saturating_sub(1),
         maker: row.asked_by_email.clone(),
         before: Money::new(changes.iter().map(|change| change.was_amount_minor).sum(), row.currency),
         changed,
         fails_again: again,
         rows: rows.into_iter().map(|(_, row)| row).take(RetryAsked::SHOWN).collect(),
-    }
+    })
 }
 
 fn per_mille(part: i64, whole: i64) -> u32 {

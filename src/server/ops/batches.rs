@@ -14,7 +14,7 @@ use crate::{
         error::RefusalKind,
         ids::BatchId,
         money::group,
-        operation::Operation,
+        operation::{Operation, Work},
         page::{BatchQuery, PAGE_SIZE, Paged, TaskQuery},
         text::{ORDER_ID, REASON, SEARCH},
         view::{BatchActions, BatchDetail, BatchList, BatchSnapshot, SyncReport},
@@ -112,7 +112,7 @@ pub async fn detail(
         decided: row.decided_at.map(|at| moment::moment(at, &zone)),
         expires: row.expires_at.map(|at| moment::moment(at, &zone)),
         switch: row.operation.switched(&row.options),
-        template: row.template.clone(),
+        template: super::records::template(&row)?.title.to_owned(),
         file_bytes: u64::try_from(row.file_bytes).unwrap_or(0),
         file_sha256: hex::encode(&row.file_sha256),
         failures: failures
@@ -223,9 +223,11 @@ pub async fn sync(state: &AppState, caller: &Caller, operation: Operation, batch
     authorise(caller, operation.module(), Right::ReadWrite)?;
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let row = found(&mut tx, operation, batch).await?;
-    let asking = match operation {
-        Operation::Refund => db::batches::sync(&mut tx, batch).await,
-        Operation::OrderSync => db::sync::again(&mut tx, batch).await,
+    let asking = match operation.work() {
+        Work::Send(_) => db::batches::sync(&mut tx, batch).await,
+        Work::Query => db::sync::again(&mut tx, batch).await,
+        // What is stored in Batchdesk is known.
+        Work::Import => Ok(0),
     };
     let asking = asking.map_err(|error| refused(error, &row, "synchronised"))?;
     audit::record(state, &mut tx, caller, "batch.synced", Some(batch.0), json!({ "asking": asking })).await?;

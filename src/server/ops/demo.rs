@@ -148,33 +148,38 @@ fn connection(demo: &DemoOrganisation, simulator: &Url) -> NewGateway {
 /// Batches so that the first look at the demo is not an empty page: one that runs at Globex, two that wait at Acme.
 async fn samples(state: &AppState, demo: &DemoOrganisation) -> OpResult<()> {
     use Operation::{OrderSync, Refund};
-    let files: &[(Operation, &str, &str, &str, u64)] = if demo.maker_checker {
+    type SampleRows = fn(&str, u64, &str) -> String;
+    let files: &[(Operation, SampleRows, &str, &str, &str, u64)] = if demo.maker_checker {
         &[
-            (Refund, "maker@acme.test", "diwali_returns.csv", "Diwali sale returns, first lot", 120),
+            (Refund, sample_refunds, "maker@acme.test", "diwali_returns.csv", "Diwali sale returns, first lot", 120),
             (
                 Refund,
+                sample_refunds,
                 "maker2@acme.test",
                 "courier_lost_nov.csv",
                 "Parcels lost by the courier, claim accepted on 19 Nov",
                 36,
             ),
-            (OrderSync, "maker2@acme.test", "orders_of_the_week.csv", "Orders that the shop still shows as open", 48),
+            (
+                OrderSync,
+                sample_orders,
+                "maker2@acme.test",
+                "orders_of_the_week.csv",
+                "Orders that the shop still shows as open",
+                48,
+            ),
         ]
     } else {
         &[
-            (Refund, "owner@globex.test", "price_match_nov.csv", "", 250),
-            (OrderSync, "owner@globex.test", "orders_oct.csv", "", 60),
+            (Refund, sample_refunds, "owner@globex.test", "price_match_nov.csv", "", 250),
+            (OrderSync, sample_orders, "owner@globex.test", "orders_oct.csv", "", 60),
         ]
     };
-    for (operation, email, file_name, description, rows) in files {
+    for (operation, sample, email, file_name, description, rows) in files {
         let caller = caller(state, email).await?;
-        let file = match operation {
-            Refund => sample_file(file_name, *rows),
-            OrderSync => sample_orders(file_name, *rows, demo.merchant_id),
-        };
         let upload = Upload {
             file_name: (*file_name).to_owned(),
-            bytes: file.into(),
+            bytes: sample(file_name, *rows, demo.merchant_id).into(),
             description: (*description).to_owned(),
             switch: true,
             ..Upload::default()
@@ -225,7 +230,7 @@ fn sample_orders(name: &str, rows: u64, merchant: &str) -> String {
 const PRICES: [u32; 10] = [199, 299, 399, 599, 899, 999, 1_299, 1_499, 2_153, 3_059];
 
 /// A file of the standard template: prices that look like prices, three rows that the gateway declines.
-fn sample_file(name: &str, rows: u64) -> String {
+fn sample_refunds(name: &str, rows: u64, _: &str) -> String {
     let seed = name.bytes().fold(17u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
     let mut text = String::from(
         "order_id,amount,txn_id,unique_id,marketplace_amount,vendor1_id,vendor1_amount,vendor2_id,vendor2_amount,udf1,udf2,udf3,udf4,udf5,udf6,udf7,udf8,udf9,udf10\n",

@@ -6,15 +6,14 @@ mod zip;
 use super::{
     access::{Caller, authorise},
     audit,
-    batches::{found, shown},
+    batches::found,
     moment, records,
 };
 use crate::{
-    domain::{access::Right, ids::BatchId, money::Money, operation::Operation},
+    domain::{access::Right, ids::BatchId, operation::Operation},
     formats::{
-        refunds,
-        results::{Cells, CsvLines, REFUND_RESULTS_HEADER, RefundResult, put_refund_result},
-        sync::{self, SYNC_RESULTS_HEADER, SyncRecord, SyncResult, put_sync_result},
+        registry,
+        results::{Cells, CsvLines},
         workbook::CONTENT_TYPE,
     },
     server::{
@@ -23,13 +22,14 @@ use crate::{
             batches::{BatchRow, TaskRow},
         },
         error::{OpError, OpResult},
+        operations::{self, Outcome, Times},
         state::AppState,
     },
 };
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};
-use jiff::tz::TimeZone;
 use serde_json::json;
+use std::collections::HashSet;
 
 /// Rows read from the database at a time.
 const CHUNK: i64 = 1_000;
@@ -81,11 +81,12 @@ pub async fn data(
     let zone = moment::zone(&caller.organisation.zone);
     let created = moment::with_offset(batch_row.created_at, &zone);
     let currency = batch_row.currency;
-    let (header, put): (&'static str, PutRow) = match operation {
-        Operation::Refund => (REFUND_RESULTS_HEADER, put_refund),
-        Operation::OrderSync => (SYNC_RESULTS_HEADER, put_sync),
+    let header = registry::of(operation).results_header();
+    let put = move |cells: &mut dyn Cells, task: &TaskRow| {
+        let updated = moment::with_offset(task.updated_at.unwrap_or(batch_row.created_at), &zone);
+        let times = Times { created: &created, updated: &updated };
+        operations::of(operation).put_result(cells, &Outcome::of(task, currency), times);
     };
-    let put = move |cells: &mut dyn Cells, task: &TaskRow| put(cells, task, &batch_row, &created, &zone);
     let (content_type, body) = match file {
         ResultFile::Csv => ("text/csv; charset=utf-8", lines(header, rows, put)),
         ResultFile::Workbook => {
@@ -113,49 +114,6 @@ fn lines(
     head.chain(lines).boxed()
 }
 
-/// Appends the row of a task of this batch, made at the time given as text.
-type PutRow = fn(&mut dyn Cells, &TaskRow, &BatchRow, &str, &TimeZone);
-
-fn put_sync(out: &mut dyn Cells, task: &TaskRow, batch: &BatchRow, created: &str, zone: &TimeZone) {
-    let state = task.state;
-    put_sync_result(
-        out,
-        &SyncResult {
-            number: u32::try_from(task.row_no).unwrap_or(0),
-            order_id: &task.order_id,
-            txn_id: task.txn_id.as_deref().unwrap_or(""),
-            unique_request_id: shown::extra(task).unique_request_id.as_deref().unwrap_or(""),
-            sync_status: shown::sync_status(state),
-            external_response: task.response.as_deref().unwrap_or(""),
-            gateway_status: task.gateway_status.as_deref().unwrap_or(""),
-            task_status: state.status(),
-            error_message: &shown::message(task, state),
-            created_at: created,
-            updated_at: &moment::with_offset(task.updated_at.unwrap_or(batch.created_at), zone),
-        },
-    );
-}
-
-fn put_refund(out: &mut dyn Cells, task: &TaskRow, batch: &BatchRow, created: &str, zone: &TimeZone) {
-    let state = task.state;
-    let updated = moment::with_offset(task.updated_at.unwrap_or(batch.created_at), zone);
-    let result = RefundResult {
-        number: u32::try_from(task.row_no).unwrap_or(0),
-        order_id: &task.order_id,
-        amount: Money::new(task.amount_minor, batch.currency),
-        refund_status: &shown::refund_status(task, state),
-        unique_id: task.unique_id.as_deref().unwrap_or(&task.gateway_key),
-        gateway_reference: task.gw_ref.as_deref().unwrap_or(""),
-        udf: &shown::extra(task).udf,
-        task_status: state.status(),
-        refund_type: task.refund_type.as_deref().unwrap_or(""),
-        error_message: &shown::message(task, state),
-        created_at: created,
-        updated_at: &updated,
-    };
-    put_refund_result(out, &result);
-}
-
 /// The file as it was uploaded. Needs Read; audited.
 pub async fn original(state: &AppState, caller: &Caller, operation: Operation, batch: BatchId) -> OpResult<Download> {
     authorise(caller, operation.module(), Right::Read)?;
@@ -180,23 +138,19 @@ pub async fn failed_rows(
     let rows = chunks(state.clone(), caller.clone(), operation, batch, true);
     let stem = row.file_name.strip_suffix(".csv").unwrap_or(&row.file_name);
     let file_name = format!("{stem}_failed.csv");
-    type PutFailed = Box<dyn Fn(&mut String, &TaskRow) + Send>;
-    let (columns, put): (_, PutFailed) = match operation {
-        Operation::Refund => {
-            let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
-            let taken = db::batches::unique_ids(&mut tx, batch).await?;
-            tx.commit().await?;
-            let (template, currency) = (records::template(&row), row.currency);
-            let put = move |out: &mut String, task: &TaskRow| {
-                let mut record = records::refund(task);
-                record.unique_id = record.unique_id.filter(|id| !taken.contains(id));
-                refunds::put_failed_row(out, template, currency, &record);
-            };
-            (template.columns(), Box::new(put))
-        }
-        Operation::OrderSync => (&sync::COLUMNS, Box::new(|out, task| sync::put_failed_row(out, &order(task)))),
+    let template = records::template(&row)?;
+    let mut taken = HashSet::new();
+    if operation.has_amounts() {
+        let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+        taken.extend(db::batches::unique_ids(&mut tx, batch).await?);
+        tx.commit().await?;
+    }
+    let put = move |out: &mut String, task: &TaskRow| {
+        let mut record = records::record(task);
+        record.unique_id = record.unique_id.filter(|id| !taken.contains(id));
+        registry::of(operation).put_line(out, template, &record, row.currency);
     };
-    let head = format!("{}\n", columns.join(","));
+    let head = format!("{}\n", template.columns.join(","));
     let head = stream::once(async move { Ok(Bytes::from(head)) });
     let lines = rows.map(move |rows| {
         let mut out = String::new();
@@ -206,16 +160,6 @@ pub async fn failed_rows(
         Ok(Bytes::from(out))
     });
     Ok(Download { file_name, content_type: "text/csv; charset=utf-8", body: head.chain(lines).boxed() })
-}
-
-fn order(task: &TaskRow) -> SyncRecord {
-    SyncRecord {
-        number: u32::try_from(task.row_no).unwrap_or(0),
-        row: u32::try_from(task.sheet_row).unwrap_or(0),
-        order_id: task.order_id.clone(),
-        txn_id: task.txn_id.clone(),
-        unique_request_id: shown::extra(task).unique_request_id,
-    }
 }
 
 /// Finds the batch and writes down that a file of it goes out.

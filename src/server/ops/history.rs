@@ -15,11 +15,11 @@ use crate::{
         access::Right,
         ids::BatchId,
         money::{Currency, Money, group},
-        operation::Operation,
+        operation::{Operation, Work},
         task::TaskStatus,
         view::retries::{StoryStep, TaskStory},
     },
-    formats::refunds::{RefundRecord, Template, cell},
+    formats::{header::Template, registry::StoredRecord},
     server::{
         db::{
             self,
@@ -28,6 +28,7 @@ use crate::{
             history::{RowAttempt, RowOrder, RowReply, RowReview, RowRevision},
         },
         error::{OpError, OpResult},
+        operations::Outcome,
         state::AppState,
     },
 };
@@ -55,17 +56,17 @@ pub async fn task(
     let replies = db::history::replies(&mut tx, batch, row_no).await?;
     let reviews = db::history::reviews(&mut tx, batch, row_no).await?;
     let orders = db::history::orders(&mut tx, batch, row_no).await?;
-    let presses = match operation {
-        Operation::Refund => Vec::new(),
-        Operation::OrderSync => db::audit::all(&mut tx, batch.0, "batch.synced").await?,
+    let presses = match operation.work() {
+        Work::Query => db::audit::all(&mut tx, batch.0, "batch.synced").await?,
+        Work::Send(_) | Work::Import => Vec::new(),
     };
     tx.commit().await?;
 
-    let teller = Teller { batch: &row, template: records::template(&row), zone: &zone, number };
+    let teller = Teller { batch: &row, template: records::template(&row)?, zone: &zone, number };
     let mut told = Vec::new();
-    match operation {
-        Operation::Refund => {
-            let mut before: Option<RefundRecord> = None;
+    match operation.work() {
+        Work::Send(_) | Work::Import => {
+            let mut before: Option<StoredRecord> = None;
             for revision in &revisions {
                 let record = teller.record(revision);
                 teller.submission(&mut told, revision, &record, before.as_ref());
@@ -76,7 +77,7 @@ pub async fn task(
             let from_gateway = replies.iter().filter(|reply| reply.source != "PEOPLE");
             told.extend(from_gateway.map(|reply| teller.reply(reply)));
         }
-        Operation::OrderSync => teller.synchronised(&mut told, &revisions, &presses, &replies, &task),
+        Work::Query => teller.queried(&mut told, &revisions, &presses, &replies, &task),
     }
     told.extend(attempts.iter().map(|attempt| teller.attempt(attempt, &revisions)));
     told.extend(orders.iter().map(|order| teller.order(order)));
@@ -98,7 +99,7 @@ pub async fn task(
         amount: Money::new(task.amount_minor, row.currency),
         status: state.status(),
         note: state.note().unwrap_or_default().to_owned(),
-        message: shown::message(&task, state),
+        message: Outcome::of(&task, row.currency).message,
         steps: told.into_iter().map(|step| step.step).collect(),
         retry,
     })
@@ -113,7 +114,7 @@ struct Told {
 
 struct Teller<'a> {
     batch: &'a BatchRow,
-    template: Template,
+    template: &'static Template,
     zone: &'a TimeZone,
     number: u32,
 }
@@ -149,8 +150,8 @@ impl Teller<'_> {
         Money::new(minor, self.batch.currency).to_string()
     }
 
-    fn record(&self, revision: &RowRevision) -> RefundRecord {
-        records::refund_of(
+    fn record(&self, revision: &RowRevision) -> StoredRecord {
+        records::record_of(
             self.number,
             revision.sheet_row,
             &revision.order_id,
@@ -166,18 +167,17 @@ impl Teller<'_> {
         &self,
         told: &mut Vec<Told>,
         revision: &RowRevision,
-        record: &RefundRecord,
-        before: Option<&RefundRecord>,
+        record: &StoredRecord,
+        before: Option<&StoredRecord>,
     ) {
-        let currency: Currency = self.batch.currency;
-        let cells = self.template.columns().iter().map(|column| fact(column, cell(column, record, currency)));
+        let cells = records::cells(self.batch, self.template, record).map(|(column, cell)| fact(column, cell));
         let mut facts: Vec<(String, String)> = match before {
             None => cells.filter(|(_, value)| !value.is_empty()).collect(),
             Some(_) => Vec::new(),
         };
         facts.push(fact("Key at the gateway", &revision.gateway_key));
         let changes =
-            before.map(|before| records::differences(self.template, before, record, currency)).unwrap_or_default();
+            before.map(|before| records::differences(self.batch, self.template, before, record)).unwrap_or_default();
         let (kind, title) = match before {
             None => ("file", format!("Row {} of {}", record.row, self.batch.file_name)),
             Some(_) if changes.is_empty() => ("retry", "To be sent again as it was, under a new key".to_owned()),

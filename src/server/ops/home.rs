@@ -1,6 +1,10 @@
 //! The first page after sign-in.
 
-use super::{access::Caller, batches::shown, moment};
+use super::{
+    access::{Caller, readable},
+    batches::shown,
+    moment,
+};
 use crate::{
     domain::{
         access::Right,
@@ -65,7 +69,9 @@ pub async fn home(state: &AppState, caller: &Caller) -> OpResult<Home> {
         .and_then(|organisation| shown::organisation_notice(&organisation, &zone))
         .or_else(|| gateway.and_then(|gateway| shown::gateway_notice(&gateway, &zone)));
     if let Some(notice) = stopped {
-        home.attention.insert(0, (notice, Operation::Refund.path().to_owned()));
+        // Whoever may read no list is told all the same, and stays here.
+        let path = readable(caller).next().map_or("/", Operation::path);
+        home.attention.insert(0, (notice, path.to_owned()));
     }
     tx.commit().await?;
     home.recent.sort_by_key(|(_, row)| std::cmp::Reverse(row.id));

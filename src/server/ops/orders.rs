@@ -4,7 +4,7 @@ mod history;
 pub mod refund;
 
 use super::{
-    access::{Caller, authorise},
+    access::{Caller, authorise, readable},
     moment, uploads,
 };
 use crate::{
@@ -13,12 +13,12 @@ use crate::{
         error::RefusalKind,
         ids::BatchId,
         money::{Currency, Money},
-        operation::Operation,
+        operation::{Operation, Work},
         page::PAGE_SIZE,
         text::{ORDER_ID, ORDER_STATUS},
         view::orders::{From, GatewayRefund, OrderList, OrderPage, OrderQuery, Place, Refunded, StoredOrder},
     },
-    formats::sync::{self, SyncRecord},
+    formats::registry::{self, StoredRecord},
     server::{
         db::{
             self, Tx,
@@ -202,17 +202,14 @@ struct AtGateway {
 
 /// One more record of an order than is shown, in the modules that the caller may read.
 async fn records(tx: &mut Tx, caller: &Caller, order_id: &str) -> OpResult<Vec<OrderRecord>> {
-    let operations: Vec<&'static str> = Operation::ALL
-        .into_iter()
-        .filter(|operation| caller.permissions.allow(operation.module(), Right::Read))
-        .map(Operation::code)
-        .collect();
+    let operations: Vec<&'static str> = readable(caller).map(Operation::code).collect();
     let limit = i64::try_from(RECORDS_SHOWN).unwrap_or(i64::MAX).saturating_add(1);
     Ok(db::orders::store::records(tx, order_id, &operations, limit).await?)
 }
 
+/// Whether a record was only asked about.
 fn is_sync(record: &OrderRecord) -> bool {
-    record.operation == Operation::OrderSync
+    record.operation.work() == Work::Query
 }
 
 /// Asks the gateway about one order: a batch of one row, made like any other. Needs ReadWrite.
@@ -226,10 +223,16 @@ pub async fn synchronise(state: &AppState, caller: &Caller, order_id: &str) -> O
     if !known {
         return Err(OpError::not_found("order"));
     }
-    let record = SyncRecord { number: 1, row: 2, order_id: order_id.to_owned(), txn_id: None, unique_request_id: None };
+    let record = StoredRecord { number: 1, row: 2, order_id: order_id.to_owned(), ..StoredRecord::default() };
+    let format = registry::of(Operation::OrderSync);
+    let mut file = String::new();
+    if let Some(template) = format.templates().first() {
+        file = format!("{}\n", template.columns.join(","));
+        format.put_line(&mut file, template, &record, caller.organisation.currency);
+    }
     let upload = Upload {
         file_name: file_name(state, caller, "order"),
-        bytes: sync::failed_rows(&[record]).into_bytes().into(),
+        bytes: file.into_bytes().into(),
         description: format!("Order {order_id}, asked about from its page"),
         // The same order may be brought up to date any day.
         confirm_repeat: true,

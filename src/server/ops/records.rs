@@ -1,30 +1,43 @@
-//! Records of refunds as the database keeps them, as the validator made them, and back.
+//! Records as the database keeps them, as the validator made them, and back.
 
 use crate::{
-    domain::{ids::BatchId, money::Currency, task::RecordExtra},
-    formats::refunds::{RefundRecord, Template, UDFS, cell},
-    server::db::{
-        batches::{BatchRow, NewRecord, TaskRow},
-        retries::Change,
-        tasks::TaskRecord,
+    domain::{ids::BatchId, money::Currency, operation::Operation, task::RecordExtra},
+    formats::{
+        header::Template,
+        registry::{self, StoredRecord},
+    },
+    server::{
+        db::{
+            batches::{BatchRow, NewRecord, TaskRow},
+            retries::Change,
+            tasks::TaskRecord,
+        },
+        error::{OpError, OpResult},
     },
 };
 use sha2::{Digest, Sha256};
 
-/// The template that a batch came in.
-pub(super) fn template(batch: &BatchRow) -> Template {
-    Template::ALL.into_iter().find(|template| template.title() == batch.template).unwrap_or(Template::Standard)
+/// The template that a batch came in. One that is not known is never taken for another.
+pub(super) fn template(batch: &BatchRow) -> OpResult<&'static Template> {
+    registry::of(batch.operation).template(&batch.template).ok_or_else(|| {
+        OpError::internal(format!(
+            "batch {}: no template of {} is {:?}",
+            batch.id,
+            batch.operation.code(),
+            batch.template
+        ))
+    })
 }
 
 /// A task's latest record.
-pub(super) fn refund(task: &TaskRow) -> RefundRecord {
+pub(super) fn record(task: &TaskRow) -> StoredRecord {
     let number = u32::try_from(task.row_no).unwrap_or(0);
     let extra = task.extra.clone().unwrap_or_default();
-    refund_of(number, task.sheet_row, &task.order_id, task.amount_minor, &task.txn_id, &task.unique_id, extra)
+    record_of(number, task.sheet_row, &task.order_id, task.amount_minor, &task.txn_id, &task.unique_id, extra)
 }
 
 /// A record from its columns.
-pub(super) fn refund_of(
+pub(super) fn record_of(
     number: u32,
     sheet_row: i32,
     order_id: &str,
@@ -32,67 +45,54 @@ pub(super) fn refund_of(
     txn_id: &Option<String>,
     unique_id: &Option<String>,
     extra: RecordExtra,
-) -> RefundRecord {
-    let RecordExtra { split, udf, .. } = extra;
-    RefundRecord {
+) -> StoredRecord {
+    StoredRecord {
         number,
         row: u32::try_from(sheet_row).unwrap_or(0),
         order_id: order_id.to_owned(),
         amount_minor,
         txn_id: txn_id.clone(),
         unique_id: unique_id.clone(),
-        split,
-        udf: udfs(udf),
+        extra: extra.boxed(),
     }
 }
 
 /// A row of a retry: as it was before, and as it is to be sent.
-pub(super) fn before_and_now(c: &Change) -> (RefundRecord, RefundRecord) {
+pub(super) fn before_and_now(c: &Change) -> (StoredRecord, StoredRecord) {
     let number = u32::try_from(c.row_no).unwrap_or(0);
     let (was_extra, extra) = (c.was_extra.clone().unwrap_or_default(), c.extra.clone().unwrap_or_default());
     (
-        refund_of(number, c.sheet_row, &c.was_order_id, c.was_amount_minor, &c.was_txn_id, &c.was_unique_id, was_extra),
-        refund_of(number, c.sheet_row, &c.order_id, c.amount_minor, &c.txn_id, &c.unique_id, extra),
+        record_of(number, c.sheet_row, &c.was_order_id, c.was_amount_minor, &c.was_txn_id, &c.was_unique_id, was_extra),
+        record_of(number, c.sheet_row, &c.order_id, c.amount_minor, &c.txn_id, &c.unique_id, extra),
     )
 }
 
-fn udfs(udf: Vec<String>) -> [String; UDFS] {
-    let mut all: [String; UDFS] = std::array::from_fn(|_| String::new());
-    for (place, text) in all.iter_mut().zip(udf) {
-        *place = text;
-    }
-    all
+/// The cells of a record in the columns of a template.
+pub(super) fn cells<'a>(
+    batch: &'a BatchRow,
+    template: &'static Template,
+    record: &'a StoredRecord,
+) -> impl Iterator<Item = (&'static str, String)> + 'a {
+    let format = registry::of(batch.operation);
+    template.columns.iter().map(move |column| (*column, format.cell(column, record, batch.currency)))
 }
 
 /// What differs between two records of a row: column, before, now.
 pub(super) fn differences(
-    template: Template,
-    was: &RefundRecord,
-    now: &RefundRecord,
-    currency: Currency,
+    batch: &BatchRow,
+    template: &'static Template,
+    was: &StoredRecord,
+    now: &StoredRecord,
 ) -> Vec<(String, String, String)> {
-    template
-        .columns()
-        .iter()
-        .map(|column| ((*column).to_owned(), cell(column, was, currency), cell(column, now, currency)))
+    cells(batch, template, was)
+        .zip(cells(batch, template, now))
+        .map(|((column, was), (_, now))| (column.to_owned(), was, now))
         .filter(|(_, was, now)| was != now)
         .collect()
 }
 
-/// The hash of the canonical request.
-pub(super) fn request_hash(record: &RefundRecord, currency: Currency) -> Vec<u8> {
-    Sha256::digest(record.canonical(currency)).to_vec()
-}
-
-/// What a refund has beside its columns; blank fields at the end are left out.
-pub(super) fn extra(record: &RefundRecord) -> RecordExtra {
-    let filled = record.udf.iter().rposition(|text| !text.is_empty()).map_or(0, |last| last + 1);
-    let udf = record.udf.get(..filled).map(<[String]>::to_vec).unwrap_or_default();
-    RecordExtra { split: record.split.clone(), udf, ..RecordExtra::default() }
-}
-
-/// A record as it is stored under this key.
-pub(super) fn stored(record: &RefundRecord, key: String, currency: Currency) -> NewRecord {
+/// A record as it is stored under this key, with the hash of its canonical form.
+pub(super) fn stored(record: &StoredRecord, key: String, hash: Vec<u8>) -> NewRecord {
     NewRecord {
         number: record.number,
         sheet_row: record.row,
@@ -101,9 +101,14 @@ pub(super) fn stored(record: &RefundRecord, key: String, currency: Currency) -> 
         key,
         unique_id: record.unique_id.clone(),
         txn_id: record.txn_id.clone(),
-        hash: request_hash(record, currency),
-        extra: extra(record),
+        hash,
+        extra: record.extra.as_deref().cloned().unwrap_or_default(),
     }
+}
+
+/// The hash of the canonical form.
+pub(super) fn hash(operation: Operation, record: &StoredRecord, currency: Currency) -> Vec<u8> {
+    Sha256::digest(registry::of(operation).canonical(record, currency)).to_vec()
 }
 
 /// The seed of a batch's derived keys.
@@ -113,10 +118,11 @@ pub(super) const fn seed(batch: &BatchId) -> &[u8; 16] {
 
 /// Whether a stored record is still what was checked and decided on. One that was changed behind our back is never sent.
 pub(in crate::server) fn is_as_checked(stored: &TaskRecord) -> bool {
+    let Some(operation) = Operation::from_code(&stored.operation) else { return false };
     let Ok(currency) = stored.currency.trim().parse::<Currency>() else { return false };
     let Ok(number) = u32::try_from(stored.row_no) else { return false };
     let TaskRecord { order_id, amount_minor, txn_id, unique_id, extra, .. } = stored;
     let Ok(extra) = extra.as_deref().map_or(Ok(RecordExtra::default()), serde_json::from_str) else { return false };
-    let record = refund_of(number, 0, order_id, *amount_minor, txn_id, unique_id, extra);
-    request_hash(&record, currency) == stored.request_sha256
+    let record = record_of(number, 0, order_id, *amount_minor, txn_id, unique_id, extra);
+    hash(operation, &record, currency) == stored.request_sha256
 }

@@ -263,7 +263,7 @@ async fn new_records(tx: &mut Tx, row: &BatchRow, checked: &Checked) -> OpResult
     for (record, number) in checked.records.iter().zip(numbers) {
         let used = earlier.get(&number).into_iter().flatten().map(String::as_str);
         let key = retry_key(record.unique_id.as_deref(), records::seed(&row.id), record.number, next, used);
-        new.push(records::stored(record, key, row.currency));
+        new.push(records::stored(record, key, records::hash(row.operation, record, row.currency)));
     }
     Ok(new)
 }
@@ -329,7 +329,7 @@ async fn lines(tx: &mut Tx, row: &BatchRow) -> OpResult<Lines> {
     let drafts = db::retries::drafts(tx, row.id, row.revision).await?;
     let gateway = db::gateways::load(tx, row.gateway).await?;
     let connector = gateway.as_ref().map_or("", |gateway| gateway.connector.as_str());
-    Ok(Lines::new(records::template(row), row.currency, connector, failed, drafts))
+    Lines::new(row, connector, failed, drafts)
 }
 
 async fn repeats(

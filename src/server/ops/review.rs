@@ -6,7 +6,7 @@ pub(super) mod reconciled;
 pub(super) mod words;
 
 use super::{
-    access::{Caller, authorise, needs_proof},
+    access::{Caller, authorise, authorise_some, needs_proof, readable},
     moment,
 };
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
         access::Right,
         ids::BatchId,
         money::{Money, group},
-        operation::{Operation, Work},
+        operation::Work,
         view::review::{Proposal, Review, ReviewBatch, ReviewTask},
     },
     server::{
@@ -38,20 +38,10 @@ const BATCHES: usize = 20;
 /// Replies that are shown of a task.
 const REPLIES: i64 = 10;
 
-/// Operations whose batches the caller may read; refuses who may read none.
-fn readable(caller: &Caller) -> OpResult<Vec<Operation>> {
-    let readable: Vec<Operation> =
-        Operation::ALL.into_iter().filter(|op| caller.permissions.allow(op.module(), Right::Read)).collect();
-    if readable.is_empty() {
-        authorise(caller, Operation::Refund.module(), Right::Read)?;
-    }
-    Ok(readable)
-}
-
 /// How much is open in review, of the modules the caller may read.
 pub async fn count(tx: &mut Tx, caller: &Caller) -> OpResult<u64> {
     let mut open = 0;
-    for operation in Operation::ALL.into_iter().filter(|op| caller.permissions.allow(op.module(), Right::Read)) {
+    for operation in readable(caller) {
         let (tasks, entries) = db::review::count(tx, operation).await?;
         open += u64::try_from(tasks + entries).unwrap_or(0);
     }
@@ -60,7 +50,7 @@ pub async fn count(tx: &mut Tx, caller: &Caller) -> OpResult<u64> {
 
 /// What is in review, of one batch or of all. Needs Read on a module whose batches can be.
 pub async fn review(state: &AppState, caller: &Caller, only: Option<BatchId>) -> OpResult<Review> {
-    let readable = readable(caller)?;
+    let readable = authorise_some(caller)?;
     let zone = moment::zone(&caller.organisation.zone);
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let mut found = Vec::new();

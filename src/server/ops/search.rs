@@ -22,15 +22,8 @@ use uuid::Uuid;
 
 /// Finds what begins with `text`, in the modules the caller may read. Answers nothing for a text that is too short.
 pub async fn search(state: &AppState, caller: &Caller, text: &str) -> OpResult<Found> {
-    let operations: Vec<&'static str> = Operation::ALL
-        .into_iter()
-        .filter(|operation| caller.permissions.allow(operation.module(), Right::Read))
-        .map(Operation::code)
-        .collect();
-    if operations.is_empty() {
-        let [first, ..] = Operation::ALL;
-        super::access::authorise(caller, first.module(), Right::Read)?;
-    }
+    let operations: Vec<&'static str> =
+        super::access::authorise_some(caller)?.into_iter().map(Operation::code).collect();
     // Ids are looked for as they were typed, names in the form that they are stored in.
     let text = SEARCH.read_exactly(text)?;
     let name = normalised(&text);

@@ -13,7 +13,7 @@ use crate::{
         finding::FindingCode,
         ids::{BatchId, DraftId, GatewayId},
         limits::{Limits, size_text},
-        operation::Operation,
+        operation::{Operation, Work},
         text::{DESCRIPTION, normalised, turns},
         view::{DraftView, NewBatch, Repeat},
     },
@@ -100,9 +100,9 @@ pub async fn new_batch(
         Vec::new()
     };
     let gateway = super::gateways::chosen_for(&mut tx, operation).await?;
-    let external = match operation {
-        Operation::Refund => None,
-        Operation::OrderSync => db::orders::external_system(&mut tx).await?,
+    let external = match operation.work() {
+        Work::Send(_) | Work::Import => None,
+        Work::Query => db::orders::external_system(&mut tx).await?,
     };
     let draft = match draft {
         None => None,

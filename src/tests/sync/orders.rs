@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    domain::{finding::FindingCode, operation::Operation, page::TaskQuery, task::TaskStatus},
+    domain::{finding::FindingCode, operation::Operation, page::TaskQuery, task::TaskStatus, view::CellPart},
     server::ops::{batches, uploads::Submitted},
 };
 use bench::OWNER;
@@ -41,8 +41,8 @@ async fn the_gateway_is_asked_and_orders_are_stored() {
     let detail = batches::detail(&bench.world.state, &owner, Operation::OrderSync, batch, &query).await.unwrap();
     assert_eq!((detail.tasks.total, detail.switch, detail.row_map.as_str()), (2, Some(true), "AFAF"));
     assert_eq!((detail.snapshot.counts.accepted, detail.snapshot.counts.failed, detail.snapshot.records), (2, 2, 4));
-    let row = detail.tasks.rows[0].sync.clone().unwrap();
-    assert_eq!((row.sync_status.as_str(), row.unique_request_id.as_str()), ("NOT SYNCED", "R2"));
+    let row = &detail.tasks.rows[0];
+    assert_eq!((&row.cells[0][0], row.row_id.as_str()), (&CellPart::Flag("NOT SYNCED".to_owned()), "R2"));
     assert!(batches::detail(&bench.world.state, &owner, Operation::Refund, batch, &query).await.is_err());
 }
 

@@ -132,8 +132,7 @@ fn Needs(attention: Vec<(String, String)>) -> impl IntoView {
 fn list_of(status: BatchStatus, recent: &[(Operation, BatchRow)]) -> String {
     let query = BatchQuery { status: Some(status), sort: BatchSort::Created, ..BatchQuery::default() };
     let newest = recent.iter().find(|(_, row)| row.status == status).or(recent.first());
-    let operation = newest.map_or(Operation::Refund, |(operation, _)| *operation);
-    format!("{}{}", operation.path(), query.to_query())
+    newest.map_or_else(|| "/".to_owned(), |(operation, _)| format!("{}{}", operation.path(), query.to_query()))
 }
 
 /// The numbers of the day.

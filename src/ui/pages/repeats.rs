@@ -7,14 +7,19 @@ use crate::{
 use leptos::prelude::*;
 
 /// Nothing where nothing repeats. `seal` names the lines that the tick is for; a row of the page is called `row-` and its number.
-pub(super) fn repeats(repeats: Vec<Repeat>, seal: String, label: &'static str) -> Option<AnyView> {
+pub(super) fn repeats(
+    operation: Operation,
+    repeats: Vec<Repeat>,
+    seal: String,
+    label: &'static str,
+) -> Option<AnyView> {
     if repeats.is_empty() {
         return None;
     }
     let lines = repeats
         .into_iter()
         .map(|repeat| {
-            let path = format!("{}/{}", Operation::Refund.path(), repeat.batch);
+            let path = format!("{}/{}", operation.path(), repeat.batch);
             let place =
                 repeat.row.map(|number| view! { <a href=format!("#row-{number}")>{format!("Row {number}")}</a> " " });
             view! { <li>{place} {repeat.message} " " <a href=path>{repeat.file_name}</a></li> }

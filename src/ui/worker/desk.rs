@@ -9,7 +9,7 @@ use super::{
 use crate::{
     domain::finding::{Finding, FindingCode, Severity},
     formats::{
-        checks::{Overview, check, check_sheet},
+        registry::{self, Overview},
         repair::{plain_amount, remove_rows},
         sheet::{Sheet, SheetRow},
         shown::{quoted, shown},
@@ -98,8 +98,8 @@ impl Desk {
     fn check(&mut self) {
         let Some(Options { operation, currency, limits }) = self.options else { return };
         let mut checked = match &self.sheet {
-            Some(sheet) if !self.undo.is_empty() => check_sheet(operation, sheet, currency, limits),
-            _ => check(operation, &self.bytes, currency, limits),
+            Some(sheet) if !self.undo.is_empty() => registry::of(operation).check_sheet(sheet, currency, limits),
+            _ => registry::of(operation).check(&self.bytes, currency, limits),
         };
         if self.undo.is_empty() {
             self.sheet = checked.sheet.take();
@@ -140,7 +140,7 @@ impl Desk {
         let removed =
             self.undo.iter().map(|change| if let Change::Removed(rows) = change { rows.len() as u64 } else { 0 });
         Report {
-            template: checked.template.map(str::to_owned),
+            template: checked.template.map(|template| template.title.to_owned()),
             rows: checked.rows,
             examined,
             ready: if examined { *ready } else { 0 },
@@ -263,9 +263,8 @@ impl Desk {
     fn repair(&mut self, kind: RepairKind) {
         let Some(Options { operation, currency, limits }) = self.options else { return };
         let repaired = match kind {
-            RepairKind::Delimiter if self.undo.is_empty() => {
-                with_commas(&self.bytes).and_then(|(bytes, _)| check(operation, &bytes, currency, limits).sheet)
-            }
+            RepairKind::Delimiter if self.undo.is_empty() => with_commas(&self.bytes)
+                .and_then(|(bytes, _)| registry::of(operation).check(&bytes, currency, limits).sheet),
             RepairKind::Delimiter => None,
             RepairKind::Columns => self.arranged().map(|(sheet, _)| sheet),
         };

@@ -126,10 +126,13 @@ pub fn short(finding: &Finding) -> String {
 mod tests {
     use super::*;
     use crate::domain::{limits::Limits, money::Currency};
-    use crate::formats::refunds::{Template, check_refunds, sample};
+    use crate::formats::{
+        header::Layout,
+        refunds::{Template, check_refunds},
+    };
 
     fn findings(rows: &str) -> Vec<Finding> {
-        let header = sample(Template::Split).lines().next().unwrap();
+        let header = Template::Split.template().sample.lines().next().unwrap();
         let text = format!("{header}\n{rows}");
         check_refunds(text.as_bytes(), Currency::Inr, Limits::default()).findings
     }

@@ -4,16 +4,12 @@ use super::messages::{Repair, RepairKind};
 use crate::{
     domain::operation::Operation,
     formats::{
-        header::{Layout, folded},
-        refunds,
-        repair::{convert_delimiter, dropped_columns, fit_template, other_delimiter},
+        registry,
+        repair::{Rearranged, convert_delimiter, other_delimiter},
         sheet::Sheet,
-        sync, text,
+        text,
     },
 };
-
-/// Names that a sentence lists; more are counted.
-const NAMED: usize = 20;
 
 /// The file with commas, and a sentence about it.
 pub fn with_commas(bytes: &[u8]) -> Option<(Vec<u8>, Repair)> {
@@ -27,71 +23,8 @@ pub fn with_commas(bytes: &[u8]) -> Option<(Vec<u8>, Repair)> {
 
 /// The sheet with the columns of the template that it is meant to be, and a sentence about it.
 pub fn with_columns(operation: Operation, sheet: &Sheet) -> Option<(Sheet, Repair)> {
-    match operation {
-        Operation::Refund => arranged::<refunds::Template>(sheet),
-        Operation::OrderSync => arranged::<sync::Template>(sheet),
-    }
-}
-
-fn arranged<L: Layout>(sheet: &Sheet) -> Option<(Sheet, Repair)> {
-    let names: Vec<&str> = sheet.header.iter().map(String::as_str).collect();
-    let template = L::nearest(&names);
-    let (named, renamed) = renamed(sheet, template);
-    let fitted = fit_template(&named, template).or_else(|| exactly(&named, template, &renamed))?;
-    let dropped: Vec<String> = dropped_columns(&named, template).into_iter().map(shown).collect();
-    let is_there = |column: &&str| named.header.iter().any(|name| name == column);
-    let added: Vec<&str> = template.columns().iter().filter(|column| !is_there(column)).copied().collect();
-    let mut preview = format!("The columns are put in the order of the template ({}).", template.title());
-    if !renamed.is_empty() {
-        preview.push_str(&format!(" Written anew: {}.", listed(&renamed)));
-    }
-    if !added.is_empty() {
-        preview.push_str(&format!(" Added without content: {}.", added.join(", ")));
-    }
-    if !dropped.is_empty() {
-        preview.push_str(&format!(" Left out with all their cells: {}.", listed(&dropped)));
-    }
-    Some((fitted, Repair { kind: RepairKind::Columns, preview }))
-}
-
-/// Nothing was wrong but the way names are written.
-fn exactly<L: Layout>(sheet: &Sheet, template: L, renamed: &[String]) -> Option<Sheet> {
-    let complete = sheet.rows.iter().all(|row| row.complete);
-    (!renamed.is_empty() && complete && sheet.header == template.columns()).then(|| sheet.clone())
-}
-
-/// Column names that differ from the template's in case and signs only, written as there.
-fn renamed<L: Layout>(sheet: &Sheet, template: L) -> (Sheet, Vec<String>) {
-    let mut named = sheet.clone();
-    let mut changes = Vec::new();
-    for column in template.columns() {
-        let alike: Vec<usize> = (named.header.iter().enumerate())
-            .filter(|(_, name)| folded(name) == folded(column))
-            .map(|(index, _)| index)
-            .collect();
-        // Two that could be meant are not chosen between.
-        let [only] = alike.as_slice() else { continue };
-        if let Some(name) = named.header.get_mut(*only)
-            && name != column
-        {
-            changes.push(format!("{} as {column}", shown(name)));
-            (*column).clone_into(name);
-        }
-    }
-    (named, changes)
-}
-
-/// The first of some names, and how many more there are.
-fn listed(names: &[String]) -> String {
-    let mut text = names.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
-    if let Some(more) = names.len().checked_sub(NAMED).filter(|more| *more > 0) {
-        text.push_str(&format!(" and {more} more"));
-    }
-    text
-}
-
-fn shown(name: &str) -> String {
-    crate::formats::findings::quoted(name)
+    let Rearranged { sheet, preview } = registry::of(operation).rearranged(sheet)?;
+    Some((sheet, Repair { kind: RepairKind::Columns, preview }))
 }
 
 #[cfg(test)]

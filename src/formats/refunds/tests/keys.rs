@@ -4,7 +4,7 @@ use super::*;
 use sha2::{Digest, Sha256};
 
 fn record() -> RefundRecord {
-    check(sample(Template::Standard)).records.remove(0)
+    check(Template::Standard.template().sample).records.remove(0)
 }
 
 #[test]

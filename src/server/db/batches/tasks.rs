@@ -3,7 +3,7 @@
 use super::{Tx, codes};
 use crate::domain::{
     ids::BatchId,
-    operation::Operation,
+    operation::{Operation, Work},
     page::{PAGE_SIZE, TaskQuery},
     task::{RecordExtra, TaskState},
 };
@@ -49,18 +49,18 @@ pub struct TaskRow {
     pub response: Option<String>,
 }
 
-/// Where the tasks of an operation stand.
+/// Where the tasks of an operation stand. An import has none, and finds none.
 const fn view(operation: Operation) -> &'static str {
-    match operation {
-        Operation::Refund => "task",
-        Operation::OrderSync => "sync_task",
+    match operation.work() {
+        Work::Send(_) | Work::Import => "task",
+        Work::Query => "sync_task",
     }
 }
 
 fn select(operation: Operation) -> String {
-    let own = match operation {
-        Operation::Refund => "NULL::text AS gateway_status, NULL::text AS response",
-        Operation::OrderSync => "gateway_status, response",
+    let own = match operation.work() {
+        Work::Send(_) | Work::Import => "NULL::text AS gateway_status, NULL::text AS response",
+        Work::Query => "gateway_status, response",
     };
     format!(
         "SELECT batch_id, row_no, sheet_row, order_id, txn_id, amount_minor, state, refund_status, refund_type, unique_id, gateway_key, gw_ref,

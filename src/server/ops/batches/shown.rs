@@ -6,16 +6,18 @@ use crate::{
         batch::BatchStatus,
         money::{Currency, Money, group},
         operation::Operation,
-        task::{RecordExtra, TaskState, TaskStatus},
         view::{
             ActivityRow, Amounts, BatchRow, BatchSnapshot, Counts, DecisionView, TaskRow,
             connection::{ConnectionHealth, ConnectionState},
             connections::Sending,
             retries::RevisionRow,
-            sync::SyncTask,
         },
     },
-    server::{db, ops::connections},
+    server::{
+        db,
+        operations::{self, Outcome},
+        ops::connections,
+    },
 };
 use jiff::tz::TimeZone;
 
@@ -162,63 +164,22 @@ pub(in crate::server::ops) fn task_row(
     batch: &db::batches::BatchRow,
     zone: &TimeZone,
 ) -> TaskRow {
-    let state = task.state;
-    let extra = extra(task);
+    let outcome = Outcome::of(task, batch.currency);
+    let operation = operations::of(batch.operation);
     TaskRow {
         number: count(task.row_no).try_into().unwrap_or(0),
         row: count(task.sheet_row).try_into().unwrap_or(0),
         order_id: task.order_id.clone(),
         txn_id: task.txn_id.clone().unwrap_or_default(),
-        amount: Money::new(task.amount_minor, batch.currency),
-        status: state.status(),
-        state,
-        refund_status: refund_status(task, state),
-        unique_id: task.unique_id.clone().unwrap_or_else(|| task.gateway_key.clone()),
-        gateway_key: task.gateway_key.clone(),
-        gateway_reference: task.gw_ref.clone().unwrap_or_default(),
-        refund_type: task.refund_type.clone().unwrap_or_default(),
-        message: message(task, state),
+        amount: outcome.amount,
+        status: outcome.state.status(),
+        state: outcome.state,
+        row_id: operation.row_id(&outcome),
+        cells: operation.cells(&outcome),
         created: moment::moment(batch.created_at, zone),
         updated: moment::moment(task.updated_at.unwrap_or(batch.created_at), zone),
-        split: extra.split,
-        sync: (batch.operation == Operation::OrderSync).then(|| SyncTask {
-            unique_request_id: extra.unique_request_id.unwrap_or_default(),
-            sync_status: sync_status(state).to_owned(),
-            external_response: task.response.clone().unwrap_or_default(),
-            gateway_status: task.gateway_status.clone().unwrap_or_default(),
-        }),
-    }
-}
-
-/// What a record has beside its columns.
-pub(in crate::server::ops) fn extra(task: &db::batches::TaskRow) -> RecordExtra {
-    task.extra.clone().unwrap_or_default()
-}
-
-/// SYNCED when the external system took the order, blank while that is open.
-pub(in crate::server::ops) const fn sync_status(state: TaskState) -> &'static str {
-    match state.status() {
-        TaskStatus::Accepted => "SYNCED",
-        TaskStatus::Failed => "NOT SYNCED",
-        TaskStatus::Queued => "",
-    }
-}
-
-/// The gateway's word for a refund; blank while it has said none.
-pub(in crate::server::ops) fn refund_status(task: &db::batches::TaskRow, state: TaskState) -> String {
-    match state {
-        TaskState::Succeeded | TaskState::Failed | TaskState::Pending | TaskState::Review => {
-            task.refund_status.clone().unwrap_or_default()
-        }
-        _ => String::new(),
-    }
-}
-
-/// Why a task failed or waits; blank for one that went well.
-pub(in crate::server::ops) fn message(task: &db::batches::TaskRow, state: TaskState) -> String {
-    match state {
-        TaskState::Succeeded | TaskState::Ready | TaskState::Sending => String::new(),
-        _ => task.message.clone().or_else(|| task.code.clone()).unwrap_or_default(),
+        message: outcome.message,
+        split: outcome.extra.split,
     }
 }
 

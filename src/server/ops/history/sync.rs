@@ -2,21 +2,25 @@
 
 use super::{Teller, Told, fact};
 use crate::{
-    domain::{task::TaskStatus, view::retries::StoryStep},
+    domain::{
+        task::TaskStatus,
+        view::{CellPart, retries::StoryStep},
+    },
     server::{
         db::{
             audit::AuditRow,
             batches::TaskRow,
             history::{RowReply, RowRevision},
         },
-        ops::batches::shown,
+        operations::{self, Outcome},
+        ops::records,
     },
 };
 use serde_json::Value;
 
 impl Teller<'_> {
-    /// Everything that happened to an order of a sync.
-    pub(super) fn synchronised(
+    /// Everything that happened to a task that is asked about.
+    pub(super) fn queried(
         &self,
         told: &mut Vec<Told>,
         revisions: &[RowRevision],
@@ -25,12 +29,12 @@ impl Teller<'_> {
         task: &TaskRow,
     ) {
         for revision in revisions {
-            let unique_request_id = shown::extra(task).unique_request_id;
-            let mut facts = vec![fact("order_id", &revision.order_id)];
-            facts.extend(revision.txn_id.as_ref().map(|text| fact("txn_id", text)));
-            facts.extend(unique_request_id.map(|text| fact("unique_request_id", text)));
-            if let Some(on) = self.batch.operation.switched(&self.batch.options) {
-                facts.push(fact("Sync With Gateway", if on { "On" } else { "Off" }));
+            let record = self.record(revision);
+            let cells = records::cells(self.batch, self.template, &record).map(|(column, cell)| fact(column, cell));
+            let mut facts: Vec<(String, String)> = cells.filter(|(_, value)| !value.is_empty()).collect();
+            let operation = self.batch.operation;
+            if let Some((switch, on)) = operation.descriptor().switch.zip(operation.switched(&self.batch.options)) {
+                facts.push(fact(switch.label, if on { "On" } else { "Off" }));
             }
             let step = StoryStep {
                 kind: "file",
@@ -91,26 +95,29 @@ impl Teller<'_> {
     /// Where the order stands now.
     fn result(&self, told: &mut Vec<Told>, task: &TaskRow) {
         let Some(at) = task.updated_at else { return };
-        let state = task.state;
-        let (title, tone, kind) = match state.status() {
+        let outcome = Outcome::of(task, self.batch.currency);
+        let (title, tone, kind) = match outcome.state.status() {
             TaskStatus::Accepted => ("Synchronised", "accepted", "outcome"),
             TaskStatus::Failed => ("Not synchronised", "failed", "outcome"),
             TaskStatus::Queued => ("Waits", "waiting", "open"),
         };
-        let facts = [
-            ("Sync Status", Some(shown::sync_status(state).to_owned())),
-            ("Gateway Sync Status", task.gateway_status.clone()),
-            ("External System Response", task.response.clone()),
-        ];
-        let facts =
-            facts.into_iter().filter_map(|(name, value)| Some(fact(name, value.filter(|text| !text.is_empty())?)));
+        // What the table of tasks says of it, by the heads of its columns.
+        let columns = self.batch.operation.descriptor().columns.iter().map(|column| column.head.join(", "));
+        let said = operations::of(self.batch.operation).cells(&outcome);
+        let facts = columns.zip(said).filter_map(|(head, parts)| {
+            let text = parts.into_iter().find_map(|part| match part {
+                CellPart::Flag(text) | CellPart::Answer(text) => Some(text),
+                CellPart::Small(_) | CellPart::Id(_) | CellPart::SmallId(_) => None,
+            })?;
+            Some(fact(&head, text))
+        });
         let step = StoryStep {
             kind,
             tone,
             title: title.to_owned(),
             actor: "Batchdesk".to_owned(),
-            remark: shown::message(task, state),
             facts: facts.collect(),
+            remark: outcome.message,
             ..StoryStep::default()
         };
         told.push(self.told(at, 6, step));

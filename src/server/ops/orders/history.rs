@@ -4,7 +4,6 @@ use super::is_sync;
 use crate::{
     domain::{
         money::Money,
-        operation::Operation,
         task::TaskState,
         view::{orders::OrderStep, retries::StoryStep},
     },
@@ -19,7 +18,12 @@ use uuid::Uuid;
 
 /// The page that tells everything of a refund.
 pub(super) fn story(record: &OrderRecord) -> String {
-    format!("{}/{}/tasks/{}", Operation::Refund.path(), record.batch_id, record.row_no)
+    format!("{}/tasks/{}", batch(record), record.row_no)
+}
+
+/// The page of the batch.
+fn batch(record: &OrderRecord) -> String {
+    format!("{}/{}", record.operation.path(), record.batch_id)
 }
 
 /// The history from records and from who pressed "Sync with Gateway".
@@ -58,8 +62,7 @@ fn fact(name: &str, value: impl Into<String>) -> (String, String) {
 
 impl Teller<'_> {
     fn tell(&mut self, at: OffsetDateTime, rank: u8, record: &OrderRecord, step: StoryStep) {
-        let path = if is_sync(record) { Operation::OrderSync.path() } else { Operation::Refund.path() };
-        let mut links = vec![(format!("{path}/{}", record.batch_id), record.file_name.clone())];
+        let mut links = vec![(batch(record), record.file_name.clone())];
         if !is_sync(record) {
             links.push((story(record), format!("Row {}", record.row_no)));
         }

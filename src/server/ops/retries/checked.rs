@@ -6,19 +6,24 @@ use crate::{
         finding::Finding,
         limits::Limits,
         money::Currency,
+        operation::Operation,
         page::PAGE_SIZE,
         text::Field,
         view::retries::{RetryCell, RetryRow},
     },
     formats::{
-        refunds::{CheckedRefunds, RefundRecord, Template, cell, check_sheet},
+        header::Template,
+        registry::{self, Overview, StoredRecord},
         sheet::{Sheet, SheetRow},
     },
     server::{
-        db::{batches::TaskRow, retries::Draft},
+        db::{
+            batches::{BatchRow, TaskRow},
+            retries::Draft,
+        },
         error::{OpError, OpResult},
         gateway::fails_again,
-        ops::batches::shown,
+        operations::Outcome,
     },
 };
 use std::collections::HashMap;
@@ -30,7 +35,7 @@ const CELL: Field = Field::lines("A cell", 1_000);
 #[derive(Clone, Debug)]
 struct Line {
     number: i32,
-    record: RefundRecord,
+    record: StoredRecord,
     why: String,
     fails_again: Option<&'static str>,
     key: String,
@@ -48,7 +53,8 @@ impl Line {
 /// All failed rows of a batch, in file order.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Lines {
-    template: Option<Template>,
+    template: Option<&'static Template>,
+    operation: Option<Operation>,
     lines: Vec<Line>,
     /// Whether the caller typed or chose anything.
     pub(super) typed: bool,
@@ -57,14 +63,14 @@ pub(super) struct Lines {
 /// What the validator says to the rows that are taken.
 #[derive(Debug, Default)]
 pub(super) struct Checked {
-    found: CheckedRefunds,
+    found: Overview,
     /// The clean rows, under the numbers that they have in the batch.
-    pub(super) records: Vec<RefundRecord>,
+    pub(super) records: Vec<StoredRecord>,
 }
 
 impl Checked {
     pub(super) const fn is_clean(&self) -> bool {
-        self.found.is_clean()
+        self.found.errors == 0
     }
 
     pub(super) const fn errors(&self) -> u64 {
@@ -87,18 +93,13 @@ impl Checked {
 }
 
 impl Lines {
-    pub(super) fn new(
-        template: Template,
-        currency: Currency,
-        connector: &str,
-        failed: Vec<TaskRow>,
-        drafts: Vec<Draft>,
-    ) -> Self {
+    pub(super) fn new(batch: &BatchRow, connector: &str, failed: Vec<TaskRow>, drafts: Vec<Draft>) -> OpResult<Self> {
+        let template = records::template(batch)?;
         let typed = !drafts.is_empty();
         let mut drafts: HashMap<i32, Draft> = drafts.into_iter().map(|draft| (draft.row_no, draft)).collect();
         let lines = failed.into_iter().map(|task| {
-            let record = records::refund(&task);
-            let was: Vec<String> = template.columns().iter().map(|column| cell(column, &record, currency)).collect();
+            let record = records::record(&task);
+            let was: Vec<String> = records::cells(batch, template, &record).map(|(_, cell)| cell).collect();
             let draft = drafts.remove(&task.row_no);
             let now = draft
                 .as_ref()
@@ -107,7 +108,7 @@ impl Lines {
                 .unwrap_or_else(|| was.clone());
             Line {
                 number: task.row_no,
-                why: shown::message(&task, crate::domain::task::TaskState::Failed),
+                why: Outcome::of(&task, batch.currency).message,
                 fails_again: fails_again(connector, task.code.as_deref()),
                 take: draft.is_none_or(|draft| draft.take),
                 key: task.gateway_key,
@@ -116,7 +117,7 @@ impl Lines {
                 now,
             }
         });
-        Self { template: Some(template), lines: lines.collect(), typed }
+        Ok(Self { template: Some(template), operation: Some(batch.operation), lines: lines.collect(), typed })
     }
 
     pub(super) const fn len(&self) -> usize {
@@ -156,7 +157,7 @@ impl Lines {
         let row_no = i32::try_from(typed.number).unwrap_or(0);
         let line = self.lines.iter().find(|line| line.number == row_no);
         let (Some(line), Some(template)) = (line, self.template) else { return Ok(None) };
-        let columns = template.columns();
+        let columns = template.columns;
         let cells: Vec<&String> =
             columns.iter().zip(&line.now).map(|(column, now)| typed.cells.get(*column).unwrap_or(now)).collect();
         // What the file held may stand; blanks around a cell are the validator's to judge.
@@ -177,20 +178,20 @@ impl Lines {
     }
 
     fn check_now(&self, currency: Currency) -> Checked {
-        let Some(template) = self.template else { return Checked::default() };
+        let (Some(template), Some(operation)) = (self.template, self.operation) else { return Checked::default() };
         let rows: Vec<SheetRow> = self
             .chosen()
             .map(|line| SheetRow { row: line.record.row, cells: line.now.clone(), complete: true })
             .collect();
-        let header = template.columns().iter().map(|column| (*column).to_owned()).collect();
+        let header = template.columns.iter().map(|column| (*column).to_owned()).collect();
         // As many rows as the batch was accepted with, however the limit stands now.
         let limits = Limits { rows: u32::MAX, bytes: u64::MAX };
-        let mut found = check_sheet(&Sheet { header, rows }, currency, limits);
         let numbers: HashMap<u32, u32> = self.lines.iter().map(|line| (line.record.row, line.record.number)).collect();
-        let mut records = std::mem::take(&mut found.records);
-        for record in &mut records {
+        let mut records = Vec::new();
+        let found = registry::of(operation).read_sheet(&Sheet { header, rows }, currency, limits, &mut |mut record| {
             record.number = numbers.get(&record.row).copied().unwrap_or(record.number);
-        }
+            records.push(record);
+        });
         Checked { found, records }
     }
 
@@ -219,7 +220,7 @@ impl Lines {
                     };
                     checked.found.findings.iter().filter(about).map(|finding| finding.message.clone()).collect()
                 };
-                let cells = template.columns().iter().zip(line.was.iter().zip(&line.now));
+                let cells = template.columns.iter().zip(line.was.iter().zip(&line.now));
                 RetryRow {
                     number: line.record.number,
                     row: line.record.row,

@@ -1,6 +1,9 @@
 //! A clean file becomes a batch, unless it repeats what went out before or takes an id that another refund has.
 
-use super::{REPEAT_WINDOW, intake::Intake};
+use super::{
+    REPEAT_WINDOW,
+    intake::{Intake, Prepared},
+};
 use crate::{
     domain::{
         error::RefusalKind,
@@ -170,8 +173,9 @@ async fn repeats(
     // The same order may be brought up to date any day; only money that goes out again is worth a question.
     if operation.has_amounts() {
         let records = file.checked.records.iter();
-        let rows: Vec<Sent<'_>> =
-            records.map(|record| (record.row, record.order_id.as_str(), record.amount_minor)).collect();
+        let rows: Vec<Sent<'_>> = records
+            .map(|Prepared { record, .. }| (record.row, record.order_id.as_str(), record.amount_minor))
+            .collect();
         found.extend(look_alikes(tx, currency, &zone, &rows, since).await?);
     }
     Ok(found)

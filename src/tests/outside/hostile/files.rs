@@ -14,10 +14,7 @@ pub(super) struct Hostile {
 }
 
 fn sample(operation: Operation) -> &'static str {
-    match operation {
-        Operation::Refund => formats::refunds::sample(formats::refunds::Template::Standard),
-        Operation::OrderSync => formats::sync::SAMPLE,
-    }
+    formats::registry::of(operation).templates()[0].sample
 }
 
 fn header(operation: Operation) -> &'static str {

@@ -289,11 +289,6 @@ pub fn Preview(snapshot: BatchSnapshot, rows: Vec<TaskRow>) -> impl IntoView {
     let body = rows
         .into_iter()
         .map(|row| {
-            let key = match row.sync {
-                Some(sync) => sync.unique_request_id,
-                None if row.unique_id.is_empty() => row.gateway_key,
-                None => row.unique_id,
-            };
             let split = row.split.map(|split| split_parts(&split, row.amount));
             view! {
                 <tr role="row">
@@ -303,7 +298,7 @@ pub fn Preview(snapshot: BatchSnapshot, rows: Vec<TaskRow>) -> impl IntoView {
                     {amounts.then(|| view! {
                         <td role="cell" class="cash" data-cell="end"><MoneyView amount=row.amount/>{split}</td>
                     })}
-                    <td role="cell" data-cell="end2"><span class="id">{key}</span></td>
+                    <td role="cell" data-cell="end2"><span class="id">{row.row_id}</span></td>
                 </tr>
             }
         })

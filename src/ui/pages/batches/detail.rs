@@ -8,7 +8,6 @@ pub mod card;
 pub mod fresh;
 pub mod head;
 pub mod notices;
-pub mod orders;
 pub mod progress;
 pub mod revisions;
 pub mod row_map;

@@ -19,7 +19,7 @@ use crate::{
     },
 };
 use leptos::prelude::*;
-use leptos_router::hooks::use_params_map;
+use leptos_router::hooks::{use_location, use_params_map};
 
 /// Findings that are listed above the rows; the others stand at their cells.
 const LISTED: usize = 30;
@@ -27,7 +27,7 @@ const LISTED: usize = 30;
 /// The page.
 #[component]
 pub fn RetryPage() -> impl IntoView {
-    let operation = Operation::Refund;
+    let operation = Operation::at(&use_location().pathname.get_untracked());
     let id = use_params_map().read_untracked().get("id").and_then(|id| id.parse::<BatchId>().ok());
     let page = query_value("page").get_untracked().and_then(|page| page.parse().ok()).unwrap_or(1);
     let address = here().get_untracked();
@@ -36,7 +36,7 @@ pub fn RetryPage() -> impl IntoView {
         <Suspense fallback=|| ()>
             {Suspend::new(async move {
                 // The router let nobody through without a batch.
-                let Some(id) = id else { return ().into_any() };
+                let (Some(operation), Some(id)) = (operation, id) else { return ().into_any() };
                 match load_retry(operation, id, page).await {
                     Ok(retry) => view! { <Retry retry/> }.into_any(),
                     Err(error) => view! { <LoadFailed what="This page" refusal=error.refusal address/> }.into_any(),
@@ -93,7 +93,7 @@ fn Retry(retry: RetryView) -> impl IntoView {
             <input type="hidden" name="page" value=page.to_string()/>
             <div class="stack" data-gap="24">
                 {findings(&retry)}
-                {repeats(retry.repeats.clone(), retry.seal.clone(), "Send them again anyway")}
+                {repeats(snapshot.operation, retry.repeats.clone(), retry.seal.clone(), "Send them again anyway")}
                 {warnings(to_confirm(&retry), retry.seal.clone(), "Send them anyway")}
                 <section class="sheet" aria-labelledby="rows">
                     <div class="sheet-head">

@@ -2,7 +2,10 @@
 
 use crate::{
     api::orders::load_refund,
-    domain::view::orders::{Chosen, RefundLine, RefundOrders, order_path},
+    domain::{
+        operation::Operation,
+        view::orders::{Chosen, RefundLine, RefundOrders, order_path},
+    },
     ui::{
         components::{Banner, EmptyState, Glyph, Icon, LoadFailed, MoneyView, TextArea, Title, count},
         hooks::{page::flash, url::here},
@@ -73,7 +76,7 @@ fn Loaded(page: RefundOrders, wrong: Option<String>) -> impl IntoView {
             <div class="stack" data-gap="24">
                 {left_out}
                 {whole}
-                {repeats(page.repeats.clone(), page.seal.clone(), "Refund them again anyway")}
+                {repeats(Operation::Refund, page.repeats.clone(), page.seal.clone(), "Refund them again anyway")}
                 {warnings(page.warnings.clone(), page.seal.clone(), "Refund them anyway")}
                 <section class="sheet" aria-labelledby="lines">
                     <div class="sheet-head">

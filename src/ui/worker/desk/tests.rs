@@ -58,7 +58,7 @@ fn all_amounts_of_one_kind_are_repaired_at_once() {
 
 #[test]
 fn guarded_ids_are_shown_repaired_before_they_are() {
-    let text = crate::formats::refunds::sample(Template::Standard).lines().next().unwrap().to_owned();
+    let text = crate::formats::header::Layout::template(Template::Standard).sample.lines().next().unwrap().to_owned();
     let rows = "=\"0012345\",5,'77,,,,,,,,,,,,,,,,\n#N/A,7,,,,,,,,,,,,,,,,,\n";
     let mut desk = Desk::default();
     let report = desk.open(format!("{text}\n{rows}").into_bytes(), options());

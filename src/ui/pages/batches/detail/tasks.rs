@@ -1,9 +1,6 @@
 //! The table of tasks: filtered by status, searched by order id, paged; all of it in the address.
 
-use super::{
-    orders,
-    words::{next_step, things},
-};
+use super::words::{next_step, things};
 use crate::{
     domain::{
         batch::BatchStatus,
@@ -12,11 +9,14 @@ use crate::{
         operation::Operation,
         page::{Paged, TaskQuery},
         task::TaskStatus,
-        view::{BatchSnapshot, Split, TaskRow},
+        view::{BatchSnapshot, CellPart, Split, TaskRow},
     },
     ui::components::{Chip, Chips, Glyph, Icon, MoneyView, Pagination, TaskStamp, Tone},
 };
 use leptos::prelude::*;
+
+/// Characters of an answer that stand in the table; the rest unfolds.
+const SHOWN: usize = 48;
 
 /// The address of the batch's page with `query`.
 pub(super) fn address(operation: Operation, id: BatchId, query: &TaskQuery) -> String {
@@ -63,16 +63,7 @@ pub fn Tasks(
     let (page, size, total) = (tasks.page, tasks.size, tasks.total);
     let base = format!("{}/{id}/tasks/", operation.path());
     let (batch, stopped) = shown.with_untracked(|shown| (shown.status, shown.notice.is_some()));
-    let (heads, rows) = match operation {
-        Operation::Refund => {
-            let row = |task| row(task, &base, batch, stopped);
-            (heads(), tasks.rows.into_iter().map(row).collect_view())
-        }
-        Operation::OrderSync => {
-            let row = |task| orders::row(task, &base);
-            (orders::heads(), tasks.rows.into_iter().map(row).collect_view())
-        }
-    };
+    let rows = tasks.rows.into_iter().map(|task| row(operation, task, &base, batch, stopped)).collect_view();
     view! {
         <section class="sheet" aria-labelledby="tasks">
             <div class="sheet-head">
@@ -87,7 +78,7 @@ pub fn Tasks(
                         <table role="table" class="table tasks" data-slips="" data-density="compact">
                             <caption class="vh">"Tasks of this batch"</caption>
                             <thead role="rowgroup">
-                                {heads}
+                                {heads(operation)}
                             </thead>
                             <tbody role="rowgroup">{rows}</tbody>
                         </table>
@@ -176,26 +167,37 @@ fn Search(
     .into_any()
 }
 
-/// Tone and glyph of what the gateway calls a refund's status.
-fn refund_look(status: &str) -> (Tone, &'static str) {
+/// Tone and glyph of a word about how it went.
+fn look(status: &str) -> (Tone, &'static str) {
     match status {
-        "SUCCESS" => ("accepted", "done"),
-        "FAILURE" => ("failed", "invalid"),
+        "SUCCESS" | "SYNCED" => ("accepted", "done"),
+        "FAILURE" | "FAILED" | "NOT SYNCED" => ("failed", "invalid"),
         "PENDING" => ("waiting", "waiting"),
         "MANUAL_REVIEW" => ("waiting", "partial"),
         _ => ("neutral", "info"),
     }
 }
 
-fn heads() -> AnyView {
+/// Two lines of a head; the second may be missing.
+fn lines(head: &'static [&'static str]) -> impl IntoView {
+    head.iter().enumerate().map(|(line, text)| view! { {(line > 0).then(|| view! { <br/> })}{*text} }).collect_view()
+}
+
+fn heads(operation: Operation) -> AnyView {
+    let [subject, beside] = operation.labels().subject;
+    let columns = operation.descriptor().columns.iter().map(|column| {
+        view! { <th role="columnheader" scope="col" class=column.head_class>{lines(column.head)}</th> }
+    });
     view! {
         <tr role="row">
             <th role="columnheader" scope="col" class="num">"S.No"</th>
-            <th role="columnheader" scope="col">"Order/"<wbr/>"Transaction Id"</th>
+            <th role="columnheader" scope="col">
+                {subject.split_inclusive('/').map(|piece| view! { {piece}<wbr/> }).collect_view()}
+                {(!beside.is_empty()).then(|| view! { <br/>{beside} })}
+            </th>
             <th role="columnheader" scope="col">"Task Status"</th>
-            <th role="columnheader" scope="col" class="cash">"Amount"</th>
-            <th role="columnheader" scope="col" class="tight">"Refund Status"<br/>"Refund Type"</th>
-            <th role="columnheader" scope="col" class="tight">"Unique Id"<br/>"GW Transaction Id"</th>
+            {operation.has_amounts().then(|| view! { <th role="columnheader" scope="col" class="cash">"Amount"</th> })}
+            {columns.collect_view()}
             <th role="columnheader" scope="col">"Error Message"</th>
             <th role="columnheader" scope="col">"Updated At"</th>
         </tr>
@@ -203,52 +205,78 @@ fn heads() -> AnyView {
     .into_any()
 }
 
-fn row(task: TaskRow, base: &str, batch: BatchStatus, stopped: bool) -> AnyView {
-    let TaskRow { number, row, status, state, amount, updated, created, .. } = task;
-    let note = state.note();
-    let refund = (!task.refund_status.is_empty()).then(|| {
-        let (tone, glyph) = refund_look(&task.refund_status);
-        view! { <span class="flag" data-tone=tone><Glyph name=glyph/>{task.refund_status}</span> }
-    });
-    let small_id = |text: String| (!text.is_empty()).then(|| view! { <small class="id">{text}</small> });
+/// One task.
+fn row(operation: Operation, task: TaskRow, base: &str, batch: BatchStatus, stopped: bool) -> AnyView {
+    let TaskRow { number, row, status, state, amount, updated, created, split, .. } = task;
+    // What is only asked about waits for nothing that people could change.
+    let (note, next) = match operation.has_amounts() {
+        true => (state.note(), next_step(state, batch, stopped)),
+        false => (None, None),
+    };
     let message = (!task.message.is_empty()).then(|| {
         let class = if status == TaskStatus::Failed { "bad" } else { "dim" };
         view! { <span class=class>{task.message}</span> }
     });
-    let next = next_step(state, batch, stopped);
-    // The key differs from the unique id when that did not fit the gateway.
-    let key = (task.gateway_key != task.unique_id && !task.gateway_key.is_empty())
-        .then(|| view! { <small class="id">"key "{task.gateway_key}</small> });
     let times = format!("Created {}, updated {}", created.text, updated.text);
+    let cells = operation.descriptor().columns.iter().zip(task.cells).map(|(column, parts)| {
+        view! {
+            <td role="cell" class=column.class data-cell=column.place data-label=column.label>
+                {parts.into_iter().map(part).collect_view()}
+            </td>
+        }
+    });
     view! {
         <tr role="row" id=format!("task-{number}")>
             <td role="cell" class="num dim" data-cell="drop" title=format!("Row {row} of the file")>{number}</td>
             <th role="rowheader" scope="row" data-cell="lead">
                 <a class="name id" href=format!("{base}{number}") rel="external">{task.order_id}</a>
-                {small_id(task.txn_id)}
+                {(!task.txn_id.is_empty()).then(|| part(CellPart::SmallId(task.txn_id)))}
             </th>
             <td role="cell" class="tight" data-cell="mark">
                 <TaskStamp status/>
                 {note.map(|note| view! { <small>{note}</small> })}
             </td>
-            <td role="cell" class="cash" data-cell="end">
-                <MoneyView amount/>
-                {task.split.map(|split| parts(&split, amount))}
-            </td>
-            <td role="cell" data-cell="end2">
-                {refund}
-                {(!task.refund_type.is_empty()).then(|| view! { <small>{task.refund_type}</small> })}
-            </td>
-            <td role="cell" data-cell="drop">
-                <span class="id">{task.unique_id}</span>
-                {key}
-                {small_id(task.gateway_reference)}
-            </td>
+            {operation.has_amounts().then(|| view! {
+                <td role="cell" class="cash" data-cell="end">
+                    <MoneyView amount/>
+                    {split.map(|split| parts(&split, amount))}
+                </td>
+            })}
+            {cells.collect_view()}
             <td role="cell" class="msg">{message}" "{next.map(|next| view! { <span class="dim">{next}</span> })}</td>
             <td role="cell" class="tight" data-cell="drop">
                 <time datetime=updated.utc title=times>{updated.time}<small>{updated.date}</small></time>
             </td>
         </tr>
+    }
+    .into_any()
+}
+
+/// A part of a cell.
+fn part(part: CellPart) -> AnyView {
+    match part {
+        CellPart::Flag(text) => {
+            let (tone, glyph) = look(&text);
+            view! { <span class="flag" data-tone=tone><Glyph name=glyph/>{text}</span> }.into_any()
+        }
+        CellPart::Small(text) => view! { <small>{text}</small> }.into_any(),
+        CellPart::Id(text) => view! { <span class="id">{text}</span> }.into_any(),
+        CellPart::SmallId(text) => view! { <small class="id">{text}</small> }.into_any(),
+        CellPart::Answer(text) => answer(text),
+    }
+}
+
+/// A long answer is cut, and unfolds.
+fn answer(text: String) -> AnyView {
+    if text.chars().count() <= SHOWN {
+        return view! { <span class="id">{text}</span> }.into_any();
+    }
+    let start: String = text.chars().take(SHOWN).collect();
+    view! {
+        <details class="answer">
+            <summary class="id">{start}"…"</summary>
+            <span class="id">{text}</span>
+        </details>
     }
     .into_any()
 }
