@@ -1,6 +1,8 @@
 //! Reads the source and holds the rules that the compiler does not: who may import whom, where SQL and clocks may stand, and the
 //! traps of the page framework. A breach is named with file, line and rule.
 
+mod operations;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -54,9 +56,11 @@ const ROOMS: &[Room] = &[
         "server::http::session",
         &["server::http", "server::ops", "server::state", "server::error", "server::db::sessions", "domain"],
     ),
+    room("server::operations", &["server::db", "domain", "formats"]),
     room(
         "server::ops",
         &[
+            "server::operations",
             "server::db",
             "server::gateway",
             "server::outbound",
@@ -367,6 +371,9 @@ fn breaches(file: &str, source: &str) -> Vec<String> {
             tell(line, &format!("{} must not use {} ({path})", own.prefix, target.prefix));
         }
     }
+    if !matches!(own.prefix, "tests" | "tests::torture" | "simulator") {
+        operations::named(&name, &tokens).into_iter().for_each(|(line, rule)| tell(line, rule));
+    }
     for (at, token) in tokens.iter().enumerate() {
         for (calls, places, rule) in KEPT {
             let is = |call: &&str| {
@@ -454,6 +461,13 @@ fn the_house_is_tidy() {
 #[test]
 fn breaches_are_seen() {
     for (file, source, rule) in [
+        ("server/ops/x.rs", "match o { Operation::Refund => 1, _ => 2 }", "operations are told apart"),
+        ("server/ops/x.rs", "match o { Some(Operation::Refund) | None => 1, _ => 2 }", "operations are told apart"),
+        ("server/db/x.rs", "if o == Operation::OrderSync {}", "operations are told apart"),
+        ("server/ops/demo.rs", "if domain::operation::Operation::OrderSync != o {}", "operations are told apart"),
+        ("ui/pages/home.rs", "if matches!(o, Operation::Refund) {}", "operations are told apart"),
+        ("ui/pages/home.rs", "let o = found.unwrap_or(Operation::Refund);", "this names an operation"),
+        ("server/ops/home.rs", "use Operation::{OrderSync, Refund};", "this names an operation"),
         ("domain/money.rs", "use crate::formats::text;", "domain must not use formats"),
         ("domain/money.rs", "async fn x() {}", "the domain is pure"),
         (

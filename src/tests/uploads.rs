@@ -400,3 +400,26 @@ async fn a_batch_is_refused_where_the_connection_cannot_carry_it_out() {
     let list = batches::list(&world.state, &owner, Operation::Refund, &BatchQuery::default()).await.unwrap();
     assert_eq!(list.page.total, 1, "what was there stays, and nothing came to it");
 }
+
+#[tokio::test]
+async fn a_batch_holds_the_code_of_its_template_and_an_unknown_one_is_never_taken_for_another() {
+    let world = World::new().await;
+    let file = "order_id,amount,marketplace_amount,vendor1_id,vendor1_amount,vendor2_id,vendor2_amount,txn_id,unique_id\n\
+                ORD_1,100.50,100.50,,,,,,\n";
+    let batch = world.upload("owner@globex.test", file).await;
+    let owner = world.caller("owner@globex.test").await;
+    let query = TaskQuery::default();
+    let detail = || batches::detail(&world.state, &owner, Operation::Refund, batch, &query);
+    let failed_rows = || downloads::failed_rows(&world.state, &owner, Operation::Refund, batch);
+    let is_code = format!("UPDATE batch SET template = template WHERE id = '{batch}' AND template = 'split'");
+    assert_eq!(world.as_superuser(&is_code).await.unwrap(), 1, "the code is stored, not what people read");
+    assert_eq!(detail().await.unwrap().template, "Split settlement, 9 columns");
+    assert!(failed_rows().await.is_ok());
+    // What people read may be worded anew; a batch that names no template is an inconsistency, and no standard one.
+    for unknown in ["Split settlement, 9 columns", "Standard, 19 columns", ""] {
+        let sql = format!("UPDATE batch SET template = '{unknown}' WHERE id = '{batch}'");
+        assert_eq!(world.as_superuser(&sql).await.unwrap(), 1);
+        assert_eq!(detail().await.unwrap_err().refusal.kind, RefusalKind::Internal, "{unknown:?}");
+        assert_eq!(failed_rows().await.unwrap_err().refusal.kind, RefusalKind::Internal, "{unknown:?}");
+    }
+}
