@@ -3,7 +3,6 @@
 pub mod access;
 pub mod batch;
 pub mod connection_limits;
-pub mod email;
 pub mod error;
 pub mod eta;
 pub mod finding;
@@ -18,7 +17,9 @@ pub mod protocol;
 pub mod retry;
 pub mod settings_change;
 pub mod task;
-// The browser leaves it to the server: the tables of Unicode are heavy.
+// The browser leaves these to the server: the tables of Unicode are heavy.
+#[cfg(feature = "ssr")]
+pub mod email;
 #[cfg(feature = "ssr")]
 pub mod text;
 pub mod view;
