@@ -273,7 +273,7 @@ fn forms(simulator: &Simulator, connection: &str, other: &str) -> Vec<Weakening>
             text(&[("base_url", &simulator.url), ("merchant_id", "globex"), ("api_key", "sim_globex")]),
             "gateway",
         ),
-        (format!("/settings/connections/{other}/choose"), Vec::new(), "gateway"),
+        (format!("/settings/connections/{other}/choose"), Vec::new(), "gateway_choice"),
         (format!("/settings/connections/{connection}/limits"), text(&[("concurrency", "30")]), "gateway"),
     ]
 }
