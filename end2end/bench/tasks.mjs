@@ -114,8 +114,8 @@ async function seed(total, size = 100000) {
     number += 1;
     await desk.query("BEGIN");
     await desk.query(`SELECT set_config('app.organisation', id::text, true) FROM organisation`);
-    const { id } = await one(desk, `INSERT INTO batch (organisation_id, id, gateway_id, operation, file_name, currency, maker, status, records, amount_minor)
-      SELECT g.organisation_id, gen_random_uuid(), g.id, 'refund', 'bench.csv', 'INR', (SELECT id FROM person LIMIT 1), 'processing', $1::int, $1::bigint * 100 FROM gateway g RETURNING id`, [n]);
+    const { id } = await one(desk, `INSERT INTO batch (organisation_id, id, gateway_id, operation, work, file_name, currency, maker, status, records, amount_minor)
+      SELECT g.organisation_id, gen_random_uuid(), g.id, 'refund', 'send', 'bench.csv', 'INR', (SELECT id FROM person LIMIT 1), 'processing', $1::int, $1::bigint * 100 FROM gateway g RETURNING id`, [n]);
     // The hash is of the canonical record (formats/refunds): a record that does not match its hash is never sent.
     await desk.query(`INSERT INTO record (amount_minor, row_no, sheet_row, organisation_id, batch_id, gateway_key, order_id, request_sha256)
       SELECT 100, i, i + 1, b.organisation_id, b.id, 'B${number}R' || i, 'ORD_${number}_' || i, sha256('batchdesk-refund-1'::bytea || int4send(i) || int8send(3) || 'INR'::bytea || int8send(length('ORD_${number}_' || i)) || convert_to('ORD_${number}_' || i, 'UTF8') || int8send(100) || '\\x000000'::bytea || decode(repeat('00', 80), 'hex'))
@@ -126,8 +126,8 @@ async function seed(total, size = 100000) {
       SELECT organisation_id, batch_id, NULL, 'NOT_REQUIRED', content_sha256 FROM batch_revision WHERE batch_id = $1`, [id]);
     await desk.query(`INSERT INTO batch_progress (organisation_id, batch_id, records, queued, accepted, failed, amount_minor, queued_minor, accepted_minor, failed_minor)
       SELECT organisation_id, id, records, records, 0, 0, amount_minor, amount_minor, 0, 0 FROM batch WHERE id = $1`, [id]);
-    await desk.query(`INSERT INTO chunk (organisation_id, batch_id, chunk_no, revision, gateway_id, from_row, to_row, next_row, size, remaining)
-      SELECT b.organisation_id, b.id, i / 500, 1, b.gateway_id, i + 1, least(i + 500, b.records), i + 1, least(500, b.records - i), least(500, b.records - i)
+    await desk.query(`INSERT INTO chunk (organisation_id, batch_id, chunk_no, revision, gateway_id, work, from_row, to_row, next_row, size, remaining)
+      SELECT b.organisation_id, b.id, i / 500, 1, b.gateway_id, b.work, i + 1, least(i + 500, b.records), i + 1, least(500, b.records - i), least(500, b.records - i)
         FROM batch b, generate_series(0, b.records - 1, 500) i WHERE b.id = $1`, [id]);
     await desk.query("COMMIT");
   }
