@@ -336,7 +336,7 @@ async function bloat() {
   await desk.query("ANALYZE record, chunk, attempt, outcome, evidence, order_balance, order_seen, batch_progress, open_task");
   await sleep(1000);
   const { rows } = await desk.query(`SELECT relname, n_live_tup::int AS live, n_dead_tup::int AS dead, pg_size_pretty(pg_total_relation_size(relid)) AS size FROM pg_stat_user_tables
-     WHERE schemaname = 'desk' AND relname IN ('record_leaf','chunk','attempt','outcome','evidence','order_balance','order_seen','batch_progress','open_task') ORDER BY pg_total_relation_size(relid) DESC`);
+     WHERE schemaname = 'desk' AND relname IN ('record_leaf','chunk','attempt_leaf','outcome_leaf','evidence_leaf','order_balance','order_seen','batch_progress','open_task') ORDER BY pg_total_relation_size(relid) DESC`);
   say("\nwhat stays behind");
   for (const table of rows) say(`  ${table.relname.padEnd(16)} ${String(table.live).padStart(9)} live ${String(table.dead).padStart(7)} dead ${table.size.padStart(10)}`);
 }
