@@ -1,6 +1,9 @@
 //! Nobody asks which operation it is: code branches on the kind of work, or asks a registry.
 
-use super::{Token, text, within};
+use super::{
+    tokens::{Token, text},
+    within,
+};
 
 /// Where operations are told apart.
 const REGISTRIES: [&str; 3] = ["domain::operation", "formats::registry", "server::operations"];
