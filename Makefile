@@ -1,8 +1,9 @@
 # Thin on purpose: the work is in .dev/. `make run` and `make test` install what is missing first.
-.PHONY: help run test dev check torture torture-mutants site bench bench-validate bench-ingest bench-tasks
+.PHONY: help run build test dev check torture torture-mutants site bench bench-validate bench-ingest bench-tasks
 
 help:
 	@echo "make run     install what is missing, build, start the demo at http://127.0.0.1:3000"
+	@echo "make build   install what is missing, then build target/release/batchdesk"
 	@echo "make test    install what is missing, then every check and test"
 	@echo "make dev     the demo, built and started again at every change"
 	@echo "make check   format, lints, unit tests"
@@ -12,6 +13,9 @@ help:
 
 run:
 	@.dev/run
+
+build:
+	@.dev/build
 
 test:
 	@.dev/test

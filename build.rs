@@ -1,8 +1,8 @@
 //! Puts the site into the server's binary: style sheet, public files, and the browser's part where it has been built.
 //!
-//! `.dev/build-site` leaves the browser's part in `target/site`. When it is not there the binary is complete all the same: every
-//! page works by plain forms, without hydration. Names carry a hash of the content, so that browsers keep files for ever; each
-//! file is compressed here, once, as far as it goes.
+//! `.dev/build-site` leaves the browser's part in `target/site/release` and, for debug builds, in `target/site/debug`. When it is
+//! not there the binary is complete all the same: every page works by plain forms, without hydration. Names carry a hash of the
+//! content, so that browsers keep files for ever; each file is compressed here, once, as far as it goes.
 
 #[path = "src/server/http/site/css.rs"]
 mod css;
@@ -22,17 +22,26 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 fn main() -> Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
+    let profile = env::var("PROFILE")?;
+    // Faults on purpose, for the torture tests (server/torture.rs): never in what a release profile makes.
+    println!("cargo::rustc-check-cfg=cfg(failpoints)");
+    if profile == "debug" {
+        println!("cargo::rustc-cfg=failpoints");
+    }
     if env::var_os("CARGO_FEATURE_SSR").is_none() {
         return Ok(());
     }
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").ok_or("cargo sets CARGO_MANIFEST_DIR")?);
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
-    let stamp = root.join("target/site/stamp");
+    // One for tests, made quickly, and one that is small.
+    let browser = root.join("target/site").join(&profile);
+    let stamp = browser.join("stamp");
     make_stamp(&stamp)?;
-    for watched in ["src/server/http/site/css.rs", "style", "public", "target/site/stamp", "migrations"] {
+    println!("cargo::rerun-if-changed={}", stamp.display());
+    for watched in ["src/server/http/site/css.rs", "style", "public", "migrations"] {
         println!("cargo::rerun-if-changed={watched}");
     }
-    Site::read(&root, &out)?.write(&out.join("site.rs"))
+    Site::read(&root, &browser, &out)?.write(&out.join("site.rs"))
 }
 
 /// Cargo runs this script again and again while a file that it watches is missing, so there is always a stamp; an old one, for
@@ -70,13 +79,12 @@ struct Site {
 }
 
 impl Site {
-    fn read(root: &Path, out: &Path) -> Result<Self> {
+    fn read(root: &Path, built: &Path, out: &Path) -> Result<Self> {
         let mut site = Self::default();
         let sheet = root.join("style/main.css");
         if sheet.exists() {
             site.css = Some(site.add_hashed(out, "batchdesk", "css", css::bundle(&sheet)?.as_bytes())?);
         }
-        let built = root.join("target/site");
         let (script, module) = (built.join("batchdesk.js"), built.join("batchdesk_bg.wasm"));
         if script.exists() && module.exists() {
             let wasm = site.add_hashed(out, "batchdesk", "wasm", &fs::read(module)?)?;

@@ -14,8 +14,8 @@
 
 #[cfg(all(feature = "ssr", feature = "hydrate"))]
 compile_error!("build the server with `ssr` or the browser's part with `hydrate`, never both");
-#[cfg(all(feature = "torture", not(debug_assertions)))]
-compile_error!("`torture` puts faults into the server on purpose: it is for debug builds, never for a release");
+#[cfg(all(failpoints, not(debug_assertions)))]
+compile_error!("`failpoints` puts faults into the server on purpose: it is for debug builds, never for a release");
 
 pub mod api;
 pub mod app;

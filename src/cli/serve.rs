@@ -34,9 +34,9 @@ use tokio::{
 
 /// The connectors that tasks are sent through.
 fn connectors() -> Arc<dyn processor::Connect> {
-    #[cfg(feature = "torture")]
+    #[cfg(failpoints)]
     return Arc::new(crate::server::torture::misread::Misreading);
-    #[cfg(not(feature = "torture"))]
+    #[cfg(not(failpoints))]
     Arc::new(processor::Connectors)
 }
 

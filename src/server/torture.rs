@@ -1,7 +1,8 @@
 //! Faults on purpose, for the tests alone: moments at which this process dies, stops, waits or fails, and connectors that misread.
 //!
-//! Without the feature `torture` both macros come to nothing; with it no release is built (`lib.rs` refuses). The processor and
-//! the acts of people name their moments, `BATCHDESK_FAULT` says what happens there:
+//! They are in debug builds only, so that one build serves every test; in a release the macro comes to nothing, and the rest is not
+//! there (`build.rs` decides, `lib.rs` refuses anything else). The processor and the acts of people name their moments,
+//! `BATCHDESK_FAULT` says what happens there:
 //!
 //! ```text
 //! BATCHDESK_FAULT=intent.after_commit@2=kill        die there, the second time
@@ -18,24 +19,24 @@
 /// A moment: `fault!(name, step)` where an error has nowhere to go, `fault!(? name, step)` where it has.
 macro_rules! fault {
     (? $name:expr, $step:literal) => {
-        #[cfg(feature = "torture")]
+        #[cfg(failpoints)]
         $crate::server::torture::reach($name, $step).await?;
-        #[cfg(not(feature = "torture"))]
+        #[cfg(not(failpoints))]
         let _ = $name;
     };
     ($name:expr, $step:literal) => {
-        #[cfg(feature = "torture")]
+        #[cfg(failpoints)]
         let _ = $crate::server::torture::reach($name, $step).await;
     };
 }
 
-#[cfg(feature = "torture")]
+#[cfg(failpoints)]
 pub mod misread;
 
-#[cfg(feature = "torture")]
+#[cfg(failpoints)]
 pub use on::{is_out, reach};
 
-#[cfg(feature = "torture")]
+#[cfg(failpoints)]
 mod on {
     use std::{
         io::{self, Write},

@@ -27,6 +27,5 @@ mod torture {
     mod report;
     mod restored;
     mod run;
-    mod undisturbed;
     mod world;
 }

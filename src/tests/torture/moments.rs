@@ -13,7 +13,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-const MOMENTS: [&str; 24] = [
+/// Up to the claim of rows, and the reading of their orders.
+const ON_THE_WAY: [&str; 8] = [
     "submit.before_commit",
     "submit.after_commit",
     "decide.before_commit",
@@ -22,6 +23,8 @@ const MOMENTS: [&str; 24] = [
     "claim.after_commit",
     "orders.before_commit",
     "orders.after_commit",
+];
+const SENDING: [&str; 8] = [
     "intent.before_commit",
     "intent.after_commit",
     "send.before",
@@ -30,6 +33,8 @@ const MOMENTS: [&str; 24] = [
     "settle.after_commit",
     "claim_open.before_commit",
     "claim_open.after_commit",
+];
+const ASKING: [&str; 8] = [
     "query.before",
     "query.after",
     "intent_again.before_commit",
@@ -71,7 +76,7 @@ pub(super) fn deaths(out: Out, scenario: &'static str, moments: &[&str], hits: &
         };
         let submitted = world.try_submit(&ACME, &file);
         // Later hits are not always reached; the first always is.
-        let patience = Duration::from_secs(if hit == 1 { 40 } else { 5 });
+        let patience = Duration::from_secs(if hit == 1 { 180 } else { 5 });
         match world.death(server, patience) {
             Some(status) if status.signal() == Some(9) => died += 1,
             Some(status) => world.breaches.push(format!("at {moment} the server ended with {status}")),
@@ -81,7 +86,7 @@ pub(super) fn deaths(out: Out, scenario: &'static str, moments: &[&str], hits: &
         world.kill_servers();
         if submitted.is_err() {
             world.serve(&[], &[]);
-            let give_up = Instant::now() + Duration::from_secs(20);
+            let give_up = Instant::now() + Duration::from_secs(60);
             while let Err(why) = world.try_submit(&ACME, &file) {
                 if Instant::now() > give_up {
                     world.breaches.push(format!("after a death at {moment} it cannot be submitted: {why}"));
@@ -98,11 +103,25 @@ pub(super) fn deaths(out: Out, scenario: &'static str, moments: &[&str], hits: &
     world.finish(format!("{died} deaths{missed}{more}"), settled)
 }
 
-#[test]
-fn g2_the_server_dies_at_every_moment_that_has_a_name() {
+fn every(scenario: &'static str, moments: &[&str]) {
     let hits: &[u32] = size_of_three(&[1], &[1, 2, 20, 3, 5, 1, 2, 20, 4, 7], &[1; 20]);
-    let time = if size_text() == "short" { Duration::from_secs(300) } else { budget(300, 300) };
-    deaths(Out::Nothing, "G2 every named moment", &MOMENTS, hits, time).expect_clean();
+    let time = if size_text() == "short" { Duration::from_secs(600) } else { budget(100, 100) };
+    deaths(Out::Nothing, scenario, moments, hits, time).expect_clean();
+}
+
+#[test]
+fn g2_the_server_dies_at_every_moment_on_the_way_to_a_send() {
+    every("G2 every moment on the way", &ON_THE_WAY);
+}
+
+#[test]
+fn g2_the_server_dies_at_every_moment_of_a_send() {
+    every("G2 every moment of a send", &SENDING);
+}
+
+#[test]
+fn g2_the_server_dies_at_every_moment_of_a_question() {
+    every("G2 every moment of a question", &ASKING);
 }
 
 /// A second time and a last one, which a batch does not reach at every moment.
@@ -110,7 +129,8 @@ fn g2_the_server_dies_at_every_moment_that_has_a_name() {
 fn g2_the_server_dies_later_at_every_moment_that_has_a_name() {
     if size_text() == "long" {
         let hits: Vec<u32> = [2, 20].repeat(20);
-        deaths(Out::Nothing, "G2 every named moment, later hits", &MOMENTS, &hits, budget(300, 300)).expect_clean();
+        let all = [ON_THE_WAY, SENDING, ASKING].concat();
+        deaths(Out::Nothing, "G2 every named moment, later hits", &all, &hits, budget(300, 300)).expect_clean();
     }
 }
 

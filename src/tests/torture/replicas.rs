@@ -92,7 +92,7 @@ pub(super) fn frozen(
     let sleeper = world.serve(&["--no-web"], &[("BATCHDESK_FAULT", &format!("{moment}@1=stop"))]);
     let file = world.file(kinds);
     let batch = world.submit(&GLOBEX, file);
-    if !world.frozen(sleeper, Duration::from_secs(30)) {
+    if !world.frozen(sleeper, Duration::from_secs(180)) {
         world.breaches.push(format!("{moment} was never reached"));
     }
     world.serve(&["--no-web"], &[]);
@@ -103,7 +103,7 @@ pub(super) fn frozen(
     // Longer than the lease, and than the time after which a send must not begin.
     thread::sleep(SLEEP.saturating_sub(begun.elapsed()));
     world.signal(sleeper, Signal::SIGCONT);
-    let give_up = Instant::now() + Duration::from_secs(6);
+    let give_up = Instant::now() + Duration::from_secs(60);
     while world.number(FENCED) == 0 && Instant::now() < give_up {
         thread::sleep(Duration::from_millis(50));
     }

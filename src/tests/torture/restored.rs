@@ -1,6 +1,7 @@
 //! G45: the database goes back to an older state, by the commands that the README gives.
 
 use super::{
+    checker,
     client::{ACME, batch_of},
     file::{End, RefundFile},
     report::Report,
@@ -83,9 +84,7 @@ pub(super) fn drill(scenario: &'static str, class: &str, out: Out) -> Report {
     });
     let left = world.look(first).unwrap()["counts"]["queued"].as_i64().unwrap();
     world.kill(server);
-    // What is on the wire arrives.
-    thread::sleep(Duration::from_millis(400));
-    let sent = world.ledger();
+    let sent = arrived(&world);
     let since = sent.iter().filter(|line| line.effect).count().saturating_sub(dumped);
     if since < 24 || left < 5 {
         world
@@ -126,7 +125,7 @@ pub(super) fn drill(scenario: &'static str, class: &str, out: Out) -> Report {
     for batch in [batch, first, again] {
         world.wait(batch, left_to_people);
     }
-    let twice = super::checker::refunded_twice(&world.ledger()).len();
+    let twice = checker::refunded_twice(&world.ledger()).len();
     let effects = world.ledger().iter().filter(|line| line.effect).count();
     let injected = format!(
         "backup after {dumped} refunds, {since} sent after it, restored into a new server: {effects} refunds in all, {twice} of them double"
@@ -134,11 +133,23 @@ pub(super) fn drill(scenario: &'static str, class: &str, out: Out) -> Report {
     world.finish(injected, left_to_people)
 }
 
+/// The gateway's ledger when what was on the wire has arrived: it has not grown for three times as long as an answer takes.
+fn arrived(world: &World) -> Vec<checker::Line> {
+    loop {
+        let before = world.ledger();
+        thread::sleep(Duration::from_millis(500));
+        let after = world.ledger();
+        if after.len() == before.len() {
+            return after;
+        }
+    }
+}
+
 /// The server is ready, serves its pages, says why it sends nothing, and sends nothing.
 fn refused(world: &mut World, settings: &[(&str, &str)]) {
     let before = world.ledger().len();
     let server = world.serve(&[], settings);
-    let give_up = Instant::now() + Duration::from_secs(20);
+    let give_up = Instant::now() + PATIENCE;
     let told = "The database went back to an older state.";
     while !(world.server_log().contains(told)
         && world.number("SELECT count(*) FROM desk.organisation WHERE sending") == 0)
