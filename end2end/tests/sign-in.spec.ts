@@ -32,7 +32,8 @@ test("a wrong password is told without saying whose, and what was typed stays", 
   await page.waitForURL(`**${REFUNDS}`);
 });
 
-for (const next of ["//evil", "https://evil.test/", "/\\evil.test", "javascript:alert(1)", "/login", "/logout"]) {
+// Which of them the server takes is `src/tests/outside/sessions.rs`; here is what a browser makes of the two that it may read in its own way.
+for (const next of ["/\\evil.test", "javascript:alert(1)"]) {
   test(`next=${next} leads nowhere else`, async ({ nobody }) => {
     const page = await nobody();
     const asked: string[] = [];

@@ -136,7 +136,7 @@ async fn the_sealer_signs_what_other_processes_have_chained() {
     assert_ne!(other.config.data_dir, state.config.data_dir);
     let stop = tokio_util::sync::CancellationToken::new();
     let sealer = tokio::spawn(audit::run_sealer(other.clone(), stop.clone()));
-    for _ in 0..600 {
+    for _ in 0..2_400 {
         if !heads_of(&other).heads.is_empty() {
             break;
         }

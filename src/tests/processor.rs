@@ -134,7 +134,7 @@ impl Bench {
     /// Waits until every task of the batch is in one of `states`.
     async fn until(&self, batch: BatchId, states: &[&str]) {
         let mut last = Vec::new();
-        for round in 0..300 {
+        for round in 0..2_400 {
             last = self.tasks(batch).await;
             if last.iter().all(|task| states.contains(&task.state.as_str())) {
                 return;
@@ -149,7 +149,7 @@ impl Bench {
 
     /// Waits until one task stands so.
     async fn ends(&self, batch: BatchId, order: &str, state: &str) {
-        for round in 0..300 {
+        for round in 0..2_400 {
             if self.task(batch, order).await.state == state {
                 return;
             }

@@ -159,6 +159,7 @@ async fn signing_in_leads_only_to_our_own_pages() {
         ("/\r\nSet-Cookie: x=1", "/"),
         ("javascript:alert(1)", "/"),
         ("/login", "/"),
+        ("/logout", "/"),
     ] {
         let answer = desk.visitor().form("/login", &[("email", MAKER), ("password", PASSWORD), ("next", next)]).await;
         assert_eq!((answer.status, answer.location().as_str()), (303, expected), "{next:?}");

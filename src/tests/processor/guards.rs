@@ -160,7 +160,7 @@ async fn waiting_batches_expire_and_give_their_unique_ids_back() {
     assert_eq!(bench.number("SELECT count(*) FROM unique_id_taken").await, 1);
     bench.sql("UPDATE batch SET expires_at = now() - interval '1 second'").await;
     let running = bench.start();
-    for _ in 0..200 {
+    for _ in 0..2_400 {
         if bench.status(batch).await == "expired" {
             break;
         }

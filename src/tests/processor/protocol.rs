@@ -242,7 +242,7 @@ async fn a_refused_key_stops_the_connection_and_burns_no_row() {
     *bench.script.locked.lock().unwrap() = true;
     let batch = bench.batch(&[("PLAIN_1", "10.00"), ("PLAIN_2", "10.00"), ("PLAIN_3", "10.00")]).await;
     let running = bench.start();
-    for _ in 0..200 {
+    for _ in 0..2_400 {
         if bench.number("SELECT count(*) FROM gateway WHERE NOT sending AND stopped_reason LIKE '%401%' AND stopped_at IS NOT NULL").await == 1 {
             break;
         }
@@ -262,7 +262,7 @@ async fn an_order_that_cannot_be_read_keeps_its_rows_waiting() {
     let bench = Bench::new(GatewayClass::K, Script::keyed()).await;
     let batch = bench.batch(&[("PLAIN_1", "10.00"), ("UNREADABLE_1", "10.00")]).await;
     let running = bench.start();
-    for _ in 0..200 {
+    for _ in 0..2_400 {
         if bench.task(batch, "PLAIN_1").await.state == "SUCCEEDED" {
             break;
         }
@@ -282,7 +282,7 @@ async fn a_graceful_stop_records_what_is_on_the_wire_and_gives_the_rest_back() {
     let rows: Vec<(&str, &str)> = orders.iter().map(|order| (order.as_str(), "1.00")).collect();
     let batch = bench.batch(&rows).await;
     let running = bench.start();
-    for _ in 0..400 {
+    for _ in 0..12_000 {
         if bench.script.sends() > 0 {
             break;
         }
@@ -376,7 +376,7 @@ async fn something_that_does_not_add_up_stops_the_organisation() {
     bench.sql("SET session_replication_role = replica; INSERT INTO outcome (organisation_id, batch_id, row_no, revision, attempts, succeeded)
                SELECT organisation_id, batch_id, row_no, revision, 1, true FROM record WHERE row_no = 1").await;
     let running = bench.start();
-    for _ in 0..200 {
+    for _ in 0..2_400 {
         if bench.number("SELECT count(*) FROM organisation WHERE NOT sending").await == 1 {
             break;
         }
@@ -406,7 +406,7 @@ async fn a_record_that_was_changed_after_it_was_decided_on_is_never_sent() {
         let batch = bench.batch(&[("PLAIN_1", "10.00")]).await;
         bench.sql(&format!("SET session_replication_role = replica; UPDATE record SET {change}")).await;
         let running = bench.start();
-        for _ in 0..200 {
+        for _ in 0..2_400 {
             if bench.number("SELECT count(*) FROM organisation WHERE NOT sending").await == 1 {
                 break;
             }

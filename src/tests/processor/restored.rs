@@ -73,7 +73,7 @@ async fn nothing_is_asked_before_what_was_sent_may_have_arrived() {
     let running = bench.start();
     let epoch = "SELECT epoch FROM chunk";
     // Claimed twice, and given back.
-    for _ in 0..200 {
+    for _ in 0..2_400 {
         if bench.number(epoch).await >= 3 {
             break;
         }

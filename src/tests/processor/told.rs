@@ -137,7 +137,7 @@ async fn a_stopped_connection_is_told_to_who_can_let_it_go_on() {
     let batch = bench.batch(&[("PLAIN_1", "10.00")]).await;
     *bench.script.locked.lock().unwrap() = true;
     let running = bench.start();
-    for _ in 0..200 {
+    for _ in 0..2_400 {
         if bench.number("SELECT count(*) FROM gateway WHERE NOT sending").await == 1 {
             break;
         }

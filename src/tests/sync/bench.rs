@@ -69,12 +69,17 @@ impl Book {
         self.asked.lock().unwrap().iter().filter(|(asked, _)| asked == order).count()
     }
 
-    /// Most questions within any one second.
-    pub(super) fn most_in_a_second(&self) -> usize {
+    /// The first question that a rate of so many a second since `begun` did not allow yet. However late some are, the next ones are
+    /// not early.
+    pub(super) fn earlier_than(&self, begun: Instant, rate: u32) -> Option<usize> {
         let asked = self.asked.lock().unwrap();
-        let within =
-            |from: Instant| asked.iter().filter(|(_, at)| (from..from + Duration::from_secs(1)).contains(at)).count();
-        asked.iter().map(|(_, at)| within(*at)).max().unwrap_or(0)
+        let allowed = |number: usize| begun + Duration::from_secs(1) * u32::try_from(number).unwrap() / rate;
+        asked
+            .iter()
+            .enumerate()
+            .map(|(number, (_, at))| (number, *at))
+            .find(|(number, at)| *at < allowed(number.saturating_sub(1)))
+            .map(|(number, _)| number)
     }
 }
 
@@ -358,7 +363,7 @@ impl Bench {
 
     /// Waits until `there` holds; back-offs are not sat out.
     pub(super) async fn until(&self, what: &str, there: impl AsyncFn() -> bool) {
-        for _ in 0..400 {
+        for _ in 0..2_400 {
             if there().await {
                 return;
             }
@@ -366,6 +371,17 @@ impl Bench {
             tokio::time::sleep(Duration::from_millis(25)).await;
         }
         panic!("never: {what}");
+    }
+
+    /// Waits until the gateway was asked so many questions, without a look at the database.
+    pub(super) async fn questions(&self, all: usize) {
+        for _ in 0..6_000 {
+            if self.book.asked.lock().unwrap().len() >= all {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("{} of {all} questions", self.book.asked.lock().unwrap().len());
     }
 
     /// Waits until nothing is left to do for the batch, then checks that everything adds up.
