@@ -236,7 +236,7 @@ async fn every_pair_of_status_and_event_ends_as_the_table_says() {
             case.prepare(event).await;
             case.stand(status, event).await;
             let happened = case.happen(event).await;
-            let now: S = case.read("b.status").await;
+            let db::codes::Code::<S>(now) = case.read("b.status").await;
             let told = if now == status { "-" } else { now.code() };
             // What is refused is refused by a guard, and not because the test cannot ask.
             let asked = happened.as_ref().err().is_none_or(|error| db::guard_code(error).is_some());

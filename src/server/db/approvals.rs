@@ -137,9 +137,9 @@ fn request(row: &PgRow) -> sqlx::Result<Request> {
         at: row.try_get("at")?,
         records: row.try_get("records")?,
         amount_minor: row.try_get("amount_minor")?,
-        currency: row.try_get("currency")?,
+        currency: codes::code(row, "currency")?,
         expires_at: row.try_get("expires_at")?,
-        status: row.try_get("status")?,
+        status: codes::code(row, "status")?,
         verdict: row.try_get("verdict")?,
         checker_email: row.try_get("checker_email")?,
         decided_at: row.try_get("decided_at")?,
@@ -298,7 +298,7 @@ pub async fn extras(tx: &mut Tx, batch: BatchId, revision: i16) -> sqlx::Result<
     .bind(organisation.0)
     .bind(batch.0)
     .bind(revision)
-    .try_map(|row: PgRow| codes::read("record", &["batch_id", "row_no"], &row, |row| row.try_get("extra")))
+    .try_map(|row: PgRow| codes::read("record", &["batch_id", "row_no"], &row, |row| codes::code(row, "extra")))
     .fetch_all(tx.conn())
     .await
 }

@@ -128,7 +128,7 @@ pub async fn locate(tx: &mut Tx, batch: BatchId) -> sqlx::Result<Option<(Operati
         .bind(organisation.0)
         .bind(batch.0)
         .try_map(|row: PgRow| {
-            codes::read("batch", KEY, &row, |row| Ok((row.try_get("operation")?, row.try_get("file_name")?)))
+            codes::read("batch", KEY, &row, |row| Ok((codes::code(row, "operation")?, row.try_get("file_name")?)))
         })
         .fetch_optional(tx.conn())
         .await
@@ -143,11 +143,11 @@ fn batch(row: &PgRow) -> sqlx::Result<BatchRow> {
 fn columns(row: &PgRow) -> sqlx::Result<BatchRow> {
     Ok(BatchRow {
         id: BatchId(row.try_get("id")?),
-        operation: row.try_get("operation")?,
+        operation: codes::code(row, "operation")?,
         file_name: row.try_get("file_name")?,
-        status: row.try_get("status")?,
+        status: codes::code(row, "status")?,
         amount_minor: row.try_get("amount_minor")?,
-        currency: row.try_get("currency")?,
+        currency: codes::code(row, "currency")?,
         created_at: row.try_get("created_at")?,
         modified_at: row.try_get("modified_at")?,
         records: row.try_get("records")?,

@@ -73,24 +73,69 @@ fn part(row: &PgRow, column: &str) -> String {
         .unwrap_or_else(|_| "?".to_owned())
 }
 
-/// Types that a text column is read as.
+/// A code of ours as a text column holds it. A row's field is read through it with `#[sqlx(try_from = "codes::Code<…>")]`: sqlx's
+/// traits and most of these types are of other packages.
+pub struct Code<T>(pub T);
+
+/// The code in this column.
+pub(super) fn code<'r, T>(row: &'r PgRow, column: &str) -> sqlx::Result<T>
+where
+    Code<T>: Decode<'r, Postgres>,
+{
+    row.try_get::<Code<T>, _>(column).map(|code| code.0)
+}
+
+impl<T> Type<Postgres> for Code<T> {
+    fn type_info() -> PgTypeInfo {
+        <str as Type<Postgres>>::type_info()
+    }
+
+    fn compatible(ty: &PgTypeInfo) -> bool {
+        <str as Type<Postgres>>::compatible(ty)
+    }
+}
+
+impl<'r, T: Coded> Decode<'r, Postgres> for Code<T> {
+    fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
+        T::decode(<&str as Decode<Postgres>>::decode(value)?).map(Self)
+    }
+}
+
+impl<'r, T: Coded> Decode<'r, Postgres> for Code<Option<T>> {
+    fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
+        <Option<&str> as Decode<Postgres>>::decode(value)?.map(T::decode).transpose().map(Self)
+    }
+}
+
+/// What a text column may hold as a code.
+pub(super) trait Coded: Sized {
+    /// None when it is not known.
+    fn parse(code: &str) -> Option<Self>;
+
+    /// The error never shows more than a code.
+    fn decode(code: &str) -> Result<Self, BoxDynError> {
+        Self::parse(code).ok_or_else(|| unknown(code).into())
+    }
+}
+
 macro_rules! codes {
     ($($type:ty: $parse:expr;)*) => {$(
-        impl Type<Postgres> for $type {
-            fn type_info() -> PgTypeInfo {
-                <str as Type<Postgres>>::type_info()
-            }
-
-            fn compatible(ty: &PgTypeInfo) -> bool {
-                <str as Type<Postgres>>::compatible(ty)
+        impl Coded for $type {
+            fn parse(code: &str) -> Option<Self> {
+                let parse: fn(&str) -> Option<Self> = $parse;
+                parse(code)
             }
         }
 
-        impl<'r> Decode<'r, Postgres> for $type {
-            fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
-                let code = <&str as Decode<Postgres>>::decode(value)?;
-                let parse: fn(&str) -> Option<Self> = $parse;
-                parse(code).ok_or_else(|| unknown(code).into())
+        impl From<Code<$type>> for $type {
+            fn from(code: Code<$type>) -> Self {
+                code.0
+            }
+        }
+
+        impl From<Code<Option<$type>>> for Option<$type> {
+            fn from(code: Code<Option<$type>>) -> Self {
+                code.0
             }
         }
     )*};

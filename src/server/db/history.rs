@@ -51,6 +51,7 @@ pub struct RowRevision {
     /// Transaction.
     pub txn_id: Option<String>,
     /// What it has beside its columns.
+    #[sqlx(try_from = "codes::Code<Option<RecordExtra>>")]
     pub extra: Option<RecordExtra>,
     /// Who submitted it, and what was decided.
     #[sqlx(flatten)]

@@ -24,10 +24,12 @@ pub struct NoticeRow {
     /// The batch.
     pub batch_id: Option<Uuid>,
     /// What it does.
+    #[sqlx(try_from = "codes::Code<Option<Operation>>")]
     pub operation: Option<Operation>,
     /// Its file.
     pub file_name: Option<String>,
     /// Its currency.
+    #[sqlx(try_from = "codes::Code<Option<Currency>>")]
     pub currency: Option<Currency>,
 }
 

@@ -1,6 +1,6 @@
 //! Organisations, roles, members, API keys and the maker-checker rule.
 
-use super::Tx;
+use super::{Tx, codes};
 use crate::domain::{
     access::{Module, Permissions, Right, Role},
     error::Refusal,
@@ -34,7 +34,8 @@ pub struct OrganisationRow {
 /// The organisation of this transaction.
 pub async fn load(tx: &mut Tx) -> sqlx::Result<Option<OrganisationRow>> {
     let id = tx.organisation();
-    type Row = (String, Currency, String, i32, i32, bool, Option<OffsetDateTime>, Option<String>, Option<String>);
+    type Row =
+        (String, codes::Code<Currency>, String, i32, i32, bool, Option<OffsetDateTime>, Option<String>, Option<String>);
     let row = sqlx::query_as::<_, Row>(
         "SELECT name, currency, zone, row_limit, approval_days, sending, stopped_at, stopped_reason,
                 (SELECT email FROM person WHERE person.id = paused_by)
@@ -45,7 +46,7 @@ pub async fn load(tx: &mut Tx) -> sqlx::Result<Option<OrganisationRow>> {
     .await?;
     Ok(row.map(|(name, currency, zone, row_limit, approval_days, sending, stopped_at, stopped_reason, paused_by)| {
         OrganisationRow {
-            reference: OrganisationRef { id, name, currency, zone },
+            reference: OrganisationRef { id, name, currency: currency.0, zone },
             row_limit: u32::try_from(row_limit).unwrap_or(0),
             approval_days: u32::try_from(approval_days).unwrap_or(0),
             sending,

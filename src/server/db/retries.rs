@@ -176,6 +176,7 @@ pub struct Change {
     /// Unique id now.
     pub unique_id: Option<String>,
     /// JSON with split and udf now.
+    #[sqlx(try_from = "codes::Code<Option<RecordExtra>>")]
     pub extra: Option<RecordExtra>,
     /// Order before.
     pub was_order_id: String,
@@ -186,6 +187,7 @@ pub struct Change {
     /// Unique id before.
     pub was_unique_id: Option<String>,
     /// JSON with split and udf before.
+    #[sqlx(try_from = "codes::Code<Option<RecordExtra>>")]
     pub was_extra: Option<RecordExtra>,
     /// Short code of why it failed before.
     pub code: Option<String>,

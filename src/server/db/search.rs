@@ -43,6 +43,7 @@ pub struct TaskHit {
     /// Its batch.
     pub batch_id: Uuid,
     /// Name of the operation.
+    #[sqlx(try_from = "codes::Code<Operation>")]
     pub operation: Operation,
     /// Name of the batch's file.
     pub file_name: String,
@@ -57,8 +58,10 @@ pub struct TaskHit {
     /// Minor units.
     pub amount_minor: i64,
     /// Of the batch.
+    #[sqlx(try_from = "codes::Code<Currency>")]
     pub currency: Currency,
     /// ACCEPTED, FAILED, QUEUED.
+    #[sqlx(try_from = "codes::Code<TaskStatus>")]
     pub status: TaskStatus,
 }
 
@@ -102,10 +105,12 @@ pub struct BatchHit {
     /// Which.
     pub id: Uuid,
     /// Name of the operation.
+    #[sqlx(try_from = "codes::Code<Operation>")]
     pub operation: Operation,
     /// Name of its file.
     pub file_name: String,
     /// Where it stands.
+    #[sqlx(try_from = "codes::Code<BatchStatus>")]
     pub status: BatchStatus,
     /// When it was made.
     pub created_at: OffsetDateTime,
@@ -114,6 +119,7 @@ pub struct BatchHit {
     /// Minor units.
     pub amount_minor: i64,
     /// Of the batch.
+    #[sqlx(try_from = "codes::Code<Currency>")]
     pub currency: Currency,
 }
 

@@ -1,6 +1,6 @@
 //! Lists of batches.
 
-use super::{BatchRow, SELECT, Tx, batch};
+use super::{BatchRow, SELECT, Tx, batch, codes};
 use crate::domain::{
     batch::BatchStatus,
     ids::PersonId,
@@ -92,7 +92,7 @@ pub async fn count_by_status(
     let sql = format!(
         "SELECT b.status, count(*) FROM batch b WHERE b.organisation_id = $1 {narrowed} AND b.status <> 'validating' GROUP BY b.status, b.status_rank ORDER BY b.status_rank"
     );
-    let rows = sqlx::query_as::<_, (BatchStatus, i64)>(AssertSqlSafe(sql))
+    let rows = sqlx::query_as::<_, (codes::Code<BatchStatus>, i64)>(AssertSqlSafe(sql))
         .bind(organisation.0)
         .bind(operation.code())
         .bind(&query.search)
@@ -102,7 +102,7 @@ pub async fn count_by_status(
         .bind(between.1)
         .fetch_all(tx.conn())
         .await?;
-    Ok(rows.into_iter().map(|(status, n)| (status, u64::try_from(n).unwrap_or(0))).collect())
+    Ok(rows.into_iter().map(|(status, n)| (status.0, u64::try_from(n).unwrap_or(0))).collect())
 }
 
 /// Whether there is any batch of an operation.

@@ -24,6 +24,7 @@ pub struct TaskRow {
     /// Minor units.
     pub amount_minor: i64,
     /// The state of the money protocol.
+    #[sqlx(try_from = "codes::Code<TaskState>")]
     pub state: TaskState,
     /// The gateway's word.
     pub refund_status: Option<String>,
@@ -40,6 +41,7 @@ pub struct TaskRow {
     /// Sentence of the last reply.
     pub message: Option<String>,
     /// What it has beside its columns.
+    #[sqlx(try_from = "codes::Code<Option<RecordExtra>>")]
     pub extra: Option<RecordExtra>,
     /// When it changed last; none while nothing happened to it.
     pub updated_at: Option<OffsetDateTime>,

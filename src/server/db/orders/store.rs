@@ -53,6 +53,7 @@ pub struct StoreRow {
     /// Minor units.
     pub amount_minor: i64,
     /// Currency of all amounts.
+    #[sqlx(try_from = "codes::Code<Currency>")]
     pub currency: Currency,
     /// Minor units.
     pub refunded_minor: i64,
@@ -67,6 +68,7 @@ pub struct StoreRow {
     /// Which batch asked.
     pub batch_id: Uuid,
     /// What that batch does.
+    #[sqlx(try_from = "codes::Code<Operation>")]
     pub operation: Operation,
     /// Its file.
     pub file_name: String,
@@ -242,10 +244,12 @@ pub struct OrderRecord {
     /// Its batch.
     pub batch_id: Uuid,
     /// What the batch does.
+    #[sqlx(try_from = "codes::Code<Operation>")]
     pub operation: Operation,
     /// The batch's file.
     pub file_name: String,
     /// Where the batch stands.
+    #[sqlx(try_from = "codes::Code<BatchStatus>")]
     pub batch_status: BatchStatus,
     /// S.No.
     pub row_no: i32,
@@ -254,6 +258,7 @@ pub struct OrderRecord {
     /// Minor units.
     pub amount_minor: i64,
     /// Of the batch.
+    #[sqlx(try_from = "codes::Code<Currency>")]
     pub currency: Currency,
     /// Key at the gateway.
     pub gateway_key: String,
@@ -261,6 +266,7 @@ pub struct OrderRecord {
     #[sqlx(flatten)]
     pub submission: Submission,
     /// Where it stands.
+    #[sqlx(try_from = "codes::Code<TaskState>")]
     pub state: TaskState,
     /// Why it failed or waits.
     pub message: Option<String>,

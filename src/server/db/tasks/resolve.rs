@@ -156,7 +156,7 @@ pub async fn resolve(tx: &mut Tx, source: Source, resolutions: &[Resolution]) ->
     let kept: Vec<(&Resolution, &(Uuid, String))> =
         resolutions.iter().filter_map(|r| r.evidence.as_ref().map(|evidence| (r, evidence))).collect();
     let answers = || resolutions.iter().map(|resolution| &resolution.answer);
-    let rows: Vec<(Uuid, i32, i16, Verdict)> = sqlx::query_as(
+    let rows: Vec<(Uuid, i32, i16, codes::Code<Verdict>)> = sqlx::query_as(
         "WITH fence AS MATERIALIZED (
            SELECT t.batch_id, t.row_no, t.revision, t.state, t.attempts, t.gw_ref AS known_ref, t.gateway_kind AS known_type, x.class, x.http, x.gw_ref, x.gateway_status,
                   x.gateway_kind, x.code, x.message, x.confirmed_minor, x.wait, x.counts
@@ -234,7 +234,7 @@ pub async fn resolve(tx: &mut Tx, source: Source, resolutions: &[Resolution]) ->
     .bind(resolutions.iter().map(|r| r.counts).collect::<Vec<_>>())
     .fetch_all(tx.conn())
     .await?;
-    Ok(rows.into_iter().map(|(batch, row, revision, verdict)| (RowKey { batch, row, revision }, verdict)).collect())
+    Ok(rows.into_iter().map(|(batch, row, revision, verdict)| (RowKey { batch, row, revision }, verdict.0)).collect())
 }
 
 /// Leases one open task whatever it waits for, so that news about it go through [`resolve`]. None: it is final.
@@ -258,7 +258,7 @@ pub async fn claim_one(
     .bind(worker)
     .bind(lease.as_secs_f64())
     .try_map(|row: PgRow| {
-        let read = |row: &PgRow| Ok((row.try_get("epoch")?, row.try_get("state")?));
+        let read = |row: &PgRow| Ok((row.try_get("epoch")?, codes::code(row, "state")?));
         codes::read("open_task", &["batch_id", "row_no"], &row, read)
     })
     .fetch_optional(tx.conn())
