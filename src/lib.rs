@@ -1,6 +1,7 @@
 //! Batchdesk: a self-hosted desk for bulk payment operations.
 //!
-//! The rooms of the house, and who may use whom (a tidy test holds it):
+//! The rooms of the house, and who may use whom. The first two and the last are packages, so the compiler holds what they use; a
+//! tidy test holds the rest:
 //!
 //! | room | what it holds | may use |
 //! |---|---|---|
@@ -17,10 +18,10 @@ compile_error!("build the server with `ssr` or the browser's part with `hydrate`
 #[cfg(all(failpoints, not(debug_assertions)))]
 compile_error!("`failpoints` puts faults into the server on purpose: it is for debug builds, never for a release");
 
+pub use ::{domain, formats};
+
 pub mod api;
 pub mod app;
-pub mod domain;
-pub mod formats;
 pub mod ui;
 
 #[cfg(feature = "ssr")]
@@ -28,7 +29,7 @@ pub mod cli;
 #[cfg(feature = "ssr")]
 pub mod server;
 #[cfg(feature = "ssr")]
-pub mod simulator;
+pub use ::simulator;
 
 #[cfg(test)]
 #[cfg(feature = "ssr")]

@@ -1,9 +1,9 @@
 //! What a connection to a gateway may be asked, as a person sets it.
 
 /// Most requests a second, and most at once, that can be set.
-pub const MOST_A_SECOND: u32 = 10_000;
+const MOST_A_SECOND: u32 = 10_000;
 /// Most calls on the wire that can be set.
-pub const MOST_AT_ONCE: u32 = 1_000;
+const MOST_AT_ONCE: u32 = 1_000;
 
 /// The limits of a connection. What is none is not limited, or left to the operator's default (calls on the wire).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,11 +1,11 @@
 //! Amounts in files: what is wrong with one, and what would be right.
 
 use super::findings::quoted;
-use crate::domain::finding::FindingCode;
-use crate::domain::money::{AmountError, Currency, parse_amount};
+use domain::finding::FindingCode;
+use domain::money::{AmountError, Currency, parse_amount};
 
 /// The kind of finding and the sentence for a cell that is not an amount.
-pub fn complaint(column: &str, text: &str, error: AmountError, currency: Currency) -> (FindingCode, String) {
+pub(super) fn complaint(column: &str, text: &str, error: AmountError, currency: Currency) -> (FindingCode, String) {
     let text = text.trim();
     let cell = quoted(text);
     match error {

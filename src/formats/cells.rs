@@ -5,8 +5,8 @@ use super::results::{starts_formula, without_guard};
 use super::sheet::Cell;
 use super::spoilt::{doubtful, is_odd, spoilt};
 use super::totals::is_total_word;
-use crate::domain::finding::FindingCode as Code;
-use crate::domain::limits::{MAX_CELL_BYTES, MAX_ID_CHARS};
+use domain::finding::FindingCode as Code;
+use domain::limits::{MAX_CELL_BYTES, MAX_ID_CHARS};
 use std::borrow::Cow;
 
 /// Whether a row has as many cells as the header, none of them too long; says so where it has not.

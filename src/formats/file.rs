@@ -7,7 +7,7 @@ use super::registry::StoredRecord;
 use super::sheet::{Cell, Flaw, Fold, MAX_CELLS, Record, Records, Sheet, SheetRow};
 use super::shown::shown;
 use super::text;
-use crate::domain::{
+use domain::{
     finding::{Finding, FindingCode as Code, Severity},
     limits::{Limits, MAX_CELL_BYTES},
     money::{Currency, group},

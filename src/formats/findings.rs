@@ -1,17 +1,17 @@
 //! Collects findings: counts all, lists as many as a person could ever go through.
 
 use super::shown::{cut, shown};
-use crate::domain::{
+use domain::{
     finding::{Finding, FindingCode, Severity},
     money::group,
 };
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 
-pub use super::shown::{is_invisible, quoted};
+pub(crate) use super::shown::{is_invisible, quoted};
 
 /// Errors that are listed, and warnings likewise; more are counted only.
-pub const MAX_LISTED: u64 = 20_000;
+pub(crate) const MAX_LISTED: u64 = 20_000;
 /// Memory of the errors that are listed, of card numbers, of what must be confirmed, and of the other warnings likewise; more are counted only. A
 /// file of 1,000 rows cannot reach it in earnest, and a hostile one cannot fill the memory.
 const LISTED_BYTES: usize = 960 * 1024;
@@ -136,7 +136,7 @@ impl Findings {
     }
 
     /// The list by row, findings about the whole file first, otherwise as found; at its end how many are not listed.
-    pub fn into_list(mut self) -> Vec<Finding> {
+    pub(crate) fn into_list(mut self) -> Vec<Finding> {
         self.listed.sort_by_key(|finding| finding.row);
         let left = |counted: Counted| counted.all - counted.listed;
         self.listed.extend(unlisted(left(self.errors) + left(self.cards), left(self.asked_for) + left(self.warnings)));

@@ -5,7 +5,7 @@ use super::findings::{At, Findings, quoted};
 use super::repair::other_delimiter;
 use super::sheet::Cell;
 use super::shown::SHOWN_CHARS;
-use crate::domain::finding::FindingCode;
+use domain::finding::FindingCode;
 
 /// The layouts of one operation's files, recognised by the names in the header.
 pub trait Layout: Copy + 'static {

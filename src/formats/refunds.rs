@@ -8,17 +8,17 @@ use super::header::{self, Layout};
 use super::registry::StoredRecord;
 use super::results::REFUND_RESULTS_HEADER;
 use super::sheet::Sheet;
-use crate::domain::{limits::Limits, money::Currency, task::RecordExtra, view::Split};
+use domain::{limits::Limits, money::Currency, task::RecordExtra, view::Split};
 
 mod check;
 mod key;
 mod samples;
 
-pub use key::{fits_gateway_key, gateway_key, retry_key};
+pub use key::{gateway_key, retry_key};
 pub use samples::{TypedRefund, cell, typed_rows};
 
 /// How many user defined fields a record has.
-pub const UDFS: usize = 10;
+pub(crate) const UDFS: usize = 10;
 
 /// The two layouts of a refund file, recognised by the names in the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -211,6 +211,8 @@ pub fn check_sheet(sheet: &Sheet, currency: Currency, limits: Limits) -> Checked
 }
 
 #[cfg(test)]
-use crate::domain::finding::Finding;
+use domain::finding::Finding;
+#[cfg(test)]
+use key::fits_gateway_key;
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@ use super::{
     sheet::Sheet,
     sync::Orders,
 };
-use crate::domain::{finding::Finding, limits::Limits, money::Currency, operation::Operation, task::RecordExtra};
+use domain::{finding::Finding, limits::Limits, money::Currency, operation::Operation, task::RecordExtra};
 use std::marker::PhantomData;
 
 /// What the validator found out about a file, for whoever shows it.

@@ -11,7 +11,7 @@ pub use super::amount::plain_amount;
 const NAMED: usize = 20;
 
 /// Characters that files use instead of the comma, and their names.
-pub const OTHER_DELIMITERS: [(u8, &str); 4] =
+pub(crate) const OTHER_DELIMITERS: [(u8, &str); 4] =
     [(b';', "semicolons"), (b'\t', "tabs"), (b'^', "carets (^)"), (b'|', "vertical bars")];
 
 /// The character that separates the columns of a header line, if it is not the comma.
@@ -55,7 +55,7 @@ pub fn convert_delimiter(text: &str) -> Option<String> {
 
 /// The sheet with exactly the template's columns in its order: missing optional ones are blank, unknown ones are dropped. None
 /// when a mandatory column is missing, a column stands twice, a row is not sure, or nothing would change.
-pub fn fit_template<L: Layout>(sheet: &Sheet, template: L) -> Option<Sheet> {
+pub(crate) fn fit_template<L: Layout>(sheet: &Sheet, template: L) -> Option<Sheet> {
     let columns = template.columns();
     let places: Vec<Option<usize>> =
         columns.iter().map(|column| sheet.header.iter().position(|name| name == column)).collect();
@@ -72,7 +72,7 @@ pub fn fit_template<L: Layout>(sheet: &Sheet, template: L) -> Option<Sheet> {
 }
 
 /// The columns that `fit_template` would drop, so that the person sees what is lost.
-pub fn dropped_columns<L: Layout>(sheet: &Sheet, template: L) -> Vec<&str> {
+pub(crate) fn dropped_columns<L: Layout>(sheet: &Sheet, template: L) -> Vec<&str> {
     sheet.header.iter().map(String::as_str).filter(|name| !template.columns().contains(name)).collect()
 }
 
@@ -152,11 +152,11 @@ pub fn remove_rows(sheet: &mut Sheet, rows: &[u32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{limits::Limits, money::Currency};
-    use crate::formats::{
+    use crate::{
         refunds::{self, Template},
         sheet,
     };
+    use domain::{limits::Limits, money::Currency};
 
     fn sheet(text: &str) -> Sheet {
         refunds::check_refunds(text.as_bytes(), Currency::Inr, Limits::default()).sheet.unwrap()

@@ -1,6 +1,6 @@
 //! The result of a refund batch as a file, `batch_refund.csv` or `batch_refund.xlsx`: written row by row, so that a download can stream.
 
-use crate::domain::{money::Money, task::TaskStatus};
+use domain::{money::Money, task::TaskStatus};
 
 /// Where the cells of a result go: rows from top to bottom, each with the cells of the header from left to right. One list of
 /// cells an operation, whatever kind of file they go to, so that no two files of a batch can say different things.
@@ -109,7 +109,7 @@ pub fn put_refund_result(cells: &mut dyn Cells, result: &RefundResult<'_>) {
 }
 
 /// Whether a spreadsheet would run a text that begins with this character.
-pub const fn starts_formula(first: char) -> bool {
+pub(crate) const fn starts_formula(first: char) -> bool {
     matches!(first, '=' | '+' | '-' | '@' | '\t' | '\r')
 }
 
@@ -151,7 +151,7 @@ pub fn put_cell(out: &mut String, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::money::Currency;
+    use domain::money::Currency;
     use proptest::prelude::*;
 
     fn cells(line: &str) -> Vec<String> {
@@ -185,7 +185,7 @@ mod tests {
         let header = "S.No,Order/Transaction Id,Amount,Refund Status,Unique Id,GW Transaction Id,Udf1,Udf2,Udf3,Udf4,Udf5,Udf6,\
                       Udf7,Udf8,Udf9,Udf10,Task Status,Refund Type,Error Message,Created At,Updated At\n";
         assert_eq!(REFUND_RESULTS_HEADER, header);
-        assert_eq!(crate::domain::operation::Operation::Refund.files().download, "batch_refund.csv");
+        assert_eq!(domain::operation::Operation::Refund.files().download, "batch_refund.csv");
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod reader;
 use super::results::put_cell;
 pub use folds::Fold;
 #[cfg(test)]
-pub(in crate::formats) use reader::count;
+pub(crate) use reader::count;
 pub use reader::{Cell, Flaw, MAX_CELLS, Record, Records};
 
 /// A file as rows of cells.

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 /// Characters of a value or a name that are shown.
-pub const SHOWN_CHARS: usize = 80;
+pub(super) const SHOWN_CHARS: usize = 80;
 
 /// At most `most` characters of a text, and `…` where it has more.
-pub fn cut(text: &str, most: usize) -> Cow<'_, str> {
+pub(super) fn cut(text: &str, most: usize) -> Cow<'_, str> {
     match text.char_indices().nth(most) {
         // Every character of it may be the last that fits.
         Some((end, _)) => Cow::Owned(format!("{}…", text.get(..end).unwrap_or(""))),
@@ -37,7 +37,7 @@ pub fn quoted(text: &str) -> String {
 }
 
 /// Characters that change a text without being seen: controls, blanks other than the space, marks of direction and of width.
-pub fn is_invisible(character: char) -> bool {
+pub(super) fn is_invisible(character: char) -> bool {
     character.is_control()
         || (character.is_whitespace() && character != ' ')
         || matches!(u32::from(character),

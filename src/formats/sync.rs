@@ -7,7 +7,7 @@ use super::findings::Findings;
 use super::header::{self, Layout};
 use super::registry::StoredRecord;
 use super::sheet::Sheet;
-use crate::domain::{limits::Limits, money::Currency, task::RecordExtra};
+use domain::{limits::Limits, money::Currency, task::RecordExtra};
 
 mod check;
 mod results;

@@ -7,13 +7,13 @@ mod quotes;
 mod totals;
 
 use super::registry::{self, Overview};
-use crate::domain::{
+use crate::{refunds, sync};
+use domain::{
     finding::{Finding, FindingCode as Code, Severity},
     limits::Limits,
     money::Currency,
     operation::Operation,
 };
-use crate::formats::{refunds, sync};
 
 /// Operation and columns of every kind of file.
 const KINDS: [(Operation, &[&str]); 3] = [

@@ -2,7 +2,7 @@
 
 use super::findings::{At, finding};
 use super::sheet::Records;
-use crate::domain::finding::{Finding, FindingCode, Severity};
+use domain::finding::{Finding, FindingCode, Severity};
 use std::borrow::Cow;
 
 /// A file as text.

@@ -3,7 +3,7 @@
 //! decimal digits that they are: no float comes near them. Texts are typed as texts, which no spreadsheet runs.
 
 use super::results::Cells;
-use crate::domain::money::{Currency, Money};
+use domain::money::{Currency, Money};
 
 /// The type of such a file.
 pub const CONTENT_TYPE: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";

@@ -316,7 +316,7 @@ async fn it_ends_with_its_parent_and_on_request() {
         process::{Command, Stdio},
     };
     let program = std::env::current_exe().unwrap();
-    let test = "simulator::tests::a_process_of_its_own";
+    let test = "tests::a_process_of_its_own";
     // `wait` keeps the shell, which then is the parent; `exec` makes the simulator our own child.
     for (script, ask) in [
         ("\"$0\" --exact --ignored --nocapture \"$1\" & wait", false),

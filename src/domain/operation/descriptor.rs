@@ -1,6 +1,6 @@
 //! What is known of an operation before anything is done.
 
-use crate::domain::{access::Module, limits::Profile};
+use crate::{access::Module, limits::Profile};
 
 /// Everything that is different between operations and is not code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Batch Sync.
 
 use super::descriptor::{Approval, Column, Descriptor, Files, Labels, Sample, Source, Switch, Work};
-use crate::domain::{access::Module, limits::Profile};
+use crate::{access::Module, limits::Profile};
 
 pub(super) const DESCRIPTOR: Descriptor = Descriptor {
     code: "order_sync",

@@ -1,7 +1,7 @@
 //! Batch Refunds.
 
 use super::descriptor::{Approval, Column, Descriptor, Effect, Files, Labels, Sample, Source, Work};
-use crate::domain::{access::Module, limits::Profile};
+use crate::{access::Module, limits::Profile};
 
 pub(super) const DESCRIPTOR: Descriptor = Descriptor {
     code: "refund",

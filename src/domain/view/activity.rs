@@ -1,7 +1,7 @@
 //! Everything that was done to a batch.
 
 use super::{ActivityRow, BatchSnapshot};
-use crate::domain::page::Paged;
+use crate::page::Paged;
 
 /// The activity log of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! The approvals inbox and what a checker is shown.
 
-use crate::domain::{
+use crate::{
     batch::BatchStatus,
     ids::BatchId,
     money::Money,

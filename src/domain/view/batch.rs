@@ -1,6 +1,6 @@
 //! A batch in numbers, and lists of batches.
 
-use crate::domain::{
+use crate::{
     batch::BatchStatus,
     ids::{BatchId, PersonId},
     money::{Currency, Money},

@@ -1,7 +1,7 @@
 //! What the pages of gateway connections show. They are rendered on the server only.
 
 use super::{Moment, settings_change::Changes};
-use crate::domain::ids::GatewayId;
+use crate::ids::GatewayId;
 
 /// Whether anything is sent to a connection, or for the whole organisation.
 #[derive(Clone, Debug, PartialEq, Eq)]

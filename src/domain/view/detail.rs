@@ -1,6 +1,6 @@
 //! The page of one batch.
 
-use crate::domain::{
+use crate::{
     money::Money,
     page::Paged,
     task::{TaskState, TaskStatus},

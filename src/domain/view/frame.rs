@@ -1,6 +1,6 @@
 //! What every page knows: who is signed in, how it looks, what a form left to say.
 
-use crate::domain::{
+use crate::{
     access::{Module, Permissions, Right},
     ids::{OrganisationId, PersonId},
     money::Currency,

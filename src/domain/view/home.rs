@@ -1,6 +1,6 @@
 //! The first page after sign-in.
 
-use crate::domain::{money::Money, operation::Operation, view::BatchRow};
+use crate::{money::Money, operation::Operation, view::BatchRow};
 use serde::{Deserialize, Serialize};
 
 /// The first page after sign-in.

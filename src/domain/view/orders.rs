@@ -1,7 +1,7 @@
 //! The store of orders: its list, an order's page, and refunds that are made from orders.
 
 use super::{Moment, Repeat, retries::StoryStep};
-use crate::domain::{
+use crate::{
     finding::Finding,
     ids::{BatchId, DraftId},
     money::Money,

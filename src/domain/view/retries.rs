@@ -1,7 +1,7 @@
 //! Failed rows that are sent again, and the whole story of one task.
 
 use super::{BatchSnapshot, Moment, Repeat};
-use crate::domain::{finding::Finding, money::Money, task::TaskStatus};
+use crate::{finding::Finding, money::Money, task::TaskStatus};
 use serde::{Deserialize, Serialize};
 
 /// The file of a batch, or one retry of its failed rows.

@@ -1,7 +1,7 @@
 //! What the review page shows. Rendered on the server only, but for the last comparison, which a batch's page shows too.
 
 use super::Moment;
-use crate::domain::{batch::BatchStatus, ids::BatchId, money::Money, operation::Operation};
+use crate::{batch::BatchStatus, ids::BatchId, money::Money, operation::Operation};
 use serde::{Deserialize, Serialize};
 
 /// Everything in review that the reader may see.

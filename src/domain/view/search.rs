@@ -1,7 +1,7 @@
 //! What a search over all batches found.
 
 use super::Moment;
-use crate::domain::{batch::BatchStatus, ids::BatchId, money::Money, operation::Operation, task::TaskStatus};
+use crate::{batch::BatchStatus, ids::BatchId, money::Money, operation::Operation, task::TaskStatus};
 
 /// Letters that a search needs, so that it narrows anything down.
 pub const SHORTEST_SEARCH: usize = 3;

@@ -1,7 +1,7 @@
 //! What the settings pages show.
 
 use super::{OrganisationRef, connections::Sending, settings_change::Changes};
-use crate::domain::operation::Operation;
+use crate::operation::Operation;
 
 /// The organisation's settings.
 #[derive(Clone, Debug, PartialEq, Eq)]

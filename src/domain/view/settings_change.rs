@@ -1,7 +1,7 @@
 //! What the settings pages show of changes that wait for a second administrator.
 
 use super::Moment;
-use crate::domain::{ids::ChangeId, settings_change::Line};
+use crate::{ids::ChangeId, settings_change::Line};
 
 /// A change that waits.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! The page that takes a file, and what was kept from a file that could not be accepted.
 
-use crate::domain::{
+use crate::{
     finding::Finding,
     ids::{BatchId, DraftId},
     limits::Limits,

@@ -1,26 +1,26 @@
 //! The rules of a row, and those between rows.
 
 use super::{RefundRecord, Template, UDFS};
-use crate::domain::{
+use crate::amount::complaint;
+use crate::cards::card_number;
+use crate::cells::{formula, id, is_whole, some, total_word, trimmed};
+use crate::file::Rows;
+use crate::findings::{At, Findings, quoted};
+use crate::results::without_guard;
+use crate::sheet::Cell;
+use crate::totals::Running;
+use domain::{
     finding::FindingCode as Code,
     money::{Currency, Money, parse_amount},
     view::Split,
 };
-use crate::formats::amount::complaint;
-use crate::formats::cards::card_number;
-use crate::formats::cells::{formula, id, is_whole, some, total_word, trimmed};
-use crate::formats::file::Rows;
-use crate::formats::findings::{At, Findings, quoted};
-use crate::formats::results::without_guard;
-use crate::formats::sheet::Cell;
-use crate::formats::totals::Running;
 use std::collections::{HashMap, hash_map::Entry};
 
 /// Rows that a sentence names; more are counted.
 const ROWS_NAMED: usize = 5;
 
 /// Checks the rows of one file, one after the other.
-pub(in crate::formats) struct Checker<'a> {
+pub(crate) struct Checker<'a> {
     template: Template,
     currency: Currency,
     findings: Findings,

@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 /// Whether an id can be a gateway's key as it is: 1 to 20 ASCII letters and digits.
-pub fn fits_gateway_key(id: &str) -> bool {
+pub(super) fn fits_gateway_key(id: &str) -> bool {
     (1..=20).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 

@@ -1,9 +1,9 @@
 //! The templates with their sample files, and files of refunds that come from a form.
 
 use super::{RefundRecord, Template};
-use crate::domain::money::{Currency, Money};
-use crate::formats::results::{put_cell, put_text};
-use crate::formats::{field_table, header};
+use crate::results::{put_cell, put_text};
+use crate::{field_table, header};
+use domain::money::{Currency, Money};
 
 pub(super) const STANDARD_COLUMNS: [&str; 19] = [
     "order_id",

@@ -4,9 +4,9 @@ mod records;
 
 use super::samples::{SPLIT_COLUMNS as SPLIT, STANDARD_COLUMNS as STANDARD};
 use super::*;
-use crate::domain::finding::{FindingCode as Code, Severity};
-use crate::domain::limits::MAX_CELL_BYTES;
-use crate::domain::money::Money;
+use domain::finding::{FindingCode as Code, Severity};
+use domain::limits::MAX_CELL_BYTES;
+use domain::money::Money;
 
 const INR: Currency = Currency::Inr;
 

@@ -19,7 +19,7 @@ impl Fold<'_> {
     /// Whether a line after the first is a row of its own: as many delimiters as a row of `width` cells has, or, where a row
     /// begins with id and amount (`money`), such a beginning. A text of several lines has neither. `cells` are those of the row
     /// that it stands in.
-    pub fn has_rows(&self, width: usize, cells: usize, money: bool) -> bool {
+    pub(crate) fn has_rows(&self, width: usize, cells: usize, money: bool) -> bool {
         let whole = width.saturating_sub(1);
         let behind = cells.saturating_sub(self.column + 1);
         let mut lines = lines(self.inside);
@@ -39,7 +39,7 @@ impl Fold<'_> {
     }
 
     /// Whether this fold of a header has swallowed rows: only the header's own first line tells how many cells they have.
-    pub fn has_rows_below_header(&self, cells: usize) -> bool {
+    pub(crate) fn has_rows_below_header(&self, cells: usize) -> bool {
         let first = lines(self.inside).next().unwrap_or("");
         let whole = self.column + self.delimiters(first);
         whole >= 2 && self.has_rows(whole + 1, cells, false)

@@ -1,7 +1,7 @@
 //! Splits text into records and cells (RFC 4180, any line end), and says where it is not sure.
 
 use super::folds::{Fold, lines};
-use crate::domain::limits::MAX_CELL_BYTES;
+use domain::limits::MAX_CELL_BYTES;
 use std::borrow::Cow;
 
 /// Cells that are kept of one record; more are counted only.
@@ -108,7 +108,7 @@ impl<'a> Records<'a> {
     }
 
     /// The row that the end of the text lies in.
-    pub fn last_row(text: &str) -> u32 {
+    pub(crate) fn last_row(text: &str) -> u32 {
         let mut records = Records::new(text);
         let mut cells = Vec::new();
         while records.next(&mut cells).is_some() {}
@@ -231,7 +231,7 @@ impl<'a> Records<'a> {
 
 /// Bytes that were looked at: that the time a file takes grows as the file does is shown by counting, not by a clock.
 #[cfg(test)]
-pub(in crate::formats) mod count {
+pub(crate) mod count {
     use std::cell::Cell;
 
     thread_local! {

@@ -1,17 +1,17 @@
 //! The rules of a row, and those between rows.
 
 use super::{COLUMNS, SyncRecord};
-use crate::domain::finding::FindingCode as Code;
-use crate::formats::cells::{doubt, id, is_plain, is_whole, narrowed, some, too_long, total_word, trimmed};
-use crate::formats::file::Rows;
-use crate::formats::findings::{At, Findings, is_invisible, quoted};
-use crate::formats::results::without_guard;
-use crate::formats::sheet::Cell;
-use crate::formats::spoilt::{is_exponent, is_odd, spoilt};
+use crate::cells::{doubt, id, is_plain, is_whole, narrowed, some, too_long, total_word, trimmed};
+use crate::file::Rows;
+use crate::findings::{At, Findings, is_invisible, quoted};
+use crate::results::without_guard;
+use crate::sheet::Cell;
+use crate::spoilt::{is_exponent, is_odd, spoilt};
+use domain::finding::FindingCode as Code;
 use std::collections::{HashMap, hash_map::Entry};
 
 /// Checks the rows of one file, one after the other.
-pub(in crate::formats) struct Checker<'a> {
+pub(crate) struct Checker<'a> {
     findings: Findings,
     number: u32,
     orders: HashMap<Cell<'a>, u32>,

@@ -1,7 +1,7 @@
 //! The result of a sync batch as a file, `batch_sync.csv` or `batch_sync.xlsx`: written row by row, so that a download can stream.
 
-use crate::domain::task::TaskStatus;
-use crate::formats::results::Cells;
+use crate::results::Cells;
+use domain::task::TaskStatus;
 
 /// The header line, with its line end.
 pub const SYNC_RESULTS_HEADER: &str = "S.No,Order ID,Transaction ID,Unique Request ID,Sync Status,\

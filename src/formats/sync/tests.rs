@@ -1,9 +1,9 @@
 use super::*;
-use crate::domain::finding::{Finding, FindingCode as Code, Severity};
-use crate::domain::task::TaskStatus;
-use crate::formats::repair::{convert_delimiter, dropped_columns, fit_template};
-use crate::formats::results::without_guard;
-use crate::formats::sheet::write;
+use crate::repair::{convert_delimiter, dropped_columns, fit_template};
+use crate::results::without_guard;
+use crate::sheet::write;
+use domain::finding::{Finding, FindingCode as Code, Severity};
+use domain::task::TaskStatus;
 use proptest::prelude::*;
 
 fn check(text: &str) -> CheckedOrders {
@@ -207,7 +207,7 @@ fn the_result_has_the_specification_s_header_and_no_needless_quotes() {
         created_at: "2026-11-20T18:13:00+05:30",
         updated_at: "2026-11-20T18:13:01+05:30",
     };
-    let mut out = crate::formats::results::CsvLines::default();
+    let mut out = crate::results::CsvLines::default();
     put_sync_result(&mut out, &result);
     assert_eq!(
         out.take(),
@@ -217,7 +217,7 @@ fn the_result_has_the_specification_s_header_and_no_needless_quotes() {
 
 /// A file of these records.
 fn lines_of(records: &[SyncRecord]) -> String {
-    let format = crate::formats::registry::of(crate::domain::operation::Operation::OrderSync);
+    let format = crate::registry::of(domain::operation::Operation::OrderSync);
     let mut out = format!("{}\n", COLUMNS.join(","));
     for record in records {
         format.put_line(&mut out, &TEMPLATE, &Orders::stored(record.clone()), Currency::Inr);
@@ -236,7 +236,7 @@ proptest! {
             unique_request_id: None,
         }).collect();
         let read = check(&lines_of(&records));
-        if records[0].txn_id.as_deref().is_none_or(|id| crate::formats::spoilt::spoilt(id).is_none()) {
+        if records[0].txn_id.as_deref().is_none_or(|id| crate::spoilt::spoilt(id).is_none()) {
             prop_assert_eq!(read.records, records);
         }
     }

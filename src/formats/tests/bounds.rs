@@ -1,9 +1,9 @@
 //! Whatever a file holds, what is said about it stays small, and the work grows as the file does.
 
 use super::*;
-use crate::formats::findings::{fit, weight};
-use crate::formats::repair::convert_delimiter;
-use crate::formats::sheet::{count, write};
+use crate::findings::{fit, weight};
+use crate::repair::convert_delimiter;
+use crate::sheet::{count, write};
 use proptest::prelude::*;
 
 const LISTED: usize = 4 * 1024 * 1024;
@@ -98,7 +98,7 @@ fn thousands_of_findings_are_counted_and_some_are_listed() {
         let last = answer.last().unwrap();
         assert_eq!((last.code, last.row), (Code::Unlisted, None));
         let listed = answer.iter().filter(|one| one.severity == Severity::Error).count() as u64 - 1;
-        let words = format!("and {} more errors", crate::domain::money::group(checked.errors - listed, false));
+        let words = format!("and {} more errors", domain::money::group(checked.errors - listed, false));
         assert!(last.message.contains(&words), "{}: {words}", last.message);
     }
 }

@@ -1,7 +1,7 @@
 //! Ids that tools have spoilt are refused, in every column of ids; what may be one after all has to be confirmed.
 
 use super::*;
-use crate::formats::spoilt::repaired_id;
+use crate::spoilt::repaired_id;
 
 const EXPONENTS: &str = include_str!("cases/exponent_ids.csv");
 const FLOATS: &str = include_str!("cases/float_ids.csv");

@@ -1,7 +1,7 @@
 //! A quotation mark that is lost hides rows: never in silence.
 
 use super::*;
-use crate::formats::{repair::convert_delimiter, sheet::write};
+use crate::{repair::convert_delimiter, sheet::write};
 
 const NOTES: [&str; 2] =
     [include_str!("cases/note_of_two_lines.csv"), include_str!("cases/note_of_three_lines_crlf.csv")];

@@ -1,5 +1,7 @@
 //! The words and signs of a source file, without its tests, and the paths that it mentions.
 
+use super::PACKAGES;
+
 /// A word or sign of the source and the line it stands on.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Token {
@@ -124,10 +126,12 @@ pub(super) fn mentions(module: &[String], tokens: &[Token]) -> Vec<(String, usiz
                 }
                 depth = depth.saturating_sub(1);
             }
-            "crate" | "super" | "self" | "batchdesk"
-                if text(tokens, at + 1) == "::" && (at == 0 || text(tokens, at - 1) != "::") =>
-            {
-                tree(tokens, at, &here, &mut found);
+            word if text(tokens, at + 1) == "::" && (at == 0 || text(tokens, at - 1) != "::") => {
+                if PACKAGES.contains(&word) {
+                    tree(tokens, at, &[], &mut found);
+                } else if matches!(word, "crate" | "super" | "self" | "batchdesk") {
+                    tree(tokens, at, &here, &mut found);
+                }
             }
             _ => {}
         }

@@ -6,7 +6,7 @@ use super::{
     super::{Before, Confirmed, Decision, Event, GatewayClass, Illegal, Now, ReplyClass, Since, State, Step},
     Rule, Wrong,
 };
-use crate::domain::ids::PersonId;
+use crate::ids::PersonId;
 use std::{cmp::Ordering, fmt};
 use uuid::Uuid;
 

@@ -1,7 +1,7 @@
 //! What holds for every file, found by chance.
 
 use super::*;
-use crate::formats::sheet::write;
+use crate::sheet::write;
 use proptest::prelude::*;
 
 fn cell() -> impl Strategy<Value = String> {
@@ -30,7 +30,7 @@ fn valid_record() -> impl Strategy<Value = RefundRecord> {
                 .collect();
             let sum = marketplace.unwrap_or(0) + vendors.iter().map(|(_, minor)| minor).sum::<i64>();
             let split = (sum > 0).then_some(Split { marketplace, vendors });
-            let plain = |id: String| crate::formats::results::without_guard(&id).to_owned();
+            let plain = |id: String| crate::results::without_guard(&id).to_owned();
             RefundRecord {
                 number: 0,
                 row: 0,
@@ -47,7 +47,7 @@ fn valid_record() -> impl Strategy<Value = RefundRecord> {
 
 /// A file of these records in this template.
 fn lines_of(template: Template, currency: Currency, records: &[RefundRecord]) -> String {
-    let format = crate::formats::registry::of(crate::domain::operation::Operation::Refund);
+    let format = crate::registry::of(domain::operation::Operation::Refund);
     let template = template.template();
     let mut out = format!("{}\n", template.columns.join(","));
     for record in records {
@@ -134,7 +134,7 @@ proptest! {
         let plain = |cell: String| if cell.contains(',') { cell.replace(['\n', '\r'], " ") } else { cell };
         let rows: Vec<_> = (2u32..).zip(rows).map(|(row, cells)| {
             let cells = cells.into_iter().map(plain).collect();
-            crate::formats::sheet::SheetRow { row, cells, complete: true }
+            crate::sheet::SheetRow { row, cells, complete: true }
         }).collect();
         let sheet = Sheet { header, rows };
         let from_file = check(&write(&sheet));

@@ -1,7 +1,7 @@
 //! Findings in the cells of records.
 
 use super::*;
-use crate::formats::sheet::write;
+use crate::sheet::write;
 
 #[test]
 fn mandatory_cells() {
@@ -203,7 +203,7 @@ fn a_hostile_file_is_counted_but_not_listed_whole() {
     let text = format!("{}\n{}", SPLIT.join(","), ",,x,x,x,x,x,,\n".repeat(10_000));
     let checked = check_refund_records(text.as_bytes(), INR, limits);
     let listed = checked.findings.len() as u64;
-    assert!((2_000..=crate::formats::findings::MAX_LISTED).contains(&listed), "{listed}");
+    assert!((2_000..=crate::findings::MAX_LISTED).contains(&listed), "{listed}");
     assert_eq!(checked.errors, 60_000);
     assert!(!checked.is_clean());
 }

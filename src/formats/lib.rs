@@ -1,6 +1,6 @@
 //! File formats: bytes to typed records and findings, and back. Pure; the browser runs the same code as the server.
 
-pub mod amount;
+mod amount;
 mod canonical;
 pub mod cards;
 mod cells;

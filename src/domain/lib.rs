@@ -3,6 +3,7 @@
 pub mod access;
 pub mod batch;
 pub mod connection_limits;
+pub mod email;
 pub mod error;
 pub mod eta;
 pub mod finding;
@@ -17,9 +18,5 @@ pub mod protocol;
 pub mod retry;
 pub mod settings_change;
 pub mod task;
-// The browser leaves these to the server: the tables of Unicode are heavy.
-#[cfg(feature = "ssr")]
-pub mod email;
-#[cfg(feature = "ssr")]
 pub mod text;
 pub mod view;

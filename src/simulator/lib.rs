@@ -1,6 +1,6 @@
 //! The gateway simulator: a payment gateway of the Juspay dialect with faults on request, in a process of its own.
 //!
-//! It shares no code with the rest of the crate, so that a mistake in our reading of the dialect cannot hide in both. What it
+//! It shares no code with the rest of the product, so that a mistake in our reading of the dialect cannot hide in both. What it
 //! did is in its ledger, one line per refund request, on disk before the reply: the ledger is the truth about what was paid.
 
 mod bodies;
