@@ -33,10 +33,11 @@ use crate::{
         },
     },
 };
-use leptos::prelude::*;
+use leptos::{prelude::*, tachys::view::iterators::StaticVec};
 use leptos_meta::provide_meta_context;
 use leptos_router::{
-    SsrMode, StaticSegment,
+    MatchNestedRoutes, SsrMode, StaticSegment,
+    any_nested_route::IntoAnyNestedRoute,
     components::{Outlet, ParentRoute, Route, Router, Routes},
     path,
 };
@@ -111,8 +112,7 @@ fn Pages() -> impl IntoView {
             <Route path=path!("/login") view=SignInPage ssr=SsrMode::Async />
             <ParentRoute path=path!("") view=Signed ssr=SsrMode::Async>
                 <Route path=path!("/") view=HomePage ssr=SsrMode::Async />
-                <BatchPages operation=Operation::Refund />
-                <BatchPages operation=Operation::OrderSync />
+                <AllBatchPages />
                 <Route path=path!("/approvals") view=ApprovalsPage ssr=SsrMode::Async />
                 <Route path=path!("/approvals/:id") view=ApprovalPage ssr=SsrMode::Async />
                 <ServerPages />
@@ -122,10 +122,26 @@ fn Pages() -> impl IntoView {
     .into_any()
 }
 
+/// The pages of every operation.
+#[component(transparent)]
+fn AllBatchPages() -> impl MatchNestedRoutes + Clone {
+    of_each(|operation| BatchPages(BatchPagesProps { operation })).into_any_nested_route()
+}
+
+/// Routes of each operation that has pages.
+fn of_each<R: MatchNestedRoutes>(routes: impl FnMut(Operation) -> R) -> StaticVec<R> {
+    StaticVec::from(Operation::ALL.into_iter().map(routes).collect::<Vec<_>>())
+}
+
+/// Where the pages of an operation lie, below `/batch`.
+fn list(operation: Operation) -> &'static str {
+    operation.path().rsplit('/').next().unwrap_or_default()
+}
+
 /// The pages of one operation: the same for each.
 #[component(transparent)]
 fn BatchPages(operation: Operation) -> impl MatchNestedRoutes + Clone {
-    let list = operation.path().rsplit('/').next().unwrap_or_default();
+    let list = list(operation);
     view! {
         <ParentRoute path=(StaticSegment("batch"), StaticSegment(list)) view=Outlet ssr=SsrMode::Async>
             <Route path=path!("") view=move || view! { <BatchListPage operation /> } ssr=SsrMode::Async />
@@ -153,11 +169,7 @@ fn ServerPages() -> impl MatchNestedRoutes + Clone {
             <Route path=path!("/orders/refund") view=RefundOrdersPage ssr=SsrMode::Async />
             <Route path=path!("/orders/:id") view=OrderPage ssr=SsrMode::Async />
             <Route path=path!("/review") view=ReviewPage ssr=SsrMode::Async />
-            <Route path=path!("/batch/batch-refunds/:id/retry") view=RetryPage ssr=SsrMode::Async />
-            <Route path=path!("/batch/batch-refunds/:id/tasks/:row") view=StoryPage ssr=SsrMode::Async />
-            <Route path=path!("/batch/batch-refunds/:id/activity") view=ActivityPage ssr=SsrMode::Async />
-            <Route path=path!("/batch/batch-sync/:id/tasks/:row") view=StoryPage ssr=SsrMode::Async />
-            <Route path=path!("/batch/batch-sync/:id/activity") view=ActivityPage ssr=SsrMode::Async />
+            <ServerBatchPages />
             <Route path=path!("/search") view=SearchPage ssr=SsrMode::Async />
             <Route path=path!("/settings") view=SettingsPage ssr=SsrMode::Async />
             <Route path=path!("/settings/connections") view=ConnectionsPage ssr=SsrMode::Async />
@@ -166,6 +178,29 @@ fn ServerPages() -> impl MatchNestedRoutes + Clone {
         </ParentRoute>
     }
     .into_inner()
+}
+
+/// Those of every operation. Failed rows are sent again where that can be done.
+#[cfg(feature = "ssr")]
+#[component(transparent)]
+fn ServerBatchPages() -> impl MatchNestedRoutes + Clone {
+    let batch = |operation| (StaticSegment("batch"), StaticSegment(list(operation)), leptos_router::ParamSegment("id"));
+    let of_task = move |operation| (batch(operation), StaticSegment("tasks"), leptos_router::ParamSegment("row"));
+    let below = move |operation, page| (batch(operation), StaticSegment(page));
+    let retried = Operation::ALL.into_iter().filter(|operation| operation.retries());
+    let retries = retried.map(|operation| {
+        view! { <Route path=below(operation, "retry") view=RetryPage ssr=SsrMode::Async /> }.into_inner()
+    });
+    (
+        StaticVec::from(retries.collect::<Vec<_>>()),
+        of_each(move |operation| {
+            view! { <Route path=of_task(operation) view=StoryPage ssr=SsrMode::Async /> }.into_inner()
+        }),
+        of_each(move |operation| {
+            view! { <Route path=below(operation, "activity") view=ActivityPage ssr=SsrMode::Async /> }.into_inner()
+        }),
+    )
+        .into_any_nested_route()
 }
 
 /// The browser knows none of them; a route that matches nothing stands in their place.
