@@ -19,8 +19,8 @@ SELECT r.organisation_id, r.batch_id, r.row_no, r.sheet_row, r.revision, r.order
          ELSE 'QUEUED' END AS status,
        coalesce(x.code, o.code, t.code) AS code, coalesce(x.message, o.message, t.message) AS message,
        coalesce(x.gw_ref, o.gw_ref, t.gw_ref) AS gw_ref,
-         coalesce(x.gateway_status, o.gateway_status, t.gateway_status) AS refund_status,
-       coalesce(o.gateway_kind, t.gateway_kind) AS refund_type,
+         coalesce(x.gateway_status, o.gateway_status, t.gateway_status) AS gateway_status,
+       coalesce(o.gateway_kind, t.gateway_kind) AS gateway_kind, NULL::text AS response,
        coalesce(o.attempts, t.attempts) AS attempts, coalesce(x.at, o.at, t.updated_at) AS updated_at
   FROM record r
   LEFT JOIN LATERAL (SELECT * FROM outcome k
@@ -44,16 +44,15 @@ SELECT r.organisation_id, r.batch_id, r.row_no, r.sheet_row, r.revision, r.order
    WHERE n.organisation_id = r.organisation_id AND n.batch_id = r.batch_id AND n.row_no = r.row_no
    AND n.revision > r.revision OFFSET 0);
 
--- The columns of the view `task`, and what only a sync has.
+-- The columns of the view `task`, of a sync.
 DROP VIEW IF EXISTS sync_task;
 CREATE VIEW sync_task WITH (security_invoker = true) AS
 SELECT r.organisation_id, r.batch_id, r.row_no, r.sheet_row, r.revision, r.order_id, r.amount_minor, r.gateway_key,
   r.unique_id, r.txn_id, r.extra,
        CASE coalesce(t.status, 'QUEUED') WHEN 'ACCEPTED' THEN 'SUCCEEDED' WHEN 'FAILED' THEN 'FAILED'
             ELSE CASE WHEN t.message IS NULL THEN 'READY' ELSE 'RETRY' END END AS state,
-       coalesce(t.status, 'QUEUED') AS status, t.code, t.message, NULL::text AS gw_ref, NULL::text AS refund_status,
-         NULL::text AS refund_type,
-       t.tries AS attempts, t.updated_at, t.gateway_status, t.response
+       coalesce(t.status, 'QUEUED') AS status, t.code, t.message, NULL::text AS gw_ref,
+       t.gateway_status, NULL::text AS gateway_kind, t.response, t.tries AS attempts, t.updated_at
   FROM record r
   LEFT JOIN LATERAL (SELECT * FROM order_task k
     WHERE k.organisation_id = r.organisation_id AND k.batch_id = r.batch_id AND k.row_no = r.row_no OFFSET 0) t ON true;

@@ -12,7 +12,7 @@ mod reconciled;
 mod restored;
 mod retries;
 mod reviewed;
-mod script;
+pub(super) mod script;
 mod told;
 
 use super::support::{World, refunds};
@@ -59,7 +59,7 @@ struct Seen {
     status: String,
     message: Option<String>,
     attempts: Option<i16>,
-    refund_status: Option<String>,
+    gateway_status: Option<String>,
 }
 
 impl Bench {
@@ -114,7 +114,7 @@ impl Bench {
 
     async fn tasks(&self, batch: BatchId) -> Vec<Seen> {
         let mut admin = self.world.options.clone().options([("search_path", "desk")]).connect().await.unwrap();
-        sqlx::query_as("SELECT order_id, state, status, message, attempts, refund_status FROM task WHERE batch_id = $1 ORDER BY row_no")
+        sqlx::query_as("SELECT order_id, state, status, message, attempts, gateway_status FROM task WHERE batch_id = $1 ORDER BY row_no")
             .bind(batch.0)
             .fetch_all(&mut admin)
             .await

@@ -18,9 +18,9 @@ pub async fn ends(
 ) -> sqlx::Result<Option<(OffsetDateTime, OffsetDateTime)>> {
     let organisation = tx.organisation();
     let sql = match operation.work() {
-        Work::Send(_) | Work::Import => {
-            "SELECT min(at), max(at) FROM outcome WHERE organisation_id = $1 AND batch_id = $2"
-        }
+        // Its rows are stored by runs, and have no end of their own.
+        Work::Import => return Ok(None),
+        Work::Send(_) => "SELECT min(at), max(at) FROM outcome WHERE organisation_id = $1 AND batch_id = $2",
         Work::Query => {
             "SELECT min(updated_at), max(updated_at) FROM order_task WHERE organisation_id = $1 AND batch_id = $2 AND status <> 'QUEUED'"
         }
@@ -67,7 +67,7 @@ pub struct RowRevision {
     /// The gateway's reference.
     pub gw_ref: Option<String>,
     /// The gateway's word.
-    pub refund_status: Option<String>,
+    pub gateway_status: Option<String>,
     /// Short code.
     pub code: Option<String>,
     /// Sentence.
@@ -94,7 +94,7 @@ pub async fn revisions(tx: &mut Tx, batch: BatchId, row: i32) -> sqlx::Result<Ve
     sqlx::query(
         "SELECT r.batch_id, r.row_no, r.revision, r.sheet_row, r.order_id, r.amount_minor, r.gateway_key, r.unique_id, r.txn_id, r.extra,
                 coalesce(m.email, 'API key') AS maker_email, v.created_at, d.verdict, c.email AS checker_email, d.at AS decided_at, d.reason,
-                o.at AS ended_at, o.succeeded, o.attempts, o.http, o.gw_ref, o.gateway_status AS refund_status, o.code, o.message,
+                o.at AS ended_at, o.succeeded, o.attempts, o.http, o.gw_ref, o.gateway_status, o.code, o.message,
                 x.at AS reversed_at, x.succeeded AS reversed, x.message AS reversal,
                 t.state AS open, t.updated_at AS open_at, t.message AS open_message, t.gw_ref AS open_ref
            FROM record r

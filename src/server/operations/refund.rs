@@ -20,7 +20,7 @@ impl BatchOperation for Refund {
             gateway_reference: task.gw_ref.as_deref().unwrap_or(""),
             udf: &outcome.extra.udf,
             task_status: outcome.state.status(),
-            refund_type: task.refund_type.as_deref().unwrap_or(""),
+            refund_type: task.gateway_kind.as_deref().unwrap_or(""),
             error_message: &outcome.message,
             created_at: times.created,
             updated_at: times.updated,
@@ -33,7 +33,7 @@ impl BatchOperation for Refund {
         let small = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
         let status = Some(status(outcome)).filter(|status| !status.is_empty());
         let mut result: Vec<CellPart> = status.map(|status| CellPart::Flag(status.to_owned())).into_iter().collect();
-        result.extend(small(&task.refund_type).map(CellPart::Small));
+        result.extend(small(&task.gateway_kind).map(CellPart::Small));
         let id = self.row_id(outcome);
         // The key differs from the unique id when that did not fit the gateway.
         let key = (task.gateway_key != id && !task.gateway_key.is_empty()).then(|| format!("key {}", task.gateway_key));
@@ -52,7 +52,7 @@ impl BatchOperation for Refund {
 fn status<'a>(outcome: &Outcome<'a>) -> &'a str {
     match outcome.state {
         TaskState::Succeeded | TaskState::Failed | TaskState::Pending | TaskState::Review => {
-            outcome.task.refund_status.as_deref().unwrap_or_default()
+            outcome.task.gateway_status.as_deref().unwrap_or_default()
         }
         _ => "",
     }

@@ -24,7 +24,7 @@ use crate::{
         db::{
             self,
             approvals::Submission,
-            batches::BatchRow,
+            batches::{BatchRow, TaskRow},
             history::{RowAttempt, RowOrder, RowReply, RowReview, RowRevision},
         },
         error::{OpError, OpResult},
@@ -65,7 +65,7 @@ pub async fn task(
     let teller = Teller { batch: &row, template: records::template(&row)?, zone: &zone, number };
     let mut told = Vec::new();
     match operation.work() {
-        Work::Send(_) | Work::Import => {
+        Work::Send(_) => {
             let mut before: Option<StoredRecord> = None;
             for revision in &revisions {
                 let record = teller.record(revision);
@@ -78,6 +78,7 @@ pub async fn task(
             told.extend(from_gateway.map(|reply| teller.reply(reply)));
         }
         Work::Query => teller.queried(&mut told, &revisions, &presses, &replies, &task),
+        Work::Import => told.push(teller.imported(&task)),
     }
     told.extend(attempts.iter().map(|attempt| teller.attempt(attempt, &revisions)));
     told.extend(orders.iter().map(|order| teller.order(order)));
@@ -96,10 +97,10 @@ pub async fn task(
         number: (number, u64::try_from(row.records).unwrap_or(0)),
         row: u32::try_from(task.sheet_row).unwrap_or(0),
         order_id: task.order_id.clone(),
-        amount: Money::new(task.amount_minor, row.currency),
+        amount: Money::new(task.amount_minor, row.unit()),
         status: state.status(),
         note: state.note().unwrap_or_default().to_owned(),
-        message: Outcome::of(&task, row.currency).message,
+        message: Outcome::of(&task, row.unit()).message,
         steps: told.into_iter().map(|step| step.step).collect(),
         retry,
     })
@@ -147,7 +148,18 @@ impl Teller<'_> {
     }
 
     fn money(&self, minor: i64) -> String {
-        Money::new(minor, self.batch.currency).to_string()
+        Money::new(minor, self.batch.unit()).to_string()
+    }
+
+    /// What became of a row of an import.
+    fn imported(&self, task: &TaskRow) -> Told {
+        let (title, tone) = match task.state.status() {
+            TaskStatus::Failed => ("Not stored", "failed"),
+            TaskStatus::Accepted | TaskStatus::Queued => ("Stored", "accepted"),
+        };
+        let remark = task.message.clone().unwrap_or_default();
+        let step = StoryStep { kind: "outcome", tone, title: title.to_owned(), remark, ..StoryStep::default() };
+        self.told(task.updated_at.unwrap_or(self.batch.created_at), 5, step)
     }
 
     fn record(&self, revision: &RowRevision) -> StoredRecord {
@@ -209,7 +221,7 @@ impl Teller<'_> {
             };
             let mut facts = Vec::new();
             facts.extend(revision.gw_ref.as_ref().map(|text| fact("GW Transaction Id", text)));
-            facts.extend(revision.refund_status.as_ref().map(|text| fact("Refund Status", text)));
+            facts.extend(revision.gateway_status.as_ref().map(|text| fact("Refund Status", text)));
             facts.extend(revision.code.as_ref().map(|text| fact("Code", text)));
             let remark = revision.message.clone().unwrap_or_default();
             let step =

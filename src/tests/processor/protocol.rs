@@ -50,7 +50,7 @@ async fn class_k_carries_everything_out_once() {
         assert_eq!((task.state.as_str(), task.attempts), (state, Some(attempts)), "{task:?}");
         assert_eq!(bench.script.calls(order).len(), usize::try_from(attempts).unwrap(), "{order}");
     }
-    assert_eq!(bench.task(batch, "LATERNO_1").await.refund_status.as_deref(), Some("FAILURE"));
+    assert_eq!(bench.task(batch, "LATERNO_1").await.gateway_status.as_deref(), Some("FAILURE"));
     let message = bench.task(batch, "UNPAID_1").await.message.unwrap();
     assert!(message.contains("AUTHORIZED") && message.contains("Nothing was sent"), "{message}");
     bench.sound(batch).await;

@@ -26,10 +26,10 @@ pub struct TaskRow {
     /// The state of the money protocol.
     #[sqlx(try_from = "codes::Code<TaskState>")]
     pub state: TaskState,
-    /// The gateway's word.
-    pub refund_status: Option<String>,
+    /// The gateway's word; of an order sync, what became of asking it.
+    pub gateway_status: Option<String>,
     /// STANDARD, INSTANT.
-    pub refund_type: Option<String>,
+    pub gateway_kind: Option<String>,
     /// As uploaded.
     pub unique_id: Option<String>,
     /// The key at the gateway.
@@ -45,28 +45,23 @@ pub struct TaskRow {
     pub extra: Option<RecordExtra>,
     /// When it changed last; none while nothing happened to it.
     pub updated_at: Option<OffsetDateTime>,
-    /// Order sync: what became of asking the gateway.
-    pub gateway_status: Option<String>,
     /// Order sync: what the external system answered.
     pub response: Option<String>,
 }
 
-/// Where the tasks of an operation stand. An import has none, and finds none.
+/// Where the tasks of an operation stand, in the same columns for each kind of work.
 const fn view(operation: Operation) -> &'static str {
     match operation.work() {
-        Work::Send(_) | Work::Import => "task",
+        Work::Send(_) => "task",
         Work::Query => "sync_task",
+        Work::Import => "import_task",
     }
 }
 
 fn select(operation: Operation) -> String {
-    let own = match operation.work() {
-        Work::Send(_) | Work::Import => "NULL::text AS gateway_status, NULL::text AS response",
-        Work::Query => "gateway_status, response",
-    };
     format!(
-        "SELECT batch_id, row_no, sheet_row, order_id, txn_id, amount_minor, state, refund_status, refund_type, unique_id, gateway_key, gw_ref,
-                code, message, extra, updated_at, {own}
+        "SELECT batch_id, row_no, sheet_row, order_id, txn_id, amount_minor, state, gateway_status, gateway_kind, unique_id, gateway_key, gw_ref,
+                code, message, extra, updated_at, response
            FROM {} WHERE organisation_id = $1 AND batch_id = $2 ",
         view(operation)
     )

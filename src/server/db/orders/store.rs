@@ -272,9 +272,7 @@ pub struct OrderRecord {
     pub message: Option<String>,
     /// The gateway's reference.
     pub gw_ref: Option<String>,
-    /// The gateway's word.
-    pub refund_status: Option<String>,
-    /// Order sync: SYNCED, FAILED, NOT REQUESTED.
+    /// The gateway's word; of an order sync SYNCED, FAILED, NOT REQUESTED.
     pub gateway_status: Option<String>,
     /// Order sync: what the external system answered.
     pub response: Option<String>,
@@ -294,7 +292,7 @@ pub async fn records(
     let organisation = tx.organisation();
     sqlx::query(
         "SELECT h.*, v.created_at, coalesce(m.email, 'API key') AS maker_email, d.verdict, c.email AS checker_email, d.at AS decided_at, d.reason,
-                t.state, t.message, t.gw_ref, t.refund_status, t.gateway_status, t.response, t.updated_at, e.asked
+                t.state, t.message, t.gw_ref, t.gateway_status, t.response, t.updated_at, e.asked
            FROM (SELECT r.batch_id, b.operation, b.work, b.file_name, b.status AS batch_status, r.row_no, r.revision, r.amount_minor, b.currency::text AS currency, r.gateway_key
                    FROM record r JOIN batch b ON b.organisation_id = $1 AND b.id = r.batch_id
                   WHERE r.organisation_id = $1 AND r.order_id = $2 AND b.operation = ANY ($3) AND b.status <> 'validating'
@@ -304,18 +302,18 @@ pub async fn records(
            LEFT JOIN decision d ON d.organisation_id = $1 AND d.batch_id = h.batch_id AND d.revision = h.revision
            LEFT JOIN person c ON c.id = d.checker
           CROSS JOIN LATERAL (
-            SELECT t.state, t.message, t.gw_ref, t.refund_status, NULL::text AS gateway_status, NULL::text AS response, t.updated_at FROM task t
+            SELECT t.state, t.message, t.gw_ref, t.gateway_status, t.response, t.updated_at FROM task t
              WHERE h.work <> 'query' AND t.organisation_id = $1 AND t.batch_id = h.batch_id AND t.row_no = h.row_no AND t.revision = h.revision
             UNION ALL
             -- What was sent again since stands as it ended.
             SELECT CASE WHEN coalesce(x.succeeded, o.succeeded) THEN 'SUCCEEDED' ELSE 'FAILED' END, coalesce(x.message, o.message), coalesce(x.gw_ref, o.gw_ref),
-                   coalesce(x.gateway_status, o.gateway_status), NULL, NULL, coalesce(x.at, o.at)
+                   coalesce(x.gateway_status, o.gateway_status), NULL, coalesce(x.at, o.at)
               FROM outcome o
               LEFT JOIN reversal x ON x.organisation_id = $1 AND x.batch_id = o.batch_id AND x.row_no = o.row_no AND x.revision = o.revision
              WHERE h.work <> 'query' AND o.organisation_id = $1 AND o.batch_id = h.batch_id AND o.row_no = h.row_no AND o.revision = h.revision
                AND EXISTS (SELECT FROM record n WHERE n.organisation_id = $1 AND n.batch_id = h.batch_id AND n.row_no = h.row_no AND n.revision > h.revision)
             UNION ALL
-            SELECT t.state, t.message, NULL, NULL, t.gateway_status, t.response, t.updated_at FROM sync_task t
+            SELECT t.state, t.message, NULL, t.gateway_status, t.response, t.updated_at FROM sync_task t
              WHERE h.work = 'query' AND t.organisation_id = $1 AND t.batch_id = h.batch_id AND t.row_no = h.row_no) t
           CROSS JOIN LATERAL (
             SELECT coalesce(array_agg(e.at ORDER BY e.at), '{}') AS asked FROM evidence e

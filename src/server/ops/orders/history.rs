@@ -123,8 +123,7 @@ fn end(record: &OrderRecord, amount: Money) -> StoryStep {
     };
     let named = [
         ("GW Transaction Id", &record.gw_ref),
-        ("Refund Status", &record.refund_status),
-        ("Gateway Sync Status", &record.gateway_status),
+        (if is_sync(record) { "Gateway Sync Status" } else { "Refund Status" }, &record.gateway_status),
         ("External System Response", &record.response),
     ];
     let facts = named.into_iter().filter_map(|(name, value)| Some(fact(name, value.as_ref()?))).collect();

@@ -38,8 +38,8 @@ fn task(row_no: i32) -> TaskRow {
         txn_id: None,
         amount_minor: i64::from(row_no) * 7 + 5,
         state: TaskState::Succeeded,
-        refund_status: Some("SUCCESS".to_owned()),
-        refund_type: None,
+        gateway_status: Some("SUCCESS".to_owned()),
+        gateway_kind: None,
         unique_id: Some(format!("{row_no:020}")),
         gateway_key: String::new(),
         gw_ref: Some("SIM0000000001".to_owned()),
@@ -47,14 +47,13 @@ fn task(row_no: i32) -> TaskRow {
         message: Some(hostile.to_owned()),
         extra: None,
         updated_at: None,
-        gateway_status: None,
         response: None,
     }
 }
 
 fn put(cells: &mut dyn Cells, task: &TaskRow) {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    let (status, id, reference) = (text(&task.refund_status), text(&task.unique_id), text(&task.gw_ref));
+    let (status, id, reference) = (text(&task.gateway_status), text(&task.unique_id), text(&task.gw_ref));
     let message = text(&task.message);
     let result = RefundResult {
         number: task.row_no.unsigned_abs(),
