@@ -67,8 +67,8 @@ BEGIN
     WHERE x.organisation_id = org AND x.batch_id = p_batch AND x.revision = c.revision
                              AND x.row_no >= c.next_row AND x.row_no < p_row)
   THEN RAISE EXCEPTION 'not the next row' USING ERRCODE = 'BD409'; END IF;
-  SELECT bt.gateway_id, g.balances AND bt.operation = 'refund' AS balances, bt.currency, v.created_at INTO b
-    FROM batch bt
+  SELECT bt.gateway_id, g.balances AND op.takes_from_orders AS balances, bt.currency, v.created_at INTO b
+    FROM batch bt JOIN operation op ON op.code = bt.operation
     JOIN gateway g ON g.organisation_id = org AND g.id = bt.gateway_id
     JOIN batch_revision v ON v.organisation_id = org AND v.batch_id = p_batch AND v.revision = c.revision
    WHERE bt.organisation_id = org AND bt.id = p_batch;

@@ -1,7 +1,8 @@
 -- Batch Sync, and the way from a transaction to its order.
 
 -- The way from a run of rows to tasks, and the gate of it: ONE rule of approval, a decision that allows it exists for
--- exactly this content. Rows of a cancelled batch are called off. Answers the batches it touched.
+-- exactly this content. Rows of a cancelled batch are called off. The gateway is asked unless the switch of the batch
+-- is off. Answers the batches it touched.
 CREATE OR REPLACE FUNCTION open_order_tasks(p_gateway uuid) RETURNS SETOF uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
 DECLARE org uuid := current_organisation(); k record; n int;
@@ -18,7 +19,7 @@ BEGIN
                                AND d.verdict IN ('APPROVE', 'NOT_REQUIRED') AND d.content_sha256 = v.content_sha256))
             ORDER BY c.run_at, c.batch_id, c.chunk_no LIMIT 100 FOR UPDATE OF c SKIP LOCKED LOOP
     INSERT INTO order_task (organisation_id, batch_id, row_no, gateway_id, asks, status, code, message, run_at)
-    SELECT org, r.batch_id, r.row_no, p_gateway, k.options = 'sync_with_gateway=on',
+    SELECT org, r.batch_id, r.row_no, p_gateway, k.options !~ '=off$',
            CASE WHEN k.cancelled THEN 'FAILED' ELSE 'QUEUED' END, CASE WHEN k.cancelled THEN 'CANCELLED' END,
            CASE WHEN k.cancelled THEN 'Cancelled before it was sent' END, CASE WHEN NOT k.cancelled THEN now() END
       FROM record r WHERE r.organisation_id = org AND r.batch_id = k.batch_id AND r.revision = k.revision

@@ -44,8 +44,8 @@ BEGIN
      WHERE t.organisation_id = org AND t.batch_id = p_batch AND t.row_no = u.row_no AND t.revision = u.revision
                         AND in_review(t.state, t.gateway_status) AND review_seen(t) = u.seen);
   IF moved IS NOT NULL THEN RAISE EXCEPTION 'moved meanwhile' USING ERRCODE = 'BD412', DETAIL = moved; END IF;
-  IF p_verdict = 'ASK_AGAIN' AND NOT EXISTS (SELECT FROM batch b
-    JOIN gateway_promise p ON p.organisation_id = org AND p.gateway_id = b.gateway_id AND p.effect = b.operation
+  IF p_verdict = 'ASK_AGAIN' AND NOT EXISTS (SELECT FROM batch b JOIN operation o ON o.code = b.operation
+    JOIN gateway_promise p ON p.organisation_id = org AND p.gateway_id = b.gateway_id AND p.effect = o.effect
      AND p.class <> 'N' WHERE b.organisation_id = org AND b.id = p_batch)
   THEN RAISE EXCEPTION 'this gateway cannot be asked' USING ERRCODE = 'BD422'; END IF;
   SELECT json_agg(u.row_no ORDER BY u.row_no)::text INTO moved

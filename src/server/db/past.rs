@@ -157,7 +157,8 @@ pub async fn ask_first(tx: &mut Tx, resolve_after: Duration) -> sqlx::Result<Ask
                 state = CASE WHEN t.state = 'PENDING' THEN t.state WHEN coalesce(g.class, 'N') = 'N' THEN 'REVIEW' ELSE 'UNKNOWN' END,
                 code = CASE WHEN t.state = 'PENDING' THEN t.code ELSE 'restored' END,
                 message = CASE WHEN t.state = 'PENDING' THEN t.message ELSE 'The database went back to an older state. What became of it since is asked at the gateway.' END
-           FROM batch b LEFT JOIN gateway_promise g ON g.organisation_id = $1 AND g.gateway_id = b.gateway_id AND g.effect = b.operation
+           FROM batch b JOIN operation e ON e.code = b.operation
+           LEFT JOIN gateway_promise g ON g.organisation_id = $1 AND g.gateway_id = b.gateway_id AND g.effect = e.effect
           WHERE t.organisation_id = $1 AND t.state <> 'REVIEW' AND b.organisation_id = $1 AND b.id = t.batch_id",
     )
     .bind(organisation.0)

@@ -3,7 +3,7 @@
 use crate::{
     domain::{
         ids::OrganisationId,
-        operation::{Operation, Work},
+        operation::{Effect, Operation, Work},
     },
     tests::support::World,
 };
@@ -110,21 +110,25 @@ fn approve(batch: Uuid) -> String {
 #[tokio::test]
 async fn the_database_and_the_program_know_the_same_operations() {
     let mut acme = Acme::new().await;
-    let rows: Vec<(String, String, bool, bool)> =
-        sqlx::query_as("SELECT code, work, moves_money, needs_decision FROM operation ORDER BY code")
-            .fetch_all(&mut acme.admin)
-            .await
-            .unwrap();
+    type Known = (String, String, bool, bool, Option<String>, bool);
+    let rows: Vec<Known> = sqlx::query_as(
+        "SELECT code, work, moves_money, needs_decision, effect, takes_from_orders FROM operation ORDER BY code",
+    )
+    .fetch_all(&mut acme.admin)
+    .await
+    .unwrap();
     let mut known: Vec<_> = Operation::ALL
         .into_iter()
         .map(|operation| {
-            let work = match operation.work() {
-                Work::Send(_) => "send",
-                Work::Query => "query",
-                Work::Import => "import",
+            let (work, effect) = match operation.work() {
+                Work::Send(effect) => ("send", Some(effect)),
+                Work::Query => ("query", None),
+                Work::Import => ("import", None),
             };
+            let takes = effect.is_some_and(Effect::takes_from_an_order);
+            let effect = effect.map(|effect| effect.code().to_owned());
             let needs_decision = operation.approval().is_needed(None);
-            (operation.code().to_owned(), work.to_owned(), operation.has_amounts(), needs_decision)
+            (operation.code().to_owned(), work.to_owned(), operation.has_amounts(), needs_decision, effect, takes)
         })
         .collect();
     known.sort();
@@ -135,35 +139,45 @@ async fn the_database_and_the_program_know_the_same_operations() {
 async fn a_batch_is_the_work_of_its_operation_and_only_an_import_has_no_connection() {
     let mut acme = Acme::new().await;
     acme.world
-        .as_superuser("INSERT INTO operation VALUES ('test_import', 'import', false, false, false)")
+        .as_superuser("INSERT INTO operation VALUES ('test_import', 'import', false, false, false, NULL, false)")
         .await
         .unwrap();
     let person = acme.person(MAKER).await;
     let mut web = acme.web(Session::Person(person)).await;
-    let insert = |operation: &str, gateway: &str| {
+    let insert = |operation: &str, gateway: &str, currency: &str| {
         format!(
             "INSERT INTO batch (organisation_id, id, gateway_id, operation, file_name, currency)
-             SELECT organisation_id, gen_random_uuid(), {gateway}, '{operation}', 'x', 'INR' FROM gateway"
+             SELECT organisation_id, gen_random_uuid(), {gateway}, '{operation}', 'x', {currency} FROM gateway"
         )
     };
-    for (operation, gateway, expected) in [
-        ("refund", "id", "done"),
-        ("order_sync", "id", "done"),
-        ("test_import", "NULL", "done"),
-        ("refund", "NULL", "23514"),
-        ("order_sync", "NULL", "23514"),
-        ("test_import", "id", "23514"),
-        ("payment", "id", "BD422"),
+    for (operation, gateway, currency, expected) in [
+        ("refund", "id", "'INR'", "done"),
+        ("order_sync", "id", "'INR'", "done"),
+        ("test_import", "NULL", "NULL", "done"),
+        ("refund", "NULL", "'INR'", "23514"),
+        ("refund", "id", "NULL", "23514"),
+        ("order_sync", "NULL", "'INR'", "23514"),
+        ("test_import", "id", "NULL", "23514"),
+        ("test_import", "NULL", "'INR'", "23514"),
+        ("payment", "id", "'INR'", "BD422"),
     ] {
-        assert_eq!(code_of(&mut web, &insert(operation, gateway)).await, expected, "{operation} {gateway}");
+        let said = code_of(&mut web, &insert(operation, gateway, currency)).await;
+        assert_eq!(said, expected, "{operation} {gateway} {currency}");
     }
     let works = acme.text("SELECT string_agg(operation || ' ' || work, ', ' ORDER BY operation) FROM batch").await;
+    // The test must be able to fail.
+    acme.world.as_superuser("ALTER TABLE batch DROP CONSTRAINT connected").await.unwrap();
+    for (operation, gateway, currency) in [("refund", "NULL", "'INR'"), ("test_import", "id", "NULL")] {
+        assert_eq!(code_of(&mut web, &insert(operation, gateway, currency)).await, "done");
+    }
+    acme.world.as_superuser("DELETE FROM batch WHERE (work = 'import') <> (gateway_id IS NULL)").await.unwrap();
     assert_eq!(works, "order_sync query, refund send, test_import import");
     // Neither the web part nor whoever may write everything makes another kind of work of it.
     assert_eq!(code_of(&mut web, "UPDATE batch SET work = 'query'").await, "42501");
     acme.world.as_superuser("UPDATE batch SET work = 'query' WHERE operation = 'refund'").await.unwrap();
     assert_eq!(acme.text("SELECT work FROM batch WHERE operation = 'refund'").await, "send");
-    let refused = acme.world.as_superuser("INSERT INTO operation VALUES ('x', 'import', true, false, false)").await;
+    let refused =
+        acme.world.as_superuser("INSERT INTO operation VALUES ('x', 'import', true, false, false, NULL, false)").await;
     assert_eq!(code(refused), "23514", "an import that moves money");
 }
 
@@ -173,7 +187,7 @@ async fn without_a_rule_an_operation_says_whether_a_checker_is_needed() {
     let person = acme.person(MAKER).await;
     acme.world
         .as_superuser(
-            "DELETE FROM approval_rule; INSERT INTO operation VALUES ('test_file', 'send', true, false, false)",
+            "DELETE FROM approval_rule; INSERT INTO operation VALUES ('test_file', 'send', true, false, false, 'refund', true)",
         )
         .await
         .unwrap();

@@ -37,7 +37,7 @@ pub async fn check_batch(tx: &mut Tx, batch: Uuid) -> sqlx::Result<Vec<String>> 
          UNION ALL
          SELECT format('row %s was sent twice through a connection that is not class K, without a reply to the first', a.from_row)
            FROM attempt a JOIN batch b ON b.organisation_id = $1 AND b.id = a.batch_id 
-           LEFT JOIN gateway_promise g ON g.organisation_id = $1 AND g.gateway_id = b.gateway_id AND g.effect = b.operation
+           LEFT JOIN gateway_promise g ON g.organisation_id = $1 AND g.gateway_id = b.gateway_id AND g.effect = (SELECT p.effect FROM operation p WHERE p.code = b.operation)
           WHERE a.organisation_id = $1 AND a.batch_id = $2 AND a.attempt > 1 AND coalesce(g.class, 'N') <> 'K'
             AND a.from_row NOT IN (SELECT row_no FROM told)
          UNION ALL

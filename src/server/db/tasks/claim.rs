@@ -118,7 +118,8 @@ pub async fn recover(tx: &mut Tx, holds: &[Hold], resolve_after: Duration) -> sq
              FROM unnest($2::uuid[], $3::int[]) AS u(batch_id, chunk_no)
              JOIN chunk c ON c.organisation_id = $1 AND c.batch_id = u.batch_id AND c.chunk_no = u.chunk_no
              JOIN batch b ON b.organisation_id = $1 AND b.id = c.batch_id
-             LEFT JOIN gateway_promise g ON g.organisation_id = $1 AND g.gateway_id = c.gateway_id AND g.effect = b.operation
+             JOIN operation e ON e.code = b.operation
+             LEFT JOIN gateway_promise g ON g.organisation_id = $1 AND g.gateway_id = c.gateway_id AND g.effect = e.effect
              JOIN record r ON r.organisation_id = $1 AND r.batch_id = c.batch_id AND r.row_no >= c.from_row AND r.row_no < c.next_row AND r.revision = c.revision
              JOIN LATERAL (SELECT at FROM attempt a WHERE a.organisation_id = $1 AND a.batch_id = c.batch_id AND a.revision = c.revision AND a.attempt = 1
                               AND a.from_row <= r.row_no ORDER BY a.from_row DESC LIMIT 1) a ON true

@@ -73,7 +73,8 @@ pub async fn claim_open(
                   state = CASE WHEN t.state <> 'SENDING' THEN t.state WHEN coalesce(g.class, 'N') = 'N' THEN 'REVIEW' ELSE 'UNKNOWN' END
              FROM due d
              JOIN batch b ON b.organisation_id = $1 AND b.id = d.batch_id
-             LEFT JOIN gateway_promise g ON g.organisation_id = $1 AND g.gateway_id = $2 AND g.effect = b.operation
+             JOIN operation e ON e.code = b.operation
+             LEFT JOIN gateway_promise g ON g.organisation_id = $1 AND g.gateway_id = $2 AND g.effect = e.effect
             WHERE t.organisation_id = $1 AND t.batch_id = d.batch_id AND t.row_no = d.row_no AND t.revision = d.revision
            RETURNING t.batch_id, t.row_no, t.revision, t.epoch, t.state, t.attempts, t.queries, t.code,
                      coalesce(g.class = 'K' AND now() < t.first_sent_at + 0.8 * g.key_window AND NOT t.reviewed, false) AS in_window, t.reviewed)
