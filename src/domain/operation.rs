@@ -5,6 +5,12 @@
 mod descriptor;
 mod order_sync;
 mod refund;
+#[cfg(debug_assertions)]
+mod test_import;
+#[cfg(debug_assertions)]
+mod test_query;
+#[cfg(debug_assertions)]
+mod test_send;
 
 pub use descriptor::{Approval, Column, Descriptor, Effect, Files, Labels, Sample, Source, Switch, Work};
 
@@ -19,20 +25,48 @@ pub enum Operation {
     Refund,
     /// Orders brought up to date from the gateway.
     OrderSync,
+    /// For tests: sent once, under a key.
+    #[cfg(debug_assertions)]
+    TestSend,
+    /// For tests: asked about freely.
+    #[cfg(debug_assertions)]
+    TestQuery,
+    /// For tests: stored as a set.
+    #[cfg(debug_assertions)]
+    TestImport,
 }
+
+// A release knows none but those with pages.
+#[cfg(not(debug_assertions))]
+const _: () = assert!(Operation::KNOWN.len() == Operation::ALL.len());
 
 impl Operation {
     /// All operations that have pages.
     pub const ALL: [Self; 2] = [Self::Refund, Self::OrderSync];
 
-    /// All that there are: in tests a few that have no pages.
-    const KNOWN: &'static [Self] = &[Self::Refund, Self::OrderSync];
+    /// All that there are: in debug builds three for tests, one of each kind of work, without pages.
+    const KNOWN: &'static [Self] = &[
+        Self::Refund,
+        Self::OrderSync,
+        #[cfg(debug_assertions)]
+        Self::TestSend,
+        #[cfg(debug_assertions)]
+        Self::TestQuery,
+        #[cfg(debug_assertions)]
+        Self::TestImport,
+    ];
 
     /// Everything about it that is data. The one place where an operation is named; the registries are the others.
     pub const fn descriptor(self) -> &'static Descriptor {
         match self {
             Self::Refund => &refund::DESCRIPTOR,
             Self::OrderSync => &order_sync::DESCRIPTOR,
+            #[cfg(debug_assertions)]
+            Self::TestSend => &test_send::DESCRIPTOR,
+            #[cfg(debug_assertions)]
+            Self::TestQuery => &test_query::DESCRIPTOR,
+            #[cfg(debug_assertions)]
+            Self::TestImport => &test_import::DESCRIPTOR,
         }
     }
 
@@ -134,6 +168,16 @@ mod tests {
             assert_eq!(serde_json::to_value(operation).unwrap(), operation.code());
         }
         assert_eq!(Operation::from_code("Refund"), None);
+    }
+
+    #[test]
+    fn no_operation_is_left_out_of_those_that_are_known() {
+        // Whoever reads one that is not known is told of all that are.
+        let told = serde_json::from_str::<Operation>("\"?\"").unwrap_err().to_string();
+        let all: Vec<&str> = told.split('`').skip(3).step_by(2).collect();
+        let known: Vec<&str> = Operation::KNOWN.iter().map(|operation| operation.code()).collect();
+        assert_eq!(all, known, "{told}");
+        assert!(Operation::ALL.iter().all(|operation| known.contains(&operation.code())));
     }
 
     #[test]

@@ -16,6 +16,12 @@ pub mod sheet;
 pub mod shown;
 pub mod spoilt;
 pub mod sync;
+#[cfg(debug_assertions)]
+mod test_import;
+#[cfg(debug_assertions)]
+mod test_query;
+#[cfg(debug_assertions)]
+mod test_send;
 pub mod text;
 mod totals;
 pub mod workbook;

@@ -10,7 +10,13 @@ use super::{
     sheet::Sheet,
     sync::Orders,
 };
-use domain::{finding::Finding, limits::Limits, money::Currency, operation::Operation, task::RecordExtra};
+use domain::{
+    finding::{Finding, FindingCode, Severity},
+    limits::Limits,
+    money::Currency,
+    operation::Operation,
+    task::RecordExtra,
+};
 use std::marker::PhantomData;
 
 /// What the validator found out about a file, for whoever shows it.
@@ -34,6 +40,16 @@ pub struct Overview {
     pub seal: String,
     /// The cells; none when the file could not be read as a sheet.
     pub sheet: Option<Sheet>,
+}
+
+impl Overview {
+    /// The first thing that is wrong with the file as a whole, so that no row of it can be trusted.
+    pub fn of_file(&self) -> Option<&Finding> {
+        self.findings.iter().find(|finding| {
+            let of_file = self.template.is_none() || finding.row.is_none();
+            finding.severity == Severity::Error && (of_file || finding.code == FindingCode::InvalidFileFormat)
+        })
+    }
 }
 
 /// A record of any operation, in the columns that the database has.
@@ -122,6 +138,12 @@ pub fn of(operation: Operation) -> &'static dyn FileFormat {
     match operation {
         Operation::Refund => &Registered::<Refunds>(PhantomData),
         Operation::OrderSync => &Registered::<Orders>(PhantomData),
+        #[cfg(debug_assertions)]
+        Operation::TestSend => &Registered::<super::test_send::Sends>(PhantomData),
+        #[cfg(debug_assertions)]
+        Operation::TestQuery => &Registered::<super::test_query::Questions>(PhantomData),
+        #[cfg(debug_assertions)]
+        Operation::TestImport => &Registered::<super::test_import::Items>(PhantomData),
     }
 }
 

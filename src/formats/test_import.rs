@@ -1,0 +1,129 @@
+//! Files of `test_import`: items, each with a note.
+
+use super::canonical::{put, put_optional};
+use super::cells::{id, is_whole, some};
+use super::field_table::{Field, Notes};
+use super::file::{Format, Rows};
+use super::findings::{At, Findings};
+use super::header::{self, Layout};
+use super::registry::StoredRecord;
+use super::sheet::Cell;
+use crate::domain::{finding::FindingCode, money::Currency};
+
+/// The one layout, and the files in it.
+#[derive(Clone, Copy)]
+pub(super) struct Items;
+
+const COLUMNS: [&str; 2] = ["item_id", "note"];
+
+const fn field(name: &'static str, mandatory: bool, sample: &'static str) -> Field {
+    Field { name, mandatory, kind: "String", description: "", sample, rule: "" }
+}
+
+const TEMPLATE: header::Template = header::Template {
+    code: "test_import",
+    title: "Items, 2 columns",
+    columns: &COLUMNS,
+    fields_title: "CSV fields",
+    fields: &[field("item_id", true, "ONE"), field("note", false, "")],
+    sample: "item_id,note\nONE,first\nTWO,\n",
+};
+
+impl Layout for Items {
+    fn all() -> &'static [Self] {
+        &[Self]
+    }
+
+    fn template(self) -> &'static header::Template {
+        &TEMPLATE
+    }
+
+    fn mandatory(self) -> &'static [&'static str] {
+        &["item_id"]
+    }
+
+    fn nearest(_: &[&str]) -> Self {
+        Self
+    }
+}
+
+impl Format for Items {
+    type Layout = Self;
+    type Record = StoredRecord;
+    type Rows<'a> = Checker;
+
+    const THING: &'static str = "item";
+    const RESULTS_HEADER: &'static str = "S.No,Item ID,Note,Task Status,Error Message\n";
+    const NOTES: &'static Notes = &Notes { title: "", intro: "", rules: &[], example: None };
+
+    fn new(_: Currency) -> Self {
+        Self
+    }
+
+    fn ready(record: &StoredRecord) -> (u32, i64) {
+        (record.row, 0)
+    }
+
+    fn stored(record: StoredRecord) -> StoredRecord {
+        record
+    }
+
+    fn restored(stored: &StoredRecord) -> StoredRecord {
+        stored.clone()
+    }
+
+    fn canonical(self, record: &StoredRecord) -> Vec<u8> {
+        let mut out = record.number.to_be_bytes().to_vec();
+        put(&mut out, &record.order_id);
+        put_optional(&mut out, record.txn_id.as_deref());
+        out
+    }
+
+    fn cell(self, column: &str, record: &StoredRecord) -> String {
+        if column == COLUMNS[0] { record.order_id.clone() } else { record.txn_id.clone().unwrap_or_default() }
+    }
+
+    fn rows<'a>(self, _: Self, findings: Findings) -> Self::Rows<'a> {
+        Checker { findings, number: 0 }
+    }
+}
+
+/// Checks the rows of one file.
+pub(in crate::formats) struct Checker {
+    findings: Findings,
+    number: u32,
+}
+
+impl<'a> Rows<'a, StoredRecord> for Checker {
+    fn row(&mut self, row: u32, cells: &[Cell<'a>], width: usize, sure: bool) -> Option<StoredRecord> {
+        self.number += 1;
+        if !sure || !is_whole(&COLUMNS, row, cells, width, &mut self.findings) {
+            return None;
+        }
+        let before = self.findings.errors();
+        let order_id = id(cells.first(), row, COLUMNS[0], &mut self.findings);
+        if order_id.is_empty() {
+            self.findings.error(
+                At::cell(row, COLUMNS[0], ""),
+                FindingCode::EmptyOrderId,
+                "Empty item ID: item_id is empty.",
+            );
+        }
+        let beside = id(cells.get(1), row, COLUMNS[1], &mut self.findings);
+        (self.findings.errors() == before).then(|| StoredRecord {
+            number: self.number,
+            row,
+            order_id: order_id.into_owned(),
+            txn_id: some(beside),
+            ..StoredRecord::default()
+        })
+    }
+
+    fn findings(&mut self) -> &mut Findings {
+        &mut self.findings
+    }
+
+    fn finish(self) -> (i64, Findings) {
+        (0, self.findings)
+    }
+}

@@ -1,0 +1,26 @@
+//! `test_import`, for tests, in debug builds only.
+
+use super::{BatchOperation, Outcome, Times};
+use crate::{domain::view::CellPart, formats::results::Cells};
+
+pub(super) struct TestImport;
+
+impl BatchOperation for TestImport {
+    fn put_result(&self, cells: &mut dyn Cells, outcome: &Outcome<'_>, _: Times<'_>) {
+        let task = outcome.task;
+        cells.number(outcome.number());
+        cells.text(&task.order_id);
+        cells.text(task.txn_id.as_deref().unwrap_or(""));
+        cells.text(outcome.state.status().code());
+        cells.text(&outcome.message);
+        cells.end();
+    }
+
+    fn cells(&self, outcome: &Outcome<'_>) -> Vec<Vec<CellPart>> {
+        vec![outcome.task.txn_id.clone().map(CellPart::Small).into_iter().collect()]
+    }
+
+    fn row_id(&self, outcome: &Outcome<'_>) -> String {
+        outcome.task.order_id.clone()
+    }
+}

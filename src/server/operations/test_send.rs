@@ -1,0 +1,27 @@
+//! `test_send`, for tests, in debug builds only.
+
+use super::{BatchOperation, Outcome, Times};
+use crate::{domain::view::CellPart, formats::results::Cells};
+
+pub(super) struct TestSend;
+
+impl BatchOperation for TestSend {
+    fn put_result(&self, cells: &mut dyn Cells, outcome: &Outcome<'_>, _: Times<'_>) {
+        let task = outcome.task;
+        cells.number(outcome.number());
+        cells.text(&task.order_id);
+        cells.amount(outcome.amount);
+        cells.text(task.gw_ref.as_deref().unwrap_or(""));
+        cells.text(outcome.state.status().code());
+        cells.text(&outcome.message);
+        cells.end();
+    }
+
+    fn cells(&self, outcome: &Outcome<'_>) -> Vec<Vec<CellPart>> {
+        vec![outcome.task.gw_ref.clone().map(CellPart::Id).into_iter().collect()]
+    }
+
+    fn row_id(&self, outcome: &Outcome<'_>) -> String {
+        outcome.task.order_id.clone()
+    }
+}
