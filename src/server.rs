@@ -15,6 +15,7 @@ pub mod error;
 pub mod gateway;
 pub mod hashing;
 pub mod http;
+pub mod ingest;
 pub mod lifecycle;
 pub mod live;
 pub mod operations;

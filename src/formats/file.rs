@@ -170,7 +170,7 @@ fn read_text<F: Format>(
 ) -> Of<F> {
     let mut records = Records::new(text);
     let mut cells = Vec::new();
-    let Some(first) = next_filled(&mut records, &mut cells) else {
+    let Some(first) = records.next_filled(&mut cells) else {
         let message = "Invalid file format: the file is empty; its first row must be the header of the sample file.";
         findings.error(At::FILE, Code::EmptyFile, message);
         return result(None, 0, 0, findings);
@@ -201,7 +201,7 @@ fn read_text<F: Format>(
         sheet.header.clone_from(&names);
     }
     let mut run = Run::new(format, template, limits, findings);
-    while let Some(record) = next_filled(&mut records, &mut cells) {
+    while let Some(record) = records.next_filled(&mut cells) {
         let open = run.begin();
         if open {
             let lost = record.folds.iter().find(|fold| fold.has_rows(width, record.width, money));
@@ -314,15 +314,6 @@ impl<'a, F: Format> Run<'a, F> {
             findings.error(At::FILE, Code::EmptyFile, message);
         }
         result(self.template, self.rows, total, findings)
-    }
-}
-
-fn next_filled<'a>(records: &mut Records<'a>, cells: &mut Vec<Cell<'a>>) -> Option<Record<'a>> {
-    loop {
-        let record = records.next(cells)?;
-        if !record.blank {
-            return Some(record);
-        }
     }
 }
 

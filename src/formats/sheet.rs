@@ -2,12 +2,14 @@
 
 mod folds;
 mod reader;
+mod runs;
 
 use super::results::put_cell;
 pub use folds::Fold;
 #[cfg(test)]
 pub(crate) use reader::count;
 pub use reader::{Cell, Flaw, MAX_CELLS, Record, Records};
+pub use runs::{Run, Runs};
 
 /// A file as rows of cells.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

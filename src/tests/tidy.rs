@@ -67,6 +67,7 @@ const ROOMS: &[Room] = &[
         &[
             "server::operations",
             "server::db",
+            "server::ingest",
             "server::gateway",
             "server::outbound",
             "server::clock",

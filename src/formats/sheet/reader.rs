@@ -107,6 +107,21 @@ impl<'a> Records<'a> {
         Some(record)
     }
 
+    /// The next record that is not wholly blank.
+    pub fn next_filled(&mut self, cells: &mut Vec<Cell<'a>>) -> Option<Record<'a>> {
+        loop {
+            let record = self.next(cells)?;
+            if !record.blank {
+                return Some(record);
+            }
+        }
+    }
+
+    /// Where the next record begins, in bytes of the text.
+    pub const fn place(&self) -> usize {
+        self.at
+    }
+
     /// The row that the end of the text lies in.
     pub(crate) fn last_row(text: &str) -> u32 {
         let mut records = Records::new(text);

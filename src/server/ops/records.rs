@@ -8,14 +8,15 @@ use crate::{
     },
     server::{
         db::{
-            batches::{BatchRow, NewRecord, TaskRow},
+            batches::{BatchRow, TaskRow},
             retries::Change,
             tasks::TaskRecord,
         },
         error::{OpError, OpResult},
     },
 };
-use sha2::{Digest, Sha256};
+
+pub(super) use crate::server::ingest::{hash, stored};
 
 /// The template that a batch came in. One that is not known is never taken for another.
 pub(super) fn template(batch: &BatchRow) -> OpResult<&'static Template> {
@@ -74,7 +75,7 @@ pub(super) fn cells<'a>(
     record: &'a StoredRecord,
 ) -> impl Iterator<Item = (&'static str, String)> + 'a {
     let format = registry::of(batch.operation);
-    template.columns.iter().map(move |column| (*column, format.cell(column, record, batch.currency)))
+    template.columns.iter().map(move |column| (*column, format.cell(column, record, batch.unit())))
 }
 
 /// What differs between two records of a row: column, before, now.
@@ -89,26 +90,6 @@ pub(super) fn differences(
         .map(|((column, was), (_, now))| (column.to_owned(), was, now))
         .filter(|(_, was, now)| was != now)
         .collect()
-}
-
-/// A record as it is stored under this key, with the hash of its canonical form.
-pub(super) fn stored(record: &StoredRecord, key: String, hash: Vec<u8>) -> NewRecord {
-    NewRecord {
-        number: record.number,
-        sheet_row: record.row,
-        order_id: record.order_id.clone(),
-        amount_minor: record.amount_minor,
-        key,
-        unique_id: record.unique_id.clone(),
-        txn_id: record.txn_id.clone(),
-        hash,
-        extra: record.extra.as_deref().cloned().unwrap_or_default(),
-    }
-}
-
-/// The hash of the canonical form.
-pub(super) fn hash(operation: Operation, record: &StoredRecord, currency: Currency) -> Vec<u8> {
-    Sha256::digest(registry::of(operation).canonical(record, currency)).to_vec()
 }
 
 /// The seed of a batch's derived keys.
