@@ -165,7 +165,7 @@ TABLE batch
   file_sha256 bytea
   file_bytes bigint NOT NULL DEFAULT 0
   row_limit integer
-  currency character(3) NOT NULL
+  currency character(3)
   source text NOT NULL DEFAULT 
 CASE
     WHEN (current_key() IS NULL) THEN 'person'::text
@@ -192,7 +192,7 @@ END
   CONSTRAINT batch_pkey PRIMARY KEY (organisation_id, id)
   CONSTRAINT batch_source_check CHECK ((source = ANY (ARRAY['person'::text, 'key'::text, 'sftp'::text])))
   CONSTRAINT batch_status_check CHECK ((status = ANY (ARRAY['validating'::text, 'invalid'::text, 'awaiting_approval'::text, 'rejected'::text, 'withdrawn'::text, 'expired'::text, 'processing'::text, 'paused'::text, 'completed'::text, 'completed_with_failures'::text, 'cancelled'::text])))
-  CONSTRAINT connected CHECK (((work = 'import'::text) = (gateway_id IS NULL)))
+  CONSTRAINT connected CHECK ((((work = 'import'::text) = (gateway_id IS NULL)) AND ((work = 'import'::text) = (currency IS NULL))))
   CONSTRAINT from_somebody CHECK ((((source = 'person'::text) = (maker IS NOT NULL)) AND ((source = 'person'::text) = (source_id IS NULL))))
   CREATE INDEX batch_by_amount ON batch USING btree (organisation_id, operation, amount_minor, id)
   CREATE INDEX batch_by_created ON batch USING btree (organisation_id, operation, created_at, id)
@@ -256,6 +256,26 @@ TABLE batch_revision
   ROW LEVEL SECURITY FORCED
   POLICY tenant PERMISSIVE FOR ALL TO batchdesk_owner, batchdesk_web, batchdesk_worker USING (organisation_id = ( SELECT current_organisation() AS current_organisation)) WITH CHECK (organisation_id = ( SELECT current_organisation() AS current_organisation))
   CREATE TRIGGER revision_guard BEFORE INSERT ON batch_revision FOR EACH ROW EXECUTE FUNCTION revision_guard()
+  GRANT SELECT TO batchdesk_web
+  GRANT SELECT TO batchdesk_worker
+
+TABLE batch_source
+  organisation_id uuid NOT NULL
+  batch_id uuid NOT NULL
+  source_no integer NOT NULL
+  file_name text COLLATE C NOT NULL
+  sha256 bytea NOT NULL
+  bytes bigint NOT NULL
+  total integer
+  created integer NOT NULL DEFAULT 0
+  skipped integer NOT NULL DEFAULT 0
+  failed integer NOT NULL DEFAULT 0
+  CONSTRAINT batch_source_organisation_id_batch_id_fkey FOREIGN KEY (organisation_id, batch_id) REFERENCES batch(organisation_id, id)
+  CONSTRAINT batch_source_pkey PRIMARY KEY (organisation_id, batch_id, source_no)
+  CONSTRAINT batch_source_sha256_check CHECK ((length(sha256) = 32))
+  CONSTRAINT handled CHECK (((LEAST(created, skipped, failed) >= 0) AND (((created + skipped) + failed) <= COALESCE(total, 0))))
+  ROW LEVEL SECURITY FORCED
+  POLICY tenant PERMISSIVE FOR ALL TO batchdesk_owner, batchdesk_web, batchdesk_worker USING (organisation_id = ( SELECT current_organisation() AS current_organisation)) WITH CHECK (organisation_id = ( SELECT current_organisation() AS current_organisation))
   GRANT SELECT TO batchdesk_web
   GRANT SELECT TO batchdesk_worker
 
@@ -405,7 +425,7 @@ TABLE file
   POLICY tenant PERMISSIVE FOR ALL TO batchdesk_owner, batchdesk_web, batchdesk_worker USING (organisation_id = ( SELECT current_organisation() AS current_organisation)) WITH CHECK (organisation_id = ( SELECT current_organisation() AS current_organisation))
   GRANT DELETE TO batchdesk_worker
   GRANT INSERT, SELECT TO batchdesk_web
-  GRANT SELECT (organisation_id, sha256, created_at) TO batchdesk_worker
+  GRANT SELECT (organisation_id, sha256, bytes, created_at) TO batchdesk_worker
   GRANT UPDATE (created_at) TO batchdesk_web
 
 TABLE function_file
@@ -564,6 +584,52 @@ TABLE gateway_worker
   GRANT DELETE, INSERT, SELECT, UPDATE TO batchdesk_worker
   GRANT SELECT TO batchdesk_web
 
+TABLE import_run WITH (fillfactor=50)
+  organisation_id uuid NOT NULL
+  batch_id uuid NOT NULL
+  phase text NOT NULL DEFAULT 'check'::text
+  source_no integer NOT NULL DEFAULT 1
+  byte_offset bigint NOT NULL DEFAULT 0
+  lease_until timestamp with time zone NOT NULL DEFAULT now()
+  epoch bigint NOT NULL DEFAULT 0
+  CONSTRAINT import_run_check CHECK (((source_no > 0) AND (byte_offset >= 0)))
+  CONSTRAINT import_run_organisation_id_batch_id_fkey FOREIGN KEY (organisation_id, batch_id) REFERENCES batch(organisation_id, id)
+  CONSTRAINT import_run_phase_check CHECK ((phase = ANY (ARRAY['check'::text, 'store'::text, 'done'::text])))
+  CONSTRAINT import_run_pkey PRIMARY KEY (organisation_id, batch_id)
+  CREATE INDEX import_due ON import_run USING btree (organisation_id, lease_until) WHERE (phase <> 'done'::text)
+  ROW LEVEL SECURITY FORCED
+  POLICY lanes PERMISSIVE FOR SELECT TO batchdesk_scheduler USING ( SELECT (CURRENT_USER = 'batchdesk_scheduler'::name))
+  POLICY tenant PERMISSIVE FOR ALL TO batchdesk_owner, batchdesk_web, batchdesk_worker USING (organisation_id = ( SELECT current_organisation() AS current_organisation)) WITH CHECK (organisation_id = ( SELECT current_organisation() AS current_organisation))
+  GRANT SELECT TO batchdesk_web
+  GRANT SELECT TO batchdesk_worker
+  GRANT SELECT (organisation_id, phase, lease_until) TO batchdesk_scheduler
+  GRANT UPDATE (lease_until, epoch) TO batchdesk_worker
+
+VIEW import_task WITH (security_invoker=true)
+  organisation_id uuid
+  batch_id uuid
+  row_no integer
+  sheet_row integer
+  revision smallint
+  order_id text COLLATE C
+  amount_minor bigint
+  gateway_key text COLLATE C
+  unique_id text COLLATE C
+  txn_id text COLLATE C
+  extra text
+  state text
+  status text
+  code text COLLATE C
+  message text
+  gw_ref text
+  gateway_status text
+  gateway_kind text
+  response text
+  attempts smallint
+  updated_at timestamp with time zone
+  GRANT SELECT TO batchdesk_web
+  GRANT SELECT TO batchdesk_worker
+
 TABLE installation
   one boolean NOT NULL DEFAULT true
   system text
@@ -647,6 +713,7 @@ TABLE open_task WITH (fillfactor=70)
   ROW LEVEL SECURITY FORCED
   POLICY lanes PERMISSIVE FOR SELECT TO batchdesk_scheduler USING ( SELECT (CURRENT_USER = 'batchdesk_scheduler'::name))
   POLICY tenant PERMISSIVE FOR ALL TO batchdesk_owner, batchdesk_web, batchdesk_worker USING (organisation_id = ( SELECT current_organisation() AS current_organisation)) WITH CHECK (organisation_id = ( SELECT current_organisation() AS current_organisation))
+  CREATE TRIGGER open_task_guard AFTER INSERT ON open_task REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION open_task_guard()
   CREATE TRIGGER tell_failed_late AFTER DELETE ON open_task FOR EACH ROW WHEN ((old.state = 'PENDING'::text)) EXECUTE FUNCTION tell_failed_late()
   CREATE TRIGGER tell_moved AFTER UPDATE ON open_task REFERENCING OLD TABLE AS was NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION tell_moved()
   CREATE TRIGGER tell_opened AFTER INSERT ON open_task REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION tell_opened()
@@ -664,10 +731,14 @@ TABLE operation
   moves_money boolean NOT NULL
   needs_decision boolean NOT NULL
   reconciles boolean NOT NULL
+  effect text
+  takes_from_orders boolean NOT NULL
   CONSTRAINT operation_check CHECK (((work <> 'import'::text) OR (NOT (moves_money OR needs_decision OR reconciles))))
   CONSTRAINT operation_code_work_key UNIQUE (code, work)
+  CONSTRAINT operation_effect_check CHECK ((effect = ANY (ARRAY['refund'::text, 'payment_initiation'::text, 'payment_initiation_refund'::text, 'payment_request'::text])))
   CONSTRAINT operation_pkey PRIMARY KEY (code)
   CONSTRAINT operation_work_check CHECK ((work = ANY (ARRAY['send'::text, 'query'::text, 'import'::text])))
+  CONSTRAINT sent_as CHECK ((((work = 'send'::text) = (effect IS NOT NULL)) AND ((work = 'send'::text) OR (NOT takes_from_orders))))
   GRANT SELECT TO batchdesk_web
   GRANT SELECT TO batchdesk_worker
 
@@ -992,6 +1063,7 @@ TABLE record_leaf PARTITION OF record FOR VALUES FROM (MINVALUE) TO (MAXVALUE)
   CREATE INDEX record_leaf_by_txn ON record_leaf USING btree (organisation_id, txn_id) WHERE (txn_id IS NOT NULL)
   CREATE TRIGGER record_leaf_guard AFTER INSERT ON record_leaf REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION record_leaf_guard()
   GRANT INSERT TO batchdesk_web
+  GRANT INSERT TO batchdesk_worker
   NO RIGHT FOR ITS OWNER
 
 TABLE restore
@@ -1297,12 +1369,11 @@ VIEW sync_task WITH (security_invoker=true)
   code text COLLATE C
   message text
   gw_ref text
-  refund_status text
-  refund_type text
+  gateway_status text
+  gateway_kind text
+  response text
   attempts smallint
   updated_at timestamp with time zone
-  gateway_status text
-  response text
   GRANT SELECT TO batchdesk_web
   GRANT SELECT TO batchdesk_worker
 
@@ -1323,8 +1394,9 @@ VIEW task WITH (security_invoker=true)
   code text COLLATE C
   message text
   gw_ref text COLLATE C
-  refund_status text
-  refund_type text
+  gateway_status text
+  gateway_kind text
+  response text
   attempts smallint
   updated_at timestamp with time zone
   GRANT SELECT TO batchdesk_web
@@ -1361,6 +1433,8 @@ FUNCTION content_sha256(p_batch uuid, p_revision smallint) RETURNS bytea sql STA
   EXECUTE batchdesk_web, batchdesk_worker
 FUNCTION control(p_batch uuid, p_action text) RETURNS text plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
   EXECUTE batchdesk_web
+FUNCTION count_import(p_totals integer[]) RETURNS void plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
+  EXECUTE batchdesk_worker
 FUNCTION current_key() RETURNS uuid sql STABLE
   EXECUTE batchdesk_scheduler, batchdesk_web, batchdesk_worker
 FUNCTION current_organisation() RETURNS uuid sql STABLE
@@ -1372,9 +1446,12 @@ FUNCTION decision_needed(p_operation text, OUT needed boolean, OUT version integ
 FUNCTION dispatch_outbox(p_limit integer DEFAULT 1000) RETURNS integer plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
   EXECUTE batchdesk_worker
 FUNCTION drop_revision(p_organisation uuid, p_batch uuid, p_revision smallint, p_code text, p_sentence text) RETURNS void plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
+FUNCTION end_import(p_organisation uuid, p_batch uuid) RETURNS void sql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
 FUNCTION expire_due() RETURNS SETOF uuid plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
   EXECUTE batchdesk_worker
 FUNCTION expire_settings_changes(p_now timestamp with time zone) RETURNS bigint sql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
+  EXECUTE batchdesk_worker
+FUNCTION fail_import(p_phase text, p_sentence text) RETURNS void plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
   EXECUTE batchdesk_worker
 AGGREGATE fit(bigint, bigint) RETURNS bigint internal IMMUTABLE
   EXECUTE batchdesk_worker
@@ -1389,9 +1466,13 @@ FUNCTION had_part(b batch, p_asked_by uuid) RETURNS boolean sql STABLE
   EXECUTE batchdesk_web
 FUNCTION held_status(p_batch uuid) RETURNS text sql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
   EXECUTE batchdesk_worker
+FUNCTION hold_import(p_batch uuid, p_epoch bigint, p_phase text) RETURNS boolean plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
+  EXECUTE batchdesk_worker
 FUNCTION in_review(p_state text, p_gateway_status text) RETURNS boolean sql IMMUTABLE
   EXECUTE batchdesk_web, batchdesk_worker
 FUNCTION is_administrator() RETURNS boolean sql STABLE SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
+FUNCTION leased_import(p_phase text) RETURNS uuid sql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
+  EXECUTE batchdesk_worker
 FUNCTION log_position(OUT system text, OUT at_byte bigint) RETURNS record plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
   EXECUTE batchdesk_web, batchdesk_worker
 FUNCTION missing_intents(p_organisation uuid[], p_batch uuid[], p_revision smallint[], p_row integer[], p_epoch bigint[], p_owner uuid[]) RETURNS integer plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
@@ -1403,6 +1484,7 @@ FUNCTION open_order_tasks(p_gateway uuid) RETURNS SETOF uuid plpgsql SECURITY DE
   EXECUTE batchdesk_worker
 FUNCTION open_revision(p_batch uuid, p_base smallint, p_row integer[], p_order text[], p_amount bigint[], p_key text[], p_unique text[], p_txn text[], p_sha256 bytea[], p_extra text[], p_chunk_rows integer DEFAULT 500) RETURNS smallint plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
   EXECUTE batchdesk_web
+FUNCTION open_task_guard() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
 FUNCTION order_batch_cancelled() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
 FUNCTION organisations_with_expired() RETURNS SETOF uuid sql STABLE SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp OWNER batchdesk_scheduler
   EXECUTE batchdesk_worker
@@ -1441,8 +1523,12 @@ FUNCTION stop_gateway(p_gateway uuid, p_reason text) RETURNS boolean plpgsql SEC
   EXECUTE batchdesk_worker
 FUNCTION stop_organisation(p_reason text) RETURNS boolean plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
   EXECUTE batchdesk_worker
+FUNCTION store_import(p_byte_offset bigint, p_created integer, p_skipped integer, p_failed integer, p_lease interval) RETURNS boolean plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
+  EXECUTE batchdesk_worker
 FUNCTION store_transactions() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
 FUNCTION submit(p_batch uuid, p_content_sha256 bytea, p_chunk_rows integer DEFAULT 500, p_expires_after interval DEFAULT '7 days'::interval) RETURNS text plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
+  EXECUTE batchdesk_web
+FUNCTION submit_import(p_batch uuid) RETURNS void plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
   EXECUTE batchdesk_web
 FUNCTION switch_guard() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
 FUNCTION sync_batch(p_batch uuid) RETURNS integer plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
@@ -1455,6 +1541,7 @@ FUNCTION take_unique_ids(p_organisation uuid, p_batch uuid, p_revision smallint)
 FUNCTION tell_batch() RETURNS trigger plpgsql
 FUNCTION tell_decision() RETURNS trigger plpgsql
 FUNCTION tell_failed_late() RETURNS trigger plpgsql
+FUNCTION tell_import(p_organisation uuid, p_batch uuid, p_sentence text) RETURNS void sql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
 FUNCTION tell_moved() RETURNS trigger plpgsql
 FUNCTION tell_opened() RETURNS trigger plpgsql
 FUNCTION tell_orders() RETURNS trigger plpgsql

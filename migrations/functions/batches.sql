@@ -23,11 +23,12 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, desk, pg_te
      AND status = 'validating' FOR SHARE $$;
 
 -- What a policy would say of new rows: one's own organisation, and only the batch that is being read in, as it was
--- uploaded. Once a statement.
+-- uploaded; of the worker, only the import that it has the lease of. Once a statement.
 CREATE OR REPLACE FUNCTION record_leaf_guard() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, desk, pg_temp AS $$
-DECLARE organisation uuid := current_organisation(); batch uuid := open_batch(); foreign_row boolean;
+DECLARE organisation uuid := current_organisation(); batch uuid; foreign_row boolean;
 BEGIN
+  IF current_user = 'batchdesk_worker' THEN batch := leased_import('store'); ELSE batch := open_batch(); END IF;
   SELECT w.organisation_id IS DISTINCT FROM organisation INTO foreign_row FROM written w
    WHERE w.organisation_id IS DISTINCT FROM organisation OR w.batch_id IS DISTINCT FROM batch OR w.revision <> 1
      LIMIT 1;
@@ -61,6 +62,8 @@ BEGIN
    WHERE b.organisation_id = NEW.organisation_id AND b.id = NEW.batch_id
      AND (r.amount_minor > 0) <> o.moves_money LIMIT 1;
   IF FOUND THEN RAISE EXCEPTION 'a record does not fit the operation' USING ERRCODE = 'BD422'; END IF;
+  PERFORM FROM batch b WHERE b.organisation_id = NEW.organisation_id AND b.id = NEW.batch_id AND b.work = 'import';
+  IF FOUND THEN RAISE EXCEPTION 'nobody decides on an import' USING ERRCODE = 'BD422'; END IF;
   RETURN NEW;
 END $$;
 CREATE OR REPLACE TRIGGER revision_guard BEFORE INSERT ON batch_revision FOR EACH ROW EXECUTE FUNCTION revision_guard();
@@ -138,6 +141,10 @@ BEGIN
     IF NOT FOUND THEN RAISE EXCEPTION 'no such batch' USING ERRCODE = 'BD404'; END IF;
     RAISE EXCEPTION 'not possible in this state' USING ERRCODE = 'BD409';
   END IF;
+  -- The work of an import, if it is one. Whoever has its lease has it no more.
+  UPDATE import_run SET epoch = epoch + 1, lease_until = CASE p_action WHEN 'PAUSE' THEN 'infinity' ELSE now() END
+   WHERE organisation_id = org AND batch_id = p_batch AND phase <> 'done';
+  IF FOUND AND p_action = 'CANCEL' THEN PERFORM end_import(org, p_batch); END IF;
   IF p_action = 'PAUSE' THEN
     UPDATE chunk c SET state = 'HELD', run_at = 'infinity'
       FROM (SELECT chunk_no FROM chunk

@@ -31,7 +31,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp
   SELECT o.id, o.zone, n.night FROM organisation o LEFT JOIN reconciliation_night n ON n.organisation_id = o.id $$;
 
 -- Which lanes have work due. A loose index scan: one probe a lane, however much waits in it. `leftovers`: sending is
--- stopped, but what was cancelled or abandoned is still to be written down.
+-- stopped, but what was cancelled or abandoned is still to be written down. An import has no connection: its lane is
+-- its organisation's, and goes on while sending is stopped.
 CREATE OR REPLACE FUNCTION runnable_lanes() RETURNS TABLE (organisation_id uuid, gateway_id uuid, kind text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
   WITH RECURSIVE c AS (
@@ -71,7 +72,10 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp
     FROM (SELECT c.organisation_id, c.gateway_id FROM c WHERE c.run_at <= now() AND c.work = 'query'
           UNION
           SELECT s.organisation_id, s.gateway_id FROM s WHERE s.run_at <= now()) w
-    JOIN organisation o ON o.id = w.organisation_id WHERE o.sending $$;
+    JOIN organisation o ON o.id = w.organisation_id WHERE o.sending
+  UNION ALL
+  SELECT i.organisation_id, NULL, 'imports' FROM import_run i WHERE i.phase <> 'done' AND i.lease_until <= now()
+    GROUP BY 1 $$;
 
 ---------------------------------------------------------------------------------------------------- grants
 GRANT EXECUTE ON FUNCTION all_organisations(), audit_backlog() TO batchdesk_web, batchdesk_worker;

@@ -27,6 +27,10 @@ BEGIN
          SELECT v.maker FROM batch_revision v
            WHERE o.audience IN ('maker', 'maker_and_checker') AND v.organisation_id = org AND v.batch_id = o.batch_id
          UNION
+         -- of an import, which has no revision
+         SELECT b.maker FROM batch b WHERE o.audience IN ('maker', 'maker_and_checker') AND b.work = 'import'
+            AND b.organisation_id = org AND b.id = o.batch_id
+         UNION
          SELECT d.checker FROM decision d
            WHERE o.audience = 'maker_and_checker' AND d.organisation_id = org AND d.batch_id = o.batch_id
          UNION

@@ -22,14 +22,14 @@ BEGIN
   -- take_over() alone may say so: it was sent in a past that is forgotten
   IF NEW.lost THEN RETURN NEW; END IF;
   PERFORM gate(NEW.organisation_id, false);                  -- before the look at what it guards
-  -- Only a refund takes from an order. A promise is of one effect, which an operation that sends is named after.
-  SELECT v.revision, b.currency, gw.balances AND b.operation = 'refund' AS balances,
-         gw.preflight AND b.operation = 'refund' AS preflight, p.class, p.key_window INTO allowed
+  SELECT v.revision, b.currency, gw.balances AND op.takes_from_orders AS balances,
+         gw.preflight AND op.takes_from_orders AS preflight, p.class, p.key_window INTO allowed
     FROM batch b
+    JOIN operation op ON op.code = b.operation
     JOIN organisation o ON o.id = b.organisation_id
     JOIN gateway gw ON gw.organisation_id = b.organisation_id AND gw.id = b.gateway_id
     LEFT JOIN gateway_promise p ON p.organisation_id = b.organisation_id AND p.gateway_id = b.gateway_id
-     AND p.effect = b.operation
+     AND p.effect = op.effect
     JOIN batch_revision v ON v.organisation_id = b.organisation_id AND v.batch_id = b.id
      AND v.revision = CASE WHEN NEW.chunk_no IS NULL THEN NEW.revision
                            ELSE (SELECT c.revision FROM chunk c
@@ -106,6 +106,12 @@ BEGIN
                   bool_or(succeeded) AS succeeded, bool_or(code = 'CANCELLED') AS cancelled
              FROM written GROUP BY 1, 2, 3, 4 LOOP
     IF s.attempts = 0 AND s.succeeded THEN RAISE EXCEPTION 'succeeded without a send' USING ERRCODE = 'BD409'; END IF;
+    IF s.attempts = 0 THEN
+      -- A row of an import that did not pass: only whoever has its lease says so.
+      PERFORM FROM batch b WHERE b.organisation_id = s.organisation_id AND b.id = s.batch_id AND b.work = 'import'
+        AND b.id IS DISTINCT FROM leased_import('store');
+      IF FOUND THEN RAISE EXCEPTION 'an import under no lease' USING ERRCODE = 'BD409'; END IF;
+    END IF;
     IF s.attempts = 1 THEN
       PERFORM FROM attempt a WHERE a.organisation_id = s.organisation_id AND a.batch_id = s.batch_id
         AND a.revision = s.revision AND a.attempt = 1
@@ -148,6 +154,18 @@ BEGIN
 END $$;
 CREATE OR REPLACE TRIGGER outcome_guard AFTER INSERT ON outcome REFERENCING NEW TABLE AS written FOR EACH STATEMENT
   EXECUTE FUNCTION outcome_guard();
+
+-- Only what is sent has tasks that are not final.
+CREATE OR REPLACE FUNCTION open_task_guard() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+BEGIN
+  PERFORM FROM (SELECT DISTINCT organisation_id, batch_id FROM written) w
+    JOIN batch b ON b.organisation_id = w.organisation_id AND b.id = w.batch_id AND b.work <> 'send';
+  IF FOUND THEN RAISE EXCEPTION 'an open task of what is not sent' USING ERRCODE = 'BD422'; END IF;
+  RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER open_task_guard AFTER INSERT ON open_task REFERENCING NEW TABLE AS written
+  FOR EACH STATEMENT EXECUTE FUNCTION open_task_guard();
 
 -- Adds what still fits, in row order, and skips what does not: refuses the row that is too large, not those after it.
 CREATE OR REPLACE FUNCTION fit_step(used bigint, amount bigint, room bigint) RETURNS bigint LANGUAGE sql IMMUTABLE

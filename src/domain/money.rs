@@ -61,6 +61,9 @@ impl Currency {
         10i64.pow(self.decimals())
     }
 
+    /// Stands where there must be one and nothing has an amount: of an import no sum is shown, and no cell is money.
+    pub const UNUSED: Self = Self::Inr;
+
     /// What stands before the figure.
     pub const fn symbol(self) -> &'static str {
         match self {

@@ -11,6 +11,10 @@ pub enum NewsKind {
     Rejected,
     /// Nobody decided in time.
     Expired,
+    /// The last row of an import was stored.
+    ImportEnded,
+    /// An import cannot be stored, or not to its end.
+    ImportFailed,
     /// The gateway had accepted a task, and then did not carry it out.
     FailedLate,
     /// The gateway had carried a task out, and now says that it failed.
@@ -35,11 +39,13 @@ pub enum NewsKind {
 
 impl NewsKind {
     /// All.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::BatchChanged,
         Self::Approved,
         Self::Rejected,
         Self::Expired,
+        Self::ImportEnded,
+        Self::ImportFailed,
         Self::FailedLate,
         Self::TakenBack,
         Self::CarriedOutAfterAll,
@@ -59,6 +65,8 @@ impl NewsKind {
             Self::Approved => "approved",
             Self::Rejected => "rejected",
             Self::Expired => "expired",
+            Self::ImportEnded => "import_ended",
+            Self::ImportFailed => "import_failed",
             Self::FailedLate => "failed_late",
             Self::TakenBack => "taken_back",
             Self::CarriedOutAfterAll => "carried_out_after_all",

@@ -21,7 +21,7 @@ pub mod settings_change;
 mod upload;
 
 pub use approvals::{ApprovalDetail, ApprovalInbox, ApprovalRow, EarlierRefund, LargeRow, RepeatedOrder};
-pub use batch::{Amounts, BatchList, BatchRow, BatchSnapshot, Counts, DecisionView};
+pub use batch::{Amounts, BatchList, BatchRow, BatchSnapshot, Counts, DecisionView, ImportCounts, SourceCounts};
 pub use detail::{ActivityRow, BatchActions, BatchDetail, CellPart, Split, SyncReport, TaskRow};
 pub use frame::{Flash, Moment, OrganisationRef, PageContext, PersonRef, Theme, Viewer};
 pub use home::Home;

@@ -10,6 +10,7 @@ mod ask_first;
 mod backoff;
 mod breaker;
 mod connections;
+mod import;
 mod instruction;
 mod lane;
 mod limits;
@@ -161,8 +162,8 @@ impl Scheduler {
                 self.running.spawn(async move { on_connection(&lane, key.work).await })
             }
             Queue::Organisation => {
-                let state = self.state.clone();
-                self.running.spawn(async move { expire(&state, key.organisation).await })
+                let (state, soft) = (self.state.clone(), self.soft.clone());
+                self.running.spawn(async move { of_organisation(&state, key.organisation, key.work, &soft).await })
             }
         };
         self.last_run.insert(key, Instant::now());
@@ -192,7 +193,18 @@ async fn on_connection(lane: &LaneContext, work: Work) -> bool {
         Work::Rechecks => rechecks::run(lane).await,
         Work::Reconciliations => reconcile::run(lane).await,
         Work::Orders => sync::run(lane).await,
-        Work::Expiries => expire(&lane.state, lane.organisation).await,
+        Work::Imports | Work::Expiries => false,
+    }
+}
+
+/// Works on what is due for an organisation, through no connection. Answers whether it did anything.
+async fn of_organisation(state: &AppState, organisation: OrganisationId, work: Work, soft: &CancellationToken) -> bool {
+    match work {
+        Work::Imports => import::run(state, organisation, soft).await,
+        Work::Expiries => expire(state, organisation).await,
+        Work::Chunks | Work::Leftovers | Work::OpenTasks | Work::Rechecks | Work::Reconciliations | Work::Orders => {
+            false
+        }
     }
 }
 

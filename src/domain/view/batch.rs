@@ -74,8 +74,8 @@ pub struct BatchSnapshot {
     pub records: u64,
     /// Counters.
     pub counts: Counts,
-    /// Sums.
-    pub amounts: Amounts,
+    /// Sums; null for an import.
+    pub amounts: Option<Amounts>,
     /// RFC 3339, UTC.
     pub created_at: String,
     /// RFC 3339, UTC.
@@ -91,6 +91,47 @@ pub struct BatchSnapshot {
     /// How fast it goes and how long it will take, in sentences; empty while nothing is to be said.
     #[serde(default)]
     pub pace: String,
+    /// What came in, for an import.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<SourceCounts>,
+    /// What became of an import.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub import: Option<ImportCounts>,
+}
+
+impl BatchSnapshot {
+    /// The sums, for what is shown of a batch with amounts only.
+    pub fn sums(&self) -> Amounts {
+        self.amounts.unwrap_or(Amounts { currency: Currency::UNUSED, total: 0, queued: 0, accepted: 0, failed: 0 })
+    }
+}
+
+/// A source of an import: `created + skipped + failed` is its total in the end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceCounts {
+    /// Name of the file.
+    pub name: String,
+    /// Data rows; null until they are counted.
+    pub total: Option<u64>,
+    /// Rows that were stored.
+    pub created: u64,
+    /// Rows that were there already, or not handled before it was called off.
+    pub skipped: u64,
+    /// Rows that did not pass their checks.
+    pub failed: u64,
+}
+
+/// What became of an import, all sources together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportCounts {
+    /// Rows that were stored.
+    pub created: u64,
+    /// Rows that were there already, or not handled before it was called off.
+    pub skipped: u64,
+    /// Rows that did not pass their checks.
+    pub failed: u64,
+    /// `check`, `store` or `done`.
+    pub phase: String,
 }
 
 /// One batch in a list.

@@ -37,8 +37,8 @@ pub struct BatchRow {
     pub status: BatchStatus,
     /// Sum, minor units.
     pub amount_minor: i64,
-    /// Currency of all amounts.
-    pub currency: Currency,
+    /// Currency of all amounts; none: an import.
+    pub currency: Option<Currency>,
     /// Date Created.
     pub created_at: OffsetDateTime,
     /// Last Modified.
@@ -71,10 +71,10 @@ pub struct BatchRow {
     pub file_sha256: Vec<u8>,
     /// Bytes of the file.
     pub file_bytes: i64,
-    /// Hash of what a decision is about.
+    /// Hash of what a decision is about; empty for an import, on which nobody decides.
     pub content_sha256: Vec<u8>,
-    /// Which connection it is sent to.
-    pub gateway: GatewayId,
+    /// Which connection it is sent to; none: an import.
+    pub gateway: Option<GatewayId>,
     /// When it expires, while it waits.
     pub expires_at: Option<OffsetDateTime>,
     /// When "Sync with Gateway" was pressed last.
@@ -87,6 +87,8 @@ pub struct BatchRow {
     pub decided_at: Option<OffsetDateTime>,
     /// What the checker wrote.
     pub reason: Option<String>,
+    /// Why it is invalid, as a sentence; also why it was rejected, withdrawn, expired or cancelled.
+    pub ended_reason: Option<String>,
     /// Latest submission: 2 and up are failed rows sent again.
     pub revision: i16,
     /// Who made the latest submission.
@@ -103,16 +105,24 @@ pub struct BatchRow {
     pub own: bool,
 }
 
+impl BatchRow {
+    /// The currency of cells that are money; an import has none of them.
+    pub fn unit(&self) -> Currency {
+        self.currency.unwrap_or(Currency::UNUSED)
+    }
+}
+
 const SELECT: &str = "
 SELECT b.id, b.operation, b.file_name, b.status, b.amount_minor, b.currency, b.created_at, greatest(b.updated_at, p.updated_at) AS modified_at,
        b.records, p.queued, p.queued_minor, p.accepted, p.accepted_minor, p.failed, p.failed_minor, p.pending,
        o.checking, o.review, b.maker, coalesce(m.email, 'API key') AS maker_email, b.description, b.template, b.options, b.file_sha256, b.file_bytes,
-       v.content_sha256, b.gateway_id, b.expires_at, b.last_synced_at, d.verdict, c.email AS checker_email, d.at AS decided_at, d.reason,
-       b.revision, v.maker AS asked_by, coalesce(a.email, 'API key') AS asked_by_email, v.created_at AS asked_at, v.records AS asked_records, v.amount_minor AS asked_minor,
+       coalesce(v.content_sha256, '') AS content_sha256, b.gateway_id, b.expires_at, b.last_synced_at, d.verdict, c.email AS checker_email, d.at AS decided_at, d.reason, b.ended_reason,
+       b.revision, v.maker AS asked_by, coalesce(a.email, 'API key') AS asked_by_email, coalesce(v.created_at, b.created_at) AS asked_at,
+       coalesce(v.records, b.records) AS asked_records, coalesce(v.amount_minor, 0) AS asked_minor,
        b.paused_by_admin, had_part(b, v.maker) AS own
   FROM batch b
   JOIN batch_progress p ON p.organisation_id = b.organisation_id AND p.batch_id = b.id
-  JOIN batch_revision v ON v.organisation_id = b.organisation_id AND v.batch_id = b.id AND v.revision = b.revision
+  LEFT JOIN batch_revision v ON v.organisation_id = b.organisation_id AND v.batch_id = b.id AND v.revision = b.revision
   LEFT JOIN person m ON m.id = b.maker
   LEFT JOIN person a ON a.id = v.maker
   LEFT JOIN decision d ON d.organisation_id = b.organisation_id AND d.batch_id = b.id AND d.revision = b.revision
@@ -165,13 +175,14 @@ fn columns(row: &PgRow) -> sqlx::Result<BatchRow> {
         file_sha256: row.try_get("file_sha256")?,
         file_bytes: row.try_get("file_bytes")?,
         content_sha256: row.try_get("content_sha256")?,
-        gateway: GatewayId(row.try_get("gateway_id")?),
+        gateway: row.try_get::<Option<Uuid>, _>("gateway_id")?.map(GatewayId),
         expires_at: row.try_get("expires_at")?,
         last_synced_at: row.try_get("last_synced_at")?,
         verdict: row.try_get("verdict")?,
         checker_email: row.try_get("checker_email")?,
         decided_at: row.try_get("decided_at")?,
         reason: row.try_get("reason")?,
+        ended_reason: row.try_get("ended_reason")?,
         revision: row.try_get("revision")?,
         asked_by: row.try_get("asked_by")?,
         asked_by_email: row.try_get("asked_by_email")?,

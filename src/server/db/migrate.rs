@@ -20,8 +20,8 @@ macro_rules! function_files {
 }
 
 /// In the order in which they are applied. What policies and defaults rest on comes before the tables.
-const FUNCTIONS: [(&str, &str); 17] = function_files!(
-    "session" "access" "settings_changes" "connections" "unique_ids" "batches" "decisions" "retries" "tasks" "task_views"
+const FUNCTIONS: [(&str, &str); 18] = function_files!(
+    "session" "access" "settings_changes" "connections" "unique_ids" "imports" "batches" "decisions" "retries" "tasks" "task_views"
     "review" "orders" "tell" "outbox" "audit" "going_back" "lanes"
 );
 

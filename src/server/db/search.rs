@@ -57,9 +57,9 @@ pub struct TaskHit {
     pub matched: String,
     /// Minor units.
     pub amount_minor: i64,
-    /// Of the batch.
-    #[sqlx(try_from = "codes::Code<Currency>")]
-    pub currency: Currency,
+    /// Of the batch; none: an import.
+    #[sqlx(try_from = "codes::Code<Option<Currency>>")]
+    pub currency: Option<Currency>,
     /// ACCEPTED, FAILED, QUEUED.
     #[sqlx(try_from = "codes::Code<TaskStatus>")]
     pub status: TaskStatus,
@@ -81,13 +81,15 @@ pub async fn tasks(
            FROM (SELECT r.batch_id, r.row_no, r.order_id, r.amount_minor, {column} AS matched, b.operation, b.work, b.file_name, b.created_at, b.currency
                    FROM {source}
                    JOIN batch b ON b.organisation_id = r.organisation_id AND b.id = r.batch_id
-                  WHERE {owner}.organisation_id = $1 AND {column} ^@ $2 AND b.operation = ANY ($3) AND b.status <> 'validating'
+                  WHERE {owner}.organisation_id = $1 AND {column} ^@ $2 AND b.operation = ANY ($3) AND (b.status <> 'validating' OR b.work = 'import')
                     AND NOT EXISTS (SELECT FROM record n WHERE n.organisation_id = r.organisation_id AND n.batch_id = r.batch_id
                                        AND n.row_no = r.row_no AND n.revision > r.revision)
                   ORDER BY {column} LIMIT $4) h
-          CROSS JOIN LATERAL (SELECT t.status FROM task t WHERE h.work <> 'query' AND t.organisation_id = $1 AND t.batch_id = h.batch_id AND t.row_no = h.row_no
+          CROSS JOIN LATERAL (SELECT t.status FROM task t WHERE h.work = 'send' AND t.organisation_id = $1 AND t.batch_id = h.batch_id AND t.row_no = h.row_no
                               UNION ALL
-                              SELECT t.status FROM sync_task t WHERE h.work = 'query' AND t.organisation_id = $1 AND t.batch_id = h.batch_id AND t.row_no = h.row_no) t"
+                              SELECT t.status FROM sync_task t WHERE h.work = 'query' AND t.organisation_id = $1 AND t.batch_id = h.batch_id AND t.row_no = h.row_no
+                              UNION ALL
+                              SELECT t.status FROM import_task t WHERE h.work = 'import' AND t.organisation_id = $1 AND t.batch_id = h.batch_id AND t.row_no = h.row_no) t"
     );
     sqlx::query(AssertSqlSafe(sql))
         .bind(organisation.0)
@@ -118,14 +120,14 @@ pub struct BatchHit {
     pub records: i32,
     /// Minor units.
     pub amount_minor: i64,
-    /// Of the batch.
-    #[sqlx(try_from = "codes::Code<Currency>")]
-    pub currency: Currency,
+    /// Of the batch; none: an import.
+    #[sqlx(try_from = "codes::Code<Option<Currency>>")]
+    pub currency: Option<Currency>,
 }
 
 const BATCH: &str =
     "SELECT id, operation, file_name, status, created_at, records, amount_minor, currency::text AS currency FROM batch
-                      WHERE organisation_id = $1 AND status <> 'validating' ";
+                      WHERE organisation_id = $1 AND (status <> 'validating' OR work = 'import') ";
 
 fn batch(row: PgRow) -> sqlx::Result<BatchHit> {
     codes::row("batch", &["id"], &row)

@@ -110,6 +110,8 @@ pub enum Work {
     Reconciliations,
     /// Orders to be brought up to date.
     Orders,
+    /// Imports to be checked and stored.
+    Imports,
     /// Batches that nobody decided in time.
     Expiries,
 }
@@ -127,22 +129,24 @@ pub struct Lane {
 
 /// Which lanes have work due now: the one thing that is seen across organisations.
 pub async fn runnable_lanes(tx: &mut GlobalTx) -> sqlx::Result<Vec<Lane>> {
-    let rows: Vec<(Uuid, Uuid, String)> =
+    let rows: Vec<(Uuid, Option<Uuid>, String)> =
         sqlx::query_as("SELECT organisation_id, gateway_id, kind FROM runnable_lanes()").fetch_all(tx.conn()).await?;
-    let lane = |(organisation, gateway, kind): (Uuid, Uuid, String)| {
+    let lane = |(organisation, gateway, kind): (Uuid, Option<Uuid>, String)| {
         let work = match kind.as_str() {
             "chunks" => Work::Chunks,
             "leftovers" => Work::Leftovers,
             "open tasks" => Work::OpenTasks,
             "rechecks" => Work::Rechecks,
             "orders" => Work::Orders,
+            "imports" => Work::Imports,
             // A newer version made it, and a process of it works on it: the other lanes are not to wait.
             _ => {
                 tracing::warn!(%organisation, kind, "processor.unknown_lane");
                 return None;
             }
         };
-        Some(Lane { organisation: OrganisationId(organisation), queue: Queue::Connection(GatewayId(gateway)), work })
+        let queue = gateway.map_or(Queue::Organisation, |gateway| Queue::Connection(GatewayId(gateway)));
+        Some(Lane { organisation: OrganisationId(organisation), queue, work })
     };
     Ok(rows.into_iter().filter_map(lane).collect())
 }

@@ -106,14 +106,14 @@ pub async fn one_at_a_time(tx: &mut Tx, operation: Operation) -> sqlx::Result<()
 pub struct NewBatch<'a> {
     /// Which.
     pub id: BatchId,
-    /// The connection it will be sent to.
-    pub gateway: GatewayId,
+    /// The connection it will be sent to; none: an import.
+    pub gateway: Option<GatewayId>,
     /// What it does.
     pub operation: Operation,
     /// Name of the file.
     pub file_name: &'a str,
-    /// Currency of all amounts.
-    pub currency: Currency,
+    /// Currency of all amounts; none: an import.
+    pub currency: Option<Currency>,
     /// What the maker wrote.
     pub description: &'a str,
     /// Name of the template.
@@ -206,7 +206,7 @@ pub async fn insert(tx: &mut Tx, batch: &NewBatch<'_>) -> sqlx::Result<()> {
     )
     .bind(organisation.0)
     .bind(batch.id.0)
-    .bind(batch.gateway.0)
+    .bind(batch.gateway.map(|gateway| gateway.0))
     .bind(batch.operation.code())
     .bind(batch.options)
     .bind(batch.file_name)
@@ -215,7 +215,7 @@ pub async fn insert(tx: &mut Tx, batch: &NewBatch<'_>) -> sqlx::Result<()> {
     .bind(batch.file_sha256)
     .bind(batch.file_bytes)
     .bind(batch.row_limit)
-    .bind(batch.currency.code())
+    .bind(batch.currency.map(Currency::code))
     .execute(tx.conn())
     .await?;
     sqlx::query("SELECT set_config('app.batch', $1, true)")

@@ -90,7 +90,7 @@ pub async fn count_by_status(
     let organisation = tx.organisation();
     let narrowed = narrowed(query, between);
     let sql = format!(
-        "SELECT b.status, count(*) FROM batch b WHERE b.organisation_id = $1 {narrowed} AND b.status <> 'validating' GROUP BY b.status, b.status_rank ORDER BY b.status_rank"
+        "SELECT b.status, count(*) FROM batch b WHERE b.organisation_id = $1 {narrowed} AND (b.status <> 'validating' OR b.work = 'import') GROUP BY b.status, b.status_rank ORDER BY b.status_rank"
     );
     let rows = sqlx::query_as::<_, (codes::Code<BatchStatus>, i64)>(AssertSqlSafe(sql))
         .bind(organisation.0)
