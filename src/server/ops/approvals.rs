@@ -162,11 +162,11 @@ pub async fn detail(state: &AppState, caller: &Caller, batch: BatchId) -> OpResu
         largest = db::approvals::largest(&mut tx, batch, revision).await?;
         repeated = db::approvals::repeated(&mut tx, batch, revision).await?;
         earlier = db::approvals::earlier(&mut tx, batch, revision, row.asked_at - EARLIER).await?;
-        let bounds: Vec<i64> = CLASSES.iter().map(|bound| bound * row.currency.scale()).collect();
+        let bounds: Vec<i64> = CLASSES.iter().map(|bound| bound * row.unit().scale()).collect();
         classes = db::approvals::classes(&mut tx, batch, revision, &bounds).await?;
         extras = db::approvals::extras(&mut tx, batch, revision).await?;
     }
-    let gateway = db::gateways::load(&mut tx, row.gateway).await?;
+    let gateway = super::gateways::of_batch(&mut tx, &row).await?;
     // Of a retry every row is shown beside what it was before.
     let (preview, retry) = match revision {
         1 => {
@@ -179,7 +179,7 @@ pub async fn detail(state: &AppState, caller: &Caller, batch: BatchId) -> OpResu
         }
     };
     tx.commit().await?;
-    let money = |minor| Money::new(minor, row.currency);
+    let money = |minor| Money::new(minor, row.unit());
     let number = |n: i32| u32::try_from(n).unwrap_or(0);
     let why_not = why_not(caller, &row);
     let waiting = row.status == BatchStatus::AwaitingApproval;
@@ -221,7 +221,7 @@ pub async fn detail(state: &AppState, caller: &Caller, batch: BatchId) -> OpResu
                 file_name: look.file_name,
             })
             .collect(),
-        classes: class_labels(row.currency).into_iter().zip(classes).collect(),
+        classes: class_labels(row.unit()).into_iter().zip(classes).collect(),
         parts: parts(extras),
         retry,
         preview: preview.iter().map(|task| shown::task_row(task, &row, &zone)).collect(),
@@ -248,7 +248,9 @@ fn why_not(caller: &Caller, row: &BatchRow) -> Option<String> {
 fn asked_for(row: &BatchRow, mut snapshot: BatchSnapshot) -> BatchSnapshot {
     if row.revision > 1 {
         snapshot.records = u64::try_from(row.asked.0).unwrap_or(0);
-        snapshot.amounts.total = row.asked.1;
+        if let Some(amounts) = &mut snapshot.amounts {
+            amounts.total = row.asked.1;
+        }
     }
     snapshot
 }
@@ -281,7 +283,7 @@ fn asked_again(row: &BatchRow, connector: &str, changes: &[Change]) -> OpResult<
             RetryAskedRow {
                 number: now.number,
                 row: now.row,
-                amount: Money::new(now.amount_minor, row.currency),
+                amount: Money::new(now.amount_minor, row.unit()),
                 order_id: now.order_id,
                 changes: differences,
                 why: change.message.clone().or_else(|| change.code.clone()).unwrap_or_default(),
@@ -293,7 +295,7 @@ fn asked_again(row: &BatchRow, connector: &str, changes: &[Change]) -> OpResult<
     Ok(RetryAsked {
         number: u32::try_from(row.revision).unwrap_or(1).saturating_sub(1),
         maker: row.asked_by_email.clone(),
-        before: Money::new(changes.iter().map(|change| change.was_amount_minor).sum(), row.currency),
+        before: Money::new(changes.iter().map(|change| change.was_amount_minor).sum(), row.unit()),
         changed,
         fails_again: again,
         rows: rows.into_iter().map(|(_, row)| row).take(RetryAsked::SHOWN).collect(),

@@ -12,7 +12,7 @@ use crate::{
         access::{Module, Right},
         batch::BatchStatus,
         error::RefusalKind,
-        ids::BatchId,
+        ids::{BatchId, GatewayId},
         money::group,
         operation::{Operation, Work},
         page::{BatchQuery, PAGE_SIZE, Paged, TaskQuery},
@@ -48,9 +48,11 @@ pub async fn list(state: &AppState, caller: &Caller, operation: Operation, query
     let makers = db::batches::makers(&mut tx, operation).await?;
     let organisation = db::organisations::load(&mut tx).await?;
     let current = super::gateways::chosen_for(&mut tx, operation).await?;
-    let notice = organisation
-        .and_then(|organisation| shown::organisation_notice(&organisation, &zone))
-        .or_else(|| current.and_then(|gateway| shown::gateway_notice(&gateway, &zone)));
+    let stopped = organisation.and_then(|organisation| shown::organisation_notice(&organisation, &zone));
+    let notice = match operation.work() {
+        Work::Import => None,
+        Work::Send(_) | Work::Query => stopped.or_else(|| shown::gateway_notice(&current?, &zone)),
+    };
     let any = !by_status.is_empty() || db::batches::any(&mut tx, operation).await?;
     tx.commit().await?;
     let can_write = caller.permissions.allow(operation.module(), Right::ReadWrite);
@@ -101,10 +103,11 @@ pub async fn detail(
     let tasks = db::batches::tasks(&mut tx, operation, batch, query).await?;
     let total = db::batches::count_tasks(&mut tx, operation, batch, query).await?;
     let revisions = if row.revision > 1 { db::retries::revisions(&mut tx, batch).await? } else { Vec::new() };
+    let snapshot = in_numbers(&mut tx, &row, &zone, notice, pace).await?;
     tx.commit().await?;
     let actions = actions(caller, &row);
     Ok(BatchDetail {
-        snapshot: shown::snapshot(&row, &zone, notice, pace),
+        snapshot,
         description: row.description.clone(),
         maker: row.maker_email.clone(),
         created: moment::moment(row.created_at, &zone),
@@ -127,11 +130,12 @@ pub async fn detail(
         differences: u64::try_from(differences).unwrap_or(0),
         activity: acts.iter().map(|act| shown::activity(row.operation, act, &zone)).collect(),
         actions: BatchActions {
-            cancel: unsent > 0 && actions.cancel,
+            // What an import has not handled can be called off always.
+            cancel: actions.cancel && (unsent > 0 || row.gateway.is_none()),
             resume: actions.resume && may_resume(caller, &row),
             ..actions
         },
-        revisions: revisions.iter().map(|revision| shown::revision(revision, row.currency, &zone)).collect(),
+        revisions: revisions.iter().map(|revision| shown::revision(revision, row.unit(), &zone)).collect(),
         tasks: Paged {
             rows: tasks.iter().map(|task| shown::task_row(task, &row, &zone)).collect(),
             total,
@@ -159,8 +163,26 @@ pub async fn snapshot(state: &AppState, caller: &Caller, batch: BatchId) -> OpRe
     let zone = moment::zone(&caller.organisation.zone);
     let notice = notice(&mut tx, &row, &zone).await?;
     let pace = pace(state, &mut tx, &row, &zone).await?;
+    let snapshot = in_numbers(&mut tx, &row, &zone, notice, pace).await?;
     tx.commit().await?;
-    Ok(shown::snapshot(&row, &zone, notice, pace))
+    Ok(snapshot)
+}
+
+/// The numbers of a batch; of an import with those of its sources.
+async fn in_numbers(
+    tx: &mut Tx,
+    row: &db::batches::BatchRow,
+    zone: &jiff::tz::TimeZone,
+    notice: Option<String>,
+    pace: String,
+) -> OpResult<BatchSnapshot> {
+    let mut snapshot = shown::snapshot(row, zone, notice, pace);
+    if row.operation.work() == Work::Import {
+        let phase = db::imports::phase(tx, row.id).await?;
+        let (files, import) = shown::import(&db::imports::sources(tx, row.id).await?, &phase);
+        (snapshot.files, snapshot.import) = (files, Some(import));
+    }
+    Ok(snapshot)
 }
 
 /// The maker of what waits takes it back before a decision: a batch, or failed rows that were to be sent again. Needs ReadWrite, and
@@ -308,7 +330,7 @@ fn actions(caller: &Caller, row: &db::batches::BatchRow) -> BatchActions {
     let mine = row.asked_by == Some(caller.person.id.0);
     let waiting = row.status == BatchStatus::AwaitingApproval;
     BatchActions {
-        sync: write && row.status.has_been_sent(),
+        sync: write && shown::can_ask(row),
         withdraw: write && mine && waiting,
         pause: (write || may(Right::Approve)) && row.status == BatchStatus::Processing,
         resume: write && row.status == BatchStatus::Paused,
@@ -340,21 +362,23 @@ async fn notice(tx: &mut Tx, row: &db::batches::BatchRow, zone: &jiff::tz::TimeZ
         _ => None,
     };
     let own = paused.map(|act| shown::pause_notice(&act, row.paused_by_admin, zone));
+    let invalid = row.ended_reason.clone().filter(|_| row.status == BatchStatus::Invalid);
     let above = if row.queued.0 > 0 && row.status.has_been_sent() { from_above(tx, row, zone).await? } else { None };
-    let both: Vec<String> = [own, above].into_iter().flatten().collect();
-    Ok((!both.is_empty()).then(|| both.join(" ")))
+    let all: Vec<String> = [own, invalid, above].into_iter().flatten().collect();
+    Ok((!all.is_empty()).then(|| all.join(" ")))
 }
 
 async fn from_above(tx: &mut Tx, row: &db::batches::BatchRow, zone: &jiff::tz::TimeZone) -> OpResult<Option<String>> {
+    // An import sends nothing, so no switch stops it.
+    let Some(gateway) = super::gateways::of_batch(tx, row).await? else { return Ok(None) };
     let organisation = db::organisations::load(tx).await?;
     if let Some(notice) = organisation.and_then(|organisation| shown::organisation_notice(&organisation, zone)) {
         return Ok(Some(notice));
     }
-    let Some(gateway) = db::gateways::load(tx, row.gateway).await? else { return Ok(None) };
     if let Some(notice) = shown::gateway_notice(&gateway, zone) {
         return Ok(Some(notice));
     }
-    let trouble = db::gateways::trouble(tx, row.gateway).await?;
+    let trouble = db::gateways::trouble(tx, GatewayId(gateway.id)).await?;
     Ok(trouble.map(|(since, reason)| {
         let since = moment::moment(since, zone).text;
         let name = gateway_name(&gateway);

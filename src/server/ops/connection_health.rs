@@ -24,16 +24,16 @@ use crate::{
 };
 use jiff::tz::TimeZone;
 
-/// How the connection of a batch does, within a transaction that has authorised already.
+/// How the connection of a batch does, within a transaction that has authorised already. An import has none.
 pub(crate) async fn read(
     state: &AppState,
     tx: &mut Tx,
     batch: &BatchRow,
     zone: &TimeZone,
 ) -> OpResult<Option<ConnectionHealth>> {
-    let Some(gateway) = db::gateways::load(tx, batch.gateway).await? else { return Ok(None) };
+    let Some(gateway) = gateways::of_batch(tx, batch).await? else { return Ok(None) };
     let organisation = db::organisations::load(tx).await?;
-    let traffic = db::gateways::traffic(tx, batch.gateway).await?;
+    let traffic = db::gateways::traffic(tx, GatewayId(gateway.id)).await?;
     let left = db::gateways::left(tx, batch.id.0).await?;
     let stopped = organisation.filter(|organisation| !organisation.sending).map(|organisation| {
         let reason = organisation.stopped_reason.unwrap_or_default();

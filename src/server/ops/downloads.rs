@@ -80,7 +80,7 @@ pub async fn data(
     let rows = chunks(state.clone(), caller.clone(), operation, batch, false);
     let zone = moment::zone(&caller.organisation.zone);
     let created = moment::with_offset(batch_row.created_at, &zone);
-    let currency = batch_row.currency;
+    let currency = batch_row.unit();
     let header = registry::of(operation).results_header();
     let put = move |cells: &mut dyn Cells, task: &TaskRow| {
         let updated = moment::with_offset(task.updated_at.unwrap_or(batch_row.created_at), &zone);
@@ -148,7 +148,7 @@ pub async fn failed_rows(
     let put = move |out: &mut String, task: &TaskRow| {
         let mut record = records::record(task);
         record.unique_id = record.unique_id.filter(|id| !taken.contains(id));
-        registry::of(operation).put_line(out, template, &record, row.currency);
+        registry::of(operation).put_line(out, template, &record, row.unit());
     };
     let head = format!("{}\n", template.columns.join(","));
     let head = stream::once(async move { Ok(Bytes::from(head)) });

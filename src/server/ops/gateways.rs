@@ -76,15 +76,24 @@ pub(in crate::server) fn weakest(row: &GatewayRow) -> GatewayClass {
     row.weakest(&gateway::effects(&row.connector))
 }
 
-/// The connection that a new batch of this operation goes to. Refused where there is none, or where its connector cannot do what the
-/// operation's tasks need.
-pub(super) async fn for_new_batch(tx: &mut Tx, operation: Operation) -> OpResult<GatewayRow> {
+/// The connection of a batch; an import has none.
+pub(super) async fn of_batch(tx: &mut Tx, batch: &db::batches::BatchRow) -> OpResult<Option<GatewayRow>> {
+    let Some(gateway) = batch.gateway else { return Ok(None) };
+    Ok(db::gateways::load(tx, gateway).await?)
+}
+
+/// The connection that a new batch of this operation goes to; none for an import. Refused where there must be one and is none, or
+/// where its connector cannot do what the operation's tasks need.
+pub(super) async fn for_new_batch(tx: &mut Tx, operation: Operation) -> OpResult<Option<GatewayRow>> {
     let refuse = |sentence: &str| OpError::refuse(RefusalKind::Conflict, sentence);
+    if operation.work() == Work::Import {
+        return Ok(None);
+    }
     let row = chosen_for(tx, operation).await?.ok_or_else(|| refuse(operation.labels().no_gateway))?;
     if let Work::Send(effect) = operation.work() {
         gateway::carries_out(&row.connector, effect).map_err(|sentence| refuse(&sentence))?;
     }
-    Ok(row)
+    Ok(Some(row))
 }
 
 /// Adds a connection, or replaces address and key of the one to the same account and lets it send again.

@@ -186,6 +186,15 @@ fn saying(row: &NoticeRow, by: &str, order: &str) -> Saying {
             "Nobody decided on your batch ".to_owned(),
             " in time, so it has expired. Nothing was sent. Upload it again to ask once more.",
         ),
+        Some(NewsKind::ImportEnded) => {
+            let number =
+                |name: &str| group(row.payload.get(name).and_then(serde_json::Value::as_u64).unwrap_or(0), true);
+            let [created, skipped, failed] = ["created", "skipped", "failed"].map(number);
+            let after =
+                format!(" has ended: {created} rows were stored, {skipped} were there already, {failed} failed.");
+            batch("accepted", "Your import ".to_owned(), &after)
+        }
+        Some(NewsKind::ImportFailed) => batch("failed", "Your import ".to_owned(), " could not be stored."),
         Some(NewsKind::GatewayStopped) => plain("failed", "Sending through the gateway connection has stopped."),
         Some(NewsKind::OrganisationStopped) => plain("failed", "Sending has stopped for the whole organisation."),
         Some(NewsKind::ChangeProposed) => change(

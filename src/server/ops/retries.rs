@@ -88,10 +88,10 @@ pub async fn page(
         None => lines(&mut tx, &row).await?,
         Some(_) => Lines::default(),
     };
-    let checked = lines.clone().check(row.currency).await?;
-    let repeats = repeats(state, &mut tx, caller, row.currency, &checked).await?;
+    let checked = lines.clone().check(row.unit()).await?;
+    let repeats = repeats(state, &mut tx, caller, row.unit(), &checked).await?;
     tx.commit().await?;
-    let money = |minor| Money::new(minor, row.currency);
+    let money = |minor| Money::new(minor, row.unit());
     let pages = u32::try_from(lines.len()).unwrap_or(u32::MAX).div_ceil(PAGE_SIZE).max(1);
     let page = page.clamp(1, pages);
     let (taken, before) = lines.taken();
@@ -212,14 +212,14 @@ pub async fn send(
         open(&mut tx, operation, batch, base).await?;
         return Err(OpError::refuse(RefusalKind::Invalid, "No row is chosen. Tick the rows to send again."));
     }
-    let checked = lines.clone().check(row.currency).await?;
+    let checked = lines.clone().check(row.unit()).await?;
     if !checked.is_clean() {
         return Ok(Sent::Findings { errors: checked.errors(), repeats: 0, warnings: 0 });
     }
     let shown = seal(&checked);
     let repeats = match ticks.repeats == shown {
         true => 0,
-        false => repeats(state, &mut tx, caller, row.currency, &checked).await?.len() as u64,
+        false => repeats(state, &mut tx, caller, row.unit(), &checked).await?.len() as u64,
     };
     let warnings = if ticks.warnings == shown { 0 } else { checked.to_confirm() };
     if repeats + warnings > 0 {
@@ -263,7 +263,7 @@ async fn new_records(tx: &mut Tx, row: &BatchRow, checked: &Checked) -> OpResult
     for (record, number) in checked.records.iter().zip(numbers) {
         let used = earlier.get(&number).into_iter().flatten().map(String::as_str);
         let key = retry_key(record.unique_id.as_deref(), records::seed(&row.id), record.number, next, used);
-        new.push(records::stored(record, key, records::hash(row.operation, record, row.currency)));
+        new.push(records::stored(record, key, records::hash(row.operation, record, row.unit())));
     }
     Ok(new)
 }
@@ -327,7 +327,7 @@ async fn open(tx: &mut Tx, operation: Operation, batch: BatchId, base: u32) -> O
 async fn lines(tx: &mut Tx, row: &BatchRow) -> OpResult<Lines> {
     let failed = db::batches::tasks_after(tx, row.operation, row.id, 0, i64::from(row.records), true).await?;
     let drafts = db::retries::drafts(tx, row.id, row.revision).await?;
-    let gateway = db::gateways::load(tx, row.gateway).await?;
+    let gateway = super::gateways::of_batch(tx, &row).await?;
     let connector = gateway.as_ref().map_or("", |gateway| gateway.connector.as_str());
     Lines::new(row, connector, failed, drafts)
 }

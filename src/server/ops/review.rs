@@ -89,7 +89,7 @@ async fn batch(
     zone: &TimeZone,
     whole: bool,
 ) -> OpResult<ReviewBatch> {
-    let gateway = db::gateways::load(tx, row.gateway).await?;
+    let gateway = super::gateways::of_batch(tx, &row).await?;
     let class = match (gateway, row.operation.work()) {
         (Some(gateway), Work::Send(effect)) => gateway.promise(effect).class,
         _ => GatewayClass::N,
@@ -119,7 +119,7 @@ async fn batch(
         entries: entries
             .iter()
             .filter(|entry| whole || entry.acknowledged_at.is_none())
-            .map(|entry| words::entry(entry, row.currency, zone))
+            .map(|entry| words::entry(entry, row.unit(), zone))
             .collect(),
         reconciled: if whole { reconciled::last(tx, row, zone, ENTRIES).await? } else { None },
         can_propose: may(Right::ReadWrite),
@@ -153,7 +153,7 @@ fn task(
         seen: task.seen.clone(),
         row: u32::try_from(task.sheet_row).unwrap_or(0),
         order_id: task.order_id.clone(),
-        amount: Money::new(task.amount_minor, batch.currency),
+        amount: Money::new(task.amount_minor, batch.unit()),
         key: task.gateway_key.clone(),
         reference: task.gw_ref.clone().unwrap_or_default(),
         why,

@@ -5,7 +5,7 @@ use crate::{
     domain::{
         access::{Module, Right},
         ids::BatchId,
-        money::Money,
+        money::{Currency, Money},
         operation::Operation,
         text::{SEARCH, normalised},
         view::search::{Found, FoundBatch, FoundTask, MOST_FOUND, SHORTEST_SEARCH},
@@ -90,7 +90,7 @@ fn task(hit: &db::search::TaskHit, by: By, zone: &TimeZone) -> FoundTask {
         number: u64::try_from(hit.row_no).unwrap_or(0),
         order_id: hit.order_id.clone(),
         by: label.map(|label| (label, hit.matched.clone())),
-        amount: Money::new(hit.amount_minor, hit.currency),
+        amount: Money::new(hit.amount_minor, hit.currency.unwrap_or(Currency::UNUSED)),
         status: hit.status,
     }
 }
@@ -103,7 +103,7 @@ fn batch(hit: &db::search::BatchHit, zone: &TimeZone) -> FoundBatch {
         status: hit.status,
         created: moment::moment(hit.created_at, zone),
         records: u64::try_from(hit.records).unwrap_or(0),
-        amount: Money::new(hit.amount_minor, hit.currency),
+        amount: Money::new(hit.amount_minor, hit.currency.unwrap_or(Currency::UNUSED)),
     }
 }
 

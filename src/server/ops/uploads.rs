@@ -141,8 +141,8 @@ pub async fn describe(state: &AppState, caller: &Caller, operation: Operation, t
 #[derive(Debug)]
 pub struct Admitted {
     organisation: OrganisationRow,
-    /// Where the batch will go; why not, where it can go nowhere.
-    gateway: OpResult<GatewayRow>,
+    /// Where the batch will go, if it goes anywhere; why not, where it can go nowhere.
+    gateway: OpResult<Option<GatewayRow>>,
     /// What the file may have.
     pub limits: Limits,
 }
@@ -200,7 +200,8 @@ pub async fn submit_admitted(
             ),
         ));
     }
-    let currency = gateway::currency(&gateway.connector, organisation.reference.currency);
+    let home = organisation.reference.currency;
+    let currency = gateway.as_ref().map(|gateway| gateway::currency(&gateway.connector, home));
     let checked = {
         let bytes = bytes.clone();
         tokio::task::spawn_blocking(move || Intake::read(operation, &bytes, currency, limits))
@@ -215,7 +216,7 @@ pub async fn submit_admitted(
         return keep_findings(state, caller, operation, &file, Vec::new()).await;
     }
     let sure = sure(&upload, kept.as_ref(), &file)?;
-    let under = Under { organisation: &organisation, gateway: GatewayId(gateway.id), currency, limits };
+    let under = Under { organisation: &organisation, gateway: gateway.map(|row| GatewayId(row.id)), currency, limits };
     match create(state, caller, operation, under, &file, sure, [upload.draft, upload.kept]).await? {
         Created::Batch(batch) => Ok(Submitted::Batch(batch)),
         Created::Unconfirmed(repeats) => keep_findings(state, caller, operation, &file, repeats).await,

@@ -212,11 +212,7 @@ fn progress_sentence(now: &BatchSnapshot) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{
-        batch::BatchStatus,
-        money::Currency,
-        view::{Amounts, BatchSnapshot},
-    };
+    use crate::domain::{batch::BatchStatus, view::BatchSnapshot};
 
     fn snapshot(updated_at: &str) -> BatchSnapshot {
         BatchSnapshot {
@@ -228,13 +224,15 @@ mod tests {
             content_sha256: String::new(),
             records: 4,
             counts: Counts::default(),
-            amounts: Amounts { currency: Currency::Inr, total: 0, queued: 0, accepted: 0, failed: 0 },
+            amounts: None,
             created_at: String::new(),
             updated_at: updated_at.to_owned(),
             decision: None,
             updated_text: String::new(),
             notice: None,
             pace: String::new(),
+            files: Vec::new(),
+            import: None,
         }
     }
 

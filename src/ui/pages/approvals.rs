@@ -113,7 +113,7 @@ pub fn Request(
     let operation = snapshot.operation;
     let labels = operation.labels();
     let kind = labels.title;
-    let total = Money::new(snapshot.amounts.total, snapshot.amounts.currency);
+    let total = Money::new(snapshot.sums().total, snapshot.sums().currency);
     let about = things(operation, snapshot.records);
     let submitted = detail.submitted.clone();
     let again = detail.retry.as_ref().map(|retry| format!(", failed rows again (retry {})", retry.number));

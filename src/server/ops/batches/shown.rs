@@ -7,7 +7,7 @@ use crate::{
         money::{Currency, Money, group},
         operation::Operation,
         view::{
-            ActivityRow, Amounts, BatchRow, BatchSnapshot, Counts, DecisionView, TaskRow,
+            ActivityRow, Amounts, BatchRow, BatchSnapshot, Counts, DecisionView, ImportCounts, SourceCounts, TaskRow,
             connection::{ConnectionHealth, ConnectionState},
             connections::Sending,
             retries::RevisionRow,
@@ -52,20 +52,45 @@ pub(in crate::server::ops) fn snapshot(
         content_sha256: hex::encode(&row.content_sha256),
         records: count(row.records),
         counts: counts(row),
-        amounts: Amounts {
-            currency: row.currency,
+        amounts: row.currency.map(|currency| Amounts {
+            currency,
             total: row.amount_minor,
             queued: row.queued.1,
             accepted: row.accepted.1,
             failed: row.failed.1,
-        },
+        }),
         created_at: moment::utc(row.created_at),
         updated_at: moment::utc(row.modified_at),
         decision: decision(row),
         updated_text: moment::moment(row.modified_at, zone).text,
         notice,
         pace,
+        files: Vec::new(),
+        import: None,
     }
+}
+
+/// What came in with an import, and what became of it.
+pub(in crate::server::ops) fn import(
+    sources: &[db::imports::SourceRow],
+    phase: &str,
+) -> (Vec<SourceCounts>, ImportCounts) {
+    let counts = |source: &db::imports::SourceRow| SourceCounts {
+        name: source.file_name.clone(),
+        total: source.total.map(count),
+        created: count(source.created),
+        skipped: count(source.skipped),
+        failed: count(source.failed),
+    };
+    let files: Vec<SourceCounts> = sources.iter().map(counts).collect();
+    let sum = |part: fn(&SourceCounts) -> u64| files.iter().map(part).sum::<u64>();
+    let import = ImportCounts {
+        created: sum(|file| file.created),
+        skipped: sum(|file| file.skipped),
+        failed: sum(|file| file.failed),
+        phase: phase.to_owned(),
+    };
+    (files, import)
 }
 
 /// How fast a batch goes, what limits it, and how long it will take.
@@ -131,6 +156,11 @@ pub(in crate::server::ops) fn revision(
     }
 }
 
+/// Whether there is a gateway that can be asked about it: what is stored here is known.
+pub(in crate::server::ops) const fn can_ask(row: &db::batches::BatchRow) -> bool {
+    row.gateway.is_some() && row.status.has_been_sent()
+}
+
 /// A batch in a list.
 pub(in crate::server::ops) fn list_row(row: &db::batches::BatchRow, zone: &TimeZone, can_write: bool) -> BatchRow {
     let pending = count(row.pending);
@@ -147,13 +177,13 @@ pub(in crate::server::ops) fn list_row(row: &db::batches::BatchRow, zone: &TimeZ
         file_name: row.file_name.clone(),
         status: row.status,
         note,
-        amount: Money::new(row.amount_minor, row.currency),
+        amount: Money::new(row.amount_minor, row.unit()),
         created: moment::moment(row.created_at, zone),
         modified: moment::moment(row.modified_at, zone),
         records: count(row.records),
         counts: counts(row),
         maker: row.maker_email.clone(),
-        can_sync: can_write && row.status.has_been_sent(),
+        can_sync: can_write && can_ask(row),
         last_synced: row.last_synced_at.map(|at| moment::moment(at, zone)),
     }
 }
@@ -164,7 +194,7 @@ pub(in crate::server::ops) fn task_row(
     batch: &db::batches::BatchRow,
     zone: &TimeZone,
 ) -> TaskRow {
-    let outcome = Outcome::of(task, batch.currency);
+    let outcome = Outcome::of(task, batch.unit());
     let operation = operations::of(batch.operation);
     TaskRow {
         number: count(task.row_no).try_into().unwrap_or(0),
@@ -213,6 +243,11 @@ pub(in crate::server::ops) fn activity(
         ),
         "batch.approved" => ("Approved".to_owned(), "accepted"),
         "batch.rejected" => ("Rejected".to_owned(), "failed"),
+        "batch.imported" => (
+            format!("Stored {} rows; {} failed, {} skipped", number("created"), number("failed"), number("skipped")),
+            "accepted",
+        ),
+        "batch.invalid" => ("The import could not be stored".to_owned(), "failed"),
         "batch.withdrawn" => ("Withdrawn".to_owned(), "neutral"),
         "batch.expired" => ("Nobody decided in time".to_owned(), "neutral"),
         "batch.paused" => ("Paused".to_owned(), "waiting"),

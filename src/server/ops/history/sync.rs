@@ -95,7 +95,7 @@ impl Teller<'_> {
     /// Where the order stands now.
     fn result(&self, told: &mut Vec<Told>, task: &TaskRow) {
         let Some(at) = task.updated_at else { return };
-        let outcome = Outcome::of(task, self.batch.currency);
+        let outcome = Outcome::of(task, self.batch.unit());
         let (title, tone, kind) = match outcome.state.status() {
             TaskStatus::Accepted => ("Synchronised", "accepted", "outcome"),
             TaskStatus::Failed => ("Not synchronised", "failed", "outcome"),

@@ -108,7 +108,7 @@ impl Lines {
                 .unwrap_or_else(|| was.clone());
             Line {
                 number: task.row_no,
-                why: Outcome::of(&task, batch.currency).message,
+                why: Outcome::of(&task, batch.unit()).message,
                 fails_again: fails_again(connector, task.code.as_deref()),
                 take: draft.is_none_or(|draft| draft.take),
                 key: task.gateway_key,

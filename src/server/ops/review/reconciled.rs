@@ -36,6 +36,6 @@ pub(in crate::server::ops) async fn last(
     } else if batch.pending > 0 {
         sentence.push_str(&format!(" {} still pending at the gateway.", number(batch.pending)));
     }
-    let differences = rows.iter().map(|row| words::difference(row, batch.currency)).collect();
+    let differences = rows.iter().map(|row| words::difference(row, batch.unit())).collect();
     Ok(Some(Reconciled { sentence, settled, differences }))
 }

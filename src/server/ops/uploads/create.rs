@@ -49,8 +49,9 @@ pub(super) struct File {
 /// What a batch is made under.
 pub(super) struct Under<'a> {
     pub(super) organisation: &'a OrganisationRow,
-    pub(super) gateway: GatewayId,
-    pub(super) currency: Currency,
+    /// None, like the currency: an import.
+    pub(super) gateway: Option<GatewayId>,
+    pub(super) currency: Option<Currency>,
     pub(super) limits: Limits,
 }
 
@@ -83,13 +84,11 @@ pub(super) async fn create(
     drafts: [Option<DraftId>; 2],
 ) -> OpResult<Created> {
     let id = BatchId(Uuid::now_v7());
-    let head = format!("{}|{}|{gateway}|{}\n", operation.code(), caller.organisation.id, file.options);
-    let content = file.checked.content_sha256(&head);
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     // The same thing twice at once (a double click) is a repeat, too: the second looks when the first is there.
     db::batches::one_at_a_time(&mut tx, operation).await?;
     // Its content names the connection, and the file was sent and read since that was looked up.
-    if gateways::for_new_batch(&mut tx, operation).await?.id != gateway.0 {
+    if gateways::for_new_batch(&mut tx, operation).await?.map(|row| GatewayId(row.id)) != gateway {
         let sentence =
             "Another gateway connection was chosen while the file was read. Nothing was made. Upload it again.";
         return Err(OpError::refuse(RefusalKind::Conflict, sentence));
@@ -116,8 +115,16 @@ pub(super) async fn create(
         options: &file.options,
     };
     db::batches::insert(&mut tx, &batch).await?;
-    db::batches::insert_records(&mut tx, id, file.checked.new_records(id)).await?;
-    if let Err(error) = db::batches::submit(&mut tx, id, &content, organisation.approval_days).await {
+    let submitted = match gateway {
+        // Its rows are stored by the processor, from the file that is kept.
+        None => db::imports::submit(&mut tx, id).await,
+        Some(gateway) => {
+            db::batches::insert_records(&mut tx, id, file.checked.new_records(id)).await?;
+            let head = format!("{}|{}|{gateway}|{}\n", operation.code(), caller.organisation.id, file.options);
+            db::batches::submit(&mut tx, id, &file.checked.content_sha256(&head), organisation.approval_days).await
+        }
+    };
+    if let Err(error) = submitted {
         return match db::batches::taken_ids(&error) {
             Some(taken) => Ok(Created::Taken(taken.into_iter().map(taken_finding).collect())),
             None => Err(error.into()),
@@ -156,7 +163,7 @@ async fn repeats(
     tx: &mut Tx,
     caller: &Caller,
     operation: Operation,
-    currency: Currency,
+    currency: Option<Currency>,
     file: &File,
 ) -> OpResult<Vec<Repeat>> {
     let zone = moment::zone(&caller.organisation.zone);
@@ -171,7 +178,7 @@ async fn repeats(
         });
     }
     // The same order may be brought up to date any day; only money that goes out again is worth a question.
-    if operation.has_amounts() {
+    if let (true, Some(currency)) = (operation.has_amounts(), currency) {
         let records = file.checked.records.iter();
         let rows: Vec<Sent<'_>> = records
             .map(|Prepared { record, .. }| (record.row, record.order_id.as_str(), record.amount_minor))

@@ -34,12 +34,20 @@ pub(super) struct Prepared {
 }
 
 impl Intake {
-    /// Checks a file of this operation. Of one that is kept out nothing is stored.
-    pub(super) fn read(operation: Operation, bytes: &[u8], currency: Currency, limits: Limits) -> Self {
+    /// Checks a file of this operation. Of one that is kept out nothing is stored. An import, which has no currency, is kept out by
+    /// what is wrong with the whole file alone: its rows are checked one by one when they are stored.
+    pub(super) fn read(operation: Operation, bytes: &[u8], currency: Option<Currency>, limits: Limits) -> Self {
+        let (imports, currency) = (currency.is_none(), currency.unwrap_or(Currency::UNUSED));
         let mut records = Vec::new();
         let checked = registry::of(operation).read(bytes, currency, limits, &mut |record, canonical| {
-            records.push(Prepared { record, hash: Sha256::digest(canonical).into() });
+            if !imports {
+                records.push(Prepared { record, hash: Sha256::digest(canonical).into() });
+            }
         });
+        if imports && checked.of_file().is_none() {
+            let template = checked.template.map_or("", |template| template.code);
+            return Self { template, rows: checked.rows, ..Self::default() };
+        }
         Self {
             template: checked.template.map_or("", |template| template.code),
             rows: checked.rows,

@@ -23,7 +23,7 @@ pub fn Decision(
     viewer: String,
 ) -> impl IntoView {
     let snapshot = &detail.snapshot;
-    let total = Money::new(snapshot.amounts.total, snapshot.amounts.currency);
+    let total = Money::new(snapshot.sums().total, snapshot.sums().currency);
     let largest = detail.largest.first().map(|row| format!(" · largest {}", row.amount));
     let waits = snapshot.status == BatchStatus::AwaitingApproval;
     let heading = match (waits, detail.can_decide) {

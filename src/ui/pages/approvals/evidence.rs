@@ -30,7 +30,7 @@ pub fn WillHappen(detail: ApprovalDetail) -> impl IntoView {
     };
     let steps = match snapshot.operation.work() {
         Work::Send(_) => {
-            let total = Money::new(snapshot.amounts.total, snapshot.amounts.currency);
+            let total = Money::new(snapshot.sums().total, snapshot.sums().currency);
             let again = match detail.retry {
                 Some(_) => " again, each once and under a new key. For none of them money moved before.",
                 None => ", each once.",
@@ -92,10 +92,10 @@ pub fn Largest(snapshot: BatchSnapshot, rows: Vec<LargeRow>) -> impl IntoView {
     if rows.is_empty() {
         return ().into_any();
     }
-    let currency = snapshot.amounts.currency;
+    let currency = snapshot.sums().currency;
     let sum = rows.iter().map(|row| row.amount.minor).sum::<i64>();
     // From the sums, not from the rounded shares of the rows.
-    let tenths = i128::from(sum) * 1000 / i128::from(snapshot.amounts.total.max(1));
+    let tenths = i128::from(sum) * 1000 / i128::from(snapshot.sums().total.max(1));
     let share = per_mille(u32::try_from(tenths).unwrap_or(0));
     let title = match rows.len() {
         5 => "Largest five".to_owned(),

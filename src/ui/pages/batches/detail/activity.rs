@@ -65,7 +65,7 @@ pub fn Failures(
         return ().into_any();
     }
     let snapshot = shown.get_untracked();
-    let currency = snapshot.amounts.currency;
+    let currency = snapshot.sums().currency;
     let tasks = failures.iter().map(|(_, tasks, _)| *tasks).sum::<u64>();
     let sum = failures.iter().map(|(_, _, minor)| *minor).sum::<i64>();
     let most = failures.iter().map(|(_, tasks, _)| *tasks).max().unwrap_or(1).max(1);

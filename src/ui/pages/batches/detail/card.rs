@@ -34,7 +34,7 @@ pub fn Card(detail: BatchDetail, shown: Memo<BatchSnapshot>) -> impl IntoView {
         ..
     } = detail;
     let id = snapshot.id.to_string();
-    let total = Money::new(snapshot.amounts.total, snapshot.amounts.currency);
+    let total = Money::new(snapshot.sums().total, snapshot.sums().currency);
     let original = below(&snapshot, "original");
     // A live event carries the text of the new time; until one has come the loaded moment stands.
     let updated = move || {

@@ -105,13 +105,7 @@ impl Fresh {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{
-        batch::BatchStatus,
-        ids::BatchId,
-        money::Currency,
-        operation::Operation,
-        view::{Amounts, Counts},
-    };
+    use crate::domain::{batch::BatchStatus, ids::BatchId, operation::Operation, view::Counts};
 
     fn snapshot(status: BatchStatus, accepted: u64) -> BatchSnapshot {
         BatchSnapshot {
@@ -123,13 +117,15 @@ mod tests {
             content_sha256: String::new(),
             records: 4,
             counts: Counts { queued: 4 - accepted, accepted, ..Counts::default() },
-            amounts: Amounts { currency: Currency::Inr, total: 0, queued: 0, accepted: 0, failed: 0 },
+            amounts: None,
             created_at: String::new(),
             updated_at: "2026-11-20T12:43:00Z".to_owned(),
             decision: None,
             updated_text: String::new(),
             notice: None,
             pace: String::new(),
+            files: Vec::new(),
+            import: None,
         }
     }
 

@@ -105,12 +105,13 @@ pub fn Tiles(shown: Memo<BatchSnapshot>, query: TaskQuery) -> impl IntoView {
 
 fn figures(shown: &BatchSnapshot, status: TaskStatus, count_name: &'static str) -> impl IntoView + use<> {
     let Counts { accepted, failed, queued, .. } = shown.counts;
+    let sums = shown.sums();
     let (tasks, minor) = match status {
-        TaskStatus::Accepted => (accepted, shown.amounts.accepted),
-        TaskStatus::Failed => (failed, shown.amounts.failed),
-        TaskStatus::Queued => (queued, shown.amounts.queued),
+        TaskStatus::Accepted => (accepted, sums.accepted),
+        TaskStatus::Failed => (failed, sums.failed),
+        TaskStatus::Queued => (queued, sums.queued),
     };
-    let (currency, amounts) = (shown.amounts.currency, shown.operation.has_amounts());
+    let (currency, amounts) = (sums.currency, shown.operation.has_amounts());
     let part = |number: u64, words: &str| (number > 0).then(|| format!("of which {} {words}", count(number)));
     let parts = match status {
         TaskStatus::Accepted => vec![part(shown.counts.pending_at_gateway, "pending at the gateway")],
