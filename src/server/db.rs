@@ -13,6 +13,7 @@ pub mod connections;
 pub mod drafts;
 pub mod gateways;
 pub mod history;
+pub mod imports;
 pub mod migrate;
 pub mod notices;
 pub mod orders;

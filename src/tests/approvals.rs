@@ -19,7 +19,7 @@ async fn a_checker_approves_and_the_batch_is_processed() {
     let maker = world.caller("maker@acme.test").await;
     let waiting = batches::snapshot(&world.state, &maker, batch).await.unwrap();
     assert_eq!(waiting.status, BatchStatus::AwaitingApproval);
-    assert_eq!((waiting.records, waiting.amounts.total), (2, 10_750));
+    assert_eq!((waiting.records, waiting.sums().total), (2, 10_750));
     world.decide("checker@acme.test", batch, Verdict::Approve).await.unwrap();
     let approved = batches::snapshot(&world.state, &maker, batch).await.unwrap();
     assert_eq!(approved.status, BatchStatus::Processing);

@@ -73,7 +73,7 @@ async fn a_batch_from_orders_is_the_batch_of_the_same_file() {
     assert_eq!((records, waits), (3, true));
     let maker = world.caller(MAKER).await;
     let made = batches::snapshot(&world.state, &maker, batch).await.unwrap();
-    assert_eq!(made.amounts.total, 1_250 + 10_000 + 700);
+    assert_eq!(made.sums().total, 1_250 + 10_000 + 700);
     assert_eq!(made.records, 3);
     let day = crate::server::ops::moment::day_text(
         world.state.clock.now(),

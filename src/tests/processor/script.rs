@@ -45,7 +45,7 @@ impl Books {
 
 /// The double.
 #[derive(Default)]
-pub(super) struct Script {
+pub(in crate::tests) struct Script {
     pub(super) books: Mutex<Books>,
     pub(super) gap: Duration,
     /// Whether a repeated key answers what it answered before, without acting again (class K).
@@ -65,7 +65,7 @@ pub(super) struct Script {
 }
 
 /// Gives the same double for every connection.
-pub(super) struct Give(pub(super) Arc<Script>);
+pub(in crate::tests) struct Give(pub(in crate::tests) Arc<Script>);
 
 impl Connect for Give {
     fn connect(&self, _: &AppState, _: &GatewayRow, _: Currency, _: usize) -> Result<Arc<dyn Connector>, String> {
@@ -115,7 +115,7 @@ pub(super) fn listed(key: &str, status: &str, minor: i64) -> ListedRefund {
 }
 
 impl Script {
-    pub(super) fn keyed() -> Self {
+    pub(in crate::tests) fn keyed() -> Self {
         Self { keyed: true, ..Self::default() }
     }
 
@@ -123,16 +123,16 @@ impl Script {
         self.books.lock().unwrap().calls.iter().filter(|call| call.order == order).cloned().collect()
     }
 
-    pub(super) fn sends(&self) -> usize {
+    pub(in crate::tests) fn sends(&self) -> usize {
         self.books.lock().unwrap().calls.len()
     }
 
     /// The most often that money moved for one key.
-    pub(super) fn most_effects(&self) -> u32 {
+    pub(in crate::tests) fn most_effects(&self) -> u32 {
         self.books.lock().unwrap().effects.values().copied().max().unwrap_or(0)
     }
 
-    pub(super) fn effects(&self) -> u32 {
+    pub(in crate::tests) fn effects(&self) -> u32 {
         self.books.lock().unwrap().effects.values().sum()
     }
 }
