@@ -26,6 +26,7 @@ use crate::{
             uploads::{self, Submitted, Upload},
         },
         processor,
+        state::AppState,
     },
 };
 use futures::StreamExt;
@@ -80,9 +81,13 @@ impl Bench {
     }
 
     fn start(&self) -> Running {
+        self.start_with(self.world.state.clone())
+    }
+
+    fn start_with(&self, state: AppState) -> Running {
         let (soft, hard) = (CancellationToken::new(), CancellationToken::new());
         let give = Arc::new(Give(self.script.clone()));
-        let task = tokio::spawn(processor::run(self.world.state.clone(), give, soft.clone(), hard.clone()));
+        let task = tokio::spawn(processor::run(state, give, soft.clone(), hard.clone()));
         Running { soft, hard, task }
     }
 

@@ -162,7 +162,8 @@ async fn an_import_that_is_killed_between_two_runs_goes_on_and_stores_every_row_
         bench.organisation
     );
     blocking.execute(AssertSqlSafe(row)).await.unwrap();
-    let running = bench.start();
+    // Another process than the one that goes on: it takes its connections with it.
+    let running = bench.start_with(crate::tests::support::state(&bench.world.options).await);
     let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
     while bench.number(waits).await == 0 {
         tokio::time::sleep(Duration::from_millis(20)).await;
