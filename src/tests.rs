@@ -7,6 +7,7 @@ mod connections;
 mod leaves;
 mod life_cycle;
 mod lists;
+#[cfg(debug_assertions)]
 mod operations;
 mod orders;
 mod pool;
