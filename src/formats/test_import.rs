@@ -8,7 +8,7 @@ use super::findings::{At, Findings};
 use super::header::{self, Layout};
 use super::registry::StoredRecord;
 use super::sheet::Cell;
-use crate::domain::{finding::FindingCode, money::Currency};
+use domain::{finding::FindingCode, money::Currency};
 
 /// The one layout, and the files in it.
 #[derive(Clone, Copy)]
@@ -89,7 +89,7 @@ impl Format for Items {
 }
 
 /// Checks the rows of one file.
-pub(in crate::formats) struct Checker {
+pub(crate) struct Checker {
     findings: Findings,
     number: u32,
 }

@@ -8,7 +8,7 @@ use super::findings::{At, Findings};
 use super::header::{self, Layout};
 use super::registry::StoredRecord;
 use super::sheet::Cell;
-use crate::domain::{finding::FindingCode, money::Currency, task::RecordExtra};
+use domain::{finding::FindingCode, money::Currency, task::RecordExtra};
 
 /// The one layout, and the files in it.
 #[derive(Clone, Copy)]
@@ -94,7 +94,7 @@ fn reference(record: &StoredRecord) -> Option<&str> {
 }
 
 /// Checks the rows of one file.
-pub(in crate::formats) struct Checker {
+pub(crate) struct Checker {
     findings: Findings,
     number: u32,
 }

@@ -9,7 +9,7 @@ use super::findings::{At, Findings};
 use super::header::{self, Layout};
 use super::registry::StoredRecord;
 use super::sheet::Cell;
-use crate::domain::{
+use domain::{
     finding::FindingCode,
     money::{Currency, Money, parse_amount},
 };
@@ -98,7 +98,7 @@ impl Format for Sends {
 }
 
 /// Checks the rows of one file.
-pub(in crate::formats) struct Checker {
+pub(crate) struct Checker {
     findings: Findings,
     number: u32,
     total_minor: i64,

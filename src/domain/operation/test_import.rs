@@ -1,7 +1,7 @@
 //! `test_import`, for tests, in debug builds only: rows that are stored as a set.
 
 use super::descriptor::{Approval, Column, Descriptor, Files, Labels, Sample, Source, Work};
-use crate::domain::{access::Module, limits::Profile};
+use crate::{access::Module, limits::Profile};
 
 pub(super) const DESCRIPTOR: Descriptor = Descriptor {
     code: "test_import",

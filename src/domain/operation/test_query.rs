@@ -1,7 +1,7 @@
 //! `test_query`, for tests, in debug builds only: something that is asked about freely, without a second person.
 
 use super::descriptor::{Approval, Column, Descriptor, Files, Labels, Sample, Source, Work};
-use crate::domain::{access::Module, limits::Profile};
+use crate::{access::Module, limits::Profile};
 
 pub(super) const DESCRIPTOR: Descriptor = Descriptor {
     code: "test_query",

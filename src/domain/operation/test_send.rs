@@ -1,7 +1,7 @@
 //! `test_send`, for tests, in debug builds only: something that is sent once, under a key.
 
 use super::descriptor::{Approval, Column, Descriptor, Effect, Files, Labels, Sample, Source, Work};
-use crate::domain::{access::Module, limits::Profile};
+use crate::{access::Module, limits::Profile};
 
 pub(super) const DESCRIPTOR: Descriptor = Descriptor {
     code: "test_send",
