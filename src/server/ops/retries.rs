@@ -327,7 +327,7 @@ async fn open(tx: &mut Tx, operation: Operation, batch: BatchId, base: u32) -> O
 async fn lines(tx: &mut Tx, row: &BatchRow) -> OpResult<Lines> {
     let failed = db::batches::tasks_after(tx, row.operation, row.id, 0, i64::from(row.records), true).await?;
     let drafts = db::retries::drafts(tx, row.id, row.revision).await?;
-    let gateway = super::gateways::of_batch(tx, &row).await?;
+    let gateway = super::gateways::of_batch(tx, row).await?;
     let connector = gateway.as_ref().map_or("", |gateway| gateway.connector.as_str());
     Lines::new(row, connector, failed, drafts)
 }

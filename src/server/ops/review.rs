@@ -89,7 +89,7 @@ async fn batch(
     zone: &TimeZone,
     whole: bool,
 ) -> OpResult<ReviewBatch> {
-    let gateway = super::gateways::of_batch(tx, &row).await?;
+    let gateway = super::gateways::of_batch(tx, row).await?;
     let class = match (gateway, row.operation.work()) {
         (Some(gateway), Work::Send(effect)) => gateway.promise(effect).class,
         _ => GatewayClass::N,
