@@ -99,7 +99,7 @@ REVOKE TRIGGER ON attempt_leaf FROM batchdesk_owner;
 -- No outcome of a send without its intent, and none beside an open task. Once a statement, over the rows it wrote.
 CREATE OR REPLACE FUNCTION outcome_guard() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
-DECLARE s record; n bigint;
+DECLARE s record; n bigint; sent int4multirange;
 BEGIN
   FOR s IN SELECT organisation_id, batch_id, revision, least(attempts, 2) AS attempts, min(row_no) AS lo,
     max(row_no) AS hi, count(*) AS n,
@@ -113,19 +113,17 @@ BEGIN
       IF FOUND THEN RAISE EXCEPTION 'an import under no lease' USING ERRCODE = 'BD409'; END IF;
     END IF;
     IF s.attempts = 1 THEN
-      PERFORM FROM attempt a WHERE a.organisation_id = s.organisation_id AND a.batch_id = s.batch_id
-        AND a.revision = s.revision AND a.attempt = 1
-         AND a.from_row <= s.lo AND a.to_row >= s.hi;                                 -- all of one run: the usual case
-      IF NOT FOUND THEN
-        -- runs of one attempt never overlap: the last one that begins before it is its own
-        SELECT count(*) INTO n FROM written w
-          CROSS JOIN LATERAL (SELECT a.to_row FROM attempt a
-            WHERE a.organisation_id = s.organisation_id AND a.batch_id = s.batch_id AND a.revision = s.revision
-                                 AND a.attempt = 1 AND a.from_row <= w.row_no ORDER BY a.from_row DESC LIMIT 1) a
-         WHERE w.organisation_id = s.organisation_id AND w.batch_id = s.batch_id AND w.revision = s.revision
-           AND w.attempts = 1 AND a.to_row >= w.row_no;
-        IF n <> s.n THEN RAISE EXCEPTION 'outcome without an intent' USING ERRCODE = 'BD409'; END IF;
-      END IF;
+      -- One range of the index, from the last run that begins before these rows to the last that begins among them.
+      SELECT range_agg(int4range(a.from_row, a.to_row, '[]')) INTO sent FROM attempt a
+       WHERE a.organisation_id = s.organisation_id AND a.batch_id = s.batch_id AND a.revision = s.revision AND a.attempt = 1
+         AND a.from_row <= s.hi
+         AND a.from_row >= (SELECT max(f.from_row) FROM attempt f
+           WHERE f.organisation_id = s.organisation_id AND f.batch_id = s.batch_id AND f.revision = s.revision
+             AND f.attempt = 1 AND f.from_row <= s.lo);
+      PERFORM FROM written w
+        WHERE w.organisation_id = s.organisation_id AND w.batch_id = s.batch_id AND w.revision = s.revision
+          AND w.attempts = 1 AND (w.row_no <@ sent) IS NOT TRUE;
+      IF FOUND THEN RAISE EXCEPTION 'outcome without an intent' USING ERRCODE = 'BD409'; END IF;
     ELSIF s.attempts > 1 THEN
       SELECT count(*) INTO n FROM written w
         CROSS JOIN LATERAL (SELECT FROM attempt a

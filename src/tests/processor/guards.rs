@@ -111,6 +111,40 @@ async fn a_maker_cannot_decide_and_neither_role_can_do_the_others_part() {
     web.close().await.unwrap();
 }
 
+/// Runs of rows 2 and 3, 4, and 7 and 8; everything else was never sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outcome_of_a_send_needs_its_intent() {
+    let bench = Bench::new(GatewayClass::K, Script::keyed()).await;
+    let rows: Vec<String> = (0..9).map(|n| format!("PLAIN_{n}")).collect();
+    let rows: Vec<(&str, &str)> = rows.iter().map(|order| (order.as_str(), "1.00")).collect();
+    bench.batch(&rows).await;
+    for (from, to) in [(2, 3), (4, 4), (7, 8)] {
+        bench
+            .sql(&format!(
+                "SET session_replication_role = replica; INSERT INTO attempt (organisation_id, batch_id, from_row, to_row, revision, attempt, chunk_no, epoch, owner)
+                 SELECT organisation_id, batch_id, {from}, {to}, 1, 1, 0, 1, batch_id FROM chunk"
+            ))
+            .await;
+    }
+    let mut worker = as_role(&bench, "batchdesk_worker", bench.organisation.0, None).await;
+    let rows_of = |rows: &[i32]| {
+        let rows: Vec<String> = rows.iter().map(ToString::to_string).collect();
+        format!(
+            "INSERT INTO outcome (organisation_id, batch_id, row_no, revision, attempts, succeeded)
+             SELECT organisation_id, batch_id, n, 1, 1, true FROM chunk, unnest(ARRAY[{}]) AS n",
+            rows.join(",")
+        )
+    };
+    for unsent in
+        [&[1][..], &[5], &[9], &[1, 2], &[2, 5], &[4, 6, 7], &[3, 4, 9], &[1, 2, 3, 4, 7, 8], &[2, 3, 4, 5, 7]]
+    {
+        assert_eq!(code_of(&mut worker, &rows_of(unsent)).await, "BD409", "{unsent:?}");
+    }
+    for sent in [&[3][..], &[2, 4, 8], &[7]] {
+        assert_eq!(code_of(&mut worker, &rows_of(sent)).await, "done", "{sent:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn another_organisation_sees_nothing() {
     let bench = Bench::new(GatewayClass::K, Script::keyed()).await;

@@ -41,7 +41,8 @@ pub async fn intend(tx: &mut Tx, worker: Uuid, run: Run) -> sqlx::Result<Vec<Int
              FROM run a
              JOIN batch b ON b.organisation_id = $1 AND b.id = a.batch_id
              JOIN record r ON r.organisation_id = $1 AND r.batch_id = a.batch_id AND r.row_no BETWEEN a.from_row AND a.to_row AND r.revision = a.revision
-             LEFT JOIN LATERAL (SELECT * FROM order_seen s WHERE s.organisation_id = $1 AND s.batch_id = a.batch_id AND s.order_id = r.order_id OFFSET 0) s ON true),
+             LEFT JOIN LATERAL (SELECT * FROM order_seen s WHERE (SELECT EXISTS (SELECT FROM order_seen e WHERE e.organisation_id = $1 AND e.batch_id = $3))
+                                   AND s.organisation_id = $1 AND s.batch_id = a.batch_id AND s.order_id = r.order_id OFFSET 0) s ON true),
          fits AS (
            INSERT INTO order_balance AS ob (organisation_id, order_id, currency, committed_minor)
            SELECT DISTINCT ON (order_id) $1, order_id, currency, sum(amount_minor)::bigint FROM todo WHERE balanced AND NOT bad
