@@ -3,7 +3,7 @@
 use super::support::{World, refunds};
 use crate::{
     domain::{
-        ids::{BatchId, OrganisationId},
+        ids::{BatchId, GatewayId, OrganisationId},
         money::Currency,
         operation::{Effect, Operation},
         task::RecordExtra,
@@ -14,7 +14,7 @@ use crate::{
     },
 };
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, PgConnection};
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, task::Poll, time::Duration};
 use uuid::Uuid;
 
 const ROLES: [&str; 4] = ["batchdesk_web", "batchdesk_worker", "batchdesk_scheduler", "batchdesk_owner"];
@@ -196,18 +196,9 @@ fn record(number: u32) -> NewRecord {
     }
 }
 
-#[tokio::test]
-async fn an_upload_that_is_given_up_leaves_nothing_behind() {
-    let world = World::new().await;
-    let maker = world.caller("maker@acme.test").await;
-    // One connection: whoever comes next gets it, or one in its place.
-    let one = Db::connect(world.options.clone(), PoolSizes { web: 1, worker: 1 }).await.unwrap();
-    let begin = async || one.web(maker.organisation.id, Some(maker.person.id)).await.unwrap();
-    let mut tx = begin().await;
-    let gateway =
-        crate::domain::ids::GatewayId(db::gateways::chosen(&mut tx, Effect::Refund).await.unwrap().unwrap().id);
-    let id = BatchId(Uuid::now_v7());
-    let new = NewBatch {
+/// A batch as an upload begins it.
+fn new_batch(id: BatchId, gateway: GatewayId) -> NewBatch<'static> {
+    NewBatch {
         id,
         gateway: Some(gateway),
         operation: Operation::Refund,
@@ -219,17 +210,73 @@ async fn an_upload_that_is_given_up_leaves_nothing_behind() {
         file_bytes: 1,
         row_limit: 1,
         options: "",
-    };
-    db::batches::insert(&mut tx, &new).await.unwrap();
-    let endless = db::batches::insert_records(&mut tx, id, (1..).map(record));
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_is_given_up_leaves_nothing_behind() {
+    let world = World::new().await;
+    let maker = world.caller("maker@acme.test").await;
+    // One connection: whoever comes next gets it, or one in its place.
+    let one = Db::connect(world.options.clone(), PoolSizes { web: 1, worker: 1 }).await.unwrap();
+    let begin = async || one.web(maker.organisation.id, Some(maker.person.id)).await.unwrap();
+    let mut tx = begin().await;
+    let gateway = GatewayId(db::gateways::chosen(&mut tx, Effect::Refund).await.unwrap().unwrap().id);
+    let id = BatchId(Uuid::now_v7());
+    db::batches::insert(&mut tx, &new_batch(id, gateway)).await.unwrap();
+    let endless = db::batches::insert_records(tx, id, (1..).map(record));
     assert!(tokio::time::timeout(Duration::from_millis(300), endless).await.is_err(), "there is always one more");
-    drop(tx);
     let mut tx = begin().await;
     let uploaded = db::batches::unique_ids(&mut tx, id).await.unwrap();
     tx.commit().await.unwrap();
     assert!(uploaded.is_empty());
     assert_eq!(number(&world, "SELECT count(*) FROM record").await, 0);
     assert_eq!(number(&world, "SELECT count(*) FROM batch").await, 0);
+}
+
+/// Ends when `future` has waited so often; then it is dropped where it stands.
+async fn waits<F: Future>(future: F, times: usize) -> Option<F::Output> {
+    let mut future = std::pin::pin!(future);
+    let mut left = times;
+    std::future::poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending if left == 0 => Poll::Ready(None),
+        Poll::Pending => {
+            left -= 1;
+            Poll::Pending
+        }
+    })
+    .await
+}
+
+/// Wherever a browser goes away, whoever gets the connection next hears what it asked, and finds nothing begun.
+#[tokio::test]
+async fn an_upload_that_is_dropped_anywhere_leaves_a_connection_that_can_be_used() {
+    let world = World::new().await;
+    let maker = world.caller("maker@acme.test").await;
+    let one = Db::connect(world.options.clone(), PoolSizes { web: 1, worker: 1 }).await.unwrap();
+    let begin = async || one.web(maker.organisation.id, Some(maker.person.id)).await.unwrap();
+    let mut tx = begin().await;
+    let gateway = GatewayId(db::gateways::chosen(&mut tx, Effect::Refund).await.unwrap().unwrap().id);
+    tx.commit().await.unwrap();
+    for times in 0.. {
+        let mut tx = begin().await;
+        let id = BatchId(Uuid::now_v7());
+        db::batches::insert(&mut tx, &new_batch(id, gateway)).await.unwrap();
+        let ended = waits(db::batches::insert_records(tx, id, (1..=3).map(record)), times).await;
+        let rows = ended.map(|ended| ended.unwrap().1);
+        for _ in 0..3 {
+            let mut tx = begin().await;
+            let chosen = db::gateways::chosen(&mut tx, Effect::Refund).await.unwrap().map(|row| GatewayId(row.id));
+            let begun = db::batches::load(&mut tx, id).await.unwrap();
+            assert_eq!((chosen, begun.is_some()), (Some(gateway), false), "given up after {times} waits");
+            tx.commit().await.unwrap();
+        }
+        if let Some(rows) = rows {
+            assert_eq!(rows, 3);
+            break;
+        }
+    }
 }
 
 /// Number, row of the sheet, minor units, order; transaction, unique id, what else there is.

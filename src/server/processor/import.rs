@@ -142,10 +142,9 @@ impl Lane<'_> {
         if !db::imports::hold(&mut tx, held, STORE).await? {
             return Ok(Step::Over);
         }
-        let ended = match self.put(&mut tx, held, run, next).await {
-            Ok(ended) => ended,
+        let (mut tx, ended) = match self.put(tx, held, run, next).await {
+            Ok(put) => put,
             Err(error) if trouble(&error) == Trouble::Violation && db::guard_code(&error).is_none() => {
-                drop(tx);
                 tracing::error!(%error, batch = %held.batch_id, "import.refused_by_the_database");
                 let sentence =
                     "A row cannot be stored, so nothing after it was. Tell your administrator: the log says why.";
@@ -165,13 +164,14 @@ impl Lane<'_> {
     }
 
     /// The rows of a run, why some of them did not pass, the counters and the place after it.
-    async fn put(&self, tx: &mut Tx, held: &Held, run: SourceRun, next: Option<i64>) -> sqlx::Result<bool> {
+    async fn put(&self, tx: Tx, held: &Held, run: SourceRun, next: Option<i64>) -> sqlx::Result<(Tx, bool)> {
         let number = |rows: usize| i32::try_from(rows).unwrap_or(i32::MAX);
         let failed = number(run.refused.len());
         let stored = Stored { created: number(run.records.len()) - failed, skipped: 0, failed };
-        db::batches::insert_records(tx, BatchId(held.batch_id), run.records.into_iter()).await?;
-        db::imports::refuse_rows(tx, held, &run.refused).await?;
-        db::imports::stored(tx, stored, next, self.state.config.lease).await
+        let (mut tx, _) = db::batches::insert_records(tx, BatchId(held.batch_id), run.records.into_iter()).await?;
+        db::imports::refuse_rows(&mut tx, held, &run.refused).await?;
+        let ended = db::imports::stored(&mut tx, stored, next, self.state.config.lease).await?;
+        Ok((tx, ended))
     }
 
     /// Ends an import that cannot be stored, or not to its end.

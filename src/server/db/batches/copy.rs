@@ -2,6 +2,7 @@
 
 use super::{super::Tx, NewRecord};
 use crate::domain::ids::{BatchId, OrganisationId};
+use tokio_util::sync::CancellationToken;
 
 /// Bytes that are gathered before they are sent: more gains nothing, and this much is all that is held of the rows.
 const FRAME: usize = 256 * 1024;
@@ -19,12 +20,28 @@ const END: i16 = -1;
 const NULL: i32 = -1;
 
 /// Adds records to the batch that this transaction is reading in; they are taken one by one, as fast as the database takes them.
-/// Answers how many. The database refuses another organisation's (`BD403`) and any other batch than that one (`BD409`).
+/// Returns how many. The database refuses another organisation's (`BD403`) and any other batch than that one (`BD409`).
+///
+/// The transaction is given away until the last reply was read: a COPY whose end nobody reads leaves that reply on the connection,
+/// where the next statement of somebody else would take it for its own. So it goes on when the caller is dropped (a browser that
+/// went away), and ends in a rollback.
 pub async fn insert_records(
-    tx: &mut Tx,
+    tx: Tx,
+    id: BatchId,
+    records: impl Iterator<Item = NewRecord> + Send + 'static,
+) -> sqlx::Result<(Tx, u64)> {
+    let given_up = CancellationToken::new();
+    let copying = tokio::spawn(copied(tx, id, records, given_up.clone()));
+    let _given_up = given_up.drop_guard();
+    copying.await.map_err(|error| sqlx::Error::Io(std::io::Error::other(error)))?
+}
+
+async fn copied(
+    mut tx: Tx,
     id: BatchId,
     records: impl Iterator<Item = NewRecord> + Send,
-) -> sqlx::Result<u64> {
+    given_up: CancellationToken,
+) -> sqlx::Result<(Tx, u64)> {
     let organisation = tx.organisation();
     let mut copy = tx.conn().copy_in_raw(COPY).await?;
     let mut frame = Frame::default();
@@ -33,11 +50,16 @@ pub async fn insert_records(
         if frame.0.len() >= FRAME {
             copy.send(frame.0.as_slice()).await?;
             frame.0.clear();
+            if given_up.is_cancelled() {
+                copy.abort("given up").await?;
+                return Err(sqlx::Error::Io(std::io::ErrorKind::Interrupted.into()));
+            }
         }
     }
     frame.0.extend_from_slice(&END.to_be_bytes());
     copy.send(frame.0.as_slice()).await?;
-    copy.finish().await
+    let rows = copy.finish().await?;
+    Ok((tx, rows))
 }
 
 /// Bytes that were not sent yet.

@@ -119,7 +119,7 @@ pub(super) async fn create(
         // Its rows are stored by the processor, from the file that is kept.
         None => db::imports::submit(&mut tx, id).await,
         Some(gateway) => {
-            db::batches::insert_records(&mut tx, id, file.checked.new_records(id)).await?;
+            (tx, _) = db::batches::insert_records(tx, id, file.checked.clone().new_records(id)).await?;
             let head = format!("{}|{}|{gateway}|{}\n", operation.code(), caller.organisation.id, file.options);
             db::batches::submit(&mut tx, id, &file.checked.content_sha256(&head), organisation.approval_days).await
         }

@@ -10,6 +10,7 @@ use crate::{
     server::{db::batches::NewRecord, ops::records},
 };
 use sha2::{Digest, Sha256};
+use std::sync::Arc;
 
 /// What the validator found out, with the records as they will be stored.
 #[derive(Clone, Debug, Default)]
@@ -60,14 +61,15 @@ impl Intake {
     }
 
     /// The records of the batch with this id, one by one: all of them at once would be the file once more.
-    pub(super) fn new_records(&self, batch: BatchId) -> impl Iterator<Item = NewRecord> + Send {
-        self.records.iter().map(move |Prepared { record, hash }| {
+    pub(super) fn new_records(self: Arc<Self>, batch: BatchId) -> impl Iterator<Item = NewRecord> + Send + 'static {
+        (0..self.records.len()).filter_map(move |at| {
+            let Prepared { record, hash } = self.records.get(at)?;
             let key = match record.amount_minor {
                 // Nothing is moved, so nothing needs a key.
                 0 => String::new(),
                 _ => gateway_key(record.unique_id.as_deref(), batch.0.as_bytes(), record.number, 1),
             };
-            records::stored(record, key, hash.to_vec())
+            Some(records::stored(record, key, hash.to_vec()))
         })
     }
 
