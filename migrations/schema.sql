@@ -416,7 +416,7 @@ TABLE external_system
 TABLE file
   organisation_id uuid NOT NULL
   sha256 bytea NOT NULL
-  bytes bytea NOT NULL
+  bytes bytea
   created_at timestamp with time zone NOT NULL DEFAULT now()
   CONSTRAINT file_organisation_id_fkey FOREIGN KEY (organisation_id) REFERENCES organisation(id)
   CONSTRAINT file_pkey PRIMARY KEY (organisation_id, sha256)
@@ -427,6 +427,20 @@ TABLE file
   GRANT INSERT, SELECT TO batchdesk_web
   GRANT SELECT (organisation_id, sha256, bytes, created_at) TO batchdesk_worker
   GRANT UPDATE (created_at) TO batchdesk_web
+
+TABLE file_part
+  organisation_id uuid NOT NULL
+  sha256 bytea NOT NULL
+  part_no integer NOT NULL
+  bytes bytea NOT NULL
+  CONSTRAINT file_part_bytes_check CHECK (((length(bytes) >= 1) AND (length(bytes) <= 1048576)))
+  CONSTRAINT file_part_organisation_id_sha256_fkey FOREIGN KEY (organisation_id, sha256) REFERENCES file(organisation_id, sha256) ON DELETE CASCADE
+  CONSTRAINT file_part_part_no_check CHECK ((part_no > 0))
+  CONSTRAINT file_part_pkey PRIMARY KEY (organisation_id, sha256, part_no)
+  ROW LEVEL SECURITY FORCED
+  POLICY tenant PERMISSIVE FOR ALL TO batchdesk_owner, batchdesk_web, batchdesk_worker USING (organisation_id = ( SELECT current_organisation() AS current_organisation)) WITH CHECK (organisation_id = ( SELECT current_organisation() AS current_organisation))
+  GRANT INSERT, SELECT TO batchdesk_web
+  GRANT SELECT TO batchdesk_worker
 
 TABLE function_file
   name text NOT NULL

@@ -49,9 +49,11 @@ CREATE OR REPLACE FUNCTION content_sha256(p_batch uuid, p_revision smallint) RET
 LANGUAGE sql STABLE SET search_path = pg_catalog, desk, pg_temp AS $$
   SELECT sha256(convert_to(format(E'%s|%s|%s|%s\n', b.operation, b.organisation_id, b.gateway_id, b.options), 'UTF8')
          || CASE WHEN p_revision > 1 THEN convert_to(format(E'revision %s\n', p_revision), 'UTF8') ELSE ''::bytea END
-         || coalesce((SELECT string_agg(r.request_sha256, ''::bytea ORDER BY r.row_no) FROM record r
-                       WHERE r.organisation_id = b.organisation_id AND r.batch_id = b.id AND r.revision = p_revision),
-                         ''::bytea))
+         || coalesce((SELECT string_agg(o.request_sha256, ''::bytea)
+              -- in the order of the primary key, which an aggregate with an order of its own would sort again
+              FROM (SELECT r.request_sha256 FROM record r
+                     WHERE r.organisation_id = b.organisation_id AND r.batch_id = b.id AND r.revision = p_revision
+                     ORDER BY r.row_no) o), ''::bytea))
     FROM batch b WHERE b.organisation_id = current_organisation() AND b.id = p_batch $$;
 
 CREATE OR REPLACE FUNCTION revision_guard() RETURNS trigger
@@ -81,7 +83,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp
 CREATE OR REPLACE FUNCTION submit(p_batch uuid, p_content_sha256 bytea, p_chunk_rows int DEFAULT 500,
   p_expires_after interval DEFAULT '7 days') RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
-DECLARE org uuid := current_organisation(); b desk.batch; need boolean; rule int; n int; total bigint; s text;
+DECLARE org uuid := current_organisation(); b desk.batch; need boolean; rule int; n int; last int; total bigint;
+  s text;
 BEGIN
   IF p_chunk_rows NOT BETWEEN 1 AND 1000 THEN RAISE EXCEPTION 'chunk size' USING ERRCODE = 'BD422'; END IF;
   SELECT * INTO b FROM batch WHERE organisation_id = org AND id = p_batch AND status = 'validating' FOR UPDATE;
@@ -90,18 +93,19 @@ BEGIN
   IF content_sha256(p_batch, 1::smallint) IS DISTINCT FROM p_content_sha256
     THEN RAISE EXCEPTION 'content differs' USING ERRCODE = 'BD412'; END IF;
   SELECT * INTO need, rule FROM decision_needed(b.operation);
-  SELECT count(*), coalesce(sum(amount_minor), 0) INTO n, total FROM record
+  SELECT count(*), coalesce(sum(amount_minor), 0), max(row_no) INTO n, total, last FROM record
     WHERE organisation_id = org AND batch_id = p_batch;
   IF n = 0 THEN RAISE EXCEPTION 'no records' USING ERRCODE = 'BD422'; END IF;
+  -- Each number stands once, so they are 1 to n, and what is in which chunk is known without looking at them again.
+  IF last <> n THEN RAISE EXCEPTION 'the numbers of the records have gaps' USING ERRCODE = 'BD422'; END IF;
   PERFORM take_unique_ids(org, p_batch, 1::smallint);
   INSERT INTO batch_revision VALUES (org, p_batch, 1, b.maker, p_content_sha256, need, n, total, now());
   INSERT INTO chunk (organisation_id, batch_id, chunk_no, revision, gateway_id, from_row, to_row, next_row, size,
     remaining, state, run_at)
-  SELECT org, p_batch, g, 1, b.gateway_id, min(row_no), max(row_no), min(row_no), count(*), count(*),
+  SELECT org, p_batch, g, 1, b.gateway_id, first, final, first, final - first + 1, final - first + 1,
          CASE WHEN need THEN 'HELD' ELSE 'WAITING' END, CASE WHEN need THEN 'infinity' ELSE now() END
-    FROM (SELECT row_no, ((row_number() OVER (ORDER BY row_no) - 1) / p_chunk_rows)::int AS g FROM record
-      WHERE organisation_id = org AND batch_id = p_batch) r
-   GROUP BY g;
+    FROM generate_series(0, (n - 1) / p_chunk_rows) g
+   CROSS JOIN LATERAL (SELECT g * p_chunk_rows + 1 AS first, least((g + 1) * p_chunk_rows, n) AS final) r;
   INSERT INTO batch_progress (organisation_id, batch_id, records, queued, accepted, failed, amount_minor, queued_minor,
     accepted_minor, failed_minor)
   VALUES (org, p_batch, n, n, 0, 0, total, total, 0, 0);

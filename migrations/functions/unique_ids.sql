@@ -1,11 +1,22 @@
 -- Unique ids: taken when a batch is made, given back when it ends without that row having been attempted.
 
 -- Takes the unique ids of a revision, or names every row whose id is taken. Where each of them could be added none was
--- taken, and there is nothing to look for.
+-- taken, and there is nothing to look for. Of a new batch hardly one ever is: adding without asking first takes half
+-- the time. Rows of a later revision have ids that they hold already.
 CREATE OR REPLACE FUNCTION take_unique_ids(p_organisation uuid, p_batch uuid, p_revision smallint) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
 DECLARE wanted bigint; added bigint; taken text;
 BEGIN
+  IF p_revision = 1 THEN
+    BEGIN
+      INSERT INTO unique_id_taken (organisation_id, unique_id, batch_id, row_no)
+      SELECT p_organisation, unique_id, p_batch, row_no FROM record
+       WHERE organisation_id = p_organisation AND batch_id = p_batch AND revision = 1 AND unique_id IS NOT NULL
+       ORDER BY unique_id, row_no;                     -- as below
+      RETURN;
+    EXCEPTION WHEN unique_violation THEN NULL;
+    END;
+  END IF;
   SELECT count(*) INTO wanted FROM record
    WHERE organisation_id = p_organisation AND batch_id = p_batch AND revision = p_revision AND unique_id IS NOT NULL;
   INSERT INTO unique_id_taken (organisation_id, unique_id, batch_id, row_no)
