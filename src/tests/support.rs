@@ -188,7 +188,8 @@ impl World {
         let cluster = tokio::task::spawn_blocking(cluster).await.unwrap();
         let name = format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         let mut admin = cluster.clone().database("postgres").connect().await.unwrap();
-        let create = format!("CREATE DATABASE {name} TEMPLATE batchdesk_template");
+        // Copied file by file: block by block through the write-ahead log takes nearly twice the processor's time.
+        let create = format!("CREATE DATABASE {name} TEMPLATE batchdesk_template STRATEGY FILE_COPY");
         admin.execute(sqlx::AssertSqlSafe(create)).await.unwrap();
         let options = cluster.clone().database(&name);
         Self { state: state(&options).await, options }

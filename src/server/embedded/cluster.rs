@@ -115,6 +115,13 @@ impl Cluster {
         for name in ["fsync", "synchronous_commit", "full_page_writes"] {
             set(format!("{name}={durable}"));
         }
+        if self.durability == Durability::None {
+            // A test makes a database of hundreds that live for a second each: nothing is worth tidying, compressing or keeping
+            // for a standby.
+            for setting in ["autovacuum=off", "wal_compression=off", "wal_level=minimal", "max_wal_senders=0"] {
+                set(setting.to_owned());
+            }
+        }
         command.stdout(log.try_clone()?).stderr(log).spawn()
     }
 

@@ -129,7 +129,7 @@ impl Desk {
         let cluster = cluster().await;
         let name = format!("outside_{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let mut admin = cluster.options.connect().await.unwrap();
-        execute(&mut admin, format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE}")).await;
+        execute(&mut admin, format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")).await;
         admin.close().await.unwrap();
         let options = cluster.options.clone().database(&name);
         let db = Db::connect(options.clone(), PoolSizes { web: 6, worker: 2 }).await.unwrap();
