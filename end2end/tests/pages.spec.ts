@@ -41,15 +41,29 @@ test("a maker's pages are sound", async ({ as, allow }) => {
 
 test("on phones, where targets are large, everything in the bar is within reach", async ({ as }) => {
   const page = await as("maker", { hasTouch: true, viewport: { width: 390, height: 844 } });
+  // The stream stands at its beginning until it was looked at.
+  let go = () => {};
+  const held = new Promise<void>((done) => (go = done));
+  await page.route(/\/events\?/, async (route) => {
+    await held;
+    await route.continue();
+  });
+  const within = async (state: string) => {
+    await expect(page.locator(".bar .live")).toHaveAttribute("data-state", state);
+    for (const width of [390, 360]) {
+      await page.setViewportSize({ width, height: 844 });
+      const ends = await page.locator(".bar :is(a, button)").evaluateAll((all) =>
+        all.filter((one) => one.checkVisibility()).map((one) => [one.getAttribute("aria-label"), one.getBoundingClientRect().right] as const));
+      expect(ends.length).toBeGreaterThan(4);
+      expect(ends.filter(([, right]) => right > width), `${state}, ${width} pixels`).toEqual([]);
+    }
+  };
   await open(page, REFUNDS);
-  await expect(page.locator(".bar .live")).toBeVisible();
-  for (const width of [390, 360]) {
-    await page.setViewportSize({ width, height: 844 });
-    const ends = await page.locator(".bar :is(a, button)").evaluateAll((all) =>
-      all.filter((one) => one.checkVisibility()).map((one) => [one.getAttribute("aria-label"), one.getBoundingClientRect().right] as const));
-    expect(ends.length).toBeGreaterThan(4);
-    expect(ends.filter(([, right]) => right > width), `${width} pixels`).toEqual([]);
-  }
+  await within("again");
+  go();
+  await within("live");
+  await page.getByRole("button", { name: "Pause updates" }).click();
+  await within("paused");
 });
 
 test("the page that takes a file is sound, empty and with findings", async ({ as }) => {
