@@ -148,6 +148,8 @@ export async function open(page: Page, path: string) {
  * stood there before, its "Upload" among it, is gone then.
  */
 export async function choose(page: Page, name: string, content: string) {
+  // A key or click that comes while the page begins is handled before the browser knows that its chooser is to be caught.
+  await hydrated(page);
   const chooser = page.waitForEvent("filechooser");
   await page.getByText("Choose File", { exact: true }).click();
   await (await chooser).setFiles({ name, mimeType: "text/csv", buffer: Buffer.from(content) });

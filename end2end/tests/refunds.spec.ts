@@ -222,6 +222,7 @@ test("the keyboard alone is enough", async ({ nobody }) => {
   await tabTo(page, page.getByRole("link", { name: "Create Batch Refunds" }));
   await page.keyboard.press("Enter");
   await page.waitForURL(`**${REFUNDS}/new`);
+  await hydrated(page);
   const field = page.locator("input[type=file]");
   await tabTo(page, field);
   const chooser = page.waitForEvent("filechooser");
