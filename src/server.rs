@@ -23,5 +23,6 @@ pub mod ops;
 pub mod outbound;
 pub mod processor;
 pub mod secrets;
+pub mod spool;
 pub mod state;
 pub mod telemetry;

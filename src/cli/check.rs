@@ -40,8 +40,9 @@ pub(super) fn run(args: &CheckArgs) -> Result<(), Failure> {
     if size > limits.bytes {
         return Err(unusable(format!("File too large: {name} has {size} bytes, at most {}.", limits.bytes)));
     }
-    let bytes = std::fs::read(&args.file).map_err(|error| unusable(format!("{name} cannot be read: {error}.")))?;
-    let checked = registry::of(operation).check(&bytes, args.currency, limits);
+    let checked = std::fs::File::open(&args.file)
+        .and_then(|mut file| registry::of(operation).read(&mut file, args.currency, limits, &mut |_| {}))
+        .map_err(|error| unusable(format!("{name} cannot be read: {error}.")))?;
     let findings = fit(checked.findings, checked.errors, checked.warnings);
     let mut out = std::io::stdout().lock();
     // A reader that went away has seen enough; the exit code still tells.

@@ -2,15 +2,21 @@
 
 use super::findings::{At, Findings, is_invisible, quoted};
 use super::results::{starts_formula, without_guard};
-use super::sheet::Cell;
 use super::spoilt::{doubtful, is_odd, spoilt};
 use super::totals::is_total_word;
 use domain::finding::FindingCode as Code;
 use domain::limits::{MAX_CELL_BYTES, MAX_ID_CHARS};
-use std::borrow::Cow;
 
-/// Whether a row has as many cells as the header, none of them too long; says so where it has not.
-pub(super) fn is_whole(columns: &[&str], row: u32, cells: &[Cell<'_>], width: usize, findings: &mut Findings) -> bool {
+/// Whether a row has as many cells as the header, none of them too long; says so where it has not. `cut`: columns and bytes of the
+/// cells of which not all is there.
+pub(super) fn is_whole(
+    columns: &[&str],
+    row: u32,
+    cells: &[&str],
+    width: usize,
+    cut: &[(usize, usize)],
+    findings: &mut Findings,
+) -> bool {
     let expected = columns.len();
     if width != expected {
         let cells = if width == 1 { "cell" } else { "cells" };
@@ -21,9 +27,10 @@ pub(super) fn is_whole(columns: &[&str], row: u32, cells: &[Cell<'_>], width: us
         return false;
     }
     let before = findings.errors();
-    for (column, cell) in columns.iter().zip(cells) {
-        if cell.len() > MAX_CELL_BYTES {
-            let message = format!("Too long: {column} has {} bytes; a cell may have {MAX_CELL_BYTES}.", cell.len());
+    for (place, (column, cell)) in columns.iter().zip(cells).enumerate() {
+        let bytes = cut.iter().find(|(cut, _)| *cut == place).map_or(cell.len(), |(_, bytes)| *bytes);
+        if bytes > MAX_CELL_BYTES {
+            let message = format!("Too long: {column} has {bytes} bytes; a cell may have {MAX_CELL_BYTES}.");
             findings.error(At::cell(row, column, cell), Code::TooLong, message);
         }
     }
@@ -31,40 +38,39 @@ pub(super) fn is_whole(columns: &[&str], row: u32, cells: &[Cell<'_>], width: us
 }
 
 /// The cell without outer blanks, which are worth a warning where there is something between them.
-pub(super) fn trimmed<'a>(cell: Option<&Cell<'a>>, row: u32, column: &str, findings: &mut Findings) -> Cell<'a> {
-    let Some(cell) = cell.filter(|cell| !cell.is_empty()) else { return Cow::Borrowed("") };
+pub(super) fn trimmed<'a>(cell: &'a str, row: u32, column: &str, findings: &mut Findings) -> &'a str {
     let kept = trim(cell);
     if !kept.is_empty() && kept.len() < cell.len() {
         let message = format!("Blanks around a value: {column} was read as {}.", quoted(kept));
         findings.warning(At::cell(row, column, cell), Code::OuterBlanks, message);
     }
-    narrowed(cell, trim)
+    kept
 }
 
 /// An id as it is to be sent, with everything said that could be wrong with it.
-pub(super) fn id<'a>(cell: Option<&Cell<'a>>, row: u32, column: &str, findings: &mut Findings) -> Cell<'a> {
-    let id = narrowed(&trimmed(cell, row, column, findings), without_guard);
+pub(super) fn id<'a>(cell: &'a str, row: u32, column: &str, findings: &mut Findings) -> &'a str {
+    let id = without_guard(trimmed(cell, row, column, findings));
     // Most ids: nothing but these characters, so nothing to say.
-    if id.len() <= MAX_ID_CHARS && !id.starts_with('-') && id.chars().all(is_plain) && !is_odd(&id) {
+    if id.len() <= MAX_ID_CHARS && !id.starts_with('-') && id.chars().all(is_plain) && !is_odd(id) {
         return id;
     }
-    let at = At::cell(row, column, &id);
-    if let Some(what) = spoilt(&id) {
-        let message = format!("ID spoilt by a spreadsheet: {column} {} {what}.", quoted(&id));
+    let at = At::cell(row, column, id);
+    if let Some(what) = spoilt(id) {
+        let message = format!("ID spoilt by a spreadsheet: {column} {} {what}.", quoted(id));
         findings.error(at, Code::MangledId, message);
         return id;
     }
-    doubt(row, column, &id, findings);
-    too_long(&id, row, column, findings);
+    doubt(row, column, id, findings);
+    too_long(id, row, column, findings);
     if let Some(bad) = id.chars().find(|character| is_invisible(*character)) {
         let message = format!(
             "Invalid ID: {column} {} has the invisible character U+{:04X}; type the ID again.",
-            quoted(&id),
+            quoted(id),
             u32::from(bad)
         );
         findings.error(at, Code::InvalidId, message);
     }
-    formula(row, column, &id, findings);
+    formula(row, column, id, findings);
     id
 }
 
@@ -115,19 +121,11 @@ pub(super) const fn is_plain(character: char) -> bool {
 }
 
 /// The outer blanks that are ignored: those that `parse_amount` ignores.
-fn trim(text: &str) -> &str {
+pub(super) fn trim(text: &str) -> &str {
     text.trim_matches([' ', '\t'])
 }
 
-/// A part of a cell, still borrowed from the file where the cell is.
-pub(super) fn narrowed<'a>(cell: &Cell<'a>, part: fn(&str) -> &str) -> Cell<'a> {
-    match cell {
-        Cow::Borrowed(text) => Cow::Borrowed(part(text)),
-        Cow::Owned(text) => Cow::Owned(part(text).to_owned()),
-    }
-}
-
 /// An optional id.
-pub(super) fn some(id: Cell<'_>) -> Option<String> {
-    if id.is_empty() { None } else { Some(id.into_owned()) }
+pub(super) fn some(id: &str) -> Option<String> {
+    (!id.is_empty()).then(|| id.to_owned())
 }

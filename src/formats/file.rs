@@ -1,18 +1,20 @@
 //! The way through a file: its size, its encoding, its header, then row by row.
 
+use super::cells::is_whole;
 use super::field_table::Notes;
 use super::findings::{At, Findings};
 use super::header::{self, Layout};
 use super::registry::StoredRecord;
-use super::sheet::{Cell, Flaw, Fold, MAX_CELLS, Record, Records, Sheet, SheetRow};
+use super::repeats::{Gatherer, Key, Repeats};
+use super::sheet::{Flaw, Fold, MAX_CELLS, Reader, Record, Sheet, SheetRow};
 use super::shown::shown;
-use super::text;
+use super::text::{Encoding, Input};
 use domain::{
     finding::{Finding, FindingCode as Code, Severity},
     limits::{Limits, MAX_CELL_BYTES},
     money::{Currency, group},
 };
-use std::borrow::Cow;
+use std::io::{self, Cursor, SeekFrom};
 
 /// What one operation's files are: their layouts, and the rules of their rows.
 pub(super) trait Format: Copy + 'static {
@@ -21,7 +23,7 @@ pub(super) trait Format: Copy + 'static {
     /// A clean row.
     type Record;
     /// What checks the rows of one file.
-    type Rows<'a>: Rows<'a, Self::Record>;
+    type Rows: Rows<Self::Record>;
 
     /// What a row is, for sentences: `refund`.
     const THING: &'static str;
@@ -43,14 +45,19 @@ pub(super) trait Format: Copy + 'static {
     /// The cell of one column as people write it.
     fn cell(self, column: &str, record: &Self::Record) -> String;
 
-    /// Begins with the rows of a file of this layout.
-    fn rows<'a>(self, layout: Self::Layout, findings: Findings) -> Self::Rows<'a>;
+    /// The columns whose ids are compared with each other.
+    fn keys(_: Self::Layout) -> Vec<Key> {
+        Vec::new()
+    }
+
+    /// Begins with the rows of a file of this layout, in which these ids of its keys may stand twice.
+    fn rows(self, layout: Self::Layout, repeats: Repeats, findings: Findings) -> Self::Rows;
 }
 
 /// Checks the rows of one file, one after the other.
-pub(super) trait Rows<'a, R> {
-    /// Checks one row; a clean one becomes a record. Where the cells are not `sure`, it is only counted: the caller said why.
-    fn row(&mut self, row: u32, cells: &[Cell<'a>], width: usize, sure: bool) -> Option<R>;
+pub(super) trait Rows<R> {
+    /// Checks one row; a clean one becomes a record. One that is not `whole` is only counted: the caller said why.
+    fn row(&mut self, row: u32, cells: &[&str], whole: bool) -> Option<R>;
     /// Where findings go.
     fn findings(&mut self) -> &mut Findings;
     /// Says what can only be said once all rows were seen: the sum of the clean rows in minor units, and the findings.
@@ -114,12 +121,13 @@ impl<L, R> Checked<L, R> {
 /// A file of this format, checked.
 type Of<F> = Checked<<F as Format>::Layout, <F as Format>::Record>;
 
-/// Checks a whole file; keeps its cells where they are wanted.
+/// Checks a whole file that is in memory; keeps its cells where they are wanted.
 pub(super) fn check_bytes<F: Format>(format: F, bytes: &[u8], limits: Limits, keep: bool) -> Of<F> {
     let mut records = Vec::new();
     let mut sheet = Sheet::default();
     let keep = keep.then_some(&mut sheet);
-    let mut checked = check(format, bytes, limits, keep, &mut |record| records.push(record));
+    let checked = check(format, &mut Cursor::new(bytes), limits, keep, &mut |record| records.push(record));
+    let mut checked = checked.unwrap_or_else(|error| unreadable(&error));
     checked.sheet = (!sheet.header.is_empty()).then_some(sheet);
     checked.with_records(records, limits)
 }
@@ -131,52 +139,98 @@ pub(super) fn check_cells<F: Format>(format: F, sheet: &Sheet, limits: Limits) -
     checked.with_records(records, limits)
 }
 
-/// Checks a file; keeps its cells in `keep` as long as they can be trusted to be all there is.
+/// What can hardly be: bytes in memory that cannot be read.
+fn unreadable<L, R>(error: &io::Error) -> Checked<L, R> {
+    let mut findings = Findings::default();
+    findings.error(At::FILE, Code::InvalidFileFormat, format!("Invalid file format: it could not be read: {error}."));
+    result(None, 0, 0, findings)
+}
+
+/// Checks a file, which is read three times: whether it is text, which ids may stand in it twice, and row by row. Keeps its cells in
+/// `keep` as long as they can be trusted to be all there is.
 pub(super) fn check<F: Format>(
     format: F,
-    bytes: &[u8],
+    input: &mut dyn Input,
     limits: Limits,
     keep: Option<&mut Sheet>,
     sink: &mut dyn FnMut(F::Record),
-) -> Of<F> {
+) -> io::Result<Of<F>> {
     let mut findings = Findings::default();
-    let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    let length = input.seek(SeekFrom::End(0))?;
     if length > limits.bytes {
         let message =
             format!("File too large: {} bytes, at most {}.", group(length, false), group(limits.bytes, false));
         findings.error(At::FILE, Code::FileTooLarge, message);
-        return result(None, 0, 0, findings);
+        return Ok(result(None, 0, 0, findings));
     }
-    let read = match text::decode(bytes) {
-        Ok(read) => read,
+    let encoding = match Encoding::of(input)? {
+        Ok(encoding) => encoding,
         Err(refusal) => {
             findings.add(refusal);
-            return result(None, 0, 0, findings);
+            return Ok(result(None, 0, 0, findings));
         }
     };
-    if let Some(warning) = read.warning {
+    if let Some(warning) = encoding.warning() {
         findings.add(warning);
     }
-    read_text(format, &read.text, limits, findings, keep, sink)
+    let repeats = repeats::<F>(input, encoding, limits)?;
+    read_text(format, input, encoding, limits, (repeats, findings), keep, sink)
+}
+
+/// Which ids may stand in the file twice. Rows that nobody will look at do not count.
+fn repeats<F: Format>(input: &mut dyn Input, encoding: Encoding, limits: Limits) -> io::Result<Repeats> {
+    let mut records = Reader::new(encoding.text(input)?);
+    let mut gatherer = Gatherer::new(&[]);
+    if let Some(first) = records.next_filled()? {
+        let names: Vec<&str> = first.cells().collect();
+        let layout = header::recognise::<F::Layout>(&names, first.width, first.row, &mut Findings::default());
+        gatherer = Gatherer::new(&layout.map(F::keys).unwrap_or_default());
+    }
+    let mut spare = Vec::new();
+    let mut rows = 0;
+    while rows < limits.rows
+        && gatherer.looks()
+        && let Some(record) = records.next_filled()?
+    {
+        rows += 1;
+        let mut cells = reused(spare);
+        cells.extend(record.cells());
+        gatherer.add(&cells);
+        spare = reused(cells);
+    }
+    Ok(gatherer.finish())
+}
+
+/// An empty vector with the memory of another one.
+fn reused<'a>(mut cells: Vec<&str>) -> Vec<&'a str> {
+    cells.clear();
+    cells.into_iter().map(|_| "").collect()
 }
 
 fn read_text<F: Format>(
     format: F,
-    text: &str,
+    input: &mut dyn Input,
+    encoding: Encoding,
     limits: Limits,
-    mut findings: Findings,
+    (repeats, mut findings): (Repeats, Findings),
     mut keep: Option<&mut Sheet>,
     sink: &mut dyn FnMut(F::Record),
-) -> Of<F> {
-    let mut records = Records::new(text);
-    let mut cells = Vec::new();
-    let Some(first) = records.next_filled(&mut cells) else {
+) -> io::Result<Of<F>> {
+    let mut records = Reader::new(encoding.text(input)?);
+    if keep.is_some() {
+        records = records.with_whole_cells();
+    }
+    let Some(first) = records.next_filled()? else {
         let message = "Invalid file format: the file is empty; its first row must be the header of the sample file.";
         findings.error(At::FILE, Code::EmptyFile, message);
-        return result(None, 0, 0, findings);
+        return Ok(result(None, 0, 0, findings));
     };
-    if let Some(place) = cells.iter().position(|cell| cell.len() > MAX_CELL_BYTES) {
-        let bytes = cells.get(place).map_or(0, |cell| cell.len());
+    let cells: Vec<&str> = first.cells().collect();
+    let bytes = |place: usize, cell: &str| {
+        first.cut.iter().find(|(cut, _)| *cut == place).map_or(cell.len(), |(_, bytes)| *bytes)
+    };
+    let lengths = cells.iter().enumerate().map(|(place, cell)| (place, bytes(place, cell)));
+    if let Some((place, bytes)) = lengths.into_iter().find(|(_, bytes)| *bytes > MAX_CELL_BYTES) {
         let message = format!(
             "Too long: cell {} of the header has {} bytes; a cell may have {MAX_CELL_BYTES}. Nothing else was looked at: the first \
              row must be the header of the sample file.",
@@ -184,12 +238,12 @@ fn read_text<F: Format>(
             group(u64::try_from(bytes).unwrap_or(u64::MAX), false)
         );
         findings.error(At::row(first.row), Code::TooLong, message);
-        return result(None, 0, 0, findings);
+        return Ok(result(None, 0, 0, findings));
     }
     let names: Vec<String> = cells.iter().map(|name| name.trim().to_owned()).collect();
     let lost = first.folds.iter().find(|fold| fold.has_rows_below_header(first.width));
     let mut whole =
-        explain(&first, lost, if lost.is_some() { &[] } else { &names }, &mut findings) && first.width <= MAX_CELLS;
+        explain(first, lost, if lost.is_some() { &[] } else { &names }, &mut findings) && first.width <= MAX_CELLS;
     let template = if first.flaws.is_empty() && lost.is_none() {
         header::recognise(&cells, first.width, first.row, &mut findings)
     } else {
@@ -200,18 +254,21 @@ fn read_text<F: Format>(
     if let Some(sheet) = keep.as_deref_mut() {
         sheet.header.clone_from(&names);
     }
-    let mut run = Run::new(format, template, limits, findings);
-    while let Some(record) = records.next_filled(&mut cells) {
-        let open = run.begin();
-        if open {
+    let mut run = Run::new(format, template, limits, repeats, findings);
+    let mut spare = Vec::new();
+    while let Some(record) = records.next_filled()? {
+        if run.begin() {
             let lost = record.folds.iter().find(|fold| fold.has_rows(width, record.width, money));
             let sure = record.flaws.is_empty() && lost.is_none();
-            whole &= explain(&record, lost, &names, run.findings()) && record.width <= MAX_CELLS;
+            whole &= explain(record, lost, &names, run.findings()) && record.width <= MAX_CELLS;
+            let mut cells = reused(spare);
+            cells.extend(record.cells());
             if let Some(sheet) = keep.as_deref_mut() {
-                let cells = cells.iter().map(|cell| cell.as_ref().to_owned()).collect();
+                let cells = cells.iter().map(|cell| (*cell).to_owned()).collect();
                 sheet.rows.push(SheetRow { row: record.row, cells, complete: sure && record.width == width });
             }
-            run.row(record.row, &cells, record.width, sure, sink);
+            run.row(record.row, &cells, record.width, &record.cut, sure, sink);
+            spare = reused(cells);
         }
     }
     // A lost quotation mark hides rows, and rows beyond the limit are not kept: half a sheet must never be taken for the file.
@@ -220,21 +277,21 @@ fn read_text<F: Format>(
     {
         *sheet = Sheet::default();
     }
-    run.end()
+    Ok(run.end())
 }
 
 fn check_sheet<F: Format>(format: F, sheet: &Sheet, limits: Limits, sink: &mut dyn FnMut(F::Record)) -> Of<F> {
     let mut findings = Findings::default();
-    let names: Vec<Cell<'_>> = sheet.header.iter().map(|name| Cow::Borrowed(name.as_str())).collect();
+    let names: Vec<&str> = sheet.header.iter().map(String::as_str).collect();
     let template = header::recognise(&names, names.len(), 1, &mut findings);
-    let mut run = Run::new(format, template, limits, findings);
-    let mut cells = Vec::new();
+    let mut run = Run::new(format, template, limits, Repeats::Any, findings);
+    let mut cells: Vec<&str> = Vec::new();
     for row in &sheet.rows {
         if !run.begin() {
             continue;
         }
         cells.clear();
-        cells.extend(row.cells.iter().map(|cell| Cow::Borrowed(cell.as_str())));
+        cells.extend(row.cells.iter().map(String::as_str));
         let sure = row.complete || row.cells.len() != names.len();
         if !sure {
             let message = format!(
@@ -243,17 +300,17 @@ fn check_sheet<F: Format>(format: F, sheet: &Sheet, limits: Limits, sink: &mut d
             );
             run.findings().error(At::row(row.row), Code::InvalidFileFormat, message);
         }
-        run.row(row.row, &cells, row.cells.len(), sure, sink);
+        run.row(row.row, &cells, row.cells.len(), &[], sure, sink);
     }
     run.end()
 }
 
 /// What is under way: a layout whose rows are checked, or a header that fits none, whose rows are counted.
-struct Run<'a, F: Format> {
+struct Run<F: Format> {
     template: Option<F::Layout>,
     limit: u64,
     rows: u64,
-    state: State<F::Rows<'a>>,
+    state: State<F::Rows>,
 }
 
 enum State<C> {
@@ -261,10 +318,10 @@ enum State<C> {
     Counting(Box<Findings>),
 }
 
-impl<'a, F: Format> Run<'a, F> {
-    fn new(format: F, template: Option<F::Layout>, limits: Limits, findings: Findings) -> Self {
+impl<F: Format> Run<F> {
+    fn new(format: F, template: Option<F::Layout>, limits: Limits, repeats: Repeats, findings: Findings) -> Self {
         let state = match template {
-            Some(template) => State::Checking(format.rows(template, findings)),
+            Some(template) => State::Checking(format.rows(template, repeats, findings)),
             None => State::Counting(Box::new(findings)),
         };
         Self { template, limit: u64::from(limits.rows), rows: 0, state }
@@ -290,11 +347,20 @@ impl<'a, F: Format> Run<'a, F> {
         }
     }
 
-    fn row(&mut self, row: u32, cells: &[Cell<'a>], width: usize, sure: bool, sink: &mut dyn FnMut(F::Record)) {
-        if let State::Checking(checker) = &mut self.state
-            && let Some(record) = checker.row(row, cells, width, sure)
-        {
-            sink(record);
+    fn row(
+        &mut self,
+        row: u32,
+        cells: &[&str],
+        width: usize,
+        cut: &[(usize, usize)],
+        sure: bool,
+        sink: &mut dyn FnMut(F::Record),
+    ) {
+        if let (State::Checking(checker), Some(template)) = (&mut self.state, self.template) {
+            let whole = sure && is_whole(template.columns(), row, cells, width, cut, checker.findings());
+            if let Some(record) = checker.row(row, cells, whole) {
+                sink(record);
+            }
         }
     }
 
@@ -319,7 +385,7 @@ impl<'a, F: Format> Run<'a, F> {
 
 /// Says what is wrong with the quotation marks of a row; false when rows could not be read for them. Where a mark is `lost`, the
 /// others of the row are only what comes of it.
-fn explain(record: &Record<'_>, lost: Option<&Fold<'_>>, names: &[String], findings: &mut Findings) -> bool {
+fn explain(record: &Record, lost: Option<&Fold>, names: &[String], findings: &mut Findings) -> bool {
     if let Some(fold) = lost {
         let what = format!(
             "the quotation mark that opens in line {} of the file closes only in line {}, and what stands between has the commas \

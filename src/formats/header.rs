@@ -3,7 +3,6 @@
 use super::field_table::Field;
 use super::findings::{At, Findings, quoted};
 use super::repair::other_delimiter;
-use super::sheet::Cell;
 use super::shown::SHOWN_CHARS;
 use domain::finding::FindingCode;
 
@@ -47,7 +46,7 @@ pub struct Template {
 }
 
 /// The layout whose columns these are, exactly; otherwise every difference from the nearest one becomes a finding.
-pub(super) fn recognise<L: Layout>(names: &[Cell<'_>], width: usize, row: u32, findings: &mut Findings) -> Option<L> {
+pub(super) fn recognise<L: Layout>(names: &[&str], width: usize, row: u32, findings: &mut Findings) -> Option<L> {
     let names: Vec<&str> = names.iter().map(|name| name.trim()).collect();
     if let Some(template) =
         L::all().iter().copied().find(|template| template.columns() == names && width == names.len())

@@ -11,6 +11,7 @@ pub mod header;
 pub mod refunds;
 pub mod registry;
 pub mod repair;
+mod repeats;
 pub mod results;
 pub mod sheet;
 pub mod shown;

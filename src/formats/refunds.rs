@@ -6,6 +6,7 @@ use super::file::{self, Checked, Format};
 use super::findings::Findings;
 use super::header::{self, Layout};
 use super::registry::StoredRecord;
+use super::repeats::{Key, Repeats};
 use super::results::REFUND_RESULTS_HEADER;
 use super::sheet::Sheet;
 use domain::{limits::Limits, money::Currency, task::RecordExtra, view::Split};
@@ -73,7 +74,7 @@ pub(super) struct Refunds(Currency);
 impl Format for Refunds {
     type Layout = Template;
     type Record = RefundRecord;
-    type Rows<'a> = check::Checker<'a>;
+    type Rows = check::Checker;
 
     const THING: &'static str = "refund";
     const RESULTS_HEADER: &'static str = REFUND_RESULTS_HEADER;
@@ -129,8 +130,12 @@ impl Format for Refunds {
         cell(column, record, self.0)
     }
 
-    fn rows<'a>(self, layout: Template, findings: Findings) -> check::Checker<'a> {
-        check::Checker::new(layout, self.0, findings)
+    fn keys(layout: Template) -> Vec<Key> {
+        check::keys(layout)
+    }
+
+    fn rows(self, layout: Template, repeats: Repeats, findings: Findings) -> check::Checker {
+        check::Checker::new(layout, self.0, repeats, findings)
     }
 }
 

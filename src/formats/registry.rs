@@ -9,6 +9,7 @@ use super::{
     results::put_text,
     sheet::Sheet,
     sync::Orders,
+    text::Input,
 };
 use domain::{
     finding::{Finding, FindingCode, Severity},
@@ -17,7 +18,7 @@ use domain::{
     operation::Operation,
     task::RecordExtra,
 };
-use std::marker::PhantomData;
+use std::{io, marker::PhantomData};
 
 /// What the validator found out about a file, for whoever shows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -79,15 +80,24 @@ pub trait FileFormat: Sync {
     /// Checks a sheet again after it was edited. The result's `sheet` stays empty: the caller has it.
     fn check_sheet(&self, sheet: &Sheet, currency: Currency, limits: Limits) -> Overview;
 
-    /// Checks a whole file and hands each clean row to `sink` as it is read, with its canonical form. A later finding may still
-    /// refuse the file: act on nothing before the end.
+    /// Checks a whole file and hands each clean row to `sink` as it is read. A later finding may still refuse the file: act on nothing
+    /// before the end.
     fn read(
         &self,
-        bytes: &[u8],
+        input: &mut dyn Input,
+        currency: Currency,
+        limits: Limits,
+        sink: &mut dyn FnMut(StoredRecord),
+    ) -> io::Result<Overview>;
+
+    /// The same, each row with its canonical form.
+    fn read_canonical(
+        &self,
+        input: &mut dyn Input,
         currency: Currency,
         limits: Limits,
         sink: &mut dyn FnMut(StoredRecord, Vec<u8>),
-    ) -> Overview;
+    ) -> io::Result<Overview>;
 
     /// Checks a sheet and hands over its clean rows.
     fn read_sheet(
@@ -160,16 +170,28 @@ impl<F: Format> FileFormat for Registered<F> {
 
     fn read(
         &self,
-        bytes: &[u8],
+        input: &mut dyn Input,
+        currency: Currency,
+        limits: Limits,
+        sink: &mut dyn FnMut(StoredRecord),
+    ) -> io::Result<Overview> {
+        let checked = file::check(F::new(currency), input, limits, None, &mut |record| sink(F::stored(record)))?;
+        Ok(overview::<F>(checked))
+    }
+
+    fn read_canonical(
+        &self,
+        input: &mut dyn Input,
         currency: Currency,
         limits: Limits,
         sink: &mut dyn FnMut(StoredRecord, Vec<u8>),
-    ) -> Overview {
+    ) -> io::Result<Overview> {
         let format = F::new(currency);
-        overview::<F>(file::check(format, bytes, limits, None, &mut |record| {
+        let checked = file::check(format, input, limits, None, &mut |record| {
             let canonical = format.canonical(&record);
             sink(F::stored(record), canonical);
-        }))
+        })?;
+        Ok(overview::<F>(checked))
     }
 
     fn read_sheet(
@@ -262,7 +284,8 @@ mod tests {
             for template in format.templates() {
                 let mut records = Vec::new();
                 let keep = &mut |record, canonical| records.push((record, canonical));
-                format.read(template.sample.as_bytes(), Currency::Inr, Limits::default(), keep);
+                let mut input = io::Cursor::new(template.sample);
+                format.read_canonical(&mut input, Currency::Inr, Limits::default(), keep).unwrap();
                 let mut again = format!("{}\n", template.columns.join(","));
                 for (record, canonical) in &records {
                     assert_eq!(&format.canonical(record, Currency::Inr), canonical, "{}", template.code);

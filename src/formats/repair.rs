@@ -3,7 +3,7 @@
 use super::findings::quoted;
 use super::header::{Layout, folded};
 use super::results::put_cell;
-use super::sheet::{Records, Sheet, SheetRow};
+use super::sheet::{Reader, Sheet, SheetRow};
 
 pub use super::amount::plain_amount;
 
@@ -28,10 +28,10 @@ pub fn convert_delimiter(text: &str) -> Option<String> {
     let header = text.lines().find(|line| !line.trim().is_empty())?;
     let (delimiter, _) = other_delimiter(header)?;
     let mut out = String::with_capacity(text.len() + text.len() / 8);
-    let mut records = Records::separated(text, delimiter);
-    let mut cells = Vec::new();
+    let mut records = Reader::separated(text.as_bytes(), delimiter).with_whole_cells();
     let mut width = None;
-    while let Some(record) = records.next(&mut cells) {
+    while let Some(record) = records.next_record().ok()? {
+        let cells = record.cells();
         if !record.flaws.is_empty() || record.width != cells.len() {
             return None;
         }
@@ -41,7 +41,7 @@ pub fn convert_delimiter(text: &str) -> Option<String> {
             if record.folds.iter().any(|fold| fold.has_rows(width, record.width, true)) {
                 return None;
             }
-            for (index, cell) in cells.iter().enumerate() {
+            for (index, cell) in cells.enumerate() {
                 if index > 0 {
                     out.push(',');
                 }

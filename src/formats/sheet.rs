@@ -2,13 +2,15 @@
 
 mod folds;
 mod reader;
+mod record;
 mod runs;
 
 use super::results::put_cell;
 pub use folds::Fold;
+pub use reader::Reader;
 #[cfg(test)]
 pub(crate) use reader::count;
-pub use reader::{Cell, Flaw, MAX_CELLS, Record, Records};
+pub use record::{Flaw, MAX_CELLS, Record};
 pub use runs::{Run, Runs};
 
 /// A file as rows of cells.
@@ -78,14 +80,17 @@ fn put_line(out: &mut String, cells: &[String]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::limits::MAX_CELL_BYTES;
     use proptest::prelude::*;
 
-    fn read(text: &str) -> Vec<(Record<'_>, Vec<String>)> {
-        let mut records = Records::new(text);
-        let mut cells = Vec::new();
+    fn read(text: &str) -> Vec<(Record, Vec<String>)> {
+        all(Reader::new(text.as_bytes()))
+    }
+
+    fn all(mut reader: Reader<&[u8]>) -> Vec<(Record, Vec<String>)> {
         let mut all = Vec::new();
-        while let Some(record) = records.next(&mut cells) {
-            all.push((record, cells.iter().map(|cell| cell.as_ref().to_owned()).collect()));
+        while let Some(record) = reader.next_record().unwrap() {
+            all.push((record.clone(), record.cells().map(str::to_owned).collect()));
         }
         all
     }
@@ -105,7 +110,7 @@ mod tests {
         for (text, row) in
             [("", 1), ("a", 1), ("a\n", 2), ("a\nb", 2), ("a\r\n\r\n", 3), ("\"a\nb\"\nc", 2), ("a\n\"b\nc", 2)]
         {
-            assert_eq!(Records::last_row(text), row, "{text:?}");
+            assert_eq!(Reader::new(text.as_bytes()).last_row().unwrap(), row, "{text:?}");
         }
     }
 
@@ -114,6 +119,37 @@ mod tests {
         let text = ",".repeat(1_000_000);
         let (record, cells) = read(&text).remove(0);
         assert_eq!((record.width, cells.len()), (1_000_001, MAX_CELLS));
+    }
+
+    #[test]
+    fn a_cell_that_is_too_long_is_measured_and_cut() {
+        let blanks = " ".repeat(100_000);
+        for (text, length, begins) in [
+            (format!("a,{}é,b", "x".repeat(100_000)), 100_002, "xxx"),
+            (format!("a,\"{}\",b", "\"\"".repeat(50_000)), 50_000, "\"\"\""),
+            (format!("a,{blanks}=\"1\",b"), 100_004, "   "),
+            (format!("a,{blanks}\u{3000}{blanks},b"), 200_003, "   "),
+        ] {
+            for block in [7, 4_096, 65_536] {
+                let mut reader = Reader::new(text.as_bytes()).with_block(block);
+                let record = reader.next_record().unwrap().unwrap();
+                let cells: Vec<&str> = record.cells().collect();
+                assert_eq!((record.width, &record.flaws[..], &record.cut[..]), (3, &[][..], &[(1, length)][..]));
+                assert!(cells[1].starts_with(begins) && cells[1].len() <= 2 * MAX_CELL_BYTES, "{}", cells[1].len());
+                assert_eq!((cells[0], cells[2]), ("a", "b"));
+                let mut whole = Reader::new(text.as_bytes()).with_whole_cells();
+                let record = whole.next_record().unwrap().unwrap();
+                assert_eq!((record.cells().nth(1).map(str::len), &record.cut[..]), (Some(length), &[][..]));
+            }
+        }
+        let line = |text: &str| {
+            let mut reader = Reader::new(text.as_bytes()).with_block(7);
+            reader.next_record().unwrap().map(|record| record.blank)
+        };
+        assert_eq!(line(&blanks), Some(true));
+        assert_eq!(line(&format!("{blanks}\u{3000}{blanks}")), Some(true));
+        assert_eq!(line(&format!("{blanks}x")), Some(false));
+        assert_eq!(line(&format!("{blanks}\u{3000}{blanks}é")), Some(false));
     }
 
     proptest! {
@@ -132,6 +168,12 @@ mod tests {
             let mut other = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(out.as_bytes());
             let theirs: Vec<Vec<String>> = other.records().map(|row| row.unwrap().iter().map(str::to_owned).collect()).collect();
             prop_assert_eq!(&theirs, &rows);
+        }
+
+        /// Wherever a block ends, the records are those of the whole.
+        #[test]
+        fn blocks_leave_no_trace(text in "[ab,=\"\n\r é]{0,60}", bytes in 1_usize..20) {
+            prop_assert_eq!(all(Reader::new(text.as_bytes()).with_block(bytes)), read(&text));
         }
 
         #[test]

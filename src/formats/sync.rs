@@ -6,6 +6,7 @@ use super::file::{self, Checked, Format};
 use super::findings::Findings;
 use super::header::{self, Layout};
 use super::registry::StoredRecord;
+use super::repeats::{Key, Repeats};
 use super::sheet::Sheet;
 use domain::{limits::Limits, money::Currency, task::RecordExtra};
 
@@ -90,7 +91,7 @@ pub(super) struct Orders;
 impl Format for Orders {
     type Layout = Template;
     type Record = SyncRecord;
-    type Rows<'a> = check::Checker<'a>;
+    type Rows = check::Checker;
 
     const THING: &'static str = "order";
     const RESULTS_HEADER: &'static str = SYNC_RESULTS_HEADER;
@@ -139,8 +140,12 @@ impl Format for Orders {
         }
     }
 
-    fn rows<'a>(self, _: Template, findings: Findings) -> check::Checker<'a> {
-        check::Checker::new(findings)
+    fn keys(_: Template) -> Vec<Key> {
+        check::KEYS.to_vec()
+    }
+
+    fn rows(self, _: Template, repeats: Repeats, findings: Findings) -> check::Checker {
+        check::Checker::new(repeats, findings)
     }
 }
 

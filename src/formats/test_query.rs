@@ -1,13 +1,13 @@
 //! Files of `test_query`: orders to be asked about, each with a reference of the maker.
 
 use super::canonical::{put, put_optional};
-use super::cells::{id, is_whole, some};
+use super::cells::{id, some};
 use super::field_table::{Field, Notes};
 use super::file::{Format, Rows};
 use super::findings::{At, Findings};
 use super::header::{self, Layout};
 use super::registry::StoredRecord;
-use super::sheet::Cell;
+use super::repeats::Repeats;
 use domain::{finding::FindingCode, money::Currency, task::RecordExtra};
 
 /// The one layout, and the files in it.
@@ -50,7 +50,7 @@ impl Layout for Questions {
 impl Format for Questions {
     type Layout = Self;
     type Record = StoredRecord;
-    type Rows<'a> = Checker;
+    type Rows = Checker;
 
     const THING: &'static str = "question";
     const RESULTS_HEADER: &'static str = "S.No,Order ID,Reference,Answer,Task Status,Error Message\n";
@@ -83,7 +83,7 @@ impl Format for Questions {
         if column == COLUMNS[0] { record.order_id.clone() } else { reference(record).unwrap_or_default().to_owned() }
     }
 
-    fn rows<'a>(self, _: Self, findings: Findings) -> Self::Rows<'a> {
+    fn rows(self, _: Self, _: Repeats, findings: Findings) -> Checker {
         Checker { findings, number: 0 }
     }
 }
@@ -99,14 +99,14 @@ pub(crate) struct Checker {
     number: u32,
 }
 
-impl<'a> Rows<'a, StoredRecord> for Checker {
-    fn row(&mut self, row: u32, cells: &[Cell<'a>], width: usize, sure: bool) -> Option<StoredRecord> {
+impl Rows<StoredRecord> for Checker {
+    fn row(&mut self, row: u32, cells: &[&str], whole: bool) -> Option<StoredRecord> {
         self.number += 1;
-        if !sure || !is_whole(&COLUMNS, row, cells, width, &mut self.findings) {
+        if !whole {
             return None;
         }
         let before = self.findings.errors();
-        let order_id = id(cells.first(), row, COLUMNS[0], &mut self.findings);
+        let order_id = id(cells.first().copied().unwrap_or_default(), row, COLUMNS[0], &mut self.findings);
         if order_id.is_empty() {
             self.findings.error(
                 At::cell(row, COLUMNS[0], ""),
@@ -114,11 +114,11 @@ impl<'a> Rows<'a, StoredRecord> for Checker {
                 "Empty order ID: order_id is empty.",
             );
         }
-        let beside = id(cells.get(1), row, COLUMNS[1], &mut self.findings);
+        let beside = id(cells.get(1).copied().unwrap_or_default(), row, COLUMNS[1], &mut self.findings);
         (self.findings.errors() == before).then(|| StoredRecord {
             number: self.number,
             row,
-            order_id: order_id.into_owned(),
+            order_id: order_id.to_owned(),
             extra: RecordExtra { unique_request_id: some(beside), ..RecordExtra::default() }.boxed(),
             ..StoredRecord::default()
         })

@@ -2,13 +2,13 @@
 
 use super::amount::complaint;
 use super::canonical::put;
-use super::cells::{id, is_whole};
+use super::cells::id;
 use super::field_table::{Field, Notes};
 use super::file::{Format, Rows};
 use super::findings::{At, Findings};
 use super::header::{self, Layout};
 use super::registry::StoredRecord;
-use super::sheet::Cell;
+use super::repeats::Repeats;
 use domain::{
     finding::FindingCode,
     money::{Currency, Money, parse_amount},
@@ -58,7 +58,7 @@ impl Layout for Template {
 impl Format for Sends {
     type Layout = Template;
     type Record = StoredRecord;
-    type Rows<'a> = Checker;
+    type Rows = Checker;
 
     const THING: &'static str = "test send";
     const RESULTS_HEADER: &'static str = "S.No,Order ID,Amount,Reference,Task Status,Error Message\n";
@@ -92,7 +92,7 @@ impl Format for Sends {
         if column == COLUMNS[0] { record.order_id.clone() } else { Money::new(record.amount_minor, self.0).bare() }
     }
 
-    fn rows<'a>(self, _: Template, findings: Findings) -> Self::Rows<'a> {
+    fn rows(self, _: Template, _: Repeats, findings: Findings) -> Checker {
         Checker { findings, number: 0, total_minor: 0, currency: self.0 }
     }
 }
@@ -105,26 +105,26 @@ pub(crate) struct Checker {
     currency: Currency,
 }
 
-impl<'a> Rows<'a, StoredRecord> for Checker {
-    fn row(&mut self, row: u32, cells: &[Cell<'a>], width: usize, sure: bool) -> Option<StoredRecord> {
+impl Rows<StoredRecord> for Checker {
+    fn row(&mut self, row: u32, cells: &[&str], whole: bool) -> Option<StoredRecord> {
         self.number += 1;
-        if !sure || !is_whole(&COLUMNS, row, cells, width, &mut self.findings) {
+        if !whole {
             return None;
         }
         let before = self.findings.errors();
-        let order_id = id(cells.first(), row, COLUMNS[0], &mut self.findings);
+        let order_id = id(cells.first().copied().unwrap_or_default(), row, COLUMNS[0], &mut self.findings);
         if order_id.is_empty() {
             let at = At::cell(row, COLUMNS[0], "");
             self.findings.error(at, FindingCode::EmptyOrderId, "Empty order ID: order_id is empty.");
         }
-        let amount = cells.get(1).map_or("", |cell| cell.as_ref());
+        let amount = cells.get(1).copied().unwrap_or_default();
         let amount_minor = parse_amount(amount, self.currency).unwrap_or_else(|error| {
             let (code, message) = complaint(COLUMNS[1], amount, error, self.currency);
             self.findings.error(At::cell(row, COLUMNS[1], amount), code, message);
             0
         });
         self.total_minor += amount_minor;
-        let order_id = order_id.into_owned();
+        let order_id = order_id.to_owned();
         let record = StoredRecord { number: self.number, row, order_id, amount_minor, ..StoredRecord::default() };
         (self.findings.errors() == before).then_some(record)
     }

@@ -4,6 +4,7 @@ mod bounds;
 mod cards;
 mod ids;
 mod quotes;
+mod streams;
 mod totals;
 
 use super::registry::{self, Overview};

@@ -71,6 +71,11 @@ impl Config {
         Ceilings { rows: self.max_rows, bytes: self.max_upload_bytes }
     }
 
+    /// Where files lie that are too large for the memory while they come in.
+    pub fn spool_dir(&self) -> PathBuf {
+        self.data_dir.join("spool")
+    }
+
     /// What the operator should know at the start.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();

@@ -11,6 +11,7 @@ pub mod batches;
 pub mod codes;
 pub mod connections;
 pub mod drafts;
+pub mod files;
 pub mod gateways;
 pub mod history;
 pub mod imports;

@@ -11,28 +11,32 @@ use crate::{
     formats::{
         registry::{self, StoredRecord},
         sheet::{Run, Runs},
-        text,
+        text::Encoding,
     },
-    server::db::{batches::NewRecord, imports::RefusedRow},
+    server::{
+        db::{batches::NewRecord, imports::RefusedRow},
+        spool::Spool,
+    },
 };
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
+use std::{collections::HashMap, io};
+use tokio::sync::mpsc;
 
 /// What was let in by its upload is not measured again.
 const ANY: Limits = Limits { rows: u32::MAX, bytes: u64::MAX };
 
 /// A record as it is stored under this key, with the hash of its canonical form.
-pub fn stored(record: &StoredRecord, key: String, hash: Vec<u8>) -> NewRecord {
+pub fn stored(record: StoredRecord, key: String, hash: Vec<u8>) -> NewRecord {
     NewRecord {
         number: record.number,
         sheet_row: record.row,
-        order_id: record.order_id.clone(),
+        order_id: record.order_id,
         amount_minor: record.amount_minor,
         key,
-        unique_id: record.unique_id.clone(),
-        txn_id: record.txn_id.clone(),
+        unique_id: record.unique_id,
+        txn_id: record.txn_id,
         hash,
-        extra: record.extra.as_deref().cloned().unwrap_or_default(),
+        extra: record.extra.map(|extra| *extra).unwrap_or_default(),
     }
 }
 
@@ -41,11 +45,12 @@ pub fn hash(operation: Operation, record: &StoredRecord, currency: Currency) -> 
     Sha256::digest(registry::of(operation).canonical(record, currency)).to_vec()
 }
 
-/// A source of an import, as text.
+/// A source of an import.
 #[derive(Debug)]
 pub struct Source {
     operation: Operation,
-    text: String,
+    spool: Spool,
+    encoding: Encoding,
     /// Data rows.
     pub rows: i32,
 }
@@ -63,19 +68,41 @@ pub struct SourceRun {
 
 impl Source {
     /// Reads it. What is wrong with the file as a whole is a sentence.
-    pub fn read(operation: Operation, bytes: &[u8]) -> Result<Self, String> {
-        let overview = registry::of(operation).read(bytes, Currency::UNUSED, ANY, &mut |_, _| {});
+    pub fn read(operation: Operation, spool: Spool) -> io::Result<Result<Self, String>> {
+        let mut input = spool.input();
+        let overview = registry::of(operation).read(&mut input, Currency::UNUSED, ANY, &mut |_| {})?;
         if let Some(finding) = overview.of_file() {
-            return Err(finding.message.clone());
+            return Ok(Err(finding.message.clone()));
         }
-        let text = text::decode(bytes).map_err(|finding| finding.message)?.text.into_owned();
-        let rows = i32::try_from(overview.rows).map_err(|_| "The file has too many rows.".to_owned())?;
-        Ok(Self { operation, text, rows })
+        let encoding = match Encoding::of(&mut input)? {
+            Ok(encoding) => encoding,
+            Err(finding) => return Ok(Err(finding.message)),
+        };
+        let Ok(rows) = i32::try_from(overview.rows) else { return Ok(Err("The file has too many rows.".to_owned())) };
+        Ok(Ok(Self { operation, spool, encoding, rows }))
     }
 
-    /// Its rows from this place on, so many at a time. A row that did not pass keeps none of the others out.
-    pub fn runs(&self, from: usize, rows: usize) -> impl Iterator<Item = SourceRun> + Send + '_ {
-        Runs::new(&self.text, from, rows).map(|run| checked(self.operation, &run))
+    /// Its rows from this place on, so many at a time, each run when there is room for it. A row that did not pass keeps none of the
+    /// others out.
+    pub fn runs(&self, from: usize, rows: usize) -> mpsc::Receiver<io::Result<SourceRun>> {
+        let (sender, receiver) = mpsc::channel(1);
+        let (operation, spool, encoding) = (self.operation, self.spool.clone(), self.encoding);
+        tokio::task::spawn_blocking(move || {
+            let mut input = spool.input();
+            let runs = encoding.text(&mut input).and_then(|text| Runs::new(text, from, rows));
+            match runs {
+                Ok(runs) => {
+                    for run in runs {
+                        // An error: nobody stores any more.
+                        if sender.blocking_send(run.map(|run| checked(operation, &run))).is_err() {
+                            return;
+                        }
+                    }
+                }
+                Err(error) => drop(sender.blocking_send(Err(error))),
+            }
+        });
+        receiver
     }
 }
 
@@ -106,7 +133,7 @@ fn checked(operation: Operation, run: &Run) -> SourceRun {
             }
         };
         let hash = hash(operation, &record, Currency::UNUSED);
-        checked.records.push(stored(&record, String::new(), hash));
+        checked.records.push(stored(record, String::new(), hash));
     }
     checked
 }

@@ -13,6 +13,7 @@ pub mod demo;
 pub(super) mod devices;
 pub mod downloads;
 pub mod external;
+pub mod files;
 pub mod gateways;
 pub mod history;
 pub mod home;

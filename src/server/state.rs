@@ -20,8 +20,6 @@ pub struct Shared {
     pub live: Live,
     /// Where password hashes wait for their turn.
     pub hashing: HashQueue,
-    /// One file at a time is written to the database.
-    pub storing: tokio::sync::Semaphore,
     /// Set when the process is to stop: streams end, nothing new is begun.
     pub stopping: CancellationToken,
 }
@@ -29,15 +27,7 @@ pub struct Shared {
 impl AppState {
     /// Ties the parts together.
     pub fn new(config: Config, db: Db, clock: Clock, live: Live, stopping: CancellationToken) -> Self {
-        Self(Arc::new(Shared {
-            config,
-            db,
-            clock,
-            live,
-            hashing: HashQueue::default(),
-            storing: tokio::sync::Semaphore::new(1),
-            stopping,
-        }))
+        Self(Arc::new(Shared { config, db, clock, live, hashing: HashQueue::default(), stopping }))
     }
 }
 

@@ -279,6 +279,31 @@ async fn an_upload_that_is_dropped_anywhere_leaves_a_connection_that_can_be_used
     }
 }
 
+/// Whatever keeps the records from being read to their end, none of them is there, and the connection can be used.
+#[tokio::test]
+async fn records_that_end_in_an_error_are_not_added() {
+    let world = World::new().await;
+    let maker = world.caller("maker@acme.test").await;
+    let one = Db::connect(world.options.clone(), PoolSizes { web: 1, worker: 1 }).await.unwrap();
+    let begin = async || one.web(maker.organisation.id, Some(maker.person.id)).await.unwrap();
+    for rows in [0, 3, 20_000] {
+        let mut tx = begin().await;
+        let gateway = GatewayId(db::gateways::chosen(&mut tx, Effect::Refund).await.unwrap().unwrap().id);
+        let id = BatchId(Uuid::now_v7());
+        db::batches::insert(&mut tx, &new_batch(id, gateway)).await.unwrap();
+        let fill = move |sink: &mut db::batches::RecordSink| -> sqlx::Result<()> {
+            (1..=rows).try_for_each(|number| sink.add(&record(number)))?;
+            Err(sqlx::Error::Io(std::io::Error::other("the disk is gone")))
+        };
+        let error = db::batches::copy_records(tx, id, fill).await.map(|_| ()).unwrap_err();
+        assert!(error.to_string().contains("the disk is gone"), "{error}");
+        let mut tx = begin().await;
+        assert!(db::batches::load(&mut tx, id).await.unwrap().is_none());
+        tx.commit().await.unwrap();
+        assert_eq!(number(&world, "SELECT count(*) FROM record").await, 0, "{rows}");
+    }
+}
+
 /// Number, row of the sheet, minor units, order; transaction, unique id, what else there is.
 type StoredRow = (i32, i32, i64, String, Option<String>, Option<String>, Option<String>);
 

@@ -19,6 +19,7 @@ use crate::{
             housekeeping,
             uploads::{self, Submitted, Upload},
         },
+        spool::{Spool, SpoolWriter},
     },
 };
 use futures::StreamExt;
@@ -337,6 +338,124 @@ async fn a_file_lives_as_long_as_a_batch_or_a_draft_names_it() {
     assert!(downloads::original(&world.state, &viewer, Operation::Refund, batch).await.is_ok());
 }
 
+/// Many rows, each with a note, so that the file is longer than what is held in memory and than one part.
+fn long(rows: usize, last: &str) -> String {
+    let row = |number: usize| format!("ORD_{number},1.00,,U{number},,,,,,{},,,,,,,,,\n", "note ".repeat(120));
+    let rows: String = (1..=rows).map(row).collect();
+    format!("{}{rows}{last}", refunds(&[]))
+}
+
+#[tokio::test]
+async fn a_long_file_is_kept_in_parts_and_comes_back_as_it_was() {
+    let world = World::new().await;
+    world.as_superuser("UPDATE organisation SET row_limit = 100000").await.unwrap();
+    let maker = world.caller("maker@acme.test").await;
+    let count = async |sql: &str| world.as_superuser(sql).await.unwrap();
+    let original = async |batch| {
+        let download = downloads::original(&world.state, &maker, Operation::Refund, batch).await.unwrap();
+        let parts: Vec<_> = download.body.collect().await;
+        let parts: Vec<_> = parts.into_iter().map(Result::unwrap).collect();
+        assert!(parts.iter().all(|part| part.len() <= 1024 * 1024), "no more than a part at a time");
+        String::from_utf8(parts.concat()).unwrap()
+    };
+    let file = long(4_000, "");
+    assert!(file.len() > 2 * 1024 * 1024);
+    let upload = Upload { file_name: "long.csv".to_owned(), bytes: spooled(&world, &file).await, ..Upload::default() };
+    let Submitted::Batch(batch) = uploads::submit(&world.state, &maker, Operation::Refund, upload).await.unwrap()
+    else {
+        panic!("findings")
+    };
+    assert_eq!(count("SELECT FROM file WHERE bytes IS NULL").await, 1);
+    assert_eq!(count("SELECT FROM file_part").await as usize, file.len().div_ceil(1024 * 1024));
+    assert!(original(batch).await == file);
+    // One that is wrong is kept, too: without choosing it again it is read from there.
+    let wrong = long(4_000, "ORD_X,much,,,,,,,,,,,,,,,,,\n");
+    let Submitted::Draft(draft) = world.try_upload("maker@acme.test", &wrong).await else { panic!("accepted") };
+    let again = Upload { kept: Some(draft.id), ..Upload::default() };
+    let Submitted::Draft(same) = uploads::submit(&world.state, &maker, Operation::Refund, again).await.unwrap() else {
+        panic!("accepted")
+    };
+    assert_eq!((same.rows, same.findings), (4_001, draft.findings));
+    assert_eq!(count("SELECT FROM file").await, 2, "the same bytes are kept once");
+    assert_eq!(count("SELECT FROM file_part").await as usize, 2 * file.len().div_ceil(1024 * 1024));
+    // Its parts go with it.
+    world.as_superuser("DELETE FROM draft").await.unwrap();
+    world.state.clock.advance(time::Duration::hours(2));
+    housekeeping::tidy_up(&world.state).await.unwrap();
+    assert_eq!(count("SELECT FROM file_part").await as usize, file.len().div_ceil(1024 * 1024));
+    // A file of a binary that knew no parts is one value, however long.
+    world
+        .as_superuser("UPDATE file SET bytes = (SELECT string_agg(bytes, '' ORDER BY part_no) FROM file_part)")
+        .await
+        .unwrap();
+    world.as_superuser("DELETE FROM file_part").await.unwrap();
+    let download = downloads::original(&world.state, &maker, Operation::Refund, batch).await.unwrap();
+    let parts: Vec<_> = download.body.map(Result::unwrap).collect().await;
+    assert!(parts.concat() == file.as_bytes());
+}
+
+/// A file is read twice: to be checked, and for its records. What a disk or a hand made of it in between is not sent.
+#[tokio::test]
+async fn a_file_that_changed_after_it_was_checked_makes_nothing() {
+    let world = World::new().await;
+    world.as_superuser("UPDATE organisation SET row_limit = 100000").await.unwrap();
+    let owner = world.caller("owner@globex.test").await;
+    let mut other = world.state.db.web(owner.organisation.id, Some(owner.person.id)).await.unwrap();
+    db::batches::one_at_a_time(&mut other, Operation::Refund).await.unwrap();
+    let file = long(2_000, "");
+    let (state, caller, upload) = (
+        world.state.clone(),
+        owner.clone(),
+        Upload {
+            file_name: "refunds.csv".to_owned(),
+            bytes: spooled(&world, &file).await,
+            confirm_repeat: true,
+            confirm_warnings: "1".to_owned(),
+            ..Upload::default()
+        },
+    );
+    let uploaded = tokio::spawn(async move { uploads::submit(&state, &caller, Operation::Refund, upload).await });
+    let waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'SELECT pg_advisory%'";
+    while world.as_superuser(waiting).await.unwrap() == 0 && !uploaded.is_finished() {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    // It was found clean. One unit more for its first order:
+    let folder = world.state.config.spool_dir();
+    let mut open = std::fs::read_dir("/proc/self/fd").unwrap().flatten().map(|entry| entry.path());
+    let spool = open.find(|fd| std::fs::read_link(fd).is_ok_and(|to| to.starts_with(&folder))).unwrap();
+    let place = file.find("ORD_1,").unwrap() + "ORD_1,".len();
+    let disk = std::fs::OpenOptions::new().write(true).open(spool).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&disk, b"2", place as u64).unwrap();
+    other.commit().await.unwrap();
+    let ended = uploaded.await.unwrap().map(|_| ()).unwrap_err();
+    assert!(format!("{ended:?}").contains("not what was checked"), "{ended:?}");
+    for table in ["batch", "record", "file", "unique_id_taken"] {
+        assert_eq!(world.as_superuser(&format!("SELECT FROM {table}")).await.unwrap(), 0, "{table}");
+    }
+}
+
+/// A file as the router takes it: what is long is on the disk.
+async fn spooled(world: &World, file: &str) -> Spool {
+    let mut writer = SpoolWriter::new(&world.state.config.spool_dir());
+    writer.write(file.as_bytes()).await.unwrap();
+    writer.finish().await.unwrap()
+}
+
+#[tokio::test]
+async fn parts_are_seen_by_their_organisation_alone() {
+    let world = World::new().await;
+    world.as_superuser("UPDATE organisation SET row_limit = 100000").await.unwrap();
+    let file = long(2_000, "");
+    world.upload("maker@acme.test", &file).await;
+    let sha256 = <sha2::Sha256 as sha2::Digest>::digest(&file);
+    for (email, seen) in [("maker@acme.test", true), ("owner@globex.test", false)] {
+        let caller = world.caller(email).await;
+        let mut tx = world.state.db.web(caller.organisation.id, Some(caller.person.id)).await.unwrap();
+        assert_eq!(db::files::part(&mut tx, &sha256, 1).await.unwrap().is_some(), seen, "{email}");
+        tx.commit().await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_file_that_is_kept_again_is_not_deleted_before_it_has_its_name() {
     let world = World::new().await;
@@ -347,7 +466,8 @@ async fn a_file_that_is_kept_again_is_not_deleted_before_it_has_its_name() {
     let maker = world.caller("maker@acme.test").await;
     let sha256 = <sha2::Sha256 as sha2::Digest>::digest(&wrong);
     let mut tx = world.state.db.web(maker.organisation.id, Some(maker.person.id)).await.unwrap();
-    db::drafts::keep_file(&mut tx, &sha256, wrong.as_bytes(), world.state.clock.now()).await.unwrap();
+    let new = db::files::keep(&mut tx, &sha256, Some(wrong.as_bytes()), world.state.clock.now()).await.unwrap();
+    assert!(!new, "it is there already");
     // The housekeeping waits for whoever keeps the file, and then leaves it alone.
     let state = world.state.clone();
     let tidied = tokio::spawn(async move { housekeeping::tidy_up(&state).await });

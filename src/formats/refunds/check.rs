@@ -3,11 +3,11 @@
 use super::{RefundRecord, Template, UDFS};
 use crate::amount::complaint;
 use crate::cards::card_number;
-use crate::cells::{formula, id, is_whole, some, total_word, trimmed};
+use crate::cells::{formula, id, some, total_word, trimmed};
 use crate::file::Rows;
 use crate::findings::{At, Findings, quoted};
+use crate::repeats::{Key, Repeats};
 use crate::results::without_guard;
-use crate::sheet::Cell;
 use crate::totals::Running;
 use domain::{
     finding::FindingCode as Code,
@@ -19,16 +19,30 @@ use std::collections::{HashMap, hash_map::Entry};
 /// Rows that a sentence names; more are counted.
 const ROWS_NAMED: usize = 5;
 
+/// The places of its keys.
+const ORDERS: usize = 0;
+const UNIQUE_IDS: usize = 1;
+
+/// The columns whose ids are compared with each other.
+pub(super) fn keys(template: Template) -> Vec<Key> {
+    [("order_id", false), ("unique_id", true)]
+        .into_iter()
+        .filter_map(|(column, any_case)| Some(Key { column: place(template, column)?, any_case }))
+        .collect()
+}
+
 /// Checks the rows of one file, one after the other.
-pub(crate) struct Checker<'a> {
+pub(crate) struct Checker {
     template: Template,
     currency: Currency,
     findings: Findings,
     total_minor: i64,
     number: u32,
-    unique_ids: HashMap<Cell<'a>, u32>,
-    orders: HashMap<Cell<'a>, u32>,
-    repeats: HashMap<Cell<'a>, Vec<u32>>,
+    /// Which orders and unique ids have to be remembered.
+    repeats: Repeats,
+    unique_ids: HashMap<String, u32>,
+    orders: HashMap<String, u32>,
+    repeated: HashMap<String, Vec<u32>>,
     running: Running,
     /// Whether any unique_id has a small letter, and whether any has a capital one.
     cases: (bool, bool),
@@ -43,19 +57,19 @@ enum Part {
     Minor(i64),
 }
 
-impl<'a> Rows<'a, RefundRecord> for Checker<'a> {
-    fn row(&mut self, row: u32, cells: &[Cell<'a>], width: usize, sure: bool) -> Option<RefundRecord> {
+impl Rows<RefundRecord> for Checker {
+    fn row(&mut self, row: u32, cells: &[&str], whole: bool) -> Option<RefundRecord> {
         self.number = self.number.saturating_add(1);
-        if !sure || !is_whole(self.template.columns(), row, cells, width, &mut self.findings) {
+        if !whole {
             self.running.add(row, None, false);
             return None;
         }
         let before = self.findings.errors();
-        let order_id = self.order_id(row, cells);
+        let (order_id, new) = self.order_id(row, cells);
         let amount = self.amount(row, cells);
         let txn_id = self.txn_id(row, cells);
         let unique_id = self.unique_id(row, cells);
-        let bare = txn_id.is_empty() && unique_id.is_empty() && self.orders.get(&order_id) == Some(&row);
+        let bare = txn_id.is_empty() && unique_id.is_empty() && new;
         self.running.add(row, amount, bare);
         let split = self.split(row, cells, amount);
         let udf = self.udf(row, cells);
@@ -75,7 +89,7 @@ impl<'a> Rows<'a, RefundRecord> for Checker<'a> {
         Some(RefundRecord {
             number: self.number,
             row,
-            order_id: order_id.into_owned(),
+            order_id: order_id.to_owned(),
             amount_minor,
             txn_id: some(txn_id),
             unique_id: some(unique_id),
@@ -91,9 +105,9 @@ impl<'a> Rows<'a, RefundRecord> for Checker<'a> {
     fn finish(mut self) -> (i64, Findings) {
         self.same_but_for_case();
         self.total_line();
-        let mut repeats: Vec<_> = std::mem::take(&mut self.repeats).into_iter().collect();
-        repeats.sort_by(|(_, left), (_, right)| left.cmp(right));
-        for (order_id, rows) in repeats {
+        let mut repeated: Vec<_> = std::mem::take(&mut self.repeated).into_iter().collect();
+        repeated.sort_by(|(_, left), (_, right)| left.cmp(right));
+        for (order_id, rows) in repeated {
             let named: Vec<String> = rows.iter().take(ROWS_NAMED).map(u32::to_string).collect();
             let named = match rows.len().checked_sub(ROWS_NAMED).filter(|more| *more > 0) {
                 Some(more) => format!("{} and {more} more", named.join(", ")),
@@ -114,68 +128,77 @@ impl<'a> Rows<'a, RefundRecord> for Checker<'a> {
     }
 }
 
-impl<'a> Checker<'a> {
-    pub(super) fn new(template: Template, currency: Currency, findings: Findings) -> Self {
+impl Checker {
+    pub(super) fn new(template: Template, currency: Currency, repeats: Repeats, findings: Findings) -> Self {
         Self {
             template,
             currency,
             findings,
             total_minor: 0,
             number: 0,
+            repeats,
             unique_ids: HashMap::new(),
             orders: HashMap::new(),
-            repeats: HashMap::new(),
+            repeated: HashMap::new(),
             running: Running::default(),
             cases: (false, false),
             named_total: 0,
         }
     }
 
-    fn cell<'c>(&self, cells: &'c [Cell<'a>], column: &str) -> Option<&'c Cell<'a>> {
-        cells.get(place(self.template, column)?)
+    fn cell<'c>(&self, cells: &[&'c str], column: &str) -> &'c str {
+        place(self.template, column).and_then(|place| cells.get(place)).copied().unwrap_or("")
     }
 
-    fn order_id(&mut self, row: u32, cells: &[Cell<'a>]) -> Cell<'a> {
+    /// The order, and whether it stands here for the first time.
+    fn order_id<'c>(&mut self, row: u32, cells: &[&'c str]) -> (&'c str, bool) {
         let order_id = self.id(row, cells, "order_id");
-        let at = At::cell(row, "order_id", &order_id);
+        let at = At::cell(row, "order_id", order_id);
         if order_id.is_empty() {
             self.findings.error(at, Code::MissingMandatoryFields, "Missing mandatory fields: order_id is empty.");
-            return order_id;
+            return (order_id, false);
         }
         if order_id == "." || order_id == ".." {
-            let message = format!("Invalid ID: order_id {} cannot be sent in a gateway's address.", quoted(&order_id));
+            let message = format!("Invalid ID: order_id {} cannot be sent in a gateway's address.", quoted(order_id));
             self.findings.error(at, Code::InvalidId, message);
         }
-        if total_word(row, &order_id, &mut self.findings) {
+        if total_word(row, order_id, &mut self.findings) {
             self.named_total = row;
         }
-        match self.orders.entry(order_id.clone()) {
+        if !self.repeats.may_have(ORDERS, order_id) {
+            return (order_id, true);
+        }
+        match self.orders.entry(order_id.to_owned()) {
             Entry::Vacant(free) => {
                 free.insert(row);
+                (order_id, true)
             }
             Entry::Occupied(first) => {
-                self.repeats.entry(order_id.clone()).or_insert_with(|| vec![*first.get()]).push(row);
+                self.repeated.entry(order_id.to_owned()).or_insert_with(|| vec![*first.get()]).push(row);
+                (order_id, false)
             }
         }
-        order_id
     }
 
-    fn unique_id(&mut self, row: u32, cells: &[Cell<'a>]) -> Cell<'a> {
+    fn unique_id<'c>(&mut self, row: u32, cells: &[&'c str]) -> &'c str {
         let unique_id = self.id(row, cells, "unique_id");
         if unique_id.is_empty() {
             return unique_id;
         }
         self.cases.0 = self.cases.0 || unique_id.bytes().any(|byte| byte.is_ascii_lowercase());
         self.cases.1 = self.cases.1 || unique_id.bytes().any(|byte| byte.is_ascii_uppercase());
-        match self.unique_ids.entry(unique_id.clone()) {
+        if !self.repeats.may_have(UNIQUE_IDS, unique_id) {
+            return unique_id;
+        }
+        match self.unique_ids.entry(unique_id.to_owned()) {
             Entry::Vacant(free) => {
                 free.insert(row);
             }
             Entry::Occupied(first) => {
-                let (first, id) = (first.get(), quoted(&unique_id));
+                let (first, id) = (first.get(), quoted(unique_id));
                 let message =
                     format!("Duplicate unique ID: rows {first} and {row} both have {id}; each refund needs its own.");
-                self.findings.error(At::cell(row, "unique_id", &unique_id), Code::DuplicateUniqueId, message);
+                self.findings.error(At::cell(row, "unique_id", unique_id), Code::DuplicateUniqueId, message);
             }
         }
         unique_id
@@ -186,7 +209,7 @@ impl<'a> Checker<'a> {
         if self.cases != (true, true) {
             return;
         }
-        let mut ids: Vec<(&Cell<'a>, u32)> = self.unique_ids.iter().map(|(id, row)| (id, *row)).collect();
+        let mut ids: Vec<(&String, u32)> = self.unique_ids.iter().map(|(id, row)| (id, *row)).collect();
         let lower = |id: &str| id.bytes().map(|byte| byte.to_ascii_lowercase()).collect::<Vec<u8>>();
         ids.sort_by_cached_key(|(id, row)| (lower(id), *row));
         for pair in ids.windows(2) {
@@ -214,31 +237,30 @@ impl<'a> Checker<'a> {
     }
 
     /// The transaction, which stands right behind an amount in both templates.
-    fn txn_id(&mut self, row: u32, cells: &[Cell<'a>]) -> Cell<'a> {
+    fn txn_id<'c>(&mut self, row: u32, cells: &[&'c str]) -> &'c str {
         let txn_id = self.id(row, cells, "txn_id");
         let before = match self.template {
             Template::Standard => "amount",
             Template::Split => "vendor2_amount",
         };
-        if let Some(amount) = self.cell(cells, before).map(|cell| cell.trim())
-            && is_cut(amount, &txn_id)
-        {
+        let amount = self.cell(cells, before).trim();
+        if is_cut(amount, txn_id) {
             let message = format!(
                 "Amount that a comma may have cut: {before} {} and txn_id {} look like one amount with a comma inside; write the \
                  amount without the comma, or confirm that both are meant.",
                 quoted(amount),
-                quoted(&txn_id)
+                quoted(txn_id)
             );
-            self.findings.warning(At::cell(row, "txn_id", &txn_id), Code::SplitNumber, message);
+            self.findings.warning(At::cell(row, "txn_id", txn_id), Code::SplitNumber, message);
         }
         txn_id
     }
 
-    fn id(&mut self, row: u32, cells: &[Cell<'a>], column: &str) -> Cell<'a> {
+    fn id<'c>(&mut self, row: u32, cells: &[&'c str], column: &str) -> &'c str {
         id(self.cell(cells, column), row, column, &mut self.findings)
     }
 
-    fn amount(&mut self, row: u32, cells: &[Cell<'a>]) -> Option<i64> {
+    fn amount(&mut self, row: u32, cells: &[&str]) -> Option<i64> {
         match self.part(row, cells, "amount") {
             Part::Minor(minor) => Some(minor),
             Part::Bad => None,
@@ -250,22 +272,22 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn part(&mut self, row: u32, cells: &[Cell<'a>], column: &str) -> Part {
+    fn part(&mut self, row: u32, cells: &[&str], column: &str) -> Part {
         let text = trimmed(self.cell(cells, column), row, column, &mut self.findings);
         if text.is_empty() {
             return Part::Blank;
         }
-        match parse_amount(&text, self.currency) {
+        match parse_amount(text, self.currency) {
             Ok(minor) => Part::Minor(minor),
             Err(error) => {
-                let (code, message) = complaint(column, &text, error, self.currency);
-                self.findings.error(At::cell(row, column, &text), code, message);
+                let (code, message) = complaint(column, text, error, self.currency);
+                self.findings.error(At::cell(row, column, text), code, message);
                 Part::Bad
             }
         }
     }
 
-    fn split(&mut self, row: u32, cells: &[Cell<'a>], amount: Option<i64>) -> Option<Split> {
+    fn split(&mut self, row: u32, cells: &[&str], amount: Option<i64>) -> Option<Split> {
         let marketplace = self.part(row, cells, "marketplace_amount");
         let first = self.vendor(row, cells, ["vendor1_id", "vendor1_amount"]);
         let second = self.vendor(row, cells, ["vendor2_id", "vendor2_amount"]);
@@ -281,9 +303,9 @@ impl<'a> Checker<'a> {
         if !first.0.is_empty() && first.0 == second.0 {
             let message = format!(
                 "Vendor 1 and vendor 2 must be different: both are {}; put their parts together.",
-                quoted(&first.0)
+                quoted(first.0)
             );
-            self.findings.error(At::cell(row, "vendor2_id", &second.0), Code::SameVendor, message);
+            self.findings.error(At::cell(row, "vendor2_id", second.0), Code::SameVendor, message);
         }
         let known: Vec<i64> = parts.iter().filter_map(|part| part.minor()).collect();
         if let Some(amount) = amount
@@ -291,11 +313,11 @@ impl<'a> Checker<'a> {
         {
             self.sum(row, &known, amount);
         }
-        let vendors = [first, second].into_iter().filter_map(|(id, part)| Some((id.into_owned(), part.minor()?)));
+        let vendors = [first, second].into_iter().filter_map(|(id, part)| Some((id.to_owned(), part.minor()?)));
         Some(Split { marketplace: marketplace.minor(), vendors: vendors.collect() })
     }
 
-    fn vendor(&mut self, row: u32, cells: &[Cell<'a>], columns: [&str; 2]) -> (Cell<'a>, Part) {
+    fn vendor<'c>(&mut self, row: u32, cells: &[&'c str], columns: [&str; 2]) -> (&'c str, Part) {
         let [id_column, amount_column] = columns;
         let id = self.id(row, cells, id_column);
         let part = self.part(row, cells, amount_column);
@@ -326,7 +348,7 @@ impl<'a> Checker<'a> {
         self.findings.error(At::cell(row, "amount", &bare), Code::PartsDoNotAddUp, message);
     }
 
-    fn udf(&mut self, row: u32, cells: &[Cell<'a>]) -> [String; UDFS] {
+    fn udf(&mut self, row: u32, cells: &[&str]) -> [String; UDFS] {
         let mut fields = [const { String::new() }; UDFS];
         if self.template == Template::Split {
             return fields;

@@ -1,8 +1,8 @@
 //! Quoted cells with line ends inside: a text of several lines, or rows that a lost quotation mark has swallowed.
 
 /// A quoted cell with line ends inside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fold<'a> {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fold {
     /// Which cell of its row, from 0.
     pub column: usize,
     /// Line of the file in which its quotation mark opens, from 1.
@@ -10,19 +10,19 @@ pub struct Fold<'a> {
     /// Line of the file in which it closes.
     pub closes: u32,
     /// What stands between the marks, as it is in the file.
-    pub inside: &'a str,
+    pub inside: String,
     /// What separates cells.
     pub delimiter: u8,
 }
 
-impl Fold<'_> {
+impl Fold {
     /// Whether a line after the first is a row of its own: as many delimiters as a row of `width` cells has, or, where a row
     /// begins with id and amount (`money`), such a beginning. A text of several lines has neither. `cells` are those of the row
     /// that it stands in.
     pub(crate) fn has_rows(&self, width: usize, cells: usize, money: bool) -> bool {
         let whole = width.saturating_sub(1);
         let behind = cells.saturating_sub(self.column + 1);
-        let mut lines = lines(self.inside);
+        let mut lines = lines(&self.inside);
         let first = lines.next().unwrap_or("");
         let mut last = None;
         for line in lines {
@@ -40,7 +40,7 @@ impl Fold<'_> {
 
     /// Whether this fold of a header has swallowed rows: only the header's own first line tells how many cells they have.
     pub(crate) fn has_rows_below_header(&self, cells: usize) -> bool {
-        let first = lines(self.inside).next().unwrap_or("");
+        let first = lines(&self.inside).next().unwrap_or("");
         let whole = self.column + self.delimiters(first);
         whole >= 2 && self.has_rows(whole + 1, cells, false)
     }

@@ -1,71 +1,46 @@
-//! Splits text into records and cells (RFC 4180, any line end), and says where it is not sure.
+//! Splits text into records and cells (RFC 4180, any line end) as it is read, and says where it is not sure. One record is in memory
+//! at a time, and of that no more than can be shown.
 
 use super::folds::{Fold, lines};
+use super::record::{Flaw, MAX_CELLS, Record};
 use domain::limits::MAX_CELL_BYTES;
-use std::borrow::Cow;
+use std::io::{self, Read};
 
-/// Cells that are kept of one record; more are counted only.
-pub const MAX_CELLS: usize = 256;
+/// Bytes that are read at once.
+const BLOCK: usize = 64 * 1024;
 
-/// Flaws that are kept of one record: more would say nothing new.
-const FLAWS_KEPT: usize = 16;
+/// Bytes of a cell that are kept as they stand in the file: the longest that is allowed, every character a doubled quotation mark.
+const KEPT: usize = 2 * MAX_CELL_BYTES;
 
-/// One cell, without its quotation marks.
-pub type Cell<'a> = Cow<'a, str>;
+/// Blanks that are kept of a longer cell that has had nothing else so far.
+const BLANKS_KEPT: usize = 1024;
 
-/// Why the cells of a record are not sure. Columns count from 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flaw {
-    /// A quotation mark in a cell that does not begin with one.
-    StrayQuote {
-        /// Which cell.
-        column: usize,
-    },
-    /// Something between a closing quotation mark and the next comma.
-    AfterQuote {
-        /// Which cell.
-        column: usize,
-    },
-    /// A quotation mark that opens and never closes (or only so far away that whole rows would lie in the cell). Nothing
-    /// after it can be read.
-    Unclosed {
-        /// Which cell.
-        column: usize,
-    },
-}
-
-/// One record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record<'a> {
-    /// Row of the spreadsheet, from 1; a line end inside a quoted cell begins no row.
-    pub row: u32,
-    /// Whether the line is wholly blank.
-    pub blank: bool,
-    /// How many cells it has.
-    pub width: usize,
-    /// Why they are not sure; empty for a good record.
-    pub flaws: Vec<Flaw>,
-    /// Its quoted cells with line ends inside, at most `MAX_CELLS` of them.
-    pub folds: Vec<Fold<'a>>,
-}
-
-impl Record<'_> {
-    fn note(&mut self, flaw: Flaw) {
-        if self.flaws.len() < FLAWS_KEPT {
-            self.flaws.push(flaw);
-        }
-    }
-}
-
-/// Reads records one after the other; cells borrow from the text wherever they can.
-#[derive(Clone, Debug)]
-pub struct Records<'a> {
-    text: &'a str,
+/// Reads records one after the other from UTF-8 text.
+#[derive(Debug)]
+pub struct Reader<R> {
+    text: R,
+    block: Vec<u8>,
+    /// How far the block is filled, and how far it was read.
+    filled: usize,
     at: usize,
+    /// Bytes of the text before the block.
+    before: usize,
+    /// The last byte of the blocks so far.
+    last: Option<u8>,
+    /// A quotation mark that does not close has hidden what is left.
+    over: bool,
     row: u32,
     /// Line ends inside quoted cells so far: lines of the file that are no rows of the spreadsheet.
     folded: u32,
     delimiter: u8,
+    /// Bytes of a cell that are kept.
+    most: usize,
+    record: Record,
+    /// The bytes of its cells while it is read.
+    bytes: Vec<u8>,
+    /// The cell that is read: where it begins in `bytes`, and how long it is in the file.
+    start: usize,
+    length: usize,
 }
 
 enum End {
@@ -73,175 +48,349 @@ enum End {
     Record,
 }
 
-impl<'a> Records<'a> {
+impl<R: Read> Reader<R> {
     /// Cells between commas.
-    pub const fn new(text: &'a str) -> Self {
+    pub fn new(text: R) -> Self {
         Self::separated(text, b',')
     }
 
     /// Cells between another ASCII character: for repairs and explanations.
-    pub const fn separated(text: &'a str, delimiter: u8) -> Self {
-        Self { text, at: 0, row: 0, folded: 0, delimiter }
+    pub fn separated(text: R, delimiter: u8) -> Self {
+        Self {
+            text,
+            block: vec![0; BLOCK],
+            filled: 0,
+            at: 0,
+            before: 0,
+            last: None,
+            over: false,
+            row: 0,
+            folded: 0,
+            delimiter,
+            most: KEPT,
+            record: Record::default(),
+            bytes: Vec::new(),
+            start: 0,
+            length: 0,
+        }
     }
 
-    /// The next record; its cells (at most `MAX_CELLS`) replace what is in `cells`.
-    pub fn next(&mut self, cells: &mut Vec<Cell<'a>>) -> Option<Record<'a>> {
-        cells.clear();
-        let first = self.byte()?;
-        self.row = self.row.saturating_add(1);
-        let mut record = Record { row: self.row, blank: false, width: 0, flaws: Vec::new(), folds: Vec::new() };
-        loop {
-            let (cell, end) = match self.byte() {
-                Some(b'"') => self.quoted(&mut record),
-                _ => self.plain(&mut record),
-            };
-            record.width += 1;
-            if cells.len() < MAX_CELLS {
-                cells.push(cell);
-            }
-            if matches!(end, End::Record) {
-                break;
-            }
-        }
-        record.blank = first != b'"' && record.width == 1 && cells.first().is_some_and(|cell| cell.trim().is_empty());
-        Some(record)
+    /// Keeps every cell as long as it is: where all of the file is in memory anyway.
+    pub fn with_whole_cells(mut self) -> Self {
+        self.most = usize::MAX;
+        self
+    }
+
+    #[cfg(test)]
+    pub(crate) fn with_block(mut self, bytes: usize) -> Self {
+        self.block = vec![0; bytes];
+        self
+    }
+
+    /// The next record.
+    pub fn next_record(&mut self) -> io::Result<Option<&Record>> {
+        Ok(self.advance()?.then_some(&self.record))
     }
 
     /// The next record that is not wholly blank.
-    pub fn next_filled(&mut self, cells: &mut Vec<Cell<'a>>) -> Option<Record<'a>> {
-        loop {
-            let record = self.next(cells)?;
-            if !record.blank {
-                return Some(record);
+    pub fn next_filled(&mut self) -> io::Result<Option<&Record>> {
+        while self.advance()? {
+            if !self.record.blank {
+                return Ok(Some(&self.record));
             }
         }
+        Ok(None)
     }
 
     /// Where the next record begins, in bytes of the text.
     pub const fn place(&self) -> usize {
-        self.at
+        self.before + self.at
     }
 
     /// The row that the end of the text lies in.
-    pub(crate) fn last_row(text: &str) -> u32 {
-        let mut records = Records::new(text);
-        let mut cells = Vec::new();
-        while records.next(&mut cells).is_some() {}
-        records.row + u32::from(text.is_empty() || text.ends_with(['\n', '\r']))
+    pub(crate) fn last_row(mut self) -> io::Result<u32> {
+        while self.advance()? {}
+        while self.fill()? {}
+        Ok(self.row + u32::from(matches!(self.last, None | Some(b'\n' | b'\r'))))
     }
 
-    fn byte(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
+    fn advance(&mut self) -> io::Result<bool> {
+        if self.over {
+            return Ok(false);
+        }
+        let Some(first) = self.byte()? else { return Ok(false) };
+        self.row = self.row.saturating_add(1);
+        self.record.begin(self.row);
+        self.bytes = std::mem::take(&mut self.record.text).into_bytes();
+        self.bytes.clear();
+        loop {
+            (self.start, self.length) = (self.bytes.len(), 0);
+            let end = match self.byte()? {
+                Some(b'"') => self.quoted()?,
+                _ => self.plain()?,
+            };
+            self.end_cell();
+            if matches!(end, End::Record) {
+                break;
+            }
+        }
+        let text = std::mem::take(&mut self.bytes);
+        self.record.text =
+            String::from_utf8(text).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        self.record.blank = first != b'"' && self.record.width == 1 && self.record.text.trim().is_empty();
+        Ok(true)
     }
 
-    fn slice(&self, from: usize, to: usize) -> &'a str {
-        self.text.get(from..to).unwrap_or("")
+    /// Reads on; false at the end of the text.
+    fn fill(&mut self) -> io::Result<bool> {
+        self.before += self.filled;
+        (self.at, self.filled) = (0, 0);
+        self.filled = loop {
+            match self.text.read(&mut self.block) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read?,
+            }
+        };
+        self.last = self.rest().last().copied().or(self.last);
+        Ok(self.filled > 0)
     }
 
-    /// The distance to the next delimiter or line end (or quotation mark, where `quotes` is set), or to the end of the text.
-    fn reach(&self, from: usize, quotes: bool) -> usize {
-        let rest = self.text.as_bytes().get(from..).unwrap_or(&[]);
+    fn rest(&self) -> &[u8] {
+        self.block.get(self.at..self.filled).unwrap_or(&[])
+    }
+
+    fn byte(&mut self) -> io::Result<Option<u8>> {
+        if self.at == self.filled && !self.fill()? {
+            return Ok(None);
+        }
+        Ok(self.block.get(self.at).copied())
+    }
+
+    /// Adds so many bytes to the cell.
+    fn take(&mut self, count: usize) {
+        let (from, to) = (self.at, self.at + count);
+        self.at = to;
+        self.length += count;
+        let room = self.most - (self.bytes.len() - self.start).min(self.most);
+        if count <= room {
+            self.bytes.extend_from_slice(self.block.get(from..to).unwrap_or(&[]));
+        } else {
+            self.take_of_long(from, to, room);
+        }
+    }
+
+    /// The same of a cell that is too long. Whether it is blank, and with what it begins after its blanks, is to be seen all the same.
+    #[cold]
+    fn take_of_long(&mut self, from: usize, to: usize, room: usize) {
+        let more = self.block.get(from..to).unwrap_or(&[]);
+        let (now, later) = more.split_at_checked(room).unwrap_or((more, &[]));
+        self.bytes.extend_from_slice(now);
+        let kept = self.bytes.split_off(self.start);
+        let whole = whole_characters(&kept);
+        let blank = whole.trim().is_empty() && kept.len() - whole.len() < 4;
+        if !blank || whole.len() <= BLANKS_KEPT {
+            self.bytes.extend_from_slice(&kept);
+            return;
+        }
+        let end = whole.floor_char_boundary(BLANKS_KEPT);
+        let (first, others) = whole.split_at_checked(end).unwrap_or((whole, ""));
+        self.bytes.extend_from_slice(first.as_bytes());
+        // A blank that is neither space nor tab tells the cell from one that is guarded.
+        if let Some(other) = others.chars().find(|character| !matches!(character, ' ' | '\t')) {
+            self.bytes.extend_from_slice(other.encode_utf8(&mut [0; 4]).as_bytes());
+        }
+        self.bytes.extend_from_slice(kept.get(whole.len()..).unwrap_or(&[]));
+        let (later, room) = (later.len(), self.most - (self.bytes.len() - self.start));
+        let from = to - later;
+        match later <= room {
+            true => self.bytes.extend_from_slice(self.block.get(from..to).unwrap_or(&[])),
+            false => self.take_of_long(from, to, room),
+        }
+    }
+
+    /// Adds all up to the next delimiter or line end (or quotation mark, where `quotes` is set), or to the end of the text.
+    fn take_until(&mut self, quotes: bool) -> io::Result<()> {
         let delimiter = self.delimiter;
         let stop = |byte: &u8| *byte == delimiter || matches!(*byte, b'\n' | b'\r') || (quotes && *byte == b'"');
-        let distance = rest.iter().position(stop).unwrap_or(rest.len());
-        #[cfg(test)]
-        count::add(distance + 1);
-        distance
+        loop {
+            let rest = self.rest();
+            let found = rest.iter().position(stop);
+            let count = found.unwrap_or(rest.len());
+            #[cfg(test)]
+            count::add(count + 1);
+            self.take(count);
+            if found.is_some() || !self.fill()? {
+                return Ok(());
+            }
+        }
     }
 
     /// Steps over the delimiter or line end that stands here.
-    fn step(&mut self) -> End {
-        match self.byte() {
+    fn step(&mut self) -> io::Result<End> {
+        match self.byte()? {
             Some(byte) if byte == self.delimiter => {
                 self.at += 1;
-                End::Cell
+                return Ok(End::Cell);
             }
-            Some(b'\r') if self.text.as_bytes().get(self.at + 1) == Some(&b'\n') => {
-                self.at += 2;
-                End::Record
-            }
-            Some(_) => {
+            Some(b'\r') => {
                 self.at += 1;
-                End::Record
+                if self.byte()? == Some(b'\n') {
+                    self.at += 1;
+                }
             }
-            None => End::Record,
+            Some(_) => self.at += 1,
+            None => {}
         }
+        Ok(End::Record)
     }
 
-    fn plain(&mut self, record: &mut Record<'a>) -> (Cell<'a>, End) {
-        let start = self.at;
-        self.at += self.reach(start, true);
-        if self.byte() == Some(b'"') && self.slice(start, self.at).trim_start_matches([' ', '\t']) == "=" {
-            self.at += self.guarded();
+    fn plain(&mut self) -> io::Result<End> {
+        self.take_until(true)?;
+        if self.byte()? == Some(b'"') && !self.guarded()? {
+            self.record.note(Flaw::StrayQuote { column: self.record.width });
+            self.take_until(false)?;
         }
-        if self.byte() == Some(b'"') {
-            record.note(Flaw::StrayQuote { column: record.width });
-            self.at += self.reach(self.at, false);
-        }
-        let cell = self.slice(start, self.at);
-        (Cow::Borrowed(cell), self.step())
+        self.step()
     }
 
-    /// The length of what stands in quotation marks here, where nothing follows it: `="0012345"`, as spreadsheets are told to
-    /// keep the digits of an id together. Otherwise nothing.
-    fn guarded(&self) -> usize {
-        let inside = self.at + 1;
-        let end = inside + self.reach(inside, true);
-        let closes = self.text.as_bytes().get(end) == Some(&b'"') && self.reach(end + 1, false) == 0;
-        if closes { end + 1 - self.at } else { 0 }
+    /// Whether this is `="0012345"` and nothing more, as spreadsheets are told to keep the digits of an id together.
+    fn guarded(&mut self) -> io::Result<bool> {
+        let begins = self.cell().iter().position(|byte| !matches!(byte, b' ' | b'\t'));
+        if begins.and_then(|begins| self.cell().get(begins..)) != Some(b"=") {
+            return Ok(false);
+        }
+        self.take(1);
+        self.take_until(true)?;
+        if self.byte()? != Some(b'"') {
+            return Ok(false);
+        }
+        self.take(1);
+        let delimiter = self.delimiter;
+        Ok(self.byte()?.is_none_or(|byte| byte == delimiter || matches!(byte, b'\n' | b'\r')))
     }
 
-    fn quoted(&mut self, record: &mut Record<'a>) -> (Cell<'a>, End) {
-        let start = self.at + 1;
-        let bytes = self.text.as_bytes();
-        let mut from = start;
-        let mut doubled = false;
-        let close = loop {
-            let rest = bytes.get(from..).unwrap_or(&[]);
+    fn cell(&self) -> &[u8] {
+        self.bytes.get(self.start..).unwrap_or(&[])
+    }
+
+    fn quoted(&mut self) -> io::Result<End> {
+        self.at += 1;
+        let mut doubled = 0;
+        // Where the first line in it ends.
+        let mut line = None;
+        loop {
+            let rest = self.rest();
+            let found = rest.iter().position(|byte| *byte == b'"');
+            let reach = found.unwrap_or(rest.len());
+            // Not beyond the longest that may have line ends: its first line is kept as it is.
+            let count = if self.length <= MAX_CELL_BYTES { reach.min(MAX_CELL_BYTES + 1 - self.length) } else { reach };
             #[cfg(test)]
-            count::add(rest.iter().position(|byte| *byte == b'"').unwrap_or(rest.len()));
-            let Some(distance) = rest.iter().position(|byte| *byte == b'"') else { break None };
-            let quote = from + distance;
-            if bytes.get(quote + 1) != Some(&b'"') {
-                break Some(quote);
+            count::add(reach);
+            if line.is_none() {
+                let inside = rest.get(..count).unwrap_or(&[]);
+                line = inside.iter().position(|byte| matches!(byte, b'\n' | b'\r')).map(|end| self.length + end);
             }
-            doubled = true;
-            from = quote + 2;
-        };
-        // A cell that is too long and has line ends is an open quotation mark that met another one far below.
-        let close =
-            close.filter(|close| close - start <= MAX_CELL_BYTES || !self.slice(start, *close).contains(['\n', '\r']));
-        let Some(close) = close else {
-            record.flaws.push(Flaw::Unclosed { column: record.width });
-            let line = start + self.slice(start, bytes.len()).find(['\n', '\r']).unwrap_or(bytes.len() - start);
-            self.at = bytes.len();
-            return (Cow::Borrowed(self.slice(start, line)), End::Record);
-        };
-        let inside = self.slice(start, close);
-        let mut cell = if doubled { Cow::Owned(inside.replace("\"\"", "\"")) } else { Cow::Borrowed(inside) };
-        self.at = close + 1;
-        if inside.contains(['\n', '\r']) {
-            self.fold(record, inside);
+            self.take(count);
+            // A cell that is too long and has line ends is an open quotation mark that met another one far below.
+            if line.is_some() && self.length > MAX_CELL_BYTES {
+                return Ok(self.unclosed(line));
+            }
+            if count < reach {
+                continue;
+            }
+            if found.is_none() {
+                if !self.fill()? {
+                    return Ok(self.unclosed(line));
+                }
+                continue;
+            }
+            self.at += 1;
+            if self.byte()? != Some(b'"') {
+                break;
+            }
+            // Both marks, as they stand in the file; the first one may be in the block before.
+            self.at += 1;
+            self.put_mark();
+            self.put_mark();
+            doubled += 1;
         }
-        let more = self.reach(self.at, false);
-        if more > 0 {
-            record.note(Flaw::AfterQuote { column: record.width });
-            cell.to_mut().push_str(self.slice(self.at, self.at + more));
-            self.at += more;
+        if line.is_some() {
+            self.fold();
         }
-        (cell, self.step())
+        if doubled > 0 {
+            self.undouble(doubled);
+        }
+        let before = self.length;
+        self.take_until(false)?;
+        if self.length > before {
+            self.record.note(Flaw::AfterQuote { column: self.record.width });
+        }
+        self.step()
+    }
+
+    fn put_mark(&mut self) {
+        self.length += 1;
+        if self.bytes.len() - self.start < self.most {
+            self.bytes.push(b'"');
+        }
+    }
+
+    /// Nothing after a quotation mark that does not close can be read. Of the cell there is what stands in its first line.
+    fn unclosed(&mut self, line: Option<usize>) -> End {
+        self.record.flaws.push(Flaw::Unclosed { column: self.record.width });
+        if let Some(line) = line {
+            self.length = line;
+            self.bytes.truncate(self.start + line);
+        }
+        self.over = true;
+        End::Record
+    }
+
+    /// Writes doubled quotation marks once.
+    fn undouble(&mut self, doubled: usize) {
+        self.length -= doubled;
+        let mut open = false;
+        let mut kept = self.bytes.split_off(self.start);
+        kept.retain(|byte| {
+            open = *byte == b'"' && !open;
+            *byte != b'"' || open
+        });
+        self.bytes.append(&mut kept);
     }
 
     /// Notes the quoted cell that ends here.
-    fn fold(&mut self, record: &mut Record<'a>, inside: &'a str) {
+    fn fold(&mut self) {
+        let inside = String::from_utf8_lossy(self.cell()).into_owned();
         let opens = self.row.saturating_add(self.folded);
-        let ends = u32::try_from(lines(inside).count()).unwrap_or(u32::MAX).saturating_sub(1);
+        let ends = u32::try_from(lines(&inside).count()).unwrap_or(u32::MAX).saturating_sub(1);
         self.folded = self.folded.saturating_add(ends);
         let closes = opens.saturating_add(ends);
-        if record.folds.len() < MAX_CELLS {
-            record.folds.push(Fold { column: record.width, opens, closes, inside, delimiter: self.delimiter });
+        if self.record.folds.len() < MAX_CELLS {
+            let (column, delimiter) = (self.record.width, self.delimiter);
+            self.record.folds.push(Fold { column, opens, closes, inside, delimiter });
         }
     }
+
+    /// The cell that was read is one of the record's.
+    fn end_cell(&mut self) {
+        if self.record.width >= MAX_CELLS {
+            self.bytes.truncate(self.start);
+        } else {
+            if self.bytes.len() - self.start < self.length {
+                let whole = whole_characters(self.cell()).len();
+                self.bytes.truncate(self.start + whole);
+                self.record.cut.push((self.record.width, self.length));
+            }
+            self.record.ends.push(self.bytes.len());
+        }
+        self.record.width += 1;
+    }
+}
+
+/// The bytes without a character that is not there to its end.
+fn whole_characters(bytes: &[u8]) -> &str {
+    let whole = std::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), |text| text.len());
+    bytes.get(..whole).and_then(|whole| std::str::from_utf8(whole).ok()).unwrap_or("")
 }
 
 /// Bytes that were looked at: that the time a file takes grows as the file does is shown by counting, not by a clock.

@@ -1,8 +1,7 @@
-//! Drafts (a description, or a file with findings) and files as they came.
+//! Drafts: a description, or a file with findings.
 
 use super::Tx;
 use crate::domain::{ids::DraftId, operation::Operation};
-use bytes::Bytes;
 use time::OffsetDateTime;
 
 /// A draft of the transaction's person.
@@ -111,47 +110,4 @@ pub async fn keep_newest(tx: &mut Tx, count: i64) -> sqlx::Result<u64> {
     .execute(tx.conn())
     .await
     .map(|done| done.rows_affected())
-}
-
-/// Deletes the files that no batch and no draft names, and that nobody has kept since `before`.
-pub async fn delete_unnamed_files(tx: &mut Tx, before: OffsetDateTime) -> sqlx::Result<u64> {
-    let id = tx.organisation();
-    sqlx::query(
-        "DELETE FROM file f WHERE f.organisation_id = $1 AND f.created_at < $2
-            AND NOT EXISTS (SELECT FROM batch b WHERE b.organisation_id = $1 AND b.file_sha256 = f.sha256)
-            AND NOT EXISTS (SELECT FROM draft d WHERE d.organisation_id = $1 AND d.file_sha256 = f.sha256)",
-    )
-    .bind(id.0)
-    .bind(before)
-    .execute(tx.conn())
-    .await
-    .map(|done| done.rows_affected())
-}
-
-/// Keeps a file; the same bytes are kept once. One that is there is touched: until this transaction ends it is not deleted, and
-/// then it has a name.
-pub async fn keep_file(tx: &mut Tx, sha256: &[u8], bytes: &[u8], now: OffsetDateTime) -> sqlx::Result<()> {
-    let id = tx.organisation();
-    sqlx::query(
-        "INSERT INTO file (organisation_id, sha256, bytes, created_at) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (organisation_id, sha256) DO UPDATE SET created_at = greatest(file.created_at, excluded.created_at)",
-    )
-    .bind(id.0)
-    .bind(sha256)
-    .bind(bytes)
-    .bind(now)
-    .execute(tx.conn())
-    .await
-    .map(|_| ())
-}
-
-/// A kept file.
-pub async fn file(tx: &mut Tx, sha256: &[u8]) -> sqlx::Result<Option<Bytes>> {
-    let id = tx.organisation();
-    sqlx::query_as::<_, (Vec<u8>,)>("SELECT bytes FROM file WHERE organisation_id = $1 AND sha256 = $2")
-        .bind(id.0)
-        .bind(sha256)
-        .fetch_optional(tx.conn())
-        .await
-        .map(|row| row.map(|(bytes,)| Bytes::from(bytes)))
 }

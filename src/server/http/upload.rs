@@ -96,7 +96,7 @@ pub(super) async fn submit(
         Ok(share) => share,
         Err(error) => return later(refuse(&web, &visit, operation, error, None, Vec::new()).await),
     };
-    let upload = match receive::upload(request, operation, limits.bytes, &mut share).await {
+    let upload = match receive::upload(request, operation, limits.bytes, &mut share, &web.config.spool_dir()).await {
         Ok(upload) => upload,
         Err(refused) => {
             let typed = vec![("description".to_owned(), refused.description)];

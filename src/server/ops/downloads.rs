@@ -118,11 +118,24 @@ fn lines(
 pub async fn original(state: &AppState, caller: &Caller, operation: Operation, batch: BatchId) -> OpResult<Download> {
     authorise(caller, operation.module(), Right::Read)?;
     let row = open(state, caller, operation, batch, "the file as uploaded").await?;
-    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
-    let bytes = db::drafts::file(&mut tx, &row.file_sha256).await?;
-    tx.commit().await?;
-    let bytes = bytes.ok_or_else(|| OpError::internal(format!("the file of batch {batch} is missing")))?;
-    Ok(Download { file_name: row.file_name, content_type: "text/csv", body: stream::once(async { Ok(bytes) }).boxed() })
+    let (state, caller, sha256) = (state.clone(), caller.clone(), row.file_sha256);
+    let part = move |number: i32| {
+        let (state, caller, sha256) = (state.clone(), caller.clone(), sha256.clone());
+        async move {
+            let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+            let part = db::files::part(&mut tx, &sha256, number).await?;
+            tx.commit().await?;
+            Ok::<_, sqlx::Error>(part.map(Bytes::from))
+        }
+    };
+    let first = part(1).await?;
+    let first = first.ok_or_else(|| OpError::internal(format!("the file of batch {batch} is missing")))?;
+    let others = stream::try_unfold(2, move |number| {
+        let part = part(number);
+        async move { Ok(part.await.map_err(std::io::Error::other)?.map(|part| (part, number + 1))) }
+    });
+    let body = stream::once(async { Ok(first) }).chain(others).boxed();
+    Ok(Download { file_name: row.file_name, content_type: "text/csv", body })
 }
 
 /// The failed rows as a file that can be uploaded again as it is. Needs Read; audited. A unique_id that reached the gateway is

@@ -25,7 +25,7 @@ pub async fn tidy_up(state: &AppState) -> OpResult<()> {
     for organisation in organisations {
         let mut tx = state.db.worker(organisation).await?;
         db::drafts::delete_expired(&mut tx, now).await?;
-        db::drafts::delete_unnamed_files(&mut tx, now - FILES).await?;
+        db::files::delete_unnamed(&mut tx, now - FILES).await?;
         db::retries::forget_old_drafts(&mut tx, now - DRAFTS).await?;
         let expired = db::settings_changes::expire(&mut tx, now).await?;
         if expired > 0 {

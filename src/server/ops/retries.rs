@@ -263,7 +263,8 @@ async fn new_records(tx: &mut Tx, row: &BatchRow, checked: &Checked) -> OpResult
     for (record, number) in checked.records.iter().zip(numbers) {
         let used = earlier.get(&number).into_iter().flatten().map(String::as_str);
         let key = retry_key(record.unique_id.as_deref(), records::seed(&row.id), record.number, next, used);
-        new.push(records::stored(record, key, records::hash(row.operation, record, row.unit())));
+        let hash = records::hash(row.operation, record, row.unit());
+        new.push(records::stored(record.clone(), key, hash));
     }
     Ok(new)
 }

@@ -22,13 +22,12 @@ use crate::{
         db::{self, Tx, drafts::DraftRow, gateways::GatewayRow, organisations::OrganisationRow},
         error::{OpError, OpResult},
         gateway,
+        spool::Spool,
         state::AppState,
     },
 };
-use bytes::Bytes;
 use create::{Created, File, Sure, Under, create};
-use intake::Intake;
-use sha2::{Digest, Sha256};
+use intake::{Intake, Source};
 use std::sync::Arc;
 use time::Duration;
 use uuid::Uuid;
@@ -44,7 +43,7 @@ pub struct Upload {
     /// Name as the browser gave it; cleaned before it is stored.
     pub file_name: String,
     /// The bytes as they came. Empty when no file was chosen and `kept` names one.
-    pub bytes: Bytes,
+    pub bytes: Spool,
     /// Description typed beside the file; the draft's is used when empty.
     pub description: String,
     /// The draft that holds the description.
@@ -184,39 +183,33 @@ pub async fn submit_admitted(
         .unwrap_or_default();
     // The page asks for a description first where a checker must decide; a script may leave it out.
     let description = if description.is_empty() { description } else { checked_description(&description)? };
-    let (file_name, bytes) = match upload.has_file() {
+    let (file_name, spool) = match upload.has_file() {
         true => (clean_name(&upload.file_name), upload.bytes.clone()),
         false => kept_file.ok_or_else(|| {
             OpError::refuse(RefusalKind::Invalid, "No file was chosen. Choose a CSV file and upload it.")
         })?,
     };
-    if bytes.len() as u64 > limits.bytes {
+    if spool.len() > limits.bytes {
         return Err(OpError::refuse(
             RefusalKind::TooLarge,
             format!(
                 "File too large: {file_name} has {}, at most {} are taken. Split it and upload the parts.",
-                size_text(bytes.len() as u64),
+                size_text(spool.len()),
                 size_text(limits.bytes)
             ),
         ));
     }
     let home = organisation.reference.currency;
     let currency = gateway.as_ref().map(|gateway| gateway::currency(&gateway.connector, home));
-    let checked = {
-        let bytes = bytes.clone();
-        tokio::task::spawn_blocking(move || Intake::read(operation, &bytes, currency, limits))
-            .await
-            .map_err(OpError::internal)?
-    };
-    let file_sha256 = Sha256::digest(&bytes).to_vec();
+    let source = Source { operation, spool, currency, limits };
+    let checked = source.clone().check().await?;
     let options = operation.options(upload.switch);
-    let mut file =
-        File { name: file_name, sha256: file_sha256, bytes, description, options, checked: Arc::new(checked) };
+    let mut file = File { name: file_name, source, description, options, checked: Arc::new(checked) };
     if file.checked.errors > 0 {
         return keep_findings(state, caller, operation, &file, Vec::new()).await;
     }
     let sure = sure(&upload, kept.as_ref(), &file)?;
-    let under = Under { organisation: &organisation, gateway: gateway.map(|row| GatewayId(row.id)), currency, limits };
+    let under = Under { organisation: &organisation, gateway: gateway.map(|row| GatewayId(row.id)), currency };
     match create(state, caller, operation, under, &file, sure, [upload.draft, upload.kept]).await? {
         Created::Batch(batch) => Ok(Submitted::Batch(batch)),
         Created::Unconfirmed(repeats) => keep_findings(state, caller, operation, &file, repeats).await,
@@ -238,7 +231,7 @@ fn sure(upload: &Upload, kept: Option<&DraftRow>, file: &File) -> OpResult<Sure>
     let same = match (upload.kept, kept) {
         (None, _) => true,
         (Some(_), None) => false,
-        (Some(_), Some(row)) => row.file_sha256.as_ref() == Some(&file.sha256),
+        (Some(_), Some(row)) => row.file_sha256.as_deref() == Some(file.source.spool.sha256()),
     };
     let asked = &file.checked.seal;
     let warnings = match upload.confirm_warnings.as_str() {
@@ -264,8 +257,8 @@ async fn keep_findings(
     let row = DraftRow {
         description: file.description.clone(),
         file_name: file.name.clone(),
-        file_sha256: kept.then(|| file.sha256.clone()),
-        file_bytes: i64::try_from(file.bytes.len()).unwrap_or(i64::MAX),
+        file_sha256: kept.then(|| file.source.spool.sha256().to_vec()),
+        file_bytes: i64::try_from(file.source.spool.len()).unwrap_or(i64::MAX),
         rows: i64::try_from(file.checked.rows).unwrap_or(i64::MAX),
         findings: findings_text(file)?,
         repeats: serde_json::to_string(&repeats).map_err(OpError::internal)?,
@@ -273,17 +266,11 @@ async fn keep_findings(
     };
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     if kept {
-        keep_file(state, &mut tx, file).await?;
+        super::files::keep(state, &mut tx, &file.source.spool).await?;
     }
     let id = keep(state, &mut tx, operation, &row).await?;
     tx.commit().await?;
     Ok(Submitted::Draft(Box::new(view(operation, id, row)?)))
-}
-
-/// Stores the bytes, one file at a time: on its way to the database a file is in memory twice more.
-async fn keep_file(state: &AppState, tx: &mut Tx, file: &File) -> OpResult<()> {
-    let _turn = state.storing.acquire().await.map_err(OpError::internal)?;
-    Ok(db::drafts::keep_file(tx, &file.sha256, &file.bytes, state.clock.now()).await?)
 }
 
 async fn keep(state: &AppState, tx: &mut Tx, operation: Operation, row: &DraftRow) -> OpResult<DraftId> {
@@ -299,7 +286,7 @@ struct Drafts {
     described: Option<DraftRow>,
     kept: Option<DraftRow>,
     /// The file of an earlier try, where no new one was chosen.
-    file: Option<(String, Bytes)>,
+    file: Option<(String, Spool)>,
 }
 
 /// The drafts that an upload names; most name none, and ask nothing.
@@ -320,7 +307,7 @@ async fn drafts(state: &AppState, caller: &Caller, operation: Operation, upload:
     if !upload.has_file()
         && let Some(DraftRow { file_name, file_sha256: Some(sha256), .. }) = kept.as_ref().or(described.as_ref())
     {
-        file = db::drafts::file(&mut tx, sha256).await?.map(|bytes| (file_name.clone(), bytes));
+        file = super::files::load(state, &mut tx, sha256).await?.map(|spool| (file_name.clone(), spool));
     }
     tx.commit_quietly().await?;
     Ok(Drafts { described, kept, file })

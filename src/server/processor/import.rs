@@ -12,7 +12,7 @@ use crate::{
         },
         error::{OpError, OpResult},
         ingest::{Source, SourceRun},
-        ops::audit,
+        ops::{audit, files},
         state::AppState,
     },
 };
@@ -91,14 +91,17 @@ impl Lane<'_> {
                 Ok(text) => text,
                 Err(sentence) => return self.refuse(&held, STORE, &sentence).await,
             };
-            let mut runs = text.runs(std::mem::take(&mut from), ROWS).peekable();
-            while let Some(run) = runs.next() {
+            let mut runs = text.runs(std::mem::take(&mut from), ROWS);
+            let mut ahead = runs.recv().await;
+            while let Some(run) = ahead {
+                let run = run.map_err(OpError::internal)?;
+                ahead = runs.recv().await;
                 if !self.goes_on() {
                     let mut tx = self.tx().await?;
                     db::imports::release(&mut tx, &held).await?;
                     return Ok(tx.commit().await?);
                 }
-                let next = if runs.peek().is_some() { i64::try_from(run.next).ok() } else { None };
+                let next = if ahead.is_some() { i64::try_from(run.next).ok() } else { None };
                 if matches!(self.store(&held, run, next).await?, Step::Over) {
                     return Ok(());
                 }
@@ -110,12 +113,13 @@ impl Lane<'_> {
     /// Reads a source; a sentence where that cannot be done.
     async fn read(&self, held: &Held, source: &SourceRow) -> OpResult<Result<Source, String>> {
         let mut tx = self.tx().await?;
-        let bytes = db::drafts::file(&mut tx, &source.sha256).await?;
+        let spool = files::load(self.state, &mut tx, &source.sha256).await?;
         tx.commit().await?;
-        let Some(bytes) = bytes else { return Ok(Err(format!("{} is not kept any more.", source.file_name))) };
+        let Some(spool) = spool else { return Ok(Err(format!("{} is not kept any more.", source.file_name))) };
         let operation = held.operation;
-        let read = tokio::task::spawn_blocking(move || Source::read(operation, &bytes)).await;
-        Ok(read.map_err(OpError::internal)?.map_err(|sentence| format!("{}: {sentence}", source.file_name)))
+        let read = tokio::task::spawn_blocking(move || Source::read(operation, spool)).await;
+        let read = read.map_err(OpError::internal)?.map_err(OpError::internal)?;
+        Ok(read.map_err(|sentence| format!("{}: {sentence}", source.file_name)))
     }
 
     /// Looks at the sources as a whole: only when all of them can be read is anything stored.

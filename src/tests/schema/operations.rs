@@ -108,6 +108,29 @@ fn approve(batch: Uuid) -> String {
 }
 
 #[tokio::test]
+async fn records_are_numbered_without_gaps_and_chunks_follow_from_that() {
+    let mut acme = Acme::new().await;
+    let mut web = acme.web(Session::Person(acme.person(MAKER).await)).await;
+    let batch = read_in(&mut web, "refund").await;
+    let add = |number: u32| {
+        format!(
+            "INSERT INTO record_leaf (organisation_id, batch_id, row_no, sheet_row, amount_minor, gateway_key, order_id, request_sha256)
+             VALUES (current_organisation(), '{batch}', {number}, {number}, 100, 'K{number}', 'ORD_1', sha256('x'))"
+        )
+    };
+    assert_eq!(code_of(&mut web, &add(3)).await, "done");
+    assert_eq!(code_of(&mut web, &submit(batch)).await, "BD422", "the second is missing");
+    for number in [2, 4, 5] {
+        assert_eq!(code_of(&mut web, &add(number)).await, "done");
+    }
+    let by_two = format!("SELECT submit('{batch}', content_sha256('{batch}', 1::smallint), 2)");
+    assert_eq!(code_of(&mut web, &by_two).await, "done");
+    let sql = "SELECT chunk_no, from_row, to_row, next_row, size, remaining FROM chunk ORDER BY chunk_no";
+    let chunks: Vec<(i32, i32, i32, i32, i32, i32)> = sqlx::query_as(sql).fetch_all(&mut acme.admin).await.unwrap();
+    assert_eq!(chunks, [(0, 1, 2, 1, 2, 2), (1, 3, 4, 3, 2, 2), (2, 5, 5, 5, 1, 1)]);
+}
+
+#[tokio::test]
 async fn the_database_and_the_program_know_the_same_operations() {
     let mut acme = Acme::new().await;
     type Known = (String, String, bool, bool, Option<String>, bool);

@@ -13,10 +13,10 @@ use crate::{
 
 /// The file with commas, and a sentence about it.
 pub fn with_commas(bytes: &[u8]) -> Option<(Vec<u8>, Repair)> {
-    let read = text::decode(bytes).ok()?;
-    let header = read.text.lines().find(|line| !line.trim().is_empty())?;
+    let text = text::decode(bytes).ok()?;
+    let header = text.lines().find(|line| !line.trim().is_empty())?;
     let (_, name) = other_delimiter(header)?;
-    let converted = convert_delimiter(&read.text)?;
+    let converted = convert_delimiter(&text)?;
     let preview = format!("The columns are separated by {name}. Commas are put in their place; no cell changes.");
     Some((converted.into_bytes(), Repair { kind: RepairKind::Delimiter, preview }))
 }

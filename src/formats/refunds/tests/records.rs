@@ -221,8 +221,10 @@ fn a_total_that_cannot_be_counted_is_refused() {
 fn records_stream_without_being_kept() {
     let text = standard(&["A,1", "B,2"]);
     let mut orders = Vec::new();
-    let checked =
-        file::check(Refunds(INR), text.as_bytes(), Limits::default(), None, &mut |record| orders.push(record.order_id));
+    let checked = file::check(Refunds(INR), &mut std::io::Cursor::new(&text), Limits::default(), None, &mut |record| {
+        orders.push(record.order_id)
+    })
+    .unwrap();
     assert_eq!(orders, ["A", "B"]);
     assert_eq!((checked.records.len(), checked.total_minor, checked.rows), (0, 300, 2));
     assert_eq!(check_refund_records(text.as_bytes(), INR, Limits::default()).sheet, None);

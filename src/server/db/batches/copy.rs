@@ -2,15 +2,17 @@
 
 use super::{super::Tx, NewRecord};
 use crate::domain::ids::{BatchId, OrganisationId};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 /// Bytes that are gathered before they are sent: more gains nothing, and this much is all that is held of the rows.
 const FRAME: usize = 256 * 1024;
+/// Room in a frame for the row that fills it.
+const SPARE: usize = 16 * 1024;
 
 /// COPY is refused on a table with row-level security, so rows go into the leaf; a trigger there refuses what the policies would.
 const COPY: &str = "COPY record_leaf (organisation_id, batch_id, row_no, sheet_row, amount_minor, gateway_key, order_id, unique_id, txn_id, \
                     request_sha256, extra) FROM STDIN (FORMAT binary)";
-const COLUMNS: i16 = 11;
 
 /// Signature, flags, no extension.
 const HEAD: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
@@ -19,77 +21,171 @@ const END: i16 = -1;
 /// In the place of a value's length: there is none.
 const NULL: i32 = -1;
 
-/// Adds records to the batch that this transaction is reading in; they are taken one by one, as fast as the database takes them.
-/// Returns how many. The database refuses another organisation's (`BD403`) and any other batch than that one (`BD409`).
-///
-/// The transaction is given away until the last reply was read: a COPY whose end nobody reads leaves that reply on the connection,
-/// where the next statement of somebody else would take it for its own. So it goes on when the caller is dropped (a browser that
-/// went away), and ends in a rollback.
+/// Frames that wait to be sent: then whoever makes them waits.
+const FRAMES_WAITING: usize = 2;
+
+/// A row of a COPY.
+trait Row {
+    /// How many columns it has.
+    const COLUMNS: i16;
+
+    /// Its values, in the order of the columns.
+    fn put(&self, values: &mut Values) -> sqlx::Result<()>;
+}
+
+/// Adds records to the batch that this transaction is reading in. Returns how many. The database refuses another organisation's
+/// (`BD403`) and any other batch than that one (`BD409`).
 pub async fn insert_records(
     tx: Tx,
     id: BatchId,
     records: impl Iterator<Item = NewRecord> + Send + 'static,
 ) -> sqlx::Result<(Tx, u64)> {
+    let add_all = |sink: &mut RecordSink| {
+        for record in records {
+            sink.add(&record)?;
+        }
+        Ok(())
+    };
+    let (tx, rows, ()) = copy_records(tx, id, add_all).await?;
+    Ok((tx, rows))
+}
+
+/// The same of records that are made one by one, on a thread of their own, and taken as fast as the database takes them: `fill` hands
+/// them over. Where it fails nothing was added. Returns how many there were, and what `fill` returned.
+///
+/// The transaction is given away until the last reply was read: a COPY whose end nobody reads leaves that reply on the connection,
+/// where the next statement of somebody else would take it for its own. So it goes on when the caller is dropped (a browser that
+/// went away), and ends in a rollback.
+pub async fn copy_records<T: Send + 'static>(
+    tx: Tx,
+    id: BatchId,
+    fill: impl FnOnce(&mut RecordSink) -> sqlx::Result<T> + Send + 'static,
+) -> sqlx::Result<(Tx, u64, T)> {
+    let organisation = tx.organisation();
+    let fill = move |writer: CopyWriter| {
+        let mut sink = RecordSink { writer, organisation, batch: id };
+        let filled = fill(&mut sink)?;
+        sink.writer.end()?;
+        Ok(filled)
+    };
     let given_up = CancellationToken::new();
-    let copying = tokio::spawn(copied(tx, id, records, given_up.clone()));
+    let copying = tokio::spawn(copied(tx, COPY, fill, given_up.clone()));
     let _given_up = given_up.drop_guard();
     copying.await.map_err(|error| sqlx::Error::Io(std::io::Error::other(error)))?
 }
 
-async fn copied(
+async fn copied<T: Send + 'static>(
     mut tx: Tx,
-    id: BatchId,
-    records: impl Iterator<Item = NewRecord> + Send,
+    statement: &'static str,
+    fill: impl FnOnce(CopyWriter) -> sqlx::Result<T> + Send + 'static,
     given_up: CancellationToken,
-) -> sqlx::Result<(Tx, u64)> {
-    let organisation = tx.organisation();
-    let mut copy = tx.conn().copy_in_raw(COPY).await?;
-    let mut frame = Frame::default();
-    for record in records {
-        frame.row(organisation, id, &record)?;
-        if frame.0.len() >= FRAME {
-            copy.send(frame.0.as_slice()).await?;
-            frame.0.clear();
-            if given_up.is_cancelled() {
-                copy.abort("given up").await?;
-                return Err(sqlx::Error::Io(std::io::ErrorKind::Interrupted.into()));
-            }
+) -> sqlx::Result<(Tx, u64, T)> {
+    let mut copy = tx.conn().copy_in_raw(statement).await?;
+    let (sender, mut frames) = mpsc::channel(FRAMES_WAITING);
+    let filling = tokio::task::spawn_blocking(move || fill(CopyWriter::new(sender)));
+    while let Some(frame) = frames.recv().await {
+        copy.send(frame).await?;
+        if given_up.is_cancelled() {
+            break;
         }
     }
-    frame.0.extend_from_slice(&END.to_be_bytes());
-    copy.send(frame.0.as_slice()).await?;
-    let rows = copy.finish().await?;
-    Ok((tx, rows))
-}
-
-/// Bytes that were not sent yet.
-struct Frame(Vec<u8>);
-
-impl Default for Frame {
-    fn default() -> Self {
-        let mut bytes = Vec::with_capacity(FRAME + 16 * 1024);
-        bytes.extend_from_slice(HEAD);
-        Self(bytes)
+    drop(frames);
+    let filled = match filling.await {
+        _ if given_up.is_cancelled() => Err(given_up_error()),
+        Ok(filled) => filled,
+        Err(error) => Err(sqlx::Error::Io(std::io::Error::other(error))),
+    };
+    match filled {
+        Ok(filled) => {
+            let rows = copy.finish().await?;
+            Ok((tx, rows, filled))
+        }
+        Err(error) => {
+            copy.abort("given up").await?;
+            Err(error)
+        }
     }
 }
 
-impl Frame {
-    /// A record, in the order of the columns in `COPY`.
-    fn row(&mut self, organisation: OrganisationId, batch: BatchId, record: &NewRecord) -> sqlx::Result<()> {
-        self.0.extend_from_slice(&COLUMNS.to_be_bytes());
-        self.value(organisation.0.as_bytes())?;
-        self.value(batch.0.as_bytes())?;
-        self.value(&i32::try_from(record.number).unwrap_or(i32::MAX).to_be_bytes())?;
-        self.value(&i32::try_from(record.sheet_row).unwrap_or(i32::MAX).to_be_bytes())?;
-        self.value(&record.amount_minor.to_be_bytes())?;
-        self.value(record.key.as_bytes())?;
-        self.value(record.order_id.as_bytes())?;
-        self.text(record.unique_id.as_deref())?;
-        self.text(record.txn_id.as_deref())?;
-        self.value(&record.hash)?;
-        self.text(record.extra_text().as_deref())
+fn given_up_error() -> sqlx::Error {
+    sqlx::Error::Io(std::io::ErrorKind::Interrupted.into())
+}
+
+/// Takes the records of one batch.
+pub struct RecordSink {
+    writer: CopyWriter,
+    organisation: OrganisationId,
+    batch: BatchId,
+}
+
+impl RecordSink {
+    /// Adds a record. An error: nobody waits for more.
+    pub fn add(&mut self, record: &NewRecord) -> sqlx::Result<()> {
+        let Self { writer, organisation, batch } = self;
+        writer.row(&RecordOf { organisation: *organisation, batch: *batch, record })
+    }
+}
+
+struct RecordOf<'a> {
+    organisation: OrganisationId,
+    batch: BatchId,
+    record: &'a NewRecord,
+}
+
+impl Row for RecordOf<'_> {
+    const COLUMNS: i16 = 11;
+
+    fn put(&self, values: &mut Values) -> sqlx::Result<()> {
+        let record = self.record;
+        values.value(self.organisation.0.as_bytes())?;
+        values.value(self.batch.0.as_bytes())?;
+        values.value(&i32::try_from(record.number).unwrap_or(i32::MAX).to_be_bytes())?;
+        values.value(&i32::try_from(record.sheet_row).unwrap_or(i32::MAX).to_be_bytes())?;
+        values.value(&record.amount_minor.to_be_bytes())?;
+        values.value(record.key.as_bytes())?;
+        values.value(record.order_id.as_bytes())?;
+        values.text(record.unique_id.as_deref())?;
+        values.text(record.txn_id.as_deref())?;
+        values.value(&record.hash)?;
+        values.text(record.extra_text().as_deref())
+    }
+}
+
+/// Writes rows of a binary COPY into frames, and waits until they are taken.
+struct CopyWriter {
+    values: Values,
+    frames: mpsc::Sender<Vec<u8>>,
+}
+
+impl CopyWriter {
+    fn new(frames: mpsc::Sender<Vec<u8>>) -> Self {
+        let mut values = Values(Vec::with_capacity(FRAME + SPARE));
+        values.0.extend_from_slice(HEAD);
+        Self { values, frames }
     }
 
+    fn row<R: Row>(&mut self, row: &R) -> sqlx::Result<()> {
+        self.values.0.extend_from_slice(&R::COLUMNS.to_be_bytes());
+        row.put(&mut self.values)?;
+        if self.values.0.len() >= FRAME { self.send() } else { Ok(()) }
+    }
+
+    fn send(&mut self) -> sqlx::Result<()> {
+        let frame = std::mem::replace(&mut self.values.0, Vec::with_capacity(FRAME + SPARE));
+        self.frames.blocking_send(frame).map_err(|_| given_up_error())
+    }
+
+    /// All rows were written. Without this the database takes none of them.
+    fn end(&mut self) -> sqlx::Result<()> {
+        self.values.0.extend_from_slice(&END.to_be_bytes());
+        self.send()
+    }
+}
+
+/// Values of a row, as bytes of a binary COPY.
+struct Values(Vec<u8>);
+
+impl Values {
     fn value(&mut self, bytes: &[u8]) -> sqlx::Result<()> {
         let length = i32::try_from(bytes.len()).map_err(|error| sqlx::Error::Encode(error.into()))?;
         self.0.extend_from_slice(&length.to_be_bytes());

@@ -1,4 +1,4 @@
-//! How much of files that come in may be in memory at once: of this process, and files of one person.
+//! How much of files may come in at once: of this process, and files of one person.
 
 use crate::{
     domain::{error::RefusalKind, ids::PersonId},

@@ -6,7 +6,11 @@ use super::{
 };
 use crate::{
     domain::{error::RefusalKind, operation::Operation},
-    server::{error::OpError, ops::uploads::Upload},
+    server::{
+        error::OpError,
+        ops::uploads::Upload,
+        spool::{Spool, SpoolWriter},
+    },
 };
 use axum::{
     extract::{
@@ -15,7 +19,7 @@ use axum::{
     },
     http::{HeaderMap, StatusCode, header},
 };
-use bytes::BytesMut;
+use std::path::Path;
 
 /// Bytes of everything in the form that is not the file.
 const FORM_AROUND: usize = 64 * 1024;
@@ -36,13 +40,14 @@ impl From<OpError> for Refused {
     }
 }
 
-/// Reads the form of a request for this operation whose file may have `limit` bytes, within a share of the memory for files. What nobody reads of
-/// it is dropped by the layer around all routes.
+/// Reads the form of a request for this operation whose file may have `limit` bytes, within a share of what all files may have; a large
+/// one goes into the folder. What nobody reads of it is dropped by the layer around all routes.
 pub(super) async fn upload(
     mut request: Request,
     operation: Operation,
     limit: u64,
     share: &mut Share,
+    folder: &Path,
 ) -> Result<Upload, Refused> {
     let announced = announced(request.headers());
     let most = limit.saturating_add(FORM_AROUND as u64);
@@ -58,7 +63,7 @@ pub(super) async fn upload(
         OpError::refuse(RefusalKind::Invalid, format!("The form could not be read: {}", rejection.body_text()))
     })?;
     let switch = operation.descriptor().switch.map(|switch| switch.name);
-    let mut form = Form { multipart, heads, limit, announced, switch, share };
+    let mut form = Form { multipart, heads, limit, switch, share, folder };
     let mut upload = Upload::default();
     let mut draft = None;
     match form.fields(&mut upload, &mut draft).await {
@@ -72,10 +77,10 @@ struct Form<'a> {
     multipart: Multipart,
     heads: Heads,
     limit: u64,
-    announced: Option<u64>,
     /// The field of the operation's switch.
     switch: Option<&'static str>,
     share: &'a mut Share,
+    folder: &'a Path,
 }
 
 impl Form<'_> {
@@ -104,7 +109,7 @@ impl Form<'_> {
                     if has_file {
                         return Err(OpError::refuse(RefusalKind::Invalid, "Choose one file: two were sent."));
                     }
-                    let bytes = file(field, limit, self.announced, self.share).await?;
+                    let bytes = file(field, limit, self.share, SpoolWriter::new(self.folder)).await?;
                     // A browser sends an empty file without name when none was chosen.
                     if name.is_empty() && bytes.is_empty() {
                         continue;
@@ -137,24 +142,17 @@ fn is_on(value: &str) -> bool {
     matches!(value, "1" | "on" | "true")
 }
 
-async fn file(
-    mut field: Field<'_>,
-    limit: u64,
-    announced: Option<u64>,
-    share: &mut Share,
-) -> Result<bytes::Bytes, OpError> {
-    // Of a length that was announced there is one piece from the start: growing would copy it, again and again.
-    let expected = announced.map_or(0, |bytes| bytes.min(limit));
-    let mut bytes = BytesMut::with_capacity(usize::try_from(expected).unwrap_or(0));
+async fn file(mut field: Field<'_>, limit: u64, share: &mut Share, mut spool: SpoolWriter) -> Result<Spool, OpError> {
+    let mut length = 0;
     while let Some(chunk) = field.chunk().await.map_err(|error| unreadable(error, limit))? {
-        let length = bytes.len() as u64 + chunk.len() as u64;
+        length += chunk.len() as u64;
         if length > limit {
             return Err(too_large(limit));
         }
         share.holds(length)?;
-        bytes.extend_from_slice(&chunk);
+        spool.write(&chunk).await.map_err(OpError::internal)?;
     }
-    Ok(bytes.freeze())
+    spool.finish().await.map_err(OpError::internal)
 }
 
 async fn text(mut field: Field<'_>, limit: u64) -> Result<String, OpError> {

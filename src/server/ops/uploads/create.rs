@@ -2,14 +2,13 @@
 
 use super::{
     REPEAT_WINDOW,
-    intake::{Intake, Prepared},
+    intake::{Intake, Source},
 };
 use crate::{
     domain::{
         error::RefusalKind,
         finding::{Finding, FindingCode, Severity},
         ids::{BatchId, DraftId, GatewayId},
-        limits::Limits,
         money::{Currency, Money},
         operation::Operation,
         view::Repeat,
@@ -21,11 +20,10 @@ use crate::{
     server::{
         db::{self, Tx, organisations::OrganisationRow},
         error::{OpError, OpResult},
-        ops::{access::Caller, audit, gateways, moment},
+        ops::{access::Caller, audit, files, gateways, moment},
         state::AppState,
     },
 };
-use bytes::Bytes;
 use jiff::tz::TimeZone;
 use serde_json::json;
 use std::sync::Arc;
@@ -34,12 +32,13 @@ use uuid::Uuid;
 
 /// Repeats that are named one by one.
 const REPEATS_LISTED: usize = 50;
+/// Rows of a file that are asked about at once.
+const ROWS_ASKED: usize = 10_000;
 
 /// A file that was read, with what was found in it.
 pub(super) struct File {
     pub(super) name: String,
-    pub(super) sha256: Vec<u8>,
-    pub(super) bytes: Bytes,
+    pub(super) source: Source,
     pub(super) description: String,
     /// What else is approved with it.
     pub(super) options: String,
@@ -52,7 +51,6 @@ pub(super) struct Under<'a> {
     /// None, like the currency: an import.
     pub(super) gateway: Option<GatewayId>,
     pub(super) currency: Option<Currency>,
-    pub(super) limits: Limits,
 }
 
 /// What the person said is meant.
@@ -78,7 +76,7 @@ pub(super) async fn create(
     state: &AppState,
     caller: &Caller,
     operation: Operation,
-    Under { organisation, gateway, currency, limits }: Under<'_>,
+    Under { organisation, gateway, currency }: Under<'_>,
     file: &File,
     sure: Sure,
     drafts: [Option<DraftId>; 2],
@@ -100,7 +98,8 @@ pub(super) async fn create(
             return Ok(Created::Unconfirmed(repeats));
         }
     }
-    super::keep_file(state, &mut tx, file).await?;
+    let spool = &file.source.spool;
+    files::keep(state, &mut tx, spool).await?;
     let batch = db::batches::NewBatch {
         id,
         gateway,
@@ -109,9 +108,9 @@ pub(super) async fn create(
         currency,
         description: &file.description,
         template: file.checked.template,
-        file_sha256: &file.sha256,
-        file_bytes: i64::try_from(file.bytes.len()).unwrap_or(i64::MAX),
-        row_limit: i32::try_from(limits.rows).unwrap_or(i32::MAX),
+        file_sha256: spool.sha256(),
+        file_bytes: i64::try_from(spool.len()).unwrap_or(i64::MAX),
+        row_limit: i32::try_from(file.source.limits.rows).unwrap_or(i32::MAX),
         options: &file.options,
     };
     db::batches::insert(&mut tx, &batch).await?;
@@ -119,9 +118,12 @@ pub(super) async fn create(
         // Its rows are stored by the processor, from the file that is kept.
         None => db::imports::submit(&mut tx, id).await,
         Some(gateway) => {
-            (tx, _) = db::batches::insert_records(tx, id, file.checked.clone().new_records(id)).await?;
             let head = format!("{}|{}|{gateway}|{}\n", operation.code(), caller.organisation.id, file.options);
-            db::batches::submit(&mut tx, id, &file.checked.content_sha256(&head), organisation.approval_days).await
+            let (source, checked) = (file.source.clone(), file.checked.clone());
+            let fill = move |sink: &mut db::batches::RecordSink| source.put_records(id, &head, &checked, sink);
+            let content;
+            (tx, _, content) = db::batches::copy_records(tx, id, fill).await?;
+            db::batches::submit(&mut tx, id, &content, organisation.approval_days).await
         }
     };
     if let Err(error) = submitted {
@@ -131,7 +133,7 @@ pub(super) async fn create(
         };
     }
     let mut detail = json!({ "file": file.name, "records": file.checked.rows, "amount_minor": file.checked.total_minor,
-                             "sha256": hex::encode(&file.sha256) });
+                             "sha256": hex::encode(spool.sha256()) });
     let switch = operation.descriptor().switch;
     if let (Some(switch), Some(on), Some(detail)) = (switch, operation.switched(&file.options), detail.as_object_mut())
     {
@@ -169,7 +171,7 @@ async fn repeats(
     let zone = moment::zone(&caller.organisation.zone);
     let since = state.clock.now() - REPEAT_WINDOW;
     let mut found = Vec::new();
-    for (batch, file_name, at) in db::batches::same_file(tx, operation, &file.sha256, since).await? {
+    for (batch, file_name, at) in db::batches::same_file(tx, operation, file.source.spool.sha256(), since).await? {
         found.push(Repeat {
             row: None,
             message: format!("The same file was uploaded on {}.", moment::moment(at, &zone).text),
@@ -179,11 +181,14 @@ async fn repeats(
     }
     // The same order may be brought up to date any day; only money that goes out again is worth a question.
     if let (true, Some(currency)) = (operation.has_amounts(), currency) {
-        let records = file.checked.records.iter();
-        let rows: Vec<Sent<'_>> = records
-            .map(|Prepared { record, .. }| (record.row, record.order_id.as_str(), record.amount_minor))
-            .collect();
-        found.extend(look_alikes(tx, currency, &zone, &rows, since).await?);
+        let mut looked = LookAlikes { currency, zone: &zone, since, found: Vec::new(), more: 0 };
+        let mut sent = file.source.clone().sent(ROWS_ASKED);
+        while let Some(rows) = sent.recv().await {
+            let rows = rows.map_err(OpError::internal)?;
+            let rows: Vec<Sent<'_>> = rows.iter().map(|(row, order, minor)| (*row, order.as_str(), *minor)).collect();
+            looked.add(tx, &rows).await?;
+        }
+        found.extend(looked.finish());
     }
     Ok(found)
 }
@@ -199,29 +204,53 @@ pub(in crate::server::ops) async fn look_alikes(
     records: &[Sent<'_>],
     since: OffsetDateTime,
 ) -> OpResult<Vec<Repeat>> {
-    let mut found = Vec::new();
-    let alike = db::batches::look_alikes(tx, records, since).await?;
-    let more = alike.len().saturating_sub(REPEATS_LISTED);
-    for look in alike.into_iter().take(REPEATS_LISTED) {
-        let record = usize::try_from(look.place).ok().and_then(|place| records.get(place));
-        let Some((row, order, minor)) = record else { continue };
-        let amount = Money::new(*minor, currency);
-        found.push(Repeat {
-            row: Some(*row),
-            message: format!(
-                "{} of {} went out on {} already.",
-                amount,
-                order,
-                moment::moment(look.created_at, zone).text
-            ),
-            batch: BatchId(look.batch_id),
-            file_name: look.file_name,
-        });
+    let mut looked = LookAlikes { currency, zone, since, found: Vec::new(), more: 0 };
+    looked.add(tx, records).await?;
+    Ok(looked.finish())
+}
+
+/// The same, some records after the others.
+struct LookAlikes<'a> {
+    currency: Currency,
+    zone: &'a TimeZone,
+    since: OffsetDateTime,
+    found: Vec<Repeat>,
+    /// Found, but not named.
+    more: usize,
+}
+
+impl LookAlikes<'_> {
+    async fn add(&mut self, tx: &mut Tx, records: &[Sent<'_>]) -> OpResult<()> {
+        for look in db::batches::look_alikes(tx, records, self.since).await? {
+            if self.found.len() >= REPEATS_LISTED {
+                self.more += 1;
+                continue;
+            }
+            let record = usize::try_from(look.place).ok().and_then(|place| records.get(place));
+            let Some((row, order, minor)) = record else { continue };
+            let amount = Money::new(*minor, self.currency);
+            self.found.push(Repeat {
+                row: Some(*row),
+                message: format!(
+                    "{} of {} went out on {} already.",
+                    amount,
+                    order,
+                    moment::moment(look.created_at, self.zone).text
+                ),
+                batch: BatchId(look.batch_id),
+                file_name: look.file_name,
+            });
+        }
+        Ok(())
     }
-    if more > 0
-        && let Some(last) = found.last().cloned()
-    {
-        found.push(Repeat { row: None, message: format!("{more} more rows went out before."), ..last });
+
+    fn finish(self) -> Vec<Repeat> {
+        let Self { mut found, more, .. } = self;
+        if more > 0
+            && let Some(last) = found.last().cloned()
+        {
+            found.push(Repeat { row: None, message: format!("{more} more rows went out before."), ..last });
+        }
+        found
     }
-    Ok(found)
 }

@@ -1,4 +1,4 @@
-//! A file that was read, ready to be stored.
+//! A file that came in: checked as it is read, and read again for its records, so that they are never all in memory.
 
 use crate::{
     domain::{finding::Finding, ids::BatchId, limits::Limits, money::Currency, operation::Operation},
@@ -7,79 +7,118 @@ use crate::{
         refunds::gateway_key,
         registry::{self, StoredRecord},
     },
-    server::{db::batches::NewRecord, ops::records},
+    server::{
+        db::batches::RecordSink,
+        error::{OpError, OpResult},
+        ingest,
+        spool::Spool,
+    },
 };
 use sha2::{Digest, Sha256};
-use std::sync::Arc;
+use std::io;
+use tokio::sync::mpsc;
 
-/// What the validator found out, with the records as they will be stored.
+/// What the validator found out.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Intake {
     /// Code of the layout.
     pub(super) template: &'static str,
     pub(super) rows: u64,
     pub(super) total_minor: i64,
-    pub(super) records: Vec<Prepared>,
     pub(super) findings: Vec<Finding>,
     pub(super) errors: u64,
     /// Names the warnings that must be confirmed; empty where there is none.
     pub(super) seal: String,
 }
 
-/// One record.
+/// A file, and what it is read as.
 #[derive(Clone, Debug)]
-pub(super) struct Prepared {
-    pub(super) record: StoredRecord,
-    /// Of its canonical form.
-    hash: [u8; 32],
+pub(super) struct Source {
+    pub(super) operation: Operation,
+    pub(super) spool: Spool,
+    /// None: an import.
+    pub(super) currency: Option<Currency>,
+    pub(super) limits: Limits,
 }
 
-impl Intake {
-    /// Checks a file of this operation. Of one that is kept out nothing is stored. An import, which has no currency, is kept out by
-    /// what is wrong with the whole file alone: its rows are checked one by one when they are stored.
-    pub(super) fn read(operation: Operation, bytes: &[u8], currency: Option<Currency>, limits: Limits) -> Self {
-        let (imports, currency) = (currency.is_none(), currency.unwrap_or(Currency::UNUSED));
-        let mut records = Vec::new();
-        let checked = registry::of(operation).read(bytes, currency, limits, &mut |record, canonical| {
-            if !imports {
-                records.push(Prepared { record, hash: Sha256::digest(canonical).into() });
-            }
-        });
-        if imports && checked.of_file().is_none() {
+impl Source {
+    /// Checks the file. An import, which has no currency, is kept out by what is wrong with the whole file alone: its rows are
+    /// checked one by one when they are stored.
+    pub(super) async fn check(self) -> OpResult<Intake> {
+        let check = move || {
+            let imports = self.currency.is_none();
+            let checked = self.read(&mut |_| {})?;
             let template = checked.template.map_or("", |template| template.code);
-            return Self { template, rows: checked.rows, ..Self::default() };
-        }
-        Self {
-            template: checked.template.map_or("", |template| template.code),
-            rows: checked.rows,
-            total_minor: checked.total_minor,
-            records: if checked.errors > 0 { Vec::new() } else { records },
-            findings: fit(checked.findings, checked.errors, checked.warnings),
-            errors: checked.errors,
-            seal: checked.seal,
-        }
+            if imports && checked.of_file().is_none() {
+                return Ok(Intake { template, rows: checked.rows, ..Intake::default() });
+            }
+            Ok(Intake {
+                template,
+                rows: checked.rows,
+                total_minor: checked.total_minor,
+                findings: fit(checked.findings, checked.errors, checked.warnings),
+                errors: checked.errors,
+                seal: checked.seal,
+            })
+        };
+        let checked: io::Result<Intake> = tokio::task::spawn_blocking(check).await.map_err(OpError::internal)?;
+        checked.map_err(OpError::internal)
     }
 
-    /// The records of the batch with this id, one by one: all of them at once would be the file once more.
-    pub(super) fn new_records(self: Arc<Self>, batch: BatchId) -> impl Iterator<Item = NewRecord> + Send + 'static {
-        (0..self.records.len()).filter_map(move |at| {
-            let Prepared { record, hash } = self.records.get(at)?;
-            let key = match record.amount_minor {
-                // Nothing is moved, so nothing needs a key.
-                0 => String::new(),
-                _ => gateway_key(record.unique_id.as_deref(), batch.0.as_bytes(), record.number, 1),
-            };
-            Some(records::stored(record, key, hash.to_vec()))
-        })
-    }
-
-    /// What a decision is about: the head of the batch, then every record in order.
-    pub(super) fn content_sha256(&self, head: &str) -> Vec<u8> {
+    /// Hands the records over, as they are stored in this batch. Returns what a decision is about: the hash of the head of the batch
+    /// and then of every record in order. What is not what was `checked` before is an error, and nothing may come of it.
+    pub(super) fn put_records(
+        &self,
+        batch: BatchId,
+        head: &str,
+        checked: &Intake,
+        sink: &mut RecordSink,
+    ) -> sqlx::Result<Vec<u8>> {
         let mut content = Sha256::new();
         content.update(head);
-        for record in &self.records {
-            content.update(record.hash);
+        let mut added = Ok(());
+        let currency = self.currency.unwrap_or(Currency::UNUSED);
+        let mut input = self.spool.input();
+        let again =
+            registry::of(self.operation).read_canonical(&mut input, currency, self.limits, &mut |record, canonical| {
+                if added.is_ok() {
+                    let hash = Sha256::digest(canonical);
+                    content.update(hash);
+                    let key = match record.amount_minor {
+                        // Nothing is moved, so nothing needs a key.
+                        0 => String::new(),
+                        _ => gateway_key(record.unique_id.as_deref(), batch.0.as_bytes(), record.number, 1),
+                    };
+                    added = sink.add(&ingest::stored(record, key, hash.to_vec()));
+                }
+            });
+        added?;
+        let again = again.map_err(sqlx::Error::Io)?;
+        if (again.errors, again.rows, again.total_minor) != (0, checked.rows, checked.total_minor) {
+            return Err(sqlx::Error::Io(io::Error::other("the file is not what was checked")));
         }
-        content.finalize().to_vec()
+        Ok(content.finalize().to_vec())
+    }
+
+    /// Row of the spreadsheet, order and minor units of each record, so many at a time.
+    pub(super) fn sent(self, at_a_time: usize) -> mpsc::Receiver<io::Result<Vec<(u32, String, i64)>>> {
+        let (sender, receiver) = mpsc::channel(1);
+        tokio::task::spawn_blocking(move || {
+            let mut some = Vec::new();
+            let read = self.read(&mut |StoredRecord { row, order_id, amount_minor, .. }| {
+                some.push((row, order_id, amount_minor));
+                if some.len() >= at_a_time {
+                    // An error: nobody asks any more.
+                    let _ = sender.blocking_send(Ok(std::mem::take(&mut some)));
+                }
+            });
+            let _ = sender.blocking_send(read.map(|_| some));
+        });
+        receiver
+    }
+
+    fn read(&self, sink: &mut dyn FnMut(StoredRecord)) -> io::Result<registry::Overview> {
+        let currency = self.currency.unwrap_or(Currency::UNUSED);
+        registry::of(self.operation).read(&mut self.spool.input(), currency, self.limits, sink)
     }
 }
