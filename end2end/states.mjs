@@ -74,7 +74,7 @@ async function shoot(who, name, path, there) {
   console.log(name);
 }
 
-const sql = (text) => execFileSync("psql", [run.database_url, "-qtAc", `SET search_path = desk; ${text}`], { encoding: "utf8" });
+const sql = (text) => execFileSync("psql", [run.database_url, "-qtAc", `SET search_path = batchdesk; ${text}`], { encoding: "utf8" });
 
 try {
   await mkdir(folder, { recursive: true });

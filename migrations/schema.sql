@@ -1427,27 +1427,27 @@ TABLE unique_id_taken
   GRANT SELECT TO batchdesk_web
   GRANT SELECT TO batchdesk_worker
 
-FUNCTION account_guard() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
-FUNCTION all_organisations() RETURNS SETOF uuid sql STABLE SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp OWNER batchdesk_scheduler
+FUNCTION account_guard() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
+FUNCTION all_organisations() RETURNS SETOF uuid sql STABLE SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp OWNER batchdesk_scheduler
   EXECUTE batchdesk_web, batchdesk_worker
-FUNCTION api_key_touched() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
-FUNCTION ask_only() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
-FUNCTION attempt_guard() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
-FUNCTION attend_gateway(p_gateway uuid, p_worker uuid, p_lasts interval, p_finished integer) RETURNS TABLE(place integer, workers integer, settled boolean, paused double precision) plpgsql SET search_path=pg_catalog, desk, pg_temp
+FUNCTION api_key_touched() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
+FUNCTION ask_only() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
+FUNCTION attempt_guard() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
+FUNCTION attend_gateway(p_gateway uuid, p_worker uuid, p_lasts interval, p_finished integer) RETURNS TABLE(place integer, workers integer, settled boolean, paused double precision) plpgsql SET search_path=pg_catalog, batchdesk, pg_temp
   EXECUTE batchdesk_worker
-FUNCTION audit_backlog() RETURNS SETOF uuid sql STABLE SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp OWNER batchdesk_scheduler
+FUNCTION audit_backlog() RETURNS SETOF uuid sql STABLE SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp OWNER batchdesk_scheduler
   EXECUTE batchdesk_web, batchdesk_worker
 FUNCTION audit_hash(p_previous bytea, p_sequence bigint, a audit) RETURNS bytea sql IMMUTABLE SET search_path=pg_catalog
-FUNCTION audit_wait() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
-FUNCTION batch_work() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
-FUNCTION chunk_asks() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
-FUNCTION chunk_work() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
-FUNCTION confirmation_guard() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
-FUNCTION content_sha256(p_batch uuid, p_revision smallint) RETURNS bytea sql STABLE SET search_path=pg_catalog, desk, pg_temp
+FUNCTION audit_wait() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
+FUNCTION batch_work() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
+FUNCTION chunk_asks() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
+FUNCTION chunk_work() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
+FUNCTION confirmation_guard() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
+FUNCTION content_sha256(p_batch uuid, p_revision smallint) RETURNS bytea sql STABLE SET search_path=pg_catalog, batchdesk, pg_temp
   EXECUTE batchdesk_web, batchdesk_worker
-FUNCTION control(p_batch uuid, p_action text) RETURNS text plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
+FUNCTION control(p_batch uuid, p_action text) RETURNS text plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
   EXECUTE batchdesk_web
-FUNCTION count_import(p_totals integer[]) RETURNS void plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
+FUNCTION count_import(p_totals integer[]) RETURNS void plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
   EXECUTE batchdesk_worker
 FUNCTION current_key() RETURNS uuid sql STABLE
   EXECUTE batchdesk_scheduler, batchdesk_web, batchdesk_worker
@@ -1455,116 +1455,116 @@ FUNCTION current_organisation() RETURNS uuid sql STABLE
   EXECUTE batchdesk_scheduler, batchdesk_web, batchdesk_worker
 FUNCTION current_person() RETURNS uuid sql STABLE
   EXECUTE batchdesk_scheduler, batchdesk_web, batchdesk_worker
-FUNCTION decision_guard() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
-FUNCTION decision_needed(p_operation text, OUT needed boolean, OUT version integer) RETURNS record sql STABLE SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
-FUNCTION dispatch_outbox(p_limit integer DEFAULT 1000) RETURNS integer plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
+FUNCTION decision_guard() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
+FUNCTION decision_needed(p_operation text, OUT needed boolean, OUT version integer) RETURNS record sql STABLE SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
+FUNCTION dispatch_outbox(p_limit integer DEFAULT 1000) RETURNS integer plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
   EXECUTE batchdesk_worker
-FUNCTION drop_revision(p_organisation uuid, p_batch uuid, p_revision smallint, p_code text, p_sentence text) RETURNS void plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
-FUNCTION end_import(p_organisation uuid, p_batch uuid) RETURNS void sql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
-FUNCTION expire_due() RETURNS SETOF uuid plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
+FUNCTION drop_revision(p_organisation uuid, p_batch uuid, p_revision smallint, p_code text, p_sentence text) RETURNS void plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
+FUNCTION end_import(p_organisation uuid, p_batch uuid) RETURNS void sql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
+FUNCTION expire_due() RETURNS SETOF uuid plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
   EXECUTE batchdesk_worker
-FUNCTION expire_settings_changes(p_now timestamp with time zone) RETURNS bigint sql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
+FUNCTION expire_settings_changes(p_now timestamp with time zone) RETURNS bigint sql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
   EXECUTE batchdesk_worker
-FUNCTION fail_import(p_phase text, p_sentence text) RETURNS void plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
+FUNCTION fail_import(p_phase text, p_sentence text) RETURNS void plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
   EXECUTE batchdesk_worker
 AGGREGATE fit(bigint, bigint) RETURNS bigint internal IMMUTABLE
   EXECUTE batchdesk_worker
 FUNCTION fit_step(used bigint, amount bigint, room bigint) RETURNS bigint sql IMMUTABLE
   EXECUTE batchdesk_worker
-FUNCTION forget_promises() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
-FUNCTION free_unique_ids(p_organisation uuid, p_batch uuid, p_all boolean) RETURNS void plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
-FUNCTION free_unique_ids_of(p_organisation uuid, p_batch uuid, p_ids text[]) RETURNS void sql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
+FUNCTION forget_promises() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
+FUNCTION free_unique_ids(p_organisation uuid, p_batch uuid, p_all boolean) RETURNS void plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
+FUNCTION free_unique_ids_of(p_organisation uuid, p_batch uuid, p_ids text[]) RETURNS void sql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
 FUNCTION gate(p_organisation uuid, p_alone boolean) RETURNS void plpgsql SET search_path=pg_catalog
   EXECUTE batchdesk_web, batchdesk_worker
 FUNCTION had_part(b batch, p_asked_by uuid) RETURNS boolean sql STABLE
   EXECUTE batchdesk_web
-FUNCTION held_status(p_batch uuid) RETURNS text sql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
+FUNCTION held_status(p_batch uuid) RETURNS text sql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
   EXECUTE batchdesk_worker
-FUNCTION hold_import(p_batch uuid, p_epoch bigint, p_phase text) RETURNS boolean plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
+FUNCTION hold_import(p_batch uuid, p_epoch bigint, p_phase text) RETURNS boolean plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
   EXECUTE batchdesk_worker
 FUNCTION in_review(p_state text, p_gateway_status text) RETURNS boolean sql IMMUTABLE
   EXECUTE batchdesk_web, batchdesk_worker
-FUNCTION is_administrator() RETURNS boolean sql STABLE SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
-FUNCTION leased_import(p_phase text) RETURNS uuid sql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
+FUNCTION is_administrator() RETURNS boolean sql STABLE SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
+FUNCTION leased_import(p_phase text) RETURNS uuid sql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
   EXECUTE batchdesk_worker
-FUNCTION log_position(OUT system text, OUT at_byte bigint) RETURNS record plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
+FUNCTION log_position(OUT system text, OUT at_byte bigint) RETURNS record plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
   EXECUTE batchdesk_web, batchdesk_worker
-FUNCTION missing_intents(p_organisation uuid[], p_batch uuid[], p_revision smallint[], p_row integer[], p_epoch bigint[], p_owner uuid[]) RETURNS integer plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
+FUNCTION missing_intents(p_organisation uuid[], p_batch uuid[], p_revision smallint[], p_row integer[], p_epoch bigint[], p_owner uuid[]) RETURNS integer plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
   EXECUTE batchdesk_web, batchdesk_worker
 PROCEDURE of_organisation(IN p_table regclass, IN p_column name DEFAULT 'organisation_id'::name) plpgsql
-FUNCTION open_batch() RETURNS uuid sql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
+FUNCTION open_batch() RETURNS uuid sql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
   EXECUTE batchdesk_web
-FUNCTION open_order_tasks(p_gateway uuid) RETURNS SETOF uuid plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
+FUNCTION open_order_tasks(p_gateway uuid) RETURNS SETOF uuid plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
   EXECUTE batchdesk_worker
-FUNCTION open_revision(p_batch uuid, p_base smallint, p_row integer[], p_order text[], p_amount bigint[], p_key text[], p_unique text[], p_txn text[], p_sha256 bytea[], p_extra text[], p_chunk_rows integer DEFAULT 500) RETURNS smallint plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
+FUNCTION open_revision(p_batch uuid, p_base smallint, p_row integer[], p_order text[], p_amount bigint[], p_key text[], p_unique text[], p_txn text[], p_sha256 bytea[], p_extra text[], p_chunk_rows integer DEFAULT 500) RETURNS smallint plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
   EXECUTE batchdesk_web
-FUNCTION open_task_guard() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
-FUNCTION order_batch_cancelled() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
-FUNCTION organisations_with_expired() RETURNS SETOF uuid sql STABLE SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp OWNER batchdesk_scheduler
+FUNCTION open_task_guard() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
+FUNCTION order_batch_cancelled() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
+FUNCTION organisations_with_expired() RETURNS SETOF uuid sql STABLE SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp OWNER batchdesk_scheduler
   EXECUTE batchdesk_worker
-FUNCTION other_administrators() RETURNS bigint sql STABLE SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
+FUNCTION other_administrators() RETURNS bigint sql STABLE SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
   EXECUTE batchdesk_web
-FUNCTION outbox_backlog() RETURNS SETOF uuid sql STABLE SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp OWNER batchdesk_scheduler
+FUNCTION outbox_backlog() RETURNS SETOF uuid sql STABLE SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp OWNER batchdesk_scheduler
   EXECUTE batchdesk_worker
-FUNCTION outcome_guard() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
+FUNCTION outcome_guard() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
 FUNCTION payload_number(p jsonb, name text) RETURNS bigint sql IMMUTABLE SET search_path=pg_catalog
-FUNCTION progress_done() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
-FUNCTION reconcile_at_end() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
-FUNCTION reconciliation_nights() RETURNS TABLE(organisation_id uuid, zone text, night timestamp with time zone) sql STABLE SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp OWNER batchdesk_scheduler
+FUNCTION progress_done() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
+FUNCTION reconcile_at_end() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
+FUNCTION reconciliation_nights() RETURNS TABLE(organisation_id uuid, zone text, night timestamp with time zone) sql STABLE SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp OWNER batchdesk_scheduler
   EXECUTE batchdesk_worker
-FUNCTION reconciliations_due() RETURNS TABLE(organisation_id uuid, gateway_id uuid) sql STABLE SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp OWNER batchdesk_scheduler
+FUNCTION reconciliations_due() RETURNS TABLE(organisation_id uuid, gateway_id uuid) sql STABLE SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp OWNER batchdesk_scheduler
   EXECUTE batchdesk_worker
-FUNCTION record_leaf_guard() RETURNS trigger plpgsql SET search_path=pg_catalog, desk, pg_temp
-FUNCTION reversal_is_reviewed() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
-FUNCTION review_close(p_batch uuid, p_row integer[], p_revision smallint[], p_n smallint[], p_verdict text, p_note text) RETURNS integer plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
+FUNCTION record_leaf_guard() RETURNS trigger plpgsql SET search_path=pg_catalog, batchdesk, pg_temp
+FUNCTION reversal_is_reviewed() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
+FUNCTION review_close(p_batch uuid, p_row integer[], p_revision smallint[], p_n smallint[], p_verdict text, p_note text) RETURNS integer plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
   EXECUTE batchdesk_web
-FUNCTION review_propose(p_batch uuid, p_row integer[], p_revision smallint[], p_seen text[], p_verdict text, p_ref text[], p_reason text) RETURNS integer plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
+FUNCTION review_propose(p_batch uuid, p_row integer[], p_revision smallint[], p_seen text[], p_verdict text, p_ref text[], p_reason text) RETURNS integer plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
   EXECUTE batchdesk_web
 FUNCTION review_rows(p jsonb) RETURNS TABLE(row_no integer, revision smallint, verdict text, gw_ref text, reason text, proposer text, attempts smallint, was text, gateway_kind text, order_id text, amount_minor bigint, balanced boolean) sql IMMUTABLE SET search_path=pg_catalog
 FUNCTION review_seen(t open_task) RETURNS text sql IMMUTABLE SET search_path=pg_catalog
   EXECUTE batchdesk_web, batchdesk_worker
-FUNCTION revision_guard() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
-FUNCTION runnable_lanes() RETURNS TABLE(organisation_id uuid, gateway_id uuid, kind text) sql STABLE SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp OWNER batchdesk_scheduler
+FUNCTION revision_guard() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
+FUNCTION runnable_lanes() RETURNS TABLE(organisation_id uuid, gateway_id uuid, kind text) sql STABLE SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp OWNER batchdesk_scheduler
   EXECUTE batchdesk_worker
-FUNCTION seal_audit(p_limit integer DEFAULT 1000) RETURNS integer plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
+FUNCTION seal_audit(p_limit integer DEFAULT 1000) RETURNS integer plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
   EXECUTE batchdesk_web, batchdesk_worker
 PROCEDURE seen_by_scheduler(IN p_table regclass) plpgsql
-FUNCTION settings_change_end_guard() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
-FUNCTION settings_change_guard() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
+FUNCTION settings_change_end_guard() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
+FUNCTION settings_change_guard() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
 FUNCTION settings_change_sha256(c settings_change) RETURNS bytea sql IMMUTABLE SET search_path=pg_catalog
-FUNCTION settings_change_wipe() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
-FUNCTION stop_gateway(p_gateway uuid, p_reason text) RETURNS boolean plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
+FUNCTION settings_change_wipe() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
+FUNCTION stop_gateway(p_gateway uuid, p_reason text) RETURNS boolean plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
   EXECUTE batchdesk_worker
-FUNCTION stop_organisation(p_reason text) RETURNS boolean plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
+FUNCTION stop_organisation(p_reason text) RETURNS boolean plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
   EXECUTE batchdesk_worker
-FUNCTION store_import(p_byte_offset bigint, p_created integer, p_skipped integer, p_failed integer, p_lease interval) RETURNS boolean plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
+FUNCTION store_import(p_byte_offset bigint, p_created integer, p_skipped integer, p_failed integer, p_lease interval) RETURNS boolean plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
   EXECUTE batchdesk_worker
-FUNCTION store_transactions() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
-FUNCTION submit(p_batch uuid, p_content_sha256 bytea, p_chunk_rows integer DEFAULT 500, p_expires_after interval DEFAULT '7 days'::interval) RETURNS text plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
+FUNCTION store_transactions() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
+FUNCTION submit(p_batch uuid, p_content_sha256 bytea, p_chunk_rows integer DEFAULT 500, p_expires_after interval DEFAULT '7 days'::interval) RETURNS text plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
   EXECUTE batchdesk_web
-FUNCTION submit_import(p_batch uuid) RETURNS void plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
+FUNCTION submit_import(p_batch uuid) RETURNS void plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
   EXECUTE batchdesk_web
-FUNCTION switch_guard() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
-FUNCTION sync_batch(p_batch uuid) RETURNS integer plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
+FUNCTION switch_guard() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
+FUNCTION sync_batch(p_batch uuid) RETURNS integer plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
   EXECUTE batchdesk_web
-FUNCTION sync_orders(p_batch uuid) RETURNS integer plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
+FUNCTION sync_orders(p_batch uuid) RETURNS integer plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
   EXECUTE batchdesk_web
-FUNCTION take_over(p_batch uuid, p_chunk integer, p_epoch bigint, p_owner uuid, p_row integer) RETURNS boolean plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
+FUNCTION take_over(p_batch uuid, p_chunk integer, p_epoch bigint, p_owner uuid, p_row integer) RETURNS boolean plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
   EXECUTE batchdesk_worker
-FUNCTION take_unique_ids(p_organisation uuid, p_batch uuid, p_revision smallint) RETURNS void plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
+FUNCTION take_unique_ids(p_organisation uuid, p_batch uuid, p_revision smallint) RETURNS void plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
 FUNCTION tell_batch() RETURNS trigger plpgsql
 FUNCTION tell_decision() RETURNS trigger plpgsql
 FUNCTION tell_failed_late() RETURNS trigger plpgsql
-FUNCTION tell_import(p_organisation uuid, p_batch uuid, p_sentence text) RETURNS void sql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
+FUNCTION tell_import(p_organisation uuid, p_batch uuid, p_sentence text) RETURNS void sql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
 FUNCTION tell_moved() RETURNS trigger plpgsql
 FUNCTION tell_opened() RETURNS trigger plpgsql
 FUNCTION tell_orders() RETURNS trigger plpgsql
 FUNCTION tell_progress() RETURNS trigger plpgsql
 FUNCTION tell_reversal() RETURNS trigger plpgsql
 FUNCTION tell_review() RETURNS trigger plpgsql
-FUNCTION tell_settings_change() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
+FUNCTION tell_settings_change() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
 FUNCTION tell_stop() RETURNS trigger plpgsql
-FUNCTION tidy_outbox() RETURNS void sql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
+FUNCTION tidy_outbox() RETURNS void sql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
   EXECUTE batchdesk_worker
-FUNCTION withdraw(p_batch uuid) RETURNS void plpgsql SECURITY DEFINER SET search_path=pg_catalog, desk, pg_temp
+FUNCTION withdraw(p_batch uuid) RETURNS void plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
   EXECUTE batchdesk_web

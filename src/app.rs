@@ -4,7 +4,7 @@ mod document;
 
 #[cfg(feature = "ssr")]
 use crate::ui::pages::{
-    batches::{activity::ActivityPage, retry::RetryPage, story::StoryPage},
+    batches::{activity::ActivityPage, history::TaskHistoryPage, retry::RetryPage},
     notices::NoticesPage,
     orders::{OrdersPage, detail::OrderPage, refund::RefundOrdersPage},
     review::ReviewPage,
@@ -18,6 +18,7 @@ use crate::{
     domain::{operation::Operation, view::PageContext},
     ui::{
         components::{Sprite, TitleFormat},
+        context::ErrorPage,
         hooks::page::provide_flash_page,
         layout::Frame,
         pages::{
@@ -41,27 +42,6 @@ use leptos_router::{
     components::{Outlet, ParentRoute, Route, Router, Routes},
     path,
 };
-
-/// What the server says instead of a page: provided as context by the router for what it refuses before Leptos.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ErrorPage {
-    /// The HTTP status of the answer.
-    pub status: u16,
-    /// One sentence for the person.
-    pub message: String,
-    /// What the person can name when asking for help.
-    pub request_id: String,
-}
-
-/// Provided as context by the router for the answer to a plain form at an address that is not the page's own: the
-/// browser could not take that page over, and does not need to.
-#[derive(Clone, Copy, Debug)]
-pub struct NoHydration;
-
-/// Names the session of a page without telling it: provided as context by the router for whoever is signed in. Live events
-/// are shared among the tabs of one session, and refused to the pages of another.
-#[derive(Clone, Debug)]
-pub struct SessionTag(pub String);
 
 /// The whole document.
 pub fn shell() -> impl IntoView + 'static {
@@ -194,7 +174,7 @@ fn ServerBatchPages() -> impl MatchNestedRoutes + Clone {
     (
         StaticVec::from(retries.collect::<Vec<_>>()),
         of_each(move |operation| {
-            view! { <Route path=of_task(operation) view=StoryPage ssr=SsrMode::Async /> }.into_inner()
+            view! { <Route path=of_task(operation) view=TaskHistoryPage ssr=SsrMode::Async /> }.into_inner()
         }),
         of_each(move |operation| {
             view! { <Route path=below(operation, "activity") view=ActivityPage ssr=SsrMode::Async /> }.into_inner()

@@ -45,7 +45,7 @@ enum Command {
     /// Name the systems that orders are told to
     #[command(subcommand)]
     External(commands::ExternalCommand),
-    /// Make, show and revoke the keys of the machine interface
+    /// Make, show and revoke the keys of the HTTP API
     #[command(subcommand)]
     Key(keys::KeyCommand),
     /// Look after the audit trail

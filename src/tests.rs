@@ -4,7 +4,6 @@ mod approvals;
 mod audit;
 mod codes;
 mod connections;
-mod leaves;
 mod life_cycle;
 mod lists;
 #[cfg(debug_assertions)]
@@ -12,6 +11,7 @@ mod operations;
 mod orders;
 mod pool;
 mod processor;
+mod record_partitions;
 mod schema;
 mod search;
 mod sentences;

@@ -91,9 +91,9 @@ async function after(client, start, jobs, polls) {
 }
 
 // ---------------------------------------------------------------------------------------------- ours
-const secrets = { BATCHDESK_SECRET_KEY: Buffer.alloc(32, 7).toString("base64"), BATCHDESK_ALLOWED_HOSTS: "127.0.0.1", BATCHDESK_DATA_DIR: join(work, "desk"),
-  DATABASE_URL: url("desk"), RUST_LOG: "warn" };
-let desk, number = 0;
+const secrets = { BATCHDESK_SECRET_KEY: Buffer.alloc(32, 7).toString("base64"), BATCHDESK_ALLOWED_HOSTS: "127.0.0.1", BATCHDESK_DATA_DIR: join(work, "batchdesk"),
+  DATABASE_URL: url("batchdesk"), RUST_LOG: "warn" };
+let database, number = 0;
 
 async function setUp(gateway) {
   const run = (args, input) => execFileSync(binary, args, { env: { ...process.env, ...secrets }, input, stdio: ["pipe", "ignore", "inherit"] });
@@ -101,10 +101,10 @@ async function setUp(gateway) {
   run(["user", "create", "--organisation", "Bench", "--email", "owner@bench.test", "--role", "owner", "--password-stdin"], "a long enough password");
   run(["gateway", "add", "--organisation", "Bench", "--connector", "juspay", "--base-url", gateway, "--merchant-id", "bench",
     "--api-key-stdin", "--class", "K", "--key-window-hours", "24", "--sandbox"], "bench_key");
-  desk = await open("desk");
-  await desk.query("SET search_path = desk");
-  await desk.query("SET session_replication_role = replica");
-  if (process.env.BENCH_SQL) await desk.query(process.env.BENCH_SQL);
+  database = await open("batchdesk");
+  await database.query("SET search_path = batchdesk");
+  await database.query("SET session_replication_role = replica");
+  if (process.env.BENCH_SQL) await database.query(process.env.BENCH_SQL);
 }
 
 /** Approved batches as the upload leaves them, held back until the clock starts. */
@@ -112,61 +112,61 @@ async function seed(total, size = 100000) {
   for (let left = total; left > 0; left -= size) {
     const n = Math.min(left, size);
     number += 1;
-    await desk.query("BEGIN");
-    await desk.query(`SELECT set_config('app.organisation', id::text, true) FROM organisation`);
-    const { id } = await one(desk, `INSERT INTO batch (organisation_id, id, gateway_id, operation, work, file_name, currency, maker, status, records, amount_minor)
+    await database.query("BEGIN");
+    await database.query(`SELECT set_config('app.organisation', id::text, true) FROM organisation`);
+    const { id } = await one(database, `INSERT INTO batch (organisation_id, id, gateway_id, operation, work, file_name, currency, maker, status, records, amount_minor)
       SELECT g.organisation_id, gen_random_uuid(), g.id, 'refund', 'send', 'bench.csv', 'INR', (SELECT id FROM person LIMIT 1), 'processing', $1::int, $1::bigint * 100 FROM gateway g RETURNING id`, [n]);
     // The hash is of the canonical record (formats/refunds): a record that does not match its hash is never sent.
-    await desk.query(`INSERT INTO record (amount_minor, row_no, sheet_row, organisation_id, batch_id, gateway_key, order_id, request_sha256)
+    await database.query(`INSERT INTO record (amount_minor, row_no, sheet_row, organisation_id, batch_id, gateway_key, order_id, request_sha256)
       SELECT 100, i, i + 1, b.organisation_id, b.id, 'B${number}R' || i, 'ORD_${number}_' || i, sha256('batchdesk-refund-1'::bytea || int4send(i) || int8send(3) || 'INR'::bytea || int8send(length('ORD_${number}_' || i)) || convert_to('ORD_${number}_' || i, 'UTF8') || int8send(100) || '\\x000000'::bytea || decode(repeat('00', 80), 'hex'))
         FROM batch b, generate_series(1, $2::int) i WHERE b.id = $1`, [id, n]);
-    await desk.query(`INSERT INTO batch_revision (organisation_id, batch_id, revision, maker, content_sha256, needs_decision, records, amount_minor)
+    await database.query(`INSERT INTO batch_revision (organisation_id, batch_id, revision, maker, content_sha256, needs_decision, records, amount_minor)
       SELECT organisation_id, id, 1, maker, content_sha256(id, 1::smallint), false, records, amount_minor FROM batch WHERE id = $1`, [id]);
-    await desk.query(`INSERT INTO decision (organisation_id, batch_id, checker, verdict, content_sha256)
+    await database.query(`INSERT INTO decision (organisation_id, batch_id, checker, verdict, content_sha256)
       SELECT organisation_id, batch_id, NULL, 'NOT_REQUIRED', content_sha256 FROM batch_revision WHERE batch_id = $1`, [id]);
-    await desk.query(`INSERT INTO batch_progress (organisation_id, batch_id, records, queued, accepted, failed, amount_minor, queued_minor, accepted_minor, failed_minor)
+    await database.query(`INSERT INTO batch_progress (organisation_id, batch_id, records, queued, accepted, failed, amount_minor, queued_minor, accepted_minor, failed_minor)
       SELECT organisation_id, id, records, records, 0, 0, amount_minor, amount_minor, 0, 0 FROM batch WHERE id = $1`, [id]);
-    await desk.query(`INSERT INTO chunk (organisation_id, batch_id, chunk_no, revision, gateway_id, work, from_row, to_row, next_row, size, remaining)
+    await database.query(`INSERT INTO chunk (organisation_id, batch_id, chunk_no, revision, gateway_id, work, from_row, to_row, next_row, size, remaining)
       SELECT b.organisation_id, b.id, i / 500, 1, b.gateway_id, b.work, i + 1, least(i + 500, b.records), i + 1, least(500, b.records - i), least(500, b.records - i)
         FROM batch b, generate_series(0, b.records - 1, 500) i WHERE b.id = $1`, [id]);
-    await desk.query("COMMIT");
+    await database.query("COMMIT");
   }
-  await desk.query("VACUUM (ANALYZE) record, chunk, batch, batch_progress, batch_revision, decision, order_balance, attempt, outcome");
+  await database.query("VACUUM (ANALYZE) record, chunk, batch, batch_progress, batch_revision, decision, order_balance, attempt, outcome");
 }
 
 async function ours({ jobs = tasks, waiting = jobs, concurrency, preflight = false, processes = 1, gateway, program = [binary, "serve", "--no-web"] }) {
-  await desk.query("UPDATE gateway SET concurrency = $1, preflight = $2, base_url = $3, updated_at = now()", [concurrency, preflight, gateway]);
+  await database.query("UPDATE gateway SET concurrency = $1, preflight = $2, base_url = $3, updated_at = now()", [concurrency, preflight, gateway]);
   await seed(waiting);
-  const began = await one(desk, "SELECT clock_timestamp() AS at, count(*)::float8 AS had FROM outcome");
-  const base = await before(desk);
+  const began = await one(database, "SELECT clock_timestamp() AS at, count(*)::float8 AS had FROM outcome");
+  const base = await before(database);
   const workers = Array.from({ length: processes }, (_, n) =>
-    start(program[0], program.slice(1), { ...secrets, BATCHDESK_DATA_DIR: join(work, `desk${n}`) }));
+    start(program[0], program.slice(1), { ...secrets, BATCHDESK_DATA_DIR: join(work, `worker${n}`) }));
   await until("the worker", () => workers.every((worker) => worker.out.includes("ready")));
-  await desk.query("UPDATE chunk SET state = 'WAITING', run_at = now() WHERE state = 'HELD'");
+  await database.query("UPDATE chunk SET state = 'WAITING', run_at = now() WHERE state = 'HELD'");
   const from = process.hrtime.bigint();
-  await desk.query("NOTIFY batchdesk_work");
+  await database.query("NOTIFY batchdesk_work");
   let polls = 8;
   await until("our tasks", async () => {
     polls += 1;
-    return Number((await one(desk, "SELECT sum(records - queued) AS done FROM batch_progress WHERE updated_at >= $1", [began.at])).done) >= jobs;
+    return Number((await one(database, "SELECT sum(records - queued) AS done FROM batch_progress WHERE updated_at >= $1", [began.at])).done) >= jobs;
   }, 3600);
   const seconds = Number(process.hrtime.bigint() - from) / 1e9;
   for (const worker of workers) {
     const code = await stop(worker);
     if (code !== 0) throw new Error(`a worker ended with ${code}: ${worker.err}`);
   }
-  const cost = await after(desk, base, jobs, polls);
-  const wrong = await one(desk, "SELECT count(*)::int AS n FROM outcome WHERE NOT succeeded");
-  const open = await one(desk, "SELECT count(*)::int AS n FROM open_task");
+  const cost = await after(database, base, jobs, polls);
+  const wrong = await one(database, "SELECT count(*)::int AS n FROM outcome WHERE NOT succeeded");
+  const open = await one(database, "SELECT count(*)::int AS n FROM open_task");
   if (wrong.n + open.n > 0) throw new Error(`${wrong.n} failed, ${open.n} open`);
   // From the first intent to the last outcome: what a start takes is not a rate.
-  const span = await one(desk, `SELECT extract(epoch FROM max(o.at) - (SELECT min(at) FROM attempt WHERE at >= $1))::float8 AS seconds, count(*)::float8 AS n
+  const span = await one(database, `SELECT extract(epoch FROM max(o.at) - (SELECT min(at) FROM attempt WHERE at >= $1))::float8 AS seconds, count(*)::float8 AS n
                                   FROM outcome o WHERE at >= $1`, [began.at]);
   // A batch is compared with the gateway's own list 20 s after its end: no part of the next arm, and this gateway has no list.
-  await desk.query("DELETE FROM reconciliation");
+  await database.query("DELETE FROM reconciliation");
   // What was left waiting for the measurement's sake goes.
-  await desk.query("UPDATE chunk SET state = 'HELD', run_at = 'infinity' WHERE state <> 'DONE'");
-  if (waiting > jobs) await desk.query("TRUNCATE batch, batch_progress, batch_revision, decision, record, chunk, attempt, outcome, evidence, order_seen, order_balance CASCADE");
+  await database.query("UPDATE chunk SET state = 'HELD', run_at = 'infinity' WHERE state <> 'DONE'");
+  if (waiting > jobs) await database.query("TRUNCATE batch, batch_progress, batch_revision, decision, record, chunk, attempt, outcome, evidence, order_seen, order_balance CASCADE");
   return { seconds, rate: jobs / seconds, inner: span.n / span.seconds, ...cost };
 }
 
@@ -333,10 +333,10 @@ async function wal(gateway) {
 
 async function bloat() {
   // The figures were set back for the arms' sake; a look at the tables brings them.
-  await desk.query("ANALYZE record, chunk, attempt, outcome, evidence, order_balance, order_seen, batch_progress, open_task");
+  await database.query("ANALYZE record, chunk, attempt, outcome, evidence, order_balance, order_seen, batch_progress, open_task");
   await sleep(1000);
-  const { rows } = await desk.query(`SELECT relname, n_live_tup::int AS live, n_dead_tup::int AS dead, pg_size_pretty(pg_total_relation_size(relid)) AS size FROM pg_stat_user_tables
-     WHERE schemaname = 'desk' AND relname IN ('record_leaf','chunk','attempt_leaf','outcome_leaf','evidence_leaf','order_balance','order_seen','batch_progress','open_task') ORDER BY pg_total_relation_size(relid) DESC`);
+  const { rows } = await database.query(`SELECT relname, n_live_tup::int AS live, n_dead_tup::int AS dead, pg_size_pretty(pg_total_relation_size(relid)) AS size FROM pg_stat_user_tables
+     WHERE schemaname = 'batchdesk' AND relname IN ('record_leaf','chunk','attempt_leaf','outcome_leaf','evidence_leaf','order_balance','order_seen','batch_progress','open_task') ORDER BY pg_total_relation_size(relid) DESC`);
   say("\nwhat stays behind");
   for (const table of rows) say(`  ${table.relname.padEnd(16)} ${String(table.live).padStart(9)} live ${String(table.dead).padStart(7)} dead ${table.size.padStart(10)}`);
 }
@@ -345,7 +345,7 @@ let server;
 try {
   server = await postgres();
   const admin = await open("postgres");
-  for (const name of ["desk", "peers"]) await admin.query(`CREATE DATABASE ${name}`);
+  for (const name of ["batchdesk", "peers"]) await admin.query(`CREATE DATABASE ${name}`);
   await admin.end();
   const [fast, slow] = [port + 1, port + 2];
   const answerers = [start(answerer, [fast, 0]), start(answerer, [slow, 50])];
@@ -366,7 +366,7 @@ try {
   console.error(error);
   process.exitCode = 1;
 } finally {
-  await desk?.end().catch(() => {});
+  await database?.end().catch(() => {});
   await peers?.end().catch(() => {});
   const ends = [...children].filter((child) => child !== server?.child).map((child) => new Promise((resolve) => { child.on("close", resolve); child.kill("SIGKILL"); }));
   await Promise.all(ends);

@@ -1,5 +1,5 @@
 // What a person may not do is absent from the page, and refused by the server.
-import { REFUNDS, batchOf, client, expect, open, plain, refunds, send, test, unique } from "../support/desk";
+import { REFUNDS, batchOf, client, expect, open, plain, refunds, send, test, unique } from "../support/app";
 
 test("a viewer sees no way to create or sync a batch and is refused both", async ({ as, allow }) => {
   allow(/403/);

@@ -1,5 +1,5 @@
 // Files that must not become batches: every finding is shown, in its place, before and after sending.
-import { BATCH, HEADER, REFUNDS, batchStatus, choose, client, describe, expect, hydrated, line, open, plain, refunds, send, test, unique, upload } from "../support/desk";
+import { BATCH, HEADER, REFUNDS, batchStatus, choose, client, describe, expect, hydrated, line, open, plain, refunds, send, test, unique, upload } from "../support/app";
 
 interface Wanted {
   row?: number;

@@ -1,5 +1,5 @@
 // A file that the server kept from an earlier try, and two places of the list that must not break at their widths.
-import { BATCH, REFUNDS, batchOf, client, expect, open, plain, refunds, send, test, unique } from "../support/desk";
+import { BATCH, REFUNDS, batchOf, client, expect, open, plain, refunds, send, test, unique } from "../support/app";
 
 test("a kept file is sent from its page without choosing it again", async ({ as, allow }) => {
   allow(/422/);

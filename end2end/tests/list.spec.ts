@@ -1,6 +1,6 @@
 // The list: searched, sorted, filtered and paged, with JavaScript and without.
 import type { Page } from "@playwright/test";
-import { REFUNDS, batchOf, client, expect, hydrated, open, plain, test, unique } from "../support/desk";
+import { REFUNDS, batchOf, client, expect, hydrated, open, plain, test, unique } from "../support/app";
 
 // The files are made once for all tests here.
 test.describe.configure({ mode: "default" });

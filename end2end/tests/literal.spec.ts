@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import type { APIRequestContext, Locator, Page } from "@playwright/test";
 import { readSheet } from "read-excel-file/node";
-import { HEADER, REFUNDS, batchStatus, choose, client, expect, hydrated, line, open, plain, refunds, test, tile, unique, type Row } from "../support/desk";
+import { HEADER, REFUNDS, batchStatus, choose, client, expect, hydrated, line, open, plain, refunds, test, tile, unique, type Row } from "../support/app";
 
 const SYNC = "/batch/batch-sync";
 const ORDERS = "order_id,txn_id,unique_request_id";
@@ -358,7 +358,7 @@ test("an order has its trail and a batch its log", async ({ as }) => {
   await expect(page.getByText("Asking the gateway about 1 order.")).toBeVisible();
   await page.getByRole("link", { name: order }).click();
   await page.waitForURL(`**${SYNC}/${batch}/tasks/1`);
-  const steps = page.locator("ol.story > li");
+  const steps = page.locator("ol.history > li");
   await expect(async () => {
     await page.reload();
     await expect(steps.filter({ hasText: "The gateway was asked about the order" })).toHaveCount(2, { timeout: 500 });

@@ -1,5 +1,5 @@
 // A batch that takes a while: its page moves without being loaded again, numbers and rows, and does not break on the way.
-import { REFUNDS, batchOf, batchStatus, client, expect, follow, open, plain, seen, test, tile, unique } from "../support/desk";
+import { REFUNDS, batchOf, batchStatus, client, expect, follow, open, plain, seen, test, tile, unique } from "../support/app";
 
 test("a page of a batch under way follows it, numbers and rows, until it ends", async ({ as }) => {
   const owner = await client("owner");

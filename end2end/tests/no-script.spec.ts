@@ -1,7 +1,7 @@
 // Everything that matters works without JavaScript.
 import { readFile } from "node:fs/promises";
 import type { Page } from "@playwright/test";
-import { BATCH, PEOPLE, REFUNDS, batchStatus, expect, plain, refunds, signIn, test, tile, unique } from "../support/desk";
+import { BATCH, PEOPLE, REFUNDS, batchStatus, expect, plain, refunds, signIn, test, tile, unique } from "../support/app";
 
 const off = { javaScriptEnabled: false };
 

@@ -1,6 +1,6 @@
 // One stream of live events for all tabs of a browser: they share it, hand it over, and close it.
 import type { BrowserContext, Page, Request } from "@playwright/test";
-import { REFUNDS, batchOf, batchStatus, client, expect, open, plain, test, tile, unique } from "../support/desk";
+import { REFUNDS, batchOf, batchStatus, client, expect, open, plain, test, tile, unique } from "../support/app";
 
 /** The streams of a browser: those that were ever asked for, and those that are open. */
 function streams(context: BrowserContext) {

@@ -1,7 +1,7 @@
 // Orders: found, looked at, and refunded without a file, through a checker to the gateway's own ledger.
 import { readFileSync } from "node:fs";
 import type { Page } from "@playwright/test";
-import { BATCH, PEOPLE, REFUNDS, batchOf, batchStatus, client, expect, open, signIn, test, tile, unique } from "../support/desk";
+import { BATCH, PEOPLE, REFUNDS, batchOf, batchStatus, client, expect, open, signIn, test, tile, unique } from "../support/app";
 import { sound } from "../support/sound";
 
 const SYNC = "/batch/batch-sync";
@@ -120,7 +120,7 @@ test("an order that was never synchronised is asked about from its page", async 
   await expect(owner.getByText("1 refund at the gateway")).toBeVisible();
   await owner.getByText("Answer as it came").click();
   await expect(owner.locator("details pre").last()).toContainText(refund.order);
-  // The gateway's refund is ours: its key leads to the story.
+  // The gateway's refund is ours: its key leads to its history.
   await refunds.getByRole("link", { name: refund.key }).click();
   await owner.waitForURL(/\/tasks\/1$/);
 });

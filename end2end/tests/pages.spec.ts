@@ -1,7 +1,7 @@
 // Every page, wide and narrow, by day and by night: it answers, it hydrates without a word in the console, it has no
 // accessibility fault that axe can see, and nothing sticks out sideways.
 import type { Page } from "@playwright/test";
-import { REFUNDS, batchOf, batchStatus, choose, client, expect, open, plain, send, refunds, test, unique } from "../support/desk";
+import { REFUNDS, batchOf, batchStatus, choose, client, expect, open, plain, send, refunds, test, unique } from "../support/app";
 import { sound } from "../support/sound";
 
 async function visit(page: Page, path: string, status = 200) {

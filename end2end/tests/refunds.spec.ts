@@ -24,7 +24,7 @@ import {
   tile,
   unique,
   upload,
-} from "../support/desk";
+} from "../support/app";
 
 const RESULT =
   "S.No,Order/Transaction Id,Amount,Refund Status,Unique Id,GW Transaction Id,Udf1,Udf2,Udf3,Udf4,Udf5,Udf6,Udf7,Udf8,Udf9,Udf10,Task Status,Refund Type,Error Message,Created At,Updated At";

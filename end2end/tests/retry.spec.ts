@@ -1,6 +1,6 @@
 // Failed rows are corrected where they are and sent again: with scripts and without, from the failure to the refund.
 import type { Page } from "@playwright/test";
-import { PEOPLE, REFUNDS, batchOf, batchStatus, client, expect, open, signIn, test, tile, unique } from "../support/desk";
+import { PEOPLE, REFUNDS, batchOf, batchStatus, client, expect, open, signIn, test, tile, unique } from "../support/app";
 import { sound } from "../support/sound";
 
 const ended = "completed_with_failures";
@@ -30,8 +30,8 @@ const until = (page: Page, batch: string, status: string) =>
 const cell = (page: Page, row: number, column: string) => page.locator(`#c-${row}-${column}`);
 const total = (page: Page, what: string) => page.locator(`[data-total="${what}"]`);
 
-/** The whole story, on pages that may or may not have scripts. */
-async function story(maker: Page, checker: Page, other: Page, look: (page: Page) => Promise<void>) {
+/** The whole history, on pages that may or may not have scripts. */
+async function retryJourney(maker: Page, checker: Page, other: Page, look: (page: Page) => Promise<void>) {
   const { batch, orders } = await failed();
   await approve(checker, batch);
   await until(maker, batch, ended);
@@ -90,7 +90,7 @@ async function story(maker: Page, checker: Page, other: Page, look: (page: Page)
   await expect(tile(maker, "rejected")).toHaveText("1");
   await expect(maker.getByRole("region", { name: "Retries" }).or(maker.locator('[aria-labelledby="revisions"]')).first()).toContainText("Retry 1");
 
-  // The task's whole story.
+  // The task's whole history.
   await maker.locator("main tbody").getByRole("link", { name: corrected }).click();
   await maker.waitForURL(`**/${batch}/tasks/2`);
   const steps = maker.locator("[data-step]");
@@ -106,7 +106,7 @@ test("failed rows are corrected, approved and refunded in place", async ({ as, a
   test.setTimeout(180_000);
   allow(/422/, /favicon/);
   const [maker, checker, other] = [await as("maker"), await as("checker"), await as("maker2")];
-  const { batch } = await story(maker, checker, other, sound);
+  const { batch } = await retryJourney(maker, checker, other, sound);
   // The simulator's own books: each key moved money once.
   await open(maker, `${REFUNDS}/${batch}`);
   await expect(maker.locator('main tbody [data-status="ACCEPTED"]')).toHaveCount(2);
@@ -124,7 +124,7 @@ test("the same without JavaScript", async ({ nobody, allow }) => {
     await page.waitForURL((url) => url.pathname === "/");
     pages.push(page);
   }
-  await story(pages[0], pages[1], pages[2], async () => {});
+  await retryJourney(pages[0], pages[1], pages[2], async () => {});
 });
 
 test("a row that would fail again is marked, ticking none keeps what was typed, and a stale page sends nothing", async ({ as, allow }) => {

@@ -1,6 +1,6 @@
 // What the gateway cannot tell: the maker proposes, the checker confirms, the batch ends.
 import type { Page } from "@playwright/test";
-import { REFUNDS, batchOf, batchStatus, client, expect, open, plain, test, tile, unique } from "../support/desk";
+import { REFUNDS, batchOf, batchStatus, client, expect, open, plain, test, tile, unique } from "../support/app";
 import { sound } from "../support/sound";
 
 

@@ -1,5 +1,5 @@
 // Search from every page: a field in the bar that leads to what begins with the text.
-import { PEOPLE, REFUNDS, expect, signIn, test } from "../support/desk";
+import { PEOPLE, REFUNDS, expect, signIn, test } from "../support/app";
 
 for (const javaScriptEnabled of [true, false]) {
   test(`an order is found from every page, JavaScript ${javaScriptEnabled ? "on" : "off"}`, async ({ nobody }) => {

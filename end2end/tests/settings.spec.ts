@@ -1,7 +1,7 @@
 // Connections and stops, in a demo of their own: they decide where everybody's batches go.
 import { readFileSync } from "node:fs";
 import { test as base, expect, type Browser, type Page } from "@playwright/test";
-import { PASSWORD, PEOPLE, type Role, plain, refunds } from "../support/desk";
+import { PASSWORD, PEOPLE, type Role, plain, refunds } from "../support/app";
 import { startDemo } from "../support/server.mjs";
 import { sound } from "../support/sound";
 

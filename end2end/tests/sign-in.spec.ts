@@ -1,5 +1,5 @@
 // Signing in and out.
-import { PEOPLE, REFUNDS, batchOf, client, expect, hydrated, open, plain, signIn, test, unique } from "../support/desk";
+import { PEOPLE, REFUNDS, batchOf, client, expect, hydrated, open, plain, signIn, test, unique } from "../support/app";
 
 test("signed out, a page leads to the sign-in and back", async ({ nobody }) => {
   const page = await nobody();

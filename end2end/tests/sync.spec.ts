@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Page } from "@playwright/test";
-import { PEOPLE, batchStatus, choose, client, expect, hydrated, open, test, tile, unique } from "../support/desk";
+import { PEOPLE, batchStatus, choose, client, expect, hydrated, open, test, tile, unique } from "../support/app";
 
 const SYNC = "/batch/batch-sync";
 const BATCH = /\/batch\/batch-sync\/[0-9a-f]{8}-[0-9a-f-]{27}$/;

@@ -13,7 +13,7 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION switch_guard() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
 BEGIN PERFORM gate(current_organisation(), true); RETURN NULL; END $$;
 CREATE OR REPLACE TRIGGER switch_guard BEFORE UPDATE OF sending ON organisation FOR EACH STATEMENT
   EXECUTE FUNCTION switch_guard();
@@ -21,7 +21,7 @@ CREATE OR REPLACE TRIGGER switch_guard BEFORE UPDATE OF sending ON gateway FOR E
   EXECUTE FUNCTION switch_guard();
 
 CREATE OR REPLACE FUNCTION stop_gateway(p_gateway uuid, p_reason text) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
 BEGIN
   UPDATE gateway SET sending = false, stopped_reason = p_reason, stopped_at = now()
    WHERE organisation_id = current_organisation() AND id = p_gateway AND sending;
@@ -29,7 +29,7 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION stop_organisation(p_reason text) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
 BEGIN
   UPDATE organisation SET sending = false, stopped_reason = p_reason, stopped_at = now()
     WHERE id = current_organisation() AND sending;
@@ -38,14 +38,14 @@ END $$;
 
 -- Members who may change settings, besides the person of this transaction.
 CREATE OR REPLACE FUNCTION other_administrators() RETURNS bigint
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
   SELECT count(DISTINCT m.person_id) FROM membership m
     JOIN role_permission p ON p.organisation_id = m.organisation_id AND p.role_id = m.role_id
    WHERE m.organisation_id = current_organisation() AND p.module = 'settings' AND p."right" = 'read_write'
      AND m.person_id IS DISTINCT FROM current_person() $$;
 
 CREATE OR REPLACE FUNCTION is_administrator() RETURNS boolean
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
   SELECT EXISTS (SELECT FROM membership m
     JOIN role_permission p ON p.organisation_id = m.organisation_id AND p.role_id = m.role_id
    WHERE m.organisation_id = current_organisation() AND p.module = 'settings' AND p."right" = 'read_write'
@@ -53,7 +53,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp
 
 -- Who has a hand in an API key: whoever makes it, changes its role, gives it another secret or takes it over.
 CREATE OR REPLACE FUNCTION api_key_touched() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
 BEGIN
   INSERT INTO api_key_hand (organisation_id, api_key_id, person_id)
   SELECT NEW.organisation_id, (to_jsonb(NEW) ->> TG_ARGV[0])::uuid, current_person() WHERE current_person() IS NOT NULL

@@ -1,7 +1,7 @@
 -- The chain of the audit trail.
 
 CREATE OR REPLACE FUNCTION audit_wait() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
 BEGIN INSERT INTO audit_waiting VALUES (NEW.organisation_id, NEW.id); RETURN NULL; END $$;
 CREATE OR REPLACE TRIGGER audit_wait AFTER INSERT ON audit FOR EACH ROW EXECUTE FUNCTION audit_wait();
 
@@ -14,7 +14,7 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog AS $$
 
 -- Chains what waits. One sealer an organisation at a time; answers how many rows it chained.
 CREATE OR REPLACE FUNCTION seal_audit(p_limit int DEFAULT 1000) RETURNS int
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
 DECLARE org uuid := current_organisation(); r audit; last audit_seal; n int := 0; h bytea;
 BEGIN
   IF NOT pg_try_advisory_xact_lock(hashtextextended('audit' || org, 0)) THEN RETURN 0; END IF;

@@ -5,7 +5,7 @@
 
 -- What kind of work a batch is: of its operation, whatever the one who makes it says.
 CREATE OR REPLACE FUNCTION batch_work() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
 BEGIN
   NEW.work := (SELECT o.work FROM operation o WHERE o.code = NEW.operation);
   IF NEW.work IS NULL THEN RAISE EXCEPTION 'no such operation' USING ERRCODE = 'BD422'; END IF;
@@ -17,7 +17,7 @@ CREATE OR REPLACE TRIGGER batch_work BEFORE INSERT OR UPDATE OF operation, work 
 -- The batch that records may be added to: the session's, while it is being read in. Its share lock makes submit() wait
 -- for the last insert.
 CREATE OR REPLACE FUNCTION open_batch() RETURNS uuid
-LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
   SELECT id FROM batch WHERE organisation_id = current_organisation()
     AND id = nullif(current_setting('app.batch', true), '')::uuid
      AND status = 'validating' FOR SHARE $$;
@@ -25,7 +25,7 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, desk, pg_te
 -- What a policy would say of new rows: one's own organisation, and only the batch that is being read in, as it was
 -- uploaded; of the worker, only the import that it has the lease of. Once a statement.
 CREATE OR REPLACE FUNCTION record_leaf_guard() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, batchdesk, pg_temp AS $$
 DECLARE organisation uuid := current_organisation(); batch uuid; foreign_row boolean;
 BEGIN
   IF current_user = 'batchdesk_worker' THEN batch := leased_import('store'); ELSE batch := open_batch(); END IF;
@@ -46,7 +46,7 @@ REVOKE TRIGGER ON record_leaf FROM batchdesk_owner;
 -- order. A later revision names its number: what a checker was shown of an earlier one decides nothing about the same
 -- rows asked for again.
 CREATE OR REPLACE FUNCTION content_sha256(p_batch uuid, p_revision smallint) RETURNS bytea
-LANGUAGE sql STABLE SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE sql STABLE SET search_path = pg_catalog, batchdesk, pg_temp AS $$
   SELECT sha256(convert_to(format(E'%s|%s|%s|%s\n', b.operation, b.organisation_id, b.gateway_id, b.options), 'UTF8')
          || CASE WHEN p_revision > 1 THEN convert_to(format(E'revision %s\n', p_revision), 'UTF8') ELSE ''::bytea END
          || coalesce((SELECT string_agg(o.request_sha256, ''::bytea)
@@ -57,7 +57,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, desk, pg_temp AS $$
     FROM batch b WHERE b.organisation_id = current_organisation() AND b.id = p_batch $$;
 
 CREATE OR REPLACE FUNCTION revision_guard() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
 BEGIN
   PERFORM FROM batch b JOIN operation o ON o.code = b.operation
     JOIN record r ON r.organisation_id = b.organisation_id AND r.batch_id = b.id AND r.revision = NEW.revision
@@ -73,7 +73,7 @@ CREATE OR REPLACE TRIGGER revision_guard BEFORE INSERT ON batch_revision FOR EAC
 -- Whether a checker must decide on what is submitted: as the organisation's rule says, and where it has made none, as
 -- the operation does. An import never waits for one, whatever a rule says.
 CREATE OR REPLACE FUNCTION decision_needed(p_operation text, OUT needed boolean, OUT version int)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
   SELECT coalesce(r.needed, o.needs_decision) AND o.work <> 'import', r.version FROM operation o
     LEFT JOIN approval_rule r ON r.organisation_id = current_organisation() AND r.operation = o.code
    WHERE o.code = p_operation $$;
@@ -82,8 +82,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp
 -- needed the decision that says so is written here, so that every send has one.
 CREATE OR REPLACE FUNCTION submit(p_batch uuid, p_content_sha256 bytea, p_chunk_rows int DEFAULT 500,
   p_expires_after interval DEFAULT '7 days') RETURNS text
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
-DECLARE org uuid := current_organisation(); b desk.batch; need boolean; rule int; n int; last int; total bigint;
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
+DECLARE org uuid := current_organisation(); b batchdesk.batch; need boolean; rule int; n int; last int; total bigint;
   s text;
 BEGIN
   IF p_chunk_rows NOT BETWEEN 1 AND 1000 THEN RAISE EXCEPTION 'chunk size' USING ERRCODE = 'BD422'; END IF;
@@ -125,7 +125,7 @@ END $$;
 -- claim's way, and one that is just being claimed is left (SKIP LOCKED): its intent will be refused, and the worker
 -- gives it back. What an administrator paused, only an administrator resumes.
 CREATE OR REPLACE FUNCTION control(p_batch uuid, p_action text) RETURNS text
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
 DECLARE org uuid := current_organisation(); s text;
 BEGIN
   PERFORM gate(org, true);
@@ -169,8 +169,8 @@ END $$;
 -- Whoever asked for what waits takes it back before a decision: the whole batch, or the rows of a later revision. Of a
 -- file that was fetched nobody asked: any person does, whose rights on the module the program looks at.
 CREATE OR REPLACE FUNCTION withdraw(p_batch uuid) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
-DECLARE org uuid := current_organisation(); b desk.batch; who uuid; theirs boolean;
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
+DECLARE org uuid := current_organisation(); b batchdesk.batch; who uuid; theirs boolean;
 BEGIN
   PERFORM gate(org, true);
   SELECT * INTO b FROM batch WHERE organisation_id = org AND id = p_batch FOR UPDATE;
@@ -196,8 +196,8 @@ END $$;
 -- completed with failures again by the counters' own trigger, which also gives back unique ids that were never sent.
 CREATE OR REPLACE FUNCTION drop_revision(p_organisation uuid, p_batch uuid, p_revision smallint, p_code text,
   p_sentence text) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
-DECLARE v desk.batch_revision;
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
+DECLARE v batchdesk.batch_revision;
 BEGIN
   SELECT * INTO v FROM batch_revision
     WHERE organisation_id = p_organisation AND batch_id = p_batch AND revision = p_revision;
@@ -219,8 +219,8 @@ END $$;
 
 -- Ends what nobody decided in time: the whole batch, or for a later revision its rows (they are FAILED again).
 CREATE OR REPLACE FUNCTION expire_due() RETURNS SETOF uuid
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
-DECLARE org uuid := current_organisation(); b desk.batch;
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
+DECLARE org uuid := current_organisation(); b batchdesk.batch;
 BEGIN
   PERFORM gate(org, true);
   FOR b IN SELECT * FROM batch WHERE organisation_id = org AND status = 'awaiting_approval' AND expires_at <= now()
@@ -240,13 +240,13 @@ END $$;
 -- The state of a batch, held until the transaction ends: a pause or resume under way is waited for. The worker has no
 -- right on batch.
 CREATE OR REPLACE FUNCTION held_status(p_batch uuid) RETURNS text
-LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
   SELECT status FROM batch WHERE organisation_id = current_organisation() AND id = p_batch FOR SHARE $$;
 
 -- Completed when nothing is queued. Completed can become completed with failures, never processing again (only a new
 -- revision does that).
 CREATE OR REPLACE FUNCTION progress_done() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
 DECLARE s text := CASE WHEN NEW.failed > 0 THEN 'completed_with_failures' ELSE 'completed' END;
 BEGIN
   UPDATE batch b SET updated_at = now(), status = s

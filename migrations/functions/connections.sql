@@ -5,7 +5,7 @@
 -- checker approved would leave another account than the one he saw. The operator alone, on the command line, may say
 -- where the same merchant's account has moved to: a mistyped address would otherwise hold its batches for ever.
 CREATE OR REPLACE FUNCTION account_guard() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
 BEGIN
   IF NEW.sandbox <> OLD.sandbox OR NEW.connector <> OLD.connector THEN
     RAISE EXCEPTION 'what a connection is does not change' USING ERRCODE = 'BD422';
@@ -28,7 +28,7 @@ CREATE OR REPLACE TRIGGER account_guard BEFORE UPDATE OF base_url, merchant_id, 
 
 -- Another account promises nothing until it is measured or declared: what was seen of the old one says nothing of it.
 CREATE OR REPLACE FUNCTION forget_promises() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
 BEGIN
   DELETE FROM gateway_promise p WHERE p.organisation_id = NEW.organisation_id AND p.gateway_id = NEW.id;
   RETURN NULL;
@@ -43,8 +43,8 @@ CREATE OR REPLACE TRIGGER forget_promises AFTER UPDATE OF base_url, merchant_id 
 -- other.
 CREATE OR REPLACE FUNCTION attend_gateway(p_gateway uuid, p_worker uuid, p_lasts interval, p_finished int)
 RETURNS TABLE (place int, workers int, settled boolean, paused double precision)
-LANGUAGE plpgsql SET search_path = pg_catalog, desk, pg_temp AS $$
-DECLARE org uuid := current_organisation(); t timestamptz; mine desk.gateway_worker;
+LANGUAGE plpgsql SET search_path = pg_catalog, batchdesk, pg_temp AS $$
+DECLARE org uuid := current_organisation(); t timestamptz; mine batchdesk.gateway_worker;
 BEGIN
   PERFORM pg_advisory_xact_lock(hashtextextended('attend' || org || p_gateway, 0));
   t := clock_timestamp();

@@ -4,19 +4,19 @@
 -- key that submitted it. Nobody's session has. Not IN: what came from a key or a file has no maker, and IN over NULL is
 -- neither true nor false. Runs with the caller's rights.
 CREATE OR REPLACE FUNCTION had_part(b batch, p_asked_by uuid) RETURNS boolean LANGUAGE sql STABLE AS $$
-  SELECT desk.current_person() IS NULL
-      OR b.maker IS NOT DISTINCT FROM desk.current_person()
-      OR p_asked_by IS NOT DISTINCT FROM desk.current_person()
-      OR (b.source = 'key' AND EXISTS (SELECT FROM desk.api_key_hand h WHERE h.organisation_id = b.organisation_id
-            AND h.api_key_id = b.source_id AND h.person_id = desk.current_person())) $$;
+  SELECT batchdesk.current_person() IS NULL
+      OR b.maker IS NOT DISTINCT FROM batchdesk.current_person()
+      OR p_asked_by IS NOT DISTINCT FROM batchdesk.current_person()
+      OR (b.source = 'key' AND EXISTS (SELECT FROM batchdesk.api_key_hand h WHERE h.organisation_id = b.organisation_id
+            AND h.api_key_id = b.source_id AND h.person_id = batchdesk.current_person())) $$;
 GRANT EXECUTE ON FUNCTION had_part(batch, uuid) TO batchdesk_web;
 
 -- One decision a revision, on the latest only; by a member, never by its maker nor by the batch's, nor by anybody who
 -- had a hand in the API key that submitted it; bound to the rows as they are in the database now, not to what the
 -- client says they are.
 CREATE OR REPLACE FUNCTION decision_guard() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
-DECLARE b desk.batch; v desk.batch_revision;
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
+DECLARE b batchdesk.batch; v batchdesk.batch_revision;
 BEGIN
   PERFORM gate(NEW.organisation_id, true);
   NEW.at := clock_timestamp();

@@ -3,7 +3,7 @@
 -- The cluster's own name and how far its log is on disk. Where a service hides either it is null, and tokens decide
 -- alone.
 CREATE OR REPLACE FUNCTION log_position(OUT system text, OUT at_byte bigint)
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
 BEGIN
   BEGIN SELECT c.system_identifier::text INTO system
     FROM pg_control_system() c; EXCEPTION WHEN OTHERS THEN system := NULL; END;
@@ -15,7 +15,7 @@ END $$;
 -- again by a database that went back are another one.
 CREATE OR REPLACE FUNCTION missing_intents(p_organisation uuid[], p_batch uuid[], p_revision smallint[], p_row int[],
   p_epoch bigint[], p_owner uuid[]) RETURNS int
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
 DECLARE was text := current_setting('app.organisation', true); i record; n int := 0;
 BEGIN
   FOR i IN SELECT * FROM unnest(p_organisation, p_batch, p_revision, p_row, p_epoch, p_owner) AS u(organisation, batch,
@@ -34,8 +34,8 @@ END $$;
 -- keys, are known to the gateway alone. For 30 days, as long as a repeated file is asked about; without end for failed
 -- rows of a batch older than the restore.
 CREATE OR REPLACE FUNCTION chunk_asks() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
-DECLARE r desk.restore;
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
+DECLARE r batchdesk.restore;
 BEGIN
   SELECT * INTO r FROM restore ORDER BY number DESC LIMIT 1;
   IF FOUND AND (r.at > now() - interval '30 days'
@@ -52,8 +52,8 @@ CREATE OR REPLACE TRIGGER chunk_asks BEFORE INSERT ON chunk FOR EACH ROW EXECUTE
 -- and it becomes an open task of this worker (epoch 1), who records in the same transaction what he heard. False: the
 -- lease is lost. What the gateway had refunded beyond ours had it in; now it is ours.
 CREATE OR REPLACE FUNCTION take_over(p_batch uuid, p_chunk int, p_epoch bigint, p_owner uuid, p_row int) RETURNS boolean
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
-DECLARE org uuid := current_organisation(); c desk.chunk; r desk.record; b record;
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
+DECLARE org uuid := current_organisation(); c batchdesk.chunk; r batchdesk.record; b record;
 BEGIN
   SELECT * INTO c FROM chunk WHERE organisation_id = org AND batch_id = p_batch AND chunk_no = p_chunk
     AND epoch = p_epoch AND owner = p_owner

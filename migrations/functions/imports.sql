@@ -9,7 +9,7 @@
 -- The import that the worker may add rows to: the session's, while the session has its lease under this epoch. Held
 -- until the transaction ends.
 CREATE OR REPLACE FUNCTION leased_import(p_phase text) RETURNS uuid
-LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
   SELECT batch_id FROM import_run WHERE organisation_id = current_organisation()
      AND batch_id = nullif(current_setting('app.batch', true), '')::uuid
      AND epoch = nullif(current_setting('app.epoch', true), '')::bigint
@@ -17,7 +17,7 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, desk, pg_te
 
 -- Takes the batch, then its work; false where the lease is another's by now, or its time is over.
 CREATE OR REPLACE FUNCTION hold_import(p_batch uuid, p_epoch bigint, p_phase text) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
 BEGIN
   PERFORM FROM batch WHERE organisation_id = current_organisation() AND id = p_batch FOR NO KEY UPDATE;
   PERFORM set_config('app.batch', p_batch::text, true), set_config('app.epoch', p_epoch::text, true);
@@ -26,8 +26,8 @@ END $$;
 
 -- Seals an import that was uploaded: it waits to be checked.
 CREATE OR REPLACE FUNCTION submit_import(p_batch uuid) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
-DECLARE org uuid := current_organisation(); b desk.batch;
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
+DECLARE org uuid := current_organisation(); b batchdesk.batch;
 BEGIN
   SELECT * INTO b FROM batch
    WHERE organisation_id = org AND id = p_batch AND work = 'import' AND status = 'validating' FOR UPDATE;
@@ -44,7 +44,7 @@ END $$;
 
 -- Its sources can be read, and have so many rows each: they are stored from now on.
 CREATE OR REPLACE FUNCTION count_import(p_totals int[]) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
 DECLARE org uuid := current_organisation(); batch_ uuid := leased_import('check'); n int;
 BEGIN
   IF batch_ IS NULL THEN RAISE EXCEPTION 'the lease is gone' USING ERRCODE = 'BD409'; END IF;
@@ -65,7 +65,7 @@ END $$;
 -- Ends the import with its last row.
 CREATE OR REPLACE FUNCTION store_import(p_byte_offset bigint, p_created int, p_skipped int, p_failed int,
   p_lease interval) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
 DECLARE org uuid := current_organisation(); batch_ uuid := leased_import('store'); ended boolean;
 BEGIN
   IF batch_ IS NULL THEN RAISE EXCEPTION 'the lease is gone' USING ERRCODE = 'BD409'; END IF;
@@ -85,7 +85,7 @@ END $$;
 
 -- It cannot be stored, or not to its end. What was stored stays; the rest is skipped.
 CREATE OR REPLACE FUNCTION fail_import(p_phase text, p_sentence text) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
 DECLARE org uuid := current_organisation(); batch_ uuid := leased_import(p_phase);
 BEGIN
   IF batch_ IS NULL THEN RAISE EXCEPTION 'the lease is gone' USING ERRCODE = 'BD409'; END IF;
@@ -97,7 +97,7 @@ END $$;
 
 -- Nothing more is stored: what was not handled is skipped. Its batch has ended already.
 CREATE OR REPLACE FUNCTION end_import(p_organisation uuid, p_batch uuid) RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
   UPDATE import_run SET phase = 'done', epoch = epoch + 1
    WHERE organisation_id = p_organisation AND batch_id = p_batch;
   UPDATE batch_source SET skipped = total - created - failed
@@ -107,7 +107,7 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
 
 -- Its maker is told that it ended, and how.
 CREATE OR REPLACE FUNCTION tell_import(p_organisation uuid, p_batch uuid, p_sentence text) RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
   INSERT INTO outbox (organisation_id, batch_id, kind, audience, payload)
   SELECT p_organisation, p_batch, CASE WHEN p_sentence IS NULL THEN 'import_ended' ELSE 'import_failed' END, 'maker',
          jsonb_strip_nulls(jsonb_build_object('created', sum(created), 'skipped', sum(skipped), 'failed', sum(failed),

@@ -4,7 +4,7 @@
 -- exactly this content. Rows of a cancelled batch are called off. The gateway is asked unless the switch of the batch
 -- is off. Answers the batches it touched.
 CREATE OR REPLACE FUNCTION open_order_tasks(p_gateway uuid) RETURNS SETOF uuid
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
 DECLARE org uuid := current_organisation(); k record; n int;
 BEGIN
   PERFORM gate(org, false);                     -- before the look at what it guards
@@ -38,7 +38,7 @@ END $$;
 -- A sync that is cancelled: what nobody works on is called off at once. Rows that are being worked on run to their end,
 -- and are called off by whoever would take them next.
 CREATE OR REPLACE FUNCTION order_batch_cancelled() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
 DECLARE n int;
 BEGIN
   UPDATE order_task t SET status = 'FAILED', code = 'CANCELLED', message = 'Cancelled before it was sent',
@@ -62,8 +62,8 @@ CREATE OR REPLACE TRIGGER order_batch_cancelled AFTER UPDATE OF status ON batch 
 -- "Sync with Gateway" of a sync: every record is asked about now, whatever became of it. Answers how many are; a press
 -- while one runs joins it.
 CREATE OR REPLACE FUNCTION sync_orders(p_batch uuid) RETURNS int
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
-DECLARE org uuid := current_organisation(); b desk.batch; n int;
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
+DECLARE org uuid := current_organisation(); b batchdesk.batch; n int;
 BEGIN
   SELECT * INTO b FROM batch WHERE organisation_id = org AND id = p_batch AND work = 'query';
   IF NOT FOUND THEN RAISE EXCEPTION 'no such batch' USING ERRCODE = 'BD404'; END IF;
@@ -87,7 +87,7 @@ END $$;
 -- Written by the statement that stores the order, whichever that is. What the gateway no longer lists goes. An id that
 -- no index could hold is left out: it is on the order's page, and only not searched by.
 CREATE OR REPLACE FUNCTION store_transactions() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
 BEGIN
   IF TG_OP = 'UPDATE' THEN
     DELETE FROM stored_transaction t USING was w CROSS JOIN LATERAL unnest(w.transactions) AS x(txn_id)

@@ -10,7 +10,7 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog AS $$
 -- rows, or -1 while another dispatcher does so for this organisation: one at a time, so that what follows one another
 -- arrives in that order.
 CREATE OR REPLACE FUNCTION dispatch_outbox(p_limit int DEFAULT 1000) RETURNS int
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
 DECLARE org uuid := current_organisation(); taken bigint[];
 BEGIN
   IF NOT pg_try_advisory_xact_lock(hashtextextended('outbox' || org, 0)) THEN RETURN -1; END IF;
@@ -59,7 +59,7 @@ END $$;
 
 -- Rows that were handed on a day ago, and notices that were read long ago.
 CREATE OR REPLACE FUNCTION tidy_outbox() RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
   DELETE FROM outbox WHERE organisation_id = current_organisation() AND delivered_at < now() - interval '1 day';
   DELETE FROM notice WHERE organisation_id = current_organisation()
     AND (read_at < now() - interval '90 days' OR at < now() - interval '1 year') $$;

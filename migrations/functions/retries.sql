@@ -6,8 +6,8 @@
 CREATE OR REPLACE FUNCTION open_revision(p_batch uuid, p_base smallint, p_row int[], p_order text[], p_amount bigint[],
   p_key text[], p_unique text[], p_txn text[],
                               p_sha256 bytea[], p_extra text[], p_chunk_rows int DEFAULT 500) RETURNS smallint
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
-DECLARE org uuid := current_organisation(); b desk.batch; rev smallint; need boolean; rule int; n int; total bigint;
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
+DECLARE org uuid := current_organisation(); b batchdesk.batch; rev smallint; need boolean; rule int; n int; total bigint;
   was bigint; first_chunk int; hash bytea;
 BEGIN
   IF p_chunk_rows NOT BETWEEN 1 AND 1000 THEN RAISE EXCEPTION 'chunk size' USING ERRCODE = 'BD422'; END IF;

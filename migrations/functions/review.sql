@@ -10,7 +10,7 @@ CREATE OR REPLACE FUNCTION review_seen(t open_task) RETURNS text LANGUAGE sql IM
 
 -- The rule "another person", for whoever writes here in whatever way.
 CREATE OR REPLACE FUNCTION confirmation_guard() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
 BEGIN
   NEW.confirmer := current_person();
   NEW.at := clock_timestamp();
@@ -30,7 +30,7 @@ CREATE OR REPLACE TRIGGER confirmation_guard BEFORE INSERT ON review_confirmatio
 -- One person says what became of these rows. All or none.
 CREATE OR REPLACE FUNCTION review_propose(p_batch uuid, p_row int[], p_revision smallint[], p_seen text[],
   p_verdict text, p_ref text[], p_reason text) RETURNS int
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
 DECLARE org uuid := current_organisation(); moved text; n int;
 BEGIN
   IF current_person() IS NULL THEN RAISE EXCEPTION 'a person must propose' USING ERRCODE = 'BD403'; END IF;
@@ -82,7 +82,7 @@ CREATE OR REPLACE FUNCTION review_rows(p jsonb) RETURNS TABLE (row_no int, revis
 -- done are outcomes, ask again makes the task due to be asked about now. All or none.
 CREATE OR REPLACE FUNCTION review_close(p_batch uuid, p_row int[], p_revision smallint[], p_n smallint[],
   p_verdict text, p_note text) RETURNS int
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
 DECLARE org uuid := current_organisation(); moved text; n int; decided jsonb; s record;
 BEGIN
   IF current_person() IS NULL THEN RAISE EXCEPTION 'a person must decide' USING ERRCODE = 'BD403'; END IF;
@@ -186,7 +186,7 @@ END $$;
 
 -- Whoever writes a reversal: it is an entry in review. People are told by tell_reversal().
 CREATE OR REPLACE FUNCTION reversal_is_reviewed() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
 BEGIN
   INSERT INTO review_entry (organisation_id, batch_id, row_no, revision, kind, order_id, gateway_key, ours, ours_minor,
     theirs, theirs_minor, gw_ref, since, fact)
@@ -205,7 +205,7 @@ CREATE OR REPLACE TRIGGER reversal_is_reviewed AFTER INSERT ON reversal FOR EACH
 
 -- At the end of a batch; a little later, because a gateway's list may lag behind its replies.
 CREATE OR REPLACE FUNCTION reconcile_at_end() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
 BEGIN
   INSERT INTO reconciliation (organisation_id, batch_id, gateway_id, cause, run_at)
   SELECT b.organisation_id, b.id, b.gateway_id, 'END', now() + interval '20 seconds'

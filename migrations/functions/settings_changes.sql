@@ -8,7 +8,7 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog AS $$
                                                'UTF8')) $$;
 
 CREATE OR REPLACE FUNCTION settings_change_guard() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
 BEGIN
   NEW.proposer := current_person();
   IF NEW.proposer IS NULL OR NOT is_administrator()
@@ -30,8 +30,8 @@ CREATE OR REPLACE TRIGGER settings_change_guard BEFORE INSERT ON settings_change
   EXECUTE FUNCTION settings_change_guard();
 
 CREATE OR REPLACE FUNCTION settings_change_end_guard() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
-DECLARE c desk.settings_change;
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
+DECLARE c batchdesk.settings_change;
 BEGIN
   SELECT * INTO c FROM settings_change WHERE organisation_id = NEW.organisation_id AND id = NEW.change_id FOR UPDATE;
   IF NOT FOUND THEN RAISE EXCEPTION 'no such change' USING ERRCODE = 'BD404'; END IF;
@@ -61,7 +61,7 @@ CREATE OR REPLACE TRIGGER settings_change_end_guard BEFORE INSERT ON settings_ch
   EXECUTE FUNCTION settings_change_end_guard();
 
 CREATE OR REPLACE FUNCTION settings_change_wipe() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
 BEGIN
   UPDATE settings_change SET sealed_secret = NULL
     WHERE organisation_id = NEW.organisation_id AND id = NEW.change_id AND sealed_secret IS NOT NULL;
@@ -72,7 +72,7 @@ CREATE OR REPLACE TRIGGER settings_change_wipe AFTER INSERT ON settings_change_e
 
 -- Changes whose time is over; answers how many.
 CREATE OR REPLACE FUNCTION expire_settings_changes(p_now timestamptz) RETURNS bigint
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
   WITH ended AS (
     INSERT INTO settings_change_end (organisation_id, change_id, verdict, content_sha256, at)
     SELECT c.organisation_id, c.id, 'EXPIRE', c.content_sha256, p_now FROM settings_change c
@@ -83,8 +83,8 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
   SELECT count(*) FROM ended $$;
 
 CREATE OR REPLACE FUNCTION tell_settings_change() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
-DECLARE c desk.settings_change; said text;
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
+DECLARE c batchdesk.settings_change; said text;
 BEGIN
   IF TG_TABLE_NAME = 'settings_change' THEN
     IF NEW.alone THEN RETURN NULL; END IF;

@@ -5,7 +5,7 @@
 
 -- So that a claim reads one index and joins nothing.
 CREATE OR REPLACE FUNCTION chunk_work() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
 BEGIN
   NEW.work := (SELECT b.work FROM batch b WHERE b.organisation_id = NEW.organisation_id AND b.id = NEW.batch_id);
   IF NEW.work = 'import' THEN RAISE EXCEPTION 'an import has no work to lease' USING ERRCODE = 'BD422'; END IF;
@@ -16,7 +16,7 @@ CREATE OR REPLACE TRIGGER chunk_work BEFORE INSERT ON chunk FOR EACH ROW EXECUTE
 -- The gate of every send. An attempt that may not be is skipped (INSERT 0): the other runs of the same statement go on.
 -- ONE rule of approval: a decision that allows it exists for exactly this content. What must be asked first is held.
 CREATE OR REPLACE FUNCTION attempt_guard() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
 DECLARE allowed record;
 BEGIN
   -- take_over() alone may say so: it was sent in a past that is forgotten
@@ -84,7 +84,7 @@ REVOKE TRIGGER ON attempt_leaf FROM batchdesk_owner;
 
 -- Before attempt_guard (triggers fire by name), which would have marked the task as being sent.
 CREATE OR REPLACE FUNCTION ask_only() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
 BEGIN
   PERFORM FROM open_task t WHERE t.organisation_id = NEW.organisation_id AND t.batch_id = NEW.batch_id
     AND t.row_no = NEW.from_row AND t.revision = NEW.revision AND t.reviewed;
@@ -98,7 +98,7 @@ REVOKE TRIGGER ON attempt_leaf FROM batchdesk_owner;
 
 -- No outcome of a send without its intent, and none beside an open task. Once a statement, over the rows it wrote.
 CREATE OR REPLACE FUNCTION outcome_guard() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
 DECLARE s record; n bigint; sent int4multirange;
 BEGIN
   FOR s IN SELECT organisation_id, batch_id, revision, least(attempts, 2) AS attempts, min(row_no) AS lo,
@@ -155,7 +155,7 @@ CREATE OR REPLACE TRIGGER outcome_guard AFTER INSERT ON outcome REFERENCING NEW 
 
 -- Only what is sent has tasks that are not final.
 CREATE OR REPLACE FUNCTION open_task_guard() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
 BEGIN
   PERFORM FROM (SELECT DISTINCT organisation_id, batch_id FROM written) w
     JOIN batch b ON b.organisation_id = w.organisation_id AND b.id = w.batch_id AND b.work <> 'send';
@@ -174,8 +174,8 @@ CREATE OR REPLACE AGGREGATE fit(bigint, bigint) (sfunc = fit_step, stype = bigin
 -- "Sync with Gateway": everything that is not final there, and what is final but was never confirmed, is asked after
 -- now. It sends nothing. Returns how many rows are being asked about; a press while one runs joins it.
 CREATE OR REPLACE FUNCTION sync_batch(p_batch uuid) RETURNS int
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
-DECLARE org uuid := current_organisation(); b desk.batch; n int;
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
+DECLARE org uuid := current_organisation(); b batchdesk.batch; n int;
 BEGIN
   SELECT * INTO b FROM batch WHERE organisation_id = org AND id = p_batch FOR UPDATE;
   IF NOT FOUND THEN RAISE EXCEPTION 'no such batch' USING ERRCODE = 'BD404'; END IF;

@@ -4,9 +4,9 @@
 -- These run with the rights of whoever changes the fact; both runtime roles may append to the outbox.
 CREATE OR REPLACE FUNCTION tell_batch() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  INSERT INTO desk.outbox (organisation_id, batch_id, kind) VALUES (NEW.organisation_id, NEW.id, 'batch_changed');
+  INSERT INTO batchdesk.outbox (organisation_id, batch_id, kind) VALUES (NEW.organisation_id, NEW.id, 'batch_changed');
   IF NEW.status = 'expired' AND OLD.status <> 'expired' THEN
-    INSERT INTO desk.outbox (organisation_id, batch_id, kind, audience)
+    INSERT INTO batchdesk.outbox (organisation_id, batch_id, kind, audience)
       VALUES (NEW.organisation_id, NEW.id, 'expired', 'maker');
   END IF;
   RETURN NULL;
@@ -15,7 +15,7 @@ CREATE OR REPLACE TRIGGER tell_batch AFTER UPDATE ON batch FOR EACH ROW EXECUTE 
 
 CREATE OR REPLACE FUNCTION tell_progress() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  INSERT INTO desk.outbox (organisation_id, batch_id, kind) VALUES (NEW.organisation_id, NEW.batch_id, 'batch_changed');
+  INSERT INTO batchdesk.outbox (organisation_id, batch_id, kind) VALUES (NEW.organisation_id, NEW.batch_id, 'batch_changed');
   RETURN NULL;
 END $$;
 CREATE OR REPLACE TRIGGER tell_progress AFTER UPDATE ON batch_progress FOR EACH ROW EXECUTE FUNCTION tell_progress();
@@ -24,7 +24,7 @@ CREATE OR REPLACE TRIGGER tell_progress AFTER UPDATE ON batch_progress FOR EACH 
 -- be reviewed).
 CREATE OR REPLACE FUNCTION tell_opened() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  INSERT INTO desk.outbox (organisation_id, batch_id, kind) SELECT DISTINCT organisation_id, batch_id, 'batch_changed'
+  INSERT INTO batchdesk.outbox (organisation_id, batch_id, kind) SELECT DISTINCT organisation_id, batch_id, 'batch_changed'
     FROM written;
   RETURN NULL;
 END $$;
@@ -33,7 +33,7 @@ CREATE OR REPLACE TRIGGER tell_opened AFTER INSERT ON open_task REFERENCING NEW 
 
 CREATE OR REPLACE FUNCTION tell_moved() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  INSERT INTO desk.outbox (organisation_id, batch_id, kind)
+  INSERT INTO batchdesk.outbox (organisation_id, batch_id, kind)
   SELECT DISTINCT n.organisation_id, n.batch_id, 'batch_changed'
     FROM written n JOIN was w USING (organisation_id, batch_id, row_no, revision)
    WHERE (n.state, n.gateway_status, n.message) IS DISTINCT FROM (w.state, w.gateway_status, w.message);
@@ -44,10 +44,10 @@ CREATE OR REPLACE TRIGGER tell_moved AFTER UPDATE ON open_task REFERENCING OLD T
 
 CREATE OR REPLACE FUNCTION tell_review() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  INSERT INTO desk.outbox (organisation_id, batch_id, kind, audience, payload)
+  INSERT INTO batchdesk.outbox (organisation_id, batch_id, kind, audience, payload)
   SELECT NEW.organisation_id, NEW.batch_id, 'review_needed', 'maker_and_checker',
          jsonb_build_object('tasks', 1, 'amount_minor', r.amount_minor, 'order_id', r.order_id, 'row', NEW.row_no)
-    FROM desk.record r
+    FROM batchdesk.record r
    WHERE r.organisation_id = NEW.organisation_id AND r.batch_id = NEW.batch_id AND r.row_no = NEW.row_no
      AND r.revision = NEW.revision;
   RETURN NULL;
@@ -65,11 +65,11 @@ CREATE OR REPLACE TRIGGER tell_review_taken AFTER UPDATE ON open_task FOR EACH R
 -- What the gateway had taken and then did not do.
 CREATE OR REPLACE FUNCTION tell_failed_late() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  INSERT INTO desk.outbox (organisation_id, batch_id, kind, audience, payload)
+  INSERT INTO batchdesk.outbox (organisation_id, batch_id, kind, audience, payload)
   SELECT OLD.organisation_id, OLD.batch_id, 'failed_late', 'maker_and_checker',
          jsonb_build_object('tasks', 1, 'amount_minor', r.amount_minor, 'order_id', r.order_id, 'row', OLD.row_no,
            'message', o.message)
-    FROM desk.outcome o JOIN desk.record r USING (organisation_id, batch_id, row_no, revision)
+    FROM batchdesk.outcome o JOIN batchdesk.record r USING (organisation_id, batch_id, row_no, revision)
    WHERE o.organisation_id = OLD.organisation_id AND o.batch_id = OLD.batch_id AND o.row_no = OLD.row_no
      AND o.revision = OLD.revision AND NOT o.succeeded;
   RETURN NULL;
@@ -80,12 +80,12 @@ CREATE OR REPLACE TRIGGER tell_failed_late AFTER DELETE ON open_task FOR EACH RO
 -- What the gateway had given its last word about, and takes it back.
 CREATE OR REPLACE FUNCTION tell_reversal() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  INSERT INTO desk.outbox (organisation_id, batch_id, kind, audience, payload)
+  INSERT INTO batchdesk.outbox (organisation_id, batch_id, kind, audience, payload)
   SELECT NEW.organisation_id, NEW.batch_id, CASE WHEN NEW.succeeded THEN 'carried_out_after_all' ELSE 'taken_back' END,
     'maker_and_checker',
          jsonb_build_object('tasks', 1, 'amount_minor', r.amount_minor, 'order_id', r.order_id, 'row', NEW.row_no,
            'message', NEW.message)
-    FROM desk.record r
+    FROM batchdesk.record r
    WHERE r.organisation_id = NEW.organisation_id AND r.batch_id = NEW.batch_id AND r.row_no = NEW.row_no
      AND r.revision = NEW.revision;
   RETURN NULL;
@@ -95,10 +95,10 @@ CREATE OR REPLACE TRIGGER tell_reversal AFTER INSERT ON reversal FOR EACH ROW EX
 -- What makers are told says whether it was the batch or failed rows of it.
 CREATE OR REPLACE FUNCTION tell_decision() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  INSERT INTO desk.outbox (organisation_id, batch_id, kind, audience, payload)
+  INSERT INTO batchdesk.outbox (organisation_id, batch_id, kind, audience, payload)
   VALUES (NEW.organisation_id, NEW.batch_id, CASE NEW.verdict WHEN 'APPROVE' THEN 'approved' ELSE 'rejected' END,
     'maker',
-          jsonb_build_object('by', (SELECT p.email FROM desk.person p WHERE p.id = NEW.checker), 'message', NEW.reason)
+          jsonb_build_object('by', (SELECT p.email FROM batchdesk.person p WHERE p.id = NEW.checker), 'message', NEW.reason)
           || CASE WHEN NEW.revision > 1 THEN '{"retry": true}'::jsonb ELSE '{}'::jsonb END);
   RETURN NULL;
 END $$;
@@ -111,11 +111,11 @@ DECLARE org uuid := CASE TG_TABLE_NAME WHEN 'organisation' THEN (to_jsonb(NEW) -
   ELSE (to_jsonb(NEW) ->> 'organisation_id')::uuid END;
 BEGIN
   IF OLD.sending AND NOT NEW.sending THEN
-    INSERT INTO desk.outbox (organisation_id, kind, audience, payload)
+    INSERT INTO batchdesk.outbox (organisation_id, kind, audience, payload)
     VALUES (org, TG_TABLE_NAME || '_stopped', 'settings', jsonb_build_object('message', NEW.stopped_reason));
   END IF;
-  INSERT INTO desk.outbox (organisation_id, batch_id, kind)
-  SELECT b.organisation_id, b.id, 'batch_changed' FROM desk.batch b
+  INSERT INTO batchdesk.outbox (organisation_id, batch_id, kind)
+  SELECT b.organisation_id, b.id, 'batch_changed' FROM batchdesk.batch b
    WHERE b.organisation_id = org AND b.status IN ('processing', 'paused')
      AND (TG_TABLE_NAME = 'organisation' OR b.gateway_id = (to_jsonb(NEW) ->> 'id')::uuid);
   RETURN NULL;
@@ -128,7 +128,7 @@ CREATE OR REPLACE TRIGGER tell_stop AFTER UPDATE OF sending ON gateway FOR EACH 
 -- Tasks that changed without moving a counter (they wait, or the external system answered otherwise): pages are told.
 CREATE OR REPLACE FUNCTION tell_orders() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  INSERT INTO desk.outbox (organisation_id, batch_id, kind)
+  INSERT INTO batchdesk.outbox (organisation_id, batch_id, kind)
   SELECT DISTINCT n.organisation_id, n.batch_id, 'batch_changed' FROM written n
     JOIN was w USING (organisation_id, batch_id, row_no)
    WHERE (n.status, n.gateway_status, n.response, n.message) IS DISTINCT FROM (w.status, w.gateway_status, w.response,

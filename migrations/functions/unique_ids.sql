@@ -4,7 +4,7 @@
 -- taken, and there is nothing to look for. Of a new batch hardly one ever is: adding without asking first takes half
 -- the time. Rows of a later revision have ids that they hold already.
 CREATE OR REPLACE FUNCTION take_unique_ids(p_organisation uuid, p_batch uuid, p_revision smallint) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
 DECLARE wanted bigint; added bigint; taken text;
 BEGIN
   IF p_revision = 1 THEN
@@ -38,7 +38,7 @@ END $$;
 -- Gives back those of these unique ids that the batch holds for rows of which nothing was ever sent under them. The row
 -- that holds an id counts, not the one that had it when it failed: a retry may have given it to another.
 CREATE OR REPLACE FUNCTION free_unique_ids_of(p_organisation uuid, p_batch uuid, p_ids text[]) RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
   DELETE FROM unique_id_taken u USING (
     SELECT t.unique_id FROM unnest(p_ids) AS k(unique_id)
      CROSS JOIN LATERAL (SELECT i.unique_id, i.row_no FROM unique_id_taken i
@@ -59,7 +59,7 @@ $$;
 
 -- A batch that ended gives back the unique ids of rows that were never sent.
 CREATE OR REPLACE FUNCTION free_unique_ids(p_organisation uuid, p_batch uuid, p_all boolean) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
 BEGIN
   IF p_all THEN
     PERFORM free_unique_ids_of(p_organisation, p_batch, ARRAY(

@@ -1,7 +1,7 @@
 //! The store of orders. Its pages are rendered on the server only, so these are plain functions without an address.
 
 use super::ApiError;
-use crate::domain::view::orders::{Chosen, OrderList, OrderPage, OrderQuery, RefundOrders};
+use crate::domain::view::orders::{OrderList, OrderPage, OrderQuery, RefundOrders, RefundSelection};
 
 /// A page of the list.
 pub async fn load_orders(query: OrderQuery) -> Result<OrderList, ApiError> {
@@ -16,7 +16,7 @@ pub async fn load_order(order_id: String) -> Result<OrderPage, ApiError> {
 }
 
 /// The page that refunds orders.
-pub async fn load_refund(chosen: Chosen) -> Result<RefundOrders, ApiError> {
+pub async fn load_refund(chosen: RefundSelection) -> Result<RefundOrders, ApiError> {
     let (state, caller) = super::caller::current()?;
     crate::server::ops::orders::refund::page(&state, &caller, chosen).await.map_err(super::caller::refused)
 }

@@ -1,7 +1,10 @@
 //! The HTML document: head, hydration scripts, body.
 
-use super::{App, ErrorPage, NoHydration, SessionTag};
-use crate::domain::view::{PageContext, Theme};
+use super::App;
+use crate::{
+    domain::view::{PageContext, Theme},
+    ui::context::{ErrorPage, NoHydration, SessionTag},
+};
 use leptos::prelude::*;
 use leptos_meta::MetaTags;
 

@@ -33,9 +33,10 @@ pub(super) async fn audit(command: AuditCommand) -> Result<(), Failure> {
 
 async fn verify(files: Vec<PathBuf>) -> Result<(), Failure> {
     let read = |file: &PathBuf| match fs::read(file) {
-        Ok(bytes) => {
-            Ok(audit::Kept { place: file.display().to_string(), text: String::from_utf8_lossy(&bytes).into_owned() })
-        }
+        Ok(bytes) => Ok(audit::KeptHead {
+            place: file.display().to_string(),
+            text: String::from_utf8_lossy(&bytes).into_owned(),
+        }),
         Err(error) => Err(Failure::unusable(format!("{} cannot be read: {error}.", file.display()))),
     };
     let kept = files.iter().map(read).collect::<Result<Vec<_>, _>>()?;

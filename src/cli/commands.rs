@@ -9,7 +9,7 @@ use crate::{
     },
     server::{
         clock::Clock,
-        config::{Config, Places},
+        config::{Config, SocketLimits},
         db::{PoolSizes, past::AskedFirst},
         error::OpResult,
         gateway::GatewayClass,
@@ -173,7 +173,7 @@ pub(super) struct MigrateArgs {
 /// `migrate`.
 pub(super) async fn migrate(args: MigrateArgs) -> Result<(), Failure> {
     telemetry::init().map_err(Failure::unusable)?;
-    let database = Database::open(&Places::from_env().map_err(Failure::unusable)?, true).await?;
+    let database = Database::open(&SocketLimits::from_env().map_err(Failure::unusable)?, true).await?;
     let done = if args.roles_only { database.make_roles().await } else { database.migrate().await };
     database.stop().await;
     done?;
@@ -288,7 +288,7 @@ fn table(name: &str, probed: &Probed) -> String {
         text.push_str(&format!("  {:<10}  {}\n              {}\n", word(&step.verdict), step.call, step.seen));
     }
     let class = probed.promise.class.code();
-    text.push_str(&format!("\nClass {class}: the gateway {}.\n", connections::class_words(probed.promise.class)));
+    text.push_str(&format!("\nClass {class}: the gateway {}.\n", connections::class_label(probed.promise.class)));
     if let Some(window) = probed.promise.key_window {
         text.push_str(&format!("Keys are kept for {} hours.\n", window.as_secs() / 3600));
     }
@@ -312,7 +312,7 @@ pub(super) async fn external(command: ExternalCommand) -> Result<(), Failure> {
 
 /// `healthcheck`.
 pub(super) async fn healthcheck() -> Result<(), Failure> {
-    let places = Places::from_env().map_err(Failure::unusable)?;
+    let places = SocketLimits::from_env().map_err(Failure::unusable)?;
     let told = RunFile::read(&places.data_dir).and_then(|run| run.listen?.parse().ok());
     let address = told.unwrap_or(places.listen);
     serve::readiness(address).await.map_err(|why| Failure::undone(format!("{address} is not ready: {why}")))?;
@@ -324,7 +324,7 @@ pub(super) async fn healthcheck() -> Result<(), Failure> {
 pub(super) async fn with_state<T>(work: impl AsyncFnOnce(&AppState) -> OpResult<T>) -> Result<T, Failure> {
     let config = Config::from_env_for_command().map_err(Failure::unusable)?;
     telemetry::init().map_err(Failure::unusable)?;
-    let database = Database::open(&Places::from(&config), true).await?;
+    let database = Database::open(&SocketLimits::from(&config), true).await?;
     let done = match database.connect(PoolSizes { web: 2, worker: 1 }).await {
         Ok(db) => {
             let state = AppState::new(config, db.clone(), Clock::system(), Live::default(), CancellationToken::new());

@@ -2,7 +2,7 @@
 
 use super::{Failure, run_file::RunFile};
 use crate::server::{
-    config::Places,
+    config::SocketLimits,
     db::{
         Db, PoolSizes, StartError,
         migrate::{self, State},
@@ -15,7 +15,7 @@ use std::{fs::DirBuilder, os::unix::fs::DirBuilderExt, path::PathBuf, str::FromS
 use tokio::time::{Instant, sleep, timeout};
 
 /// Longest wait for a database that does not answer.
-const PATIENCE: Duration = Duration::from_secs(30);
+const MAX_WAIT: Duration = Duration::from_secs(30);
 
 /// A database that answers.
 pub(super) struct Database {
@@ -30,13 +30,14 @@ pub(super) struct Database {
 
 impl Database {
     /// Opens the database. With `beside`, that of a server running on the same data folder is used.
-    pub(super) async fn open(places: &Places, beside: bool) -> Result<Self, Failure> {
+    pub(super) async fn open(places: &SocketLimits, beside: bool) -> Result<Self, Failure> {
         if let Some(url) = &places.database_url {
-            return Self::told(url.clone(), PATIENCE).await;
+            return Self::open_within(url.clone(), MAX_WAIT).await;
         }
         if beside && let Some(run) = RunFile::read(&places.data_dir) {
             // A file left by a killed server may name a process that is another one by now.
-            if let Ok(database) = Self::told(SecretString::from(run.database_url), Duration::from_secs(3)).await {
+            if let Ok(database) = Self::open_within(SecretString::from(run.database_url), Duration::from_secs(3)).await
+            {
                 return Ok(database);
             }
         }
@@ -49,7 +50,7 @@ impl Database {
         Ok(Self { options, url, embedded: Some(embedded), folder: Some(folder.clone()) })
     }
 
-    async fn told(url: SecretString, patience: Duration) -> Result<Self, Failure> {
+    async fn open_within(url: SecretString, patience: Duration) -> Result<Self, Failure> {
         let options = PgConnectOptions::from_str(url.expose_secret())
             .map_err(|_| Failure::unusable("DATABASE_URL: is no PostgreSQL address."))?;
         let began = Instant::now();

@@ -1,4 +1,4 @@
-//! Keys of the machine interface on the command line.
+//! Keys of the HTTP API on the command line.
 
 use super::{
     Failure,
@@ -6,13 +6,13 @@ use super::{
 };
 use crate::{
     domain::access::Role,
-    server::ops::{api_keys, moment},
+    server::ops::{api_keys, time_format},
 };
 use secrecy::ExposeSecret;
 
 #[derive(clap::Subcommand, Debug)]
 pub(super) enum KeyCommand {
-    /// Make a key for the machine interface and print it, this once
+    /// Make a key for the HTTP API and print it, this once
     Create {
         /// Name of the organisation
         #[arg(long, value_name = "NAME")]
@@ -52,8 +52,9 @@ pub(super) async fn key(command: KeyCommand) -> Result<(), Failure> {
         }
         KeyCommand::List { organisation } => {
             for key in with_state(async |state| api_keys::list(state, &organisation).await).await? {
-                let revoked = key.revoked_at.map(|at| format!(", revoked {}", moment::utc(at))).unwrap_or_default();
-                println!("{}: {}, made {}{revoked}", key.name, key.role, moment::utc(key.created_at));
+                let revoked =
+                    key.revoked_at.map(|at| format!(", revoked {}", time_format::utc(at))).unwrap_or_default();
+                println!("{}: {}, made {}{revoked}", key.name, key.role, time_format::utc(key.created_at));
             }
         }
         KeyCommand::Revoke { organisation, name } => {

@@ -4,7 +4,7 @@ use super::{Failure, database::Database, demo_simulator::DemoSimulator, run_file
 use crate::{
     server::{
         clock::Clock,
-        config::{Config, Places},
+        config::{Config, SocketLimits},
         db::{Db, PoolSizes},
         http,
         lifecycle::{Ending, Lifecycle, accept, descriptors},
@@ -165,7 +165,7 @@ async fn start(options: &Options, life: &Lifecycle, opened: &mut Opened) -> Resu
         life.spawn("metrics", metrics.serve(life.soft.clone()));
     }
 
-    let database = &*opened.database.insert(Database::open(&Places::from(&config), !options.web).await?);
+    let database = &*opened.database.insert(Database::open(&SocketLimits::from(&config), !options.web).await?);
     if options.migrate {
         database.migrate().await?;
     }

@@ -69,7 +69,7 @@ impl BatchStatus {
         }
     }
 
-    /// The code in the database, in `data-status` and in machine answers.
+    /// The code in the database, in `data-status` and in API responses.
     pub const fn code(self) -> &'static str {
         match self {
             Self::Validating => "validating",

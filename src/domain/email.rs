@@ -3,18 +3,18 @@
 use unicode_normalization::UnicodeNormalization;
 
 /// Bytes of an address, at most (RFC 5321).
-pub const LONGEST: usize = 254;
+pub const MAX_LENGTH: usize = 254;
 
 /// The address in the one form that it is stored, looked up and counted in: trimmed, in lower case, in composed characters (NFC).
 /// None for what nobody can be called: empty, too long, with blanks or control characters.
 pub fn normalised(typed: &str) -> Option<String> {
     let email = typed.trim();
     // A composed character is at most three times as long in its parts: what is longer is too long without a look at it.
-    if email.len() > LONGEST * 3 {
+    if email.len() > MAX_LENGTH * 3 {
         return None;
     }
     let email: String = email.to_lowercase().nfc().collect();
-    let fits = (1..=LONGEST).contains(&email.len());
+    let fits = (1..=MAX_LENGTH).contains(&email.len());
     (fits && !email.chars().any(|c| c.is_whitespace() || c.is_control())).then_some(email)
 }
 
@@ -30,10 +30,10 @@ mod tests {
         for typed in ["", "  ", "a\0@b.test", "a b@c.test", "a@b.test\u{85}x", "a\r\n@b.test"] {
             assert_eq!(normalised(typed), None, "{typed:?}");
         }
-        let longest = format!("{}@b.test", "a".repeat(LONGEST - 7));
+        let longest = format!("{}@b.test", "a".repeat(MAX_LENGTH - 7));
         assert!(normalised(&longest).is_some());
         assert_eq!(normalised(&format!("a{longest}")), None);
         // It grows in lower case.
-        assert_eq!(normalised(&"İ".repeat(LONGEST / 2)), None);
+        assert_eq!(normalised(&"İ".repeat(MAX_LENGTH / 2)), None);
     }
 }

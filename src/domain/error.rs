@@ -61,7 +61,7 @@ impl RefusalKind {
         }
     }
 
-    /// The code in machine answers.
+    /// The code in API responses.
     pub const fn code(self) -> &'static str {
         match self {
             Self::Malformed => "malformed",

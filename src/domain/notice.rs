@@ -2,7 +2,7 @@
 
 /// Something that happened. Its word stands in the outbox and in notices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum NewsKind {
+pub enum NoticeKind {
     /// Numbers or status of a batch: for open pages, nobody gets a notice.
     BatchChanged,
     /// Another person approved it.
@@ -37,7 +37,7 @@ pub enum NewsKind {
     ChangeDropped,
 }
 
-impl NewsKind {
+impl NoticeKind {
     /// All.
     pub const ALL: [Self; 16] = [
         Self::BatchChanged,

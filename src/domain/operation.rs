@@ -70,7 +70,7 @@ impl Operation {
         }
     }
 
-    /// The name in the database and in machine answers.
+    /// The name in the database and in API responses.
     pub const fn code(self) -> &'static str {
         self.descriptor().code
     }

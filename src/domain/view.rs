@@ -1,4 +1,4 @@
-//! What pages and machine answers show: the types that cross from the server to the browser.
+//! What pages and API responses show: the types that cross from the server to the browser.
 //!
 //! Times arrive formatted in the organisation's zone: the browser has no zone database, and server and browser must
 //! render the same text.
@@ -23,6 +23,6 @@ mod upload;
 pub use approvals::{ApprovalDetail, ApprovalInbox, ApprovalRow, EarlierRefund, LargeRow, RepeatedOrder};
 pub use batch::{Amounts, BatchList, BatchRow, BatchSnapshot, Counts, DecisionView, ImportCounts, SourceCounts};
 pub use detail::{ActivityRow, BatchActions, BatchDetail, CellPart, Split, SyncReport, TaskRow};
-pub use frame::{Flash, Moment, OrganisationRef, PageContext, PersonRef, Theme, Viewer};
+pub use frame::{DisplayTime, Flash, OrganisationRef, PageContext, PersonRef, Theme, Viewer};
 pub use home::Home;
 pub use upload::{DraftView, NewBatch, Repeat};

@@ -4,10 +4,10 @@ use super::cells::is_whole;
 use super::field_table::Notes;
 use super::findings::{At, Findings};
 use super::header::{self, Layout};
+use super::printable::printable;
 use super::registry::StoredRecord;
 use super::repeats::{Gatherer, Key, Repeats};
 use super::sheet::{Flaw, Fold, MAX_CELLS, Reader, Record, Sheet, SheetRow};
-use super::shown::shown;
 use super::text::{Encoding, Input};
 use domain::{
     finding::{Finding, FindingCode as Code, Severity},
@@ -417,13 +417,13 @@ fn explain(record: &Record, lost: Option<&Fold>, names: &[String], findings: &mu
 
 fn flawed(row: u32, column: usize, what: &str, names: &[String], findings: &mut Findings) {
     let name = names.get(column).map(String::as_str).filter(|name| !name.is_empty());
-    let place = name.map_or_else(|| format!("cell {}", column + 1), |name| shown(name).into_owned());
+    let place = name.map_or_else(|| format!("cell {}", column + 1), |name| printable(name).into_owned());
     let message = format!("Invalid file format: row {row}, {place}: {what}.");
     findings.error(At { row: Some(row), column: name, value: "" }, Code::InvalidFileFormat, message);
 }
 
 fn result<L, R>(template: Option<L>, rows: u64, total_minor: i64, findings: Findings) -> Checked<L, R> {
-    let (errors, warnings, seal) = (findings.errors(), findings.warnings(), findings.seal());
+    let (errors, warnings, seal) = (findings.errors(), findings.warnings(), findings.fingerprint());
     let findings = findings.into_list();
     debug_assert!(errors > 0 || findings.iter().all(|finding| finding.severity == Severity::Warning));
     Checked { template, rows, total_minor, findings, errors, warnings, seal, ..Checked::default() }

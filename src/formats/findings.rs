@@ -1,6 +1,6 @@
 //! Collects findings: counts all, lists as many as a person could ever go through.
 
-use super::shown::{cut, shown};
+use super::printable::{cut, printable};
 use domain::{
     finding::{Finding, FindingCode, Severity},
     money::group,
@@ -8,7 +8,7 @@ use domain::{
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 
-pub(crate) use super::shown::{is_invisible, quoted};
+pub(crate) use super::printable::{is_invisible, quoted};
 
 /// Errors that are listed, and warnings likewise; more are counted only.
 pub(crate) const MAX_LISTED: u64 = 20_000;
@@ -130,7 +130,7 @@ impl Findings {
     }
 
     /// Names the warnings that must be confirmed; empty where there is none. A tick "anyway" holds for what it was shown with.
-    pub fn seal(&self) -> String {
+    pub fn fingerprint(&self) -> String {
         let hash = self.asked.clone().map(|asked| asked.finalize());
         hash.iter().flatten().map(|byte| format!("{byte:02x}")).collect()
     }
@@ -198,6 +198,6 @@ pub fn finding(at: At<'_>, code: FindingCode, severity: Severity, message: Strin
         Cow::Borrowed(_) => message,
         Cow::Owned(short) => short,
     };
-    let column = at.column.map(|column| shown(column).into_owned());
-    Finding { row: at.row, column, code, severity, message, value: shown(at.value).into_owned() }
+    let column = at.column.map(|column| printable(column).into_owned());
+    Finding { row: at.row, column, code, severity, message, value: printable(at.value).into_owned() }
 }

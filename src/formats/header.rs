@@ -1,9 +1,9 @@
 //! Recognises the layout by the header, or says what is different.
 
+use super::delimiter::other_delimiter;
 use super::field_table::Field;
 use super::findings::{At, Findings, quoted};
-use super::repair::other_delimiter;
-use super::shown::SHOWN_CHARS;
+use super::printable::SHOWN_CHARS;
 use domain::finding::FindingCode;
 
 /// The layouts of one operation's files, recognised by the names in the header.

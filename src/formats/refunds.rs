@@ -7,15 +7,16 @@ use super::findings::Findings;
 use super::header::{self, Layout};
 use super::registry::StoredRecord;
 use super::repeats::{Key, Repeats};
-use super::results::REFUND_RESULTS_HEADER;
 use super::sheet::Sheet;
 use domain::{limits::Limits, money::Currency, task::RecordExtra, view::Split};
 
 mod check;
 mod key;
+mod results;
 mod samples;
 
 pub use key::{gateway_key, retry_key};
+pub use results::{REFUND_RESULTS_HEADER, RefundResult, put_refund_result};
 pub use samples::{TypedRefund, cell, typed_rows};
 
 /// How many user defined fields a record has.

@@ -1,12 +1,12 @@
 //! What can be asked of the files of an operation, whichever it is: one registry, so that nobody else asks which one it is.
 
 use super::{
+    csv_cell::put_text,
     field_table::Notes,
     file::{self, Checked, Format},
     header::{Layout, Template},
     refunds::Refunds,
     repair::{Rearranged, rearranged},
-    results::put_text,
     sheet::Sheet,
     sync::Orders,
     text::Input,

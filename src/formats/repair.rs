@@ -1,26 +1,15 @@
 //! Repairs that the browser offers, shown before they are applied.
 
+use super::csv_cell::put_cell;
+use super::delimiter::other_delimiter;
 use super::findings::quoted;
 use super::header::{Layout, folded};
-use super::results::put_cell;
 use super::sheet::{Reader, Sheet, SheetRow};
 
 pub use super::amount::plain_amount;
 
 /// Names that a sentence lists; more are counted.
 const NAMED: usize = 20;
-
-/// Characters that files use instead of the comma, and their names.
-pub(crate) const OTHER_DELIMITERS: [(u8, &str); 4] =
-    [(b';', "semicolons"), (b'\t', "tabs"), (b'^', "carets (^)"), (b'|', "vertical bars")];
-
-/// The character that separates the columns of a header line, if it is not the comma.
-pub fn other_delimiter(header: &str) -> Option<(u8, &'static str)> {
-    OTHER_DELIMITERS.into_iter().find(|(delimiter, _)| {
-        let mut names = header.split(char::from(*delimiter)).map(|name| name.trim().trim_matches('"').trim());
-        header.contains(char::from(*delimiter)) && names.any(|name| name == "order_id" || name == "amount")
-    })
-}
 
 /// The file with commas, where the columns are separated by semicolon, tab, caret or bar; none where they are not, or where a
 /// row cannot be read without doubt.

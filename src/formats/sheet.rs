@@ -5,7 +5,7 @@ mod reader;
 mod record;
 mod runs;
 
-use super::results::put_cell;
+use super::csv_cell::put_cell;
 pub use folds::Fold;
 pub use reader::Reader;
 #[cfg(test)]

@@ -137,7 +137,7 @@ impl Config {
 
 /// Where the server is and what it works on, for commands that open no secret.
 #[derive(Clone, Debug)]
-pub struct Places {
+pub struct SocketLimits {
     /// Address of the web part.
     pub listen: SocketAddr,
     /// `DATABASE_URL`; none means the embedded PostgreSQL.
@@ -146,7 +146,7 @@ pub struct Places {
     pub data_dir: PathBuf,
 }
 
-impl Places {
+impl SocketLimits {
     /// What the environment says.
     pub fn from_env() -> Result<Self, String> {
         let lookup = |name| std::env::var_os(name);
@@ -160,7 +160,7 @@ impl Places {
     }
 }
 
-impl From<&Config> for Places {
+impl From<&Config> for SocketLimits {
     fn from(config: &Config) -> Self {
         Self { listen: config.listen, database_url: config.database_url.clone(), data_dir: config.data_dir.clone() }
     }

@@ -5,6 +5,7 @@
 //! up one row and what reads the whole batch to pick one cost it the same. `OFFSET 0` keeps the look-up a look-up (`migrations/functions/task_views.sql`).
 
 pub mod api_keys;
+pub mod approval_rules;
 pub mod approvals;
 pub mod audit;
 pub mod batches;
@@ -14,6 +15,7 @@ pub mod drafts;
 pub mod files;
 pub mod gateways;
 pub mod history;
+pub mod home;
 pub mod imports;
 pub mod migrate;
 pub mod notices;
@@ -139,10 +141,10 @@ impl Tx {
 
     /// Makes it so, at a moment of the money protocol that has a name. After an error of the second fault it is so, and the
     /// caller does not know: a COMMIT whose reply was lost.
-    pub async fn commit_at(self, moment: &'static str) -> sqlx::Result<()> {
-        fault!(?moment, "before_commit");
+    pub async fn commit_at(self, failpoint: &'static str) -> sqlx::Result<()> {
+        failpoint!(?failpoint, "before_commit");
         self.commit().await?;
-        fault!(?moment, "after_commit");
+        failpoint!(?failpoint, "after_commit");
         Ok(())
     }
 }
@@ -163,7 +165,7 @@ impl Db {
     /// Connects both pools; every connection takes its role before it is used. Refuses roles that see through policies.
     pub async fn connect(options: PgConnectOptions, sizes: PoolSizes) -> Result<Self, StartError> {
         let options = options.options([
-            ("search_path", "desk"),
+            ("search_path", "batchdesk"),
             ("application_name", "batchdesk"),
             // No transaction of ours waits for anything but the database. One that does was lost on the way (its reply never came,
             // or whoever had it is gone) and keeps rows locked that nobody else can claim.

@@ -72,7 +72,7 @@ pub struct Place {
 
 /// The leave to make one hash. It goes with the hash, not with who asked for it: a client that goes away does not make room.
 #[derive(Debug)]
-pub struct Turn(#[expect(dead_code, reason = "held until the hash is made")] OwnedSemaphorePermit);
+pub struct HashPermit(#[expect(dead_code, reason = "held until the hash is made")] OwnedSemaphorePermit);
 
 impl HashQueue {
     /// Takes a place in the lane; `of` is whose places are counted together.
@@ -89,7 +89,7 @@ impl HashQueue {
     }
 
     /// Waits for a turn.
-    pub async fn turn(&self, place: Place) -> Option<Turn> {
+    pub async fn turn(&self, place: Place) -> Option<HashPermit> {
         let [known, stranger] = &self.fronts;
         let [known_ahead, stranger_ahead] = &self.most_ahead;
         let (front, most_ahead) = match place.lane {
@@ -103,7 +103,7 @@ impl HashQueue {
         drop((front, place));
         let begun = self.begun.fetch_add(1, Ordering::Relaxed);
         most_ahead.fetch_max(begun.saturating_sub(before), Ordering::Relaxed);
-        Some(Turn(turn))
+        Some(HashPermit(turn))
     }
 
     /// How many hashes were begun.

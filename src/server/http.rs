@@ -1,24 +1,25 @@
-//! The web part: sign-in, the pages, plain forms, files, live events and the machine interface.
+//! The web part: sign-in, the pages, plain forms, files, live events and the HTTP API.
 //!
 //! Every route is registered in one place ([`routes::table`]) together with what it needs, so that nothing can be served
 //! that the access matrix does not know.
 
 mod address;
-mod answer;
+mod api;
 mod approvals;
 mod batches;
 mod body;
 mod connections;
 mod cookies;
 mod downloads;
+mod error;
 mod events;
 mod form;
 mod health;
-mod machine;
 mod notices;
 mod orders;
 mod pages;
 mod redirects;
+mod request_context;
 mod retries;
 mod review;
 mod routes;
@@ -31,10 +32,9 @@ pub mod site;
 mod step_up;
 mod unread;
 mod upload;
-mod visit;
 
 pub use events::{HEARTBEAT, STREAMS_PER_SESSION};
-pub use routes::{Kind, Need, Route};
+pub use routes::{Access, Route, RouteKind};
 pub use session::{ABSOLUTE, IDLE, POLL_HEADER};
 
 use super::state::AppState;
@@ -70,8 +70,8 @@ impl Web {
 /// Every route of the web part, with its layers.
 pub fn router(state: AppState) -> axum::Router {
     let web = Web::new(state);
-    let (desk, _) = routes::table();
-    security::around(&web, desk)
+    let (routers, _) = routes::table();
+    security::around(&web, routers)
 }
 
 /// Every route of the web part and what it needs, for the access matrix.

@@ -17,7 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Longest time that the parts have to end what is under way.
-const PATIENCE: Duration = Duration::from_secs(30);
+const MAX_WAIT: Duration = Duration::from_secs(30);
 /// Longest time that they have after that.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -85,7 +85,7 @@ impl Lifecycle {
 
     /// Waits until the process is to stop, and then until every part has ended or had its time.
     pub async fn ended(&self) -> Ending {
-        self.ended_within(PATIENCE).await
+        self.ended_within(MAX_WAIT).await
     }
 
     async fn ended_within(&self, patience: Duration) -> Ending {

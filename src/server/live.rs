@@ -42,7 +42,7 @@ impl Default for Live {
 
 impl Live {
     /// Tells every stream of this process.
-    pub fn tell(&self, changed: Changed) {
+    pub fn publish(&self, changed: Changed) {
         // No receiver is not an error: nobody is watching.
         let _ = self.sender.send(changed);
     }
@@ -95,7 +95,7 @@ async fn pass_on(state: &AppState, wait: &mut Duration) -> Result<std::convert::
     loop {
         match listener.try_recv().await? {
             Some(notification) => match Changed::from_payload(notification.payload()) {
-                Some(changed) => state.live.tell(changed),
+                Some(changed) => state.live.publish(changed),
                 None => tracing::error!("live.unreadable_notification"),
             },
             // The connection was lost; the listener has made a new one and listens again.

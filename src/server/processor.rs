@@ -5,24 +5,24 @@
 //! lanes of one connection share its slots on the wire, and what goes wrong in one lane stops no other. Whatever this process loses (its life, a COMMIT's reply, a lease) is found again in the database by whoever claims it
 //! next: nothing here needs to be remembered.
 
-mod answer;
 mod ask_first;
 mod backoff;
 mod breaker;
 mod connections;
+mod cooldown;
 mod import;
 mod instruction;
 mod lane;
 mod limits;
-mod open;
-mod pace;
 mod preflight;
+mod rate_limiter;
 mod rechecks;
 mod reconcile;
+mod resolver;
 mod send;
 mod settler;
 mod sync;
-mod throttle;
+mod verdict;
 
 pub use connections::{Connect, Connectors};
 
@@ -65,7 +65,7 @@ pub async fn run(state: AppState, connect: Arc<dyn Connect>, soft: CancellationT
         running: JoinSet::new(),
         last_run: HashMap::new(),
         busy: Vec::new(),
-        nights: reconcile::Nights::default(),
+        nights: reconcile::NightlySchedule::default(),
     };
     // Dropping the scheduler ends its lanes, and with them every call on the wire.
     tokio::select! {
@@ -88,7 +88,7 @@ struct Scheduler {
     running: JoinSet<bool>,
     last_run: HashMap<LaneKey, Instant>,
     busy: Vec<(tokio::task::Id, LaneKey)>,
-    nights: reconcile::Nights,
+    nights: reconcile::NightlySchedule,
 }
 
 impl Scheduler {
@@ -184,12 +184,12 @@ impl Scheduler {
     }
 }
 
-/// Works on what is due at a connection. Answers whether it did anything.
+/// Works on what is due at a connection. Returns whether it did anything.
 async fn on_connection(lane: &LaneContext, work: Work) -> bool {
     match work {
         Work::Chunks => send::run(lane, false).await,
         Work::Leftovers => send::run(lane, true).await,
-        Work::OpenTasks => open::run(lane).await,
+        Work::OpenTasks => resolver::run(lane).await,
         Work::Rechecks => rechecks::run(lane).await,
         Work::Reconciliations => reconcile::run(lane).await,
         Work::Orders => sync::run(lane).await,
@@ -197,7 +197,7 @@ async fn on_connection(lane: &LaneContext, work: Work) -> bool {
     }
 }
 
-/// Works on what is due for an organisation, through no connection. Answers whether it did anything.
+/// Works on what is due for an organisation, through no connection. Returns whether it did anything.
 async fn of_organisation(state: &AppState, organisation: OrganisationId, work: Work, soft: &CancellationToken) -> bool {
     match work {
         Work::Imports => import::run(state, organisation, soft).await,
@@ -208,7 +208,7 @@ async fn of_organisation(state: &AppState, organisation: OrganisationId, work: W
     }
 }
 
-/// Ends the batches that nobody decided in time. Answers whether there were any.
+/// Ends the batches that nobody decided in time. Returns whether there were any.
 async fn expire(state: &AppState, organisation: OrganisationId) -> bool {
     let expired = async {
         let mut tx = state.db.worker(organisation).await?;

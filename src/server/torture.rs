@@ -1,7 +1,7 @@
-//! Faults on purpose, for the tests alone: moments at which this process dies, stops, waits or fails, and connectors that misread.
+//! Faults on purpose, for the tests alone: failpoints at which this process dies, stops, waits or fails, and connectors that misread.
 //!
 //! They are in debug builds only, so that one build serves every test; in a release the macro comes to nothing, and the rest is not
-//! there (`build.rs` decides, `lib.rs` refuses anything else). The processor and the acts of people name their moments,
+//! there (`build.rs` decides, `lib.rs` refuses anything else). The processor and the acts of people name their failpoints,
 //! `BATCHDESK_FAULT` says what happens there:
 //!
 //! ```text
@@ -9,15 +9,15 @@
 //! BATCHDESK_FAULT=send.after@1=delay:500,…          wait so many milliseconds; several, with commas
 //! BATCHDESK_FAULT=settle.before_commit@*=error      fail, each time
 //! BATCHDESK_FAULT=send.before@1=stop                stop like SIGSTOP, until somebody sends SIGCONT
-//! BATCHDESK_FAULT=trace                             say each moment on standard error
+//! BATCHDESK_FAULT=trace                             say each failpoint on standard error
 //! ```
 //!
 //! `BATCHDESK_MUTANT=name` takes one guard out. A test that does not notice that proves nothing. No guard of production asks for it:
 //! the connectors are put behind one who misreads them ([`misread`]), and what else is tried so is patched into a copy of the tree
 //! (`tests/torture/mutants`).
 
-/// A moment: `fault!(name, step)` where an error has nowhere to go, `fault!(? name, step)` where it has.
-macro_rules! fault {
+/// A failpoint: `fault!(name, step)` where an error has nowhere to go, `fault!(? name, step)` where it has.
+macro_rules! failpoint {
     (? $name:expr, $step:literal) => {
         #[cfg(failpoints)]
         $crate::server::torture::reach($name, $step).await?;
@@ -44,9 +44,9 @@ mod on {
         time::Duration,
     };
 
-    /// What happens at a moment.
+    /// What happens at a failpoint.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    enum Act {
+    enum Effect {
         Kill,
         Stop,
         Error,
@@ -55,10 +55,10 @@ mod on {
 
     #[derive(Debug)]
     struct Fault {
-        moment: String,
+        failpoint: String,
         /// Which time; none for each.
         hit: Option<u32>,
-        act: Act,
+        act: Effect,
     }
 
     #[derive(Debug, Default)]
@@ -87,59 +87,61 @@ mod on {
                 continue;
             }
             let (place, act) = part.split_once('=')?;
-            let (moment, hit) = place.split_once('@')?;
+            let (failpoint, hit) = place.split_once('@')?;
             let hit = if hit == "*" { None } else { Some(hit.parse().ok()?) };
             let act = match act.split_once(':') {
                 None => match act {
-                    "kill" => Act::Kill,
-                    "stop" => Act::Stop,
-                    "error" => Act::Error,
+                    "kill" => Effect::Kill,
+                    "stop" => Effect::Stop,
+                    "error" => Effect::Error,
                     _ => return None,
                 },
-                Some(("delay", ms)) => Act::Delay(Duration::from_millis(ms.parse().ok()?)),
+                Some(("delay", ms)) => Effect::Delay(Duration::from_millis(ms.parse().ok()?)),
                 Some(_) => return None,
             };
-            plan.faults.push(Fault { moment: moment.to_owned(), hit, act });
+            plan.faults.push(Fault { failpoint: failpoint.to_owned(), hit, act });
         }
         Some(plan)
     }
 
-    /// Which time it is that this moment is reached.
-    fn count(moment: &str) -> u32 {
+    /// Which time it is that this failpoint is reached.
+    fn count(failpoint: &str) -> u32 {
         static COUNTS: Mutex<Vec<(String, u32)>> = Mutex::new(Vec::new());
         let mut counts = COUNTS.lock().unwrap_or_else(PoisonError::into_inner);
-        match counts.iter_mut().find(|(known, _)| known == moment) {
+        match counts.iter_mut().find(|(known, _)| known == failpoint) {
             Some((_, count)) => {
                 *count += 1;
                 *count
             }
             None => {
-                counts.push((moment.to_owned(), 1));
+                counts.push((failpoint.to_owned(), 1));
                 1
             }
         }
     }
 
-    /// A moment is reached: what is planned for it happens.
+    /// A failpoint is reached: what is planned for it happens.
     pub async fn reach(name: &str, step: &str) -> sqlx::Result<()> {
         let plan = plan();
         if !plan.trace && plan.faults.is_empty() {
             return Ok(());
         }
-        let moment = format!("{name}.{step}");
-        let hit = count(&moment);
+        let failpoint = format!("{name}.{step}");
+        let hit = count(&failpoint);
         if plan.trace {
-            let _ = writeln!(io::stderr(), "torture: {moment} {hit}");
+            let _ = writeln!(io::stderr(), "torture: {failpoint} {hit}");
         }
-        for fault in plan.faults.iter().filter(|fault| fault.moment == moment && fault.hit.is_none_or(|at| at == hit)) {
+        for fault in
+            plan.faults.iter().filter(|fault| fault.failpoint == failpoint && fault.hit.is_none_or(|at| at == hit))
+        {
             match fault.act {
-                Act::Kill => end(nix::sys::signal::Signal::SIGKILL),
-                Act::Stop => end(nix::sys::signal::Signal::SIGSTOP),
-                Act::Delay(time) => tokio::time::sleep(time).await,
-                Act::Error => {
+                Effect::Kill => end(nix::sys::signal::Signal::SIGKILL),
+                Effect::Stop => end(nix::sys::signal::Signal::SIGSTOP),
+                Effect::Delay(time) => tokio::time::sleep(time).await,
+                Effect::Error => {
                     return Err(sqlx::Error::Io(io::Error::new(
                         io::ErrorKind::ConnectionReset,
-                        format!("at {moment}"),
+                        format!("at {failpoint}"),
                     )));
                 }
             }
@@ -147,7 +149,7 @@ mod on {
         Ok(())
     }
 
-    /// To this very thread: a signal to the process may be taken by another one, and this one would go on for a moment.
+    /// To this very thread: a signal to the process may be taken by another one, and this one would go on for a failpoint.
     fn end(signal: nix::sys::signal::Signal) {
         let _ = nix::sys::signal::raise(signal);
     }

@@ -94,7 +94,7 @@ pub(super) struct Post {
 
 /// What goes back to the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(super) enum GatewayReply {
     /// A whole reply.
     Body(u16, String),
     /// A 200 whose body ends in the middle.
@@ -108,16 +108,16 @@ pub(super) enum Answer {
 }
 
 /// The right answer made wrong.
-fn poisoned(answer: Answer, order_id: &str) -> Answer {
-    let (Some(poison), Answer::Body(200, body)) = (faults::poison(order_id), &answer) else { return answer };
+fn poisoned(answer: GatewayReply, order_id: &str) -> GatewayReply {
+    let (Some(poison), GatewayReply::Body(200, body)) = (faults::poison(order_id), &answer) else { return answer };
     let body = body.clone();
     match poison {
         Poison::Key | Poison::Amount | Poison::Currency | Poison::Row => {
-            Answer::Body(200, bodies::spoilt(&body, poison))
+            GatewayReply::Body(200, bodies::spoilt(&body, poison))
         }
-        Poison::Redirect => Answer::Redirect(format!("/orders/{order_id}?again")),
-        Poison::Big => Answer::Padded { body, packed: false },
-        Poison::Gzip => Answer::Padded { body, packed: true },
+        Poison::Redirect => GatewayReply::Redirect(format!("/orders/{order_id}?again")),
+        Poison::Big => GatewayReply::Padded { body, packed: false },
+        Poison::Gzip => GatewayReply::Padded { body, packed: true },
     }
 }
 
@@ -166,11 +166,11 @@ impl Book {
     }
 
     /// Answers `GET /orders/{order_id}`.
-    pub(super) async fn get(&self, merchant: Merchant, order_id: &str) -> Answer {
+    pub(super) async fn get(&self, merchant: Merchant, order_id: &str) -> GatewayReply {
         let (before, after) = self.dice.draw();
         pause(before + after).await;
         if faults::is_missing(order_id) {
-            return Answer::Body(404, bodies::not_found(order_id));
+            return GatewayReply::Body(404, bodies::not_found(order_id));
         }
         let mut orders = self.lock();
         let fresh = Order::default();
@@ -181,12 +181,12 @@ impl Book {
             }
             _ => &fresh,
         };
-        let answer = Answer::Body(200, bodies::order(merchant, order_id, order));
+        let answer = GatewayReply::Body(200, bodies::order(merchant, order_id, order));
         if order.posts > 0 { poisoned(answer, order_id) } else { answer }
     }
 
     /// Carries out a refund request with its faults. The caller keeps it running when the client goes away.
-    pub(super) async fn post(&self, post: Post) -> Answer {
+    pub(super) async fn post(&self, post: Post) -> GatewayReply {
         let (before, after) = self.dice.draw();
         pause(before).await;
         let count = {
@@ -201,9 +201,9 @@ impl Book {
         }
         let (answer, kept) = self.decide(&post, fault);
         if kept.await.is_err() {
-            return Answer::HangUp;
+            return GatewayReply::HangUp;
         }
-        if answer == Answer::HangUp {
+        if answer == GatewayReply::HangUp {
             sleep(Duration::from_millis(self.args.hang_ms)).await;
         }
         pause(after).await;
@@ -211,7 +211,7 @@ impl Book {
     }
 
     /// Decides, acts and writes the line under one lock, so that the ledger has the order in which things happened.
-    fn decide(&self, post: &Post, fault: Fault) -> (Answer, oneshot::Receiver<()>) {
+    fn decide(&self, post: &Post, fault: Fault) -> (GatewayReply, oneshot::Receiver<()>) {
         let mut orders = self.lock();
         let at = now();
         let (effect, status, body) = match fault {
@@ -223,19 +223,19 @@ impl Book {
             },
         };
         let answer = match fault {
-            Fault::SilentBefore | Fault::SilentAfter => Answer::HangUp,
+            Fault::SilentBefore | Fault::SilentAfter => GatewayReply::HangUp,
             Fault::ErrorBefore | Fault::ErrorAfter => {
-                Answer::Body(500, bodies::error("internal_error", "Something went wrong."))
+                GatewayReply::Body(500, bodies::error("internal_error", "Something went wrong."))
             }
-            Fault::TooMany => Answer::Body(429, bodies::error("too_many_requests", "Too many requests.")),
-            Fault::Garbled if effect => Answer::Cut(body),
-            _ => poisoned(Answer::Body(status, body), &post.order_id),
+            Fault::TooMany => GatewayReply::Body(429, bodies::error("too_many_requests", "Too many requests.")),
+            Fault::Garbled if effect => GatewayReply::Cut(body),
+            _ => poisoned(GatewayReply::Body(status, body), &post.order_id),
         };
         let reply = match &answer {
-            Answer::HangUp => Replied::Word("none".to_owned()),
-            Answer::Body(status, _) => Replied::Status(*status),
-            Answer::Redirect(_) => Replied::Status(302),
-            Answer::Cut(_) | Answer::Padded { .. } => Replied::Status(200),
+            GatewayReply::HangUp => Replied::Word("none".to_owned()),
+            GatewayReply::Body(status, _) => Replied::Status(*status),
+            GatewayReply::Redirect(_) => Replied::Status(302),
+            GatewayReply::Cut(_) | GatewayReply::Padded { .. } => Replied::Status(200),
         };
         let kept = self.ledger.append(&Line {
             at,

@@ -21,7 +21,7 @@ use tokio::{
 };
 
 /// How long a start waits for what an earlier simulator still holds (its port, its ledger).
-const PATIENCE: Duration = Duration::from_secs(3);
+const MAX_WAIT: Duration = Duration::from_secs(3);
 
 /// What the simulator is told at its start.
 #[derive(clap::Args, Clone, Debug)]
@@ -76,7 +76,7 @@ pub async fn serve(listener: TcpListener, args: SimulatorArgs) -> Result<(), Str
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, String> {
-    let give_up = Instant::now() + PATIENCE;
+    let give_up = Instant::now() + MAX_WAIT;
     loop {
         match TcpListener::bind(address).await {
             Ok(listener) => return Ok(listener),

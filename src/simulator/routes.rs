@@ -2,7 +2,7 @@
 
 use super::{
     bodies,
-    book::{Answer, Book, Merchant, Post},
+    book::{Book, GatewayReply, Merchant, Post},
 };
 use axum::{
     Router,
@@ -96,20 +96,20 @@ async fn refund_by_transaction(State(book): State<Arc<Book>>, headers: HeaderMap
     let order_id = fields.text("order_id");
     if order_id.is_empty() {
         let body = bodies::bad_request("Mandatory fields are missing", "Mandatory fields are missing");
-        return respond(Answer::Body(400, body));
+        return respond(GatewayReply::Body(400, body));
     }
     let txn_id = Some(fields.text("txn_id"));
     carry_out(book, fields.post(merchant, order_id, txn_id)).await
 }
 
 async fn unknown(_: Request) -> Response {
-    respond(Answer::Body(404, bodies::error("resource_not_found", "There is nothing here.")))
+    respond(GatewayReply::Body(404, bodies::error("resource_not_found", "There is nothing here.")))
 }
 
 /// In a task of its own: a client that goes away does not undo what it asked for.
 async fn carry_out(book: Arc<Book>, post: Post) -> Response {
     let answer = tokio::spawn(async move { book.post(post).await }).await;
-    respond(answer.unwrap_or(Answer::HangUp))
+    respond(answer.unwrap_or(GatewayReply::HangUp))
 }
 
 /// The fields of a form; a body that is not a form has none.
@@ -151,7 +151,7 @@ fn merchant(headers: &HeaderMap) -> Option<Merchant> {
 }
 
 fn denied() -> Response {
-    respond(Answer::Body(401, bodies::error("access_denied", "Authentication failed.")))
+    respond(GatewayReply::Body(401, bodies::error("access_denied", "Authentication failed.")))
 }
 
 /// Bytes of an answer that is too large.
@@ -177,10 +177,10 @@ fn bomb(body: &str) -> Vec<u8> {
     [pack(start.as_bytes()), blanks.repeat(BOMB), pack(end.as_bytes())].concat()
 }
 
-fn respond(answer: Answer) -> Response {
+fn respond(answer: GatewayReply) -> Response {
     let json = [(header::CONTENT_TYPE, "application/json")];
     match answer {
-        Answer::Body(status, body) => {
+        GatewayReply::Body(status, body) => {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             let mut response = (status, json, body).into_response();
             if status == StatusCode::TOO_MANY_REQUESTS {
@@ -188,7 +188,7 @@ fn respond(answer: Answer) -> Response {
             }
             response
         }
-        Answer::Cut(body) => {
+        GatewayReply::Cut(body) => {
             let length = [(header::CONTENT_LENGTH, body.len().to_string())];
             let half = Bytes::from(body.into_bytes());
             let half = half.slice(..half.len() / 2);
@@ -200,13 +200,13 @@ fn respond(answer: Answer) -> Response {
             let cut = stream::iter([Ok::<_, io::Error>(half)]).chain(end);
             (json, length, Body::from_stream(cut)).into_response()
         }
-        Answer::Redirect(to) => (StatusCode::FOUND, [(header::LOCATION, to)]).into_response(),
-        Answer::Padded { body, packed: false } => (json, padded(&body, BIG)).into_response(),
-        Answer::Padded { body, packed: true } => {
+        GatewayReply::Redirect(to) => (StatusCode::FOUND, [(header::LOCATION, to)]).into_response(),
+        GatewayReply::Padded { body, packed: false } => (json, padded(&body, BIG)).into_response(),
+        GatewayReply::Padded { body, packed: true } => {
             let encoding = [(header::CONTENT_ENCODING, "gzip")];
             (json, encoding, bomb(&body)).into_response()
         }
-        Answer::HangUp => {
+        GatewayReply::HangUp => {
             let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
             response.extensions_mut().insert(HungUp);
             response

@@ -3,13 +3,13 @@
 mod restored;
 mod tamper;
 
-use super::support::{World, refunds};
+use super::support::{TestState, refunds};
 use crate::{
     domain::ids::OrganisationId,
     server::{
         db::audit::AuditEntry,
         ops::audit::{
-            self, AuditReport, Finding, Kept,
+            self, AuditReport, Finding, KeptHead,
             heads::{self, Heads},
         },
         state::AppState,
@@ -19,15 +19,15 @@ use serde_json::json;
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, PgConnection};
 use uuid::Uuid;
 
-async fn superuser(world: &World) -> PgConnection {
-    let mut admin = world.options.clone().options([("search_path", "desk")]).connect().await.unwrap();
+async fn superuser(test: &TestState) -> PgConnection {
+    let mut admin = test.options.clone().options([("search_path", "batchdesk")]).connect().await.unwrap();
     // What whoever owns the database can do: no trigger and no foreign key stands in the way.
     admin.execute("SET session_replication_role = replica").await.unwrap();
     admin
 }
 
-async fn acme(world: &World) -> OrganisationId {
-    world.caller("maker@acme.test").await.organisation.id
+async fn acme(test: &TestState) -> OrganisationId {
+    test.caller("maker@acme.test").await.organisation.id
 }
 
 /// Writes `count` acts down, of the time that it is.
@@ -40,7 +40,7 @@ async fn write(state: &AppState, organisation: OrganisationId, count: usize) {
 }
 
 /// What is found of Acme Stores. The others must be sound.
-async fn of_acme(state: &AppState, kept: &[Kept]) -> AuditReport {
+async fn of_acme(state: &AppState, kept: &[KeptHead]) -> AuditReport {
     let mut reports = audit::verify(state, kept).await.unwrap();
     let at = reports.iter().position(|report| report.organisation.as_deref() == Some("Acme Stores")).unwrap();
     let acme = reports.swap_remove(at);
@@ -57,16 +57,16 @@ fn heads_of(state: &AppState) -> Heads {
 }
 
 /// The heads of the data folder, as they are kept elsewhere.
-fn kept(state: &AppState) -> Kept {
+fn kept(state: &AppState) -> KeptHead {
     let text = std::fs::read_to_string(state.config.data_dir.join(heads::FILE)).unwrap();
-    Kept { place: "kept".to_owned(), text }
+    KeptHead { place: "kept".to_owned(), text }
 }
 
 #[tokio::test]
 async fn a_trail_that_nobody_touched_is_sound_whatever_it_says() {
-    let world = World::new().await;
-    let (state, organisation) = (&world.state, acme(&world).await);
-    world.upload("maker@acme.test", &refunds(&[("ORD_1", "1")])).await;
+    let test = TestState::new().await;
+    let (state, organisation) = (&test.state, acme(&test).await);
+    test.upload("maker@acme.test", &refunds(&[("ORD_1", "1")])).await;
     assert!(audit::seal_all(state).await.unwrap() > 0);
     let strange = "\u{1}\u{8}\t\n\u{c}\r\"\\/\u{7f}é\u{2028}\u{1f600}\u{fffd}";
     for (n, micros) in
@@ -90,7 +90,7 @@ async fn a_trail_that_nobody_touched_is_sound_whatever_it_says() {
     let report = of_acme(state, &[kept(state)]).await;
     assert!(report.is_sound() && report.notes.is_empty(), "{report:?}");
     assert_eq!(report.waiting, 3);
-    let mut admin = superuser(&world).await;
+    let mut admin = superuser(&test).await;
     let links: i64 = sqlx::query_scalar("SELECT count(*) FROM audit_seal WHERE organisation_id = $1")
         .bind(organisation.0)
         .fetch_one(&mut admin)
@@ -101,8 +101,8 @@ async fn a_trail_that_nobody_touched_is_sound_whatever_it_says() {
 
 #[tokio::test]
 async fn each_sealing_signs_where_the_chain_ends() {
-    let world = World::new().await;
-    let (state, organisation) = (&world.state, acme(&world).await);
+    let test = TestState::new().await;
+    let (state, organisation) = (&test.state, acme(&test).await);
     write(state, organisation, 2_500).await;
     // More than one turn of the sealer.
     assert!(audit::seal_all(state).await.unwrap() >= 2_500);
@@ -128,11 +128,11 @@ async fn each_sealing_signs_where_the_chain_ends() {
 
 #[tokio::test]
 async fn the_sealer_signs_what_other_processes_have_chained() {
-    let world = World::new().await;
-    let (state, organisation) = (&world.state, acme(&world).await);
+    let test = TestState::new().await;
+    let (state, organisation) = (&test.state, acme(&test).await);
     write(state, organisation, 5).await;
     audit::seal_all(state).await.unwrap();
-    let other = super::support::state(&world.options).await;
+    let other = super::support::state(&test.options).await;
     assert_ne!(other.config.data_dir, state.config.data_dir);
     let stop = tokio_util::sync::CancellationToken::new();
     let sealer = tokio::spawn(audit::run_sealer(other.clone(), stop.clone()));
@@ -150,12 +150,12 @@ async fn the_sealer_signs_what_other_processes_have_chained() {
 
 #[tokio::test]
 async fn a_chain_that_lost_what_was_signed_gets_no_new_head() {
-    let world = World::new().await;
-    let (state, organisation) = (&world.state, acme(&world).await);
+    let test = TestState::new().await;
+    let (state, organisation) = (&test.state, acme(&test).await);
     write(state, organisation, 20).await;
     audit::seal_all(state).await.unwrap();
     let signed = heads_of(state).newest(organisation).unwrap().clone();
-    let mut admin = superuser(&world).await;
+    let mut admin = superuser(&test).await;
     let cut = format!(
         "WITH gone AS (DELETE FROM audit_seal WHERE organisation_id = '{organisation}' AND sequence > {} RETURNING audit_id)
          DELETE FROM audit USING gone WHERE id = audit_id",
@@ -173,18 +173,18 @@ async fn a_chain_that_lost_what_was_signed_gets_no_new_head() {
 
 #[tokio::test]
 async fn a_head_of_another_key_and_a_file_without_heads_are_told() {
-    let world = World::new().await;
-    let (state, organisation) = (&world.state, acme(&world).await);
+    let test = TestState::new().await;
+    let (state, organisation) = (&test.state, acme(&test).await);
     write(state, organisation, 1).await;
     audit::seal_all(state).await.unwrap();
     let head = heads_of(state).newest(organisation).unwrap().clone();
     let other_key = crate::server::secrets::SecretKey::new([8; 32]);
-    let foreign = Kept { place: "foreign".to_owned(), text: format!("\n{}\n", head.signed(&other_key)) };
+    let foreign = KeptHead { place: "foreign".to_owned(), text: format!("\n{}\n", head.signed(&other_key)) };
     let reports = audit::verify(state, &[foreign]).await.unwrap();
     let said: Vec<String> = reports.iter().map(sentences).filter(|text| !text.is_empty()).collect();
     assert_eq!(said.len(), 1);
     assert!(said[0].starts_with("foreign, line 2: a head that is not signed"), "{said:?}");
-    let empty = Kept { place: "empty.txt".to_owned(), text: "nothing\n".to_owned() };
+    let empty = KeptHead { place: "empty.txt".to_owned(), text: "nothing\n".to_owned() };
     let refused = audit::verify(state, &[empty]).await.unwrap_err();
     assert!(refused.refusal.message.starts_with("empty.txt: there is no head in it"), "{refused}");
 }
@@ -194,9 +194,9 @@ async fn a_head_of_another_key_and_a_file_without_heads_are_told() {
 #[ignore = "a figure, not a check"]
 async fn a_long_chain_is_checked_in_pages() {
     const ENTRIES: i64 = 300_000;
-    let world = World::new().await;
-    let organisation = acme(&world).await;
-    let mut admin = superuser(&world).await;
+    let test = TestState::new().await;
+    let organisation = acme(&test).await;
+    let mut admin = superuser(&test).await;
     let fill = format!(
         "INSERT INTO audit (organisation_id, id, at, person_id, actor, action, object_id, detail)
          SELECT '{organisation}', lpad(to_hex(n), 32, '0')::uuid, now(), gen_random_uuid(), 'maker@acme.test', 'batch.downloaded', gen_random_uuid(), '{{\"file\":\"batch_refund.csv\",\"rows\":1000}}'
@@ -208,7 +208,7 @@ async fn a_long_chain_is_checked_in_pages() {
     sqlx::raw_sql(AssertSqlSafe(fill)).execute(&mut admin).await.unwrap();
     for _ in 0..3 {
         let begun = std::time::Instant::now();
-        let report = of_acme(&world.state, &[]).await;
+        let report = of_acme(&test.state, &[]).await;
         let seconds = begun.elapsed().as_secs_f64();
         assert!(report.is_sound() && report.sealed > ENTRIES, "{}", sentences(&report));
         println!("{} entries in {seconds:.2} s: {:.0} a second", report.sealed, report.sealed as f64 / seconds);
@@ -217,11 +217,11 @@ async fn a_long_chain_is_checked_in_pages() {
 
 #[tokio::test]
 async fn no_role_of_ours_changes_what_is_written() {
-    let world = World::new().await;
-    let organisation = acme(&world).await;
-    write(&world.state, organisation, 1).await;
+    let test = TestState::new().await;
+    let organisation = acme(&test).await;
+    write(&test.state, organisation, 1).await;
     for role in ["batchdesk_web", "batchdesk_worker", "batchdesk_scheduler"] {
-        let mut session = world.options.clone().options([("search_path", "desk")]).connect().await.unwrap();
+        let mut session = test.options.clone().options([("search_path", "batchdesk")]).connect().await.unwrap();
         let begin = format!("SET ROLE {role}; SET app.organisation = '{organisation}'");
         session.execute(AssertSqlSafe(begin)).await.unwrap();
         for forbidden in [

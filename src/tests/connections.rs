@@ -1,6 +1,6 @@
 //! Connections to gateways against the real simulator on a real socket: what is measured, and what guards the account.
 
-use super::support::{World, gateway, refunds};
+use super::support::{TestState, gateway, refunds};
 use crate::{
     domain::{
         connection_limits::ConnectionLimits, gateway::Promise, ids::GatewayId, money::Currency, operation::Effect,
@@ -11,7 +11,7 @@ use crate::{
         ops::{
             access::Caller,
             connections::{
-                self, Entry, Refused, Trial,
+                self, AccountForm, Refused, TestResult,
                 probe::{self, Probed, Questions},
             },
             gateways,
@@ -155,13 +155,13 @@ async fn nothing_is_told_about_an_order_that_cannot_be_refunded() {
 
 const ADMIN: &str = "admin@acme.test";
 
-async fn count(world: &World, statement: &str) -> i64 {
-    let mut admin = world.options.clone().options([("search_path", "desk")]).connect().await.unwrap();
+async fn count(test: &TestState, statement: &str) -> i64 {
+    let mut admin = test.options.clone().options([("search_path", "batchdesk")]).connect().await.unwrap();
     sqlx::query_scalar(sqlx::AssertSqlSafe(statement.to_owned())).fetch_one(&mut admin).await.unwrap()
 }
 
-fn entry(simulator: &Simulator, merchant: &str) -> Entry {
-    Entry {
+fn entry(simulator: &Simulator, merchant: &str) -> AccountForm {
+    AccountForm {
         connector: "juspay".to_owned(),
         base_url: simulator.url.clone(),
         merchant_id: merchant.to_owned(),
@@ -173,11 +173,11 @@ fn entry(simulator: &Simulator, merchant: &str) -> Entry {
 }
 
 /// One administrator: what weakens a control is made at once.
-async fn alone() -> World {
-    let world = World::new().await;
+async fn alone() -> TestState {
+    let test = TestState::new().await;
     let statement = "DELETE FROM membership WHERE person_id = (SELECT id FROM person WHERE email = 'owner@acme.test')";
-    world.as_superuser(statement).await.unwrap();
-    world
+    test.as_superuser(statement).await.unwrap();
+    test
 }
 
 fn field<T: std::fmt::Debug>(result: Result<T, Refused>) -> (Option<&'static str>, String) {
@@ -185,19 +185,19 @@ fn field<T: std::fmt::Debug>(result: Result<T, Refused>) -> (Option<&'static str
     (field, error.refusal.message)
 }
 
-async fn current(world: &World, caller: &Caller) -> db::gateways::GatewayRow {
-    let mut tx = world.state.db.web(caller.organisation.id, Some(caller.person.id)).await.unwrap();
+async fn current(test: &TestState, caller: &Caller) -> db::gateways::GatewayRow {
+    let mut tx = test.state.db.web(caller.organisation.id, Some(caller.person.id)).await.unwrap();
     db::gateways::chosen(&mut tx, Effect::Refund).await.unwrap().unwrap()
 }
 
 #[tokio::test]
 async fn an_account_is_asked_before_it_is_stored_and_each_mistake_names_its_field() {
-    let world = alone().await;
+    let test = alone().await;
     let simulator = Simulator::start(false).await;
-    let admin = world.caller(ADMIN).await;
-    let state = &world.state;
-    let before = current(&world, &admin).await.id;
-    let add = async |change: &dyn Fn(&mut Entry)| {
+    let admin = test.caller(ADMIN).await;
+    let state = &test.state;
+    let before = current(&test, &admin).await.id;
+    let add = async |change: &dyn Fn(&mut AccountForm)| {
         let mut entry = entry(&simulator, "globex");
         change(&mut entry);
         connections::add(state, &admin, entry).await
@@ -228,16 +228,16 @@ async fn an_account_is_asked_before_it_is_stored_and_each_mistake_names_its_fiel
     let (named, said) = field(add(&|entry| entry.api_key = SecretString::from("sim_wrong")).await);
     assert_eq!(named, Some("api_key"));
     assert!(said.contains("refused this key for the merchant globex (status 401)"), "{said}");
-    let away = |entry: &mut Entry| entry.base_url = "http://127.0.0.1:9".to_owned();
+    let away = |entry: &mut AccountForm| entry.base_url = "http://127.0.0.1:9".to_owned();
     let (named, said) = field(add(&away).await);
     assert_eq!(named, Some("base_url"));
     assert!(said.contains("is not reachable"), "{said}");
 
-    assert_eq!(count(&world, "SELECT count(*) FROM gateway").await, 2, "nothing was stored");
+    assert_eq!(count(&test, "SELECT count(*) FROM gateway").await, 2, "nothing was stored");
 
     let stored = add(&|_| ()).await.unwrap();
     assert!(stored.said.starts_with("It works"), "{}", stored.said);
-    assert_eq!(current(&world, &admin).await.id, before, "it is not used before somebody chooses it");
+    assert_eq!(current(&test, &admin).await.id, before, "it is not used before somebody chooses it");
     let (named, said) = field(add(&|_| ()).await);
     assert_eq!(named, Some("merchant_id"));
     assert!(said.contains("already"), "{said}");
@@ -248,21 +248,21 @@ async fn an_account_is_asked_before_it_is_stored_and_each_mistake_names_its_fiel
     })
     .await
     .unwrap();
-    assert_eq!(count(&world, "SELECT count(*) FROM gateway_promise p JOIN gateway g ON g.organisation_id = p.organisation_id AND g.id = p.gateway_id WHERE g.merchant_id = 'globex' AND g.organisation_id = (SELECT organisation_id FROM organisation_name WHERE name = 'Acme Stores')").await, 0);
+    assert_eq!(count(&test, "SELECT count(*) FROM gateway_promise p JOIN gateway g ON g.organisation_id = p.organisation_id AND g.id = p.gateway_id WHERE g.merchant_id = 'globex' AND g.organisation_id = (SELECT organisation_id FROM organisation_name WHERE name = 'Acme Stores')").await, 0);
     assert_eq!(
-        count(&world, "SELECT count(*) FROM audit WHERE action = 'gateway.added' AND detail LIKE '%sim_%'").await,
+        count(&test, "SELECT count(*) FROM audit WHERE action = 'gateway.added' AND detail LIKE '%sim_%'").await,
         0
     );
 }
 
 #[tokio::test]
 async fn a_sandbox_never_becomes_the_real_account_nor_the_other_way_round() {
-    let world = World::new().await;
-    let admin = world.caller(ADMIN).await;
-    let row = current(&world, &admin).await;
+    let test = TestState::new().await;
+    let admin = test.caller(ADMIN).await;
+    let row = current(&test, &admin).await;
     for change in ["sandbox = NOT sandbox", "connector = 'another'"] {
         let sql = format!("UPDATE gateway SET {change} WHERE id = '{}'", row.id);
-        let refused = world.as_superuser(&sql).await.unwrap_err();
+        let refused = test.as_superuser(&sql).await.unwrap_err();
         let code = refused.as_database_error().and_then(|error| error.code()).map(|code| code.into_owned());
         assert_eq!(code.as_deref(), Some("BD422"), "{change}: {refused}");
     }
@@ -270,42 +270,42 @@ async fn a_sandbox_never_becomes_the_real_account_nor_the_other_way_round() {
 
 #[tokio::test]
 async fn another_account_needs_the_key_again_and_no_open_work() {
-    let world = alone().await;
+    let test = alone().await;
     let simulator = Simulator::start(false).await;
-    let admin = world.caller(ADMIN).await;
-    let state = &world.state;
-    let row = current(&world, &admin).await;
+    let admin = test.caller(ADMIN).await;
+    let state = &test.state;
+    let row = current(&test, &admin).await;
     let id = GatewayId(row.id);
-    let moved = |key: &str| Entry { api_key: SecretString::from(key), ..entry(&simulator, "acme") };
+    let moved = |key: &str| AccountForm { api_key: SecretString::from(key), ..entry(&simulator, "acme") };
     let (named, said) = field(connections::change(state, &admin, id, moved("")).await);
     assert_eq!(named, Some("api_key"), "the stored key is not carried to another address: {said}");
 
-    world.upload("maker@acme.test", &refunds(&[("A1", "1.00"), ("A2", "2.00")])).await;
+    test.upload("maker@acme.test", &refunds(&[("A1", "1.00"), ("A2", "2.00")])).await;
     let (_, said) = field(connections::change(state, &admin, id, moved("sim_acme")).await);
     assert!(said.contains("wait for a decision"), "{said}");
-    assert_eq!(current(&world, &admin).await.base_url, row.base_url);
+    assert_eq!(current(&test, &admin).await.base_url, row.base_url);
 
-    world.as_superuser("UPDATE batch SET status = 'withdrawn'").await.unwrap();
+    test.as_superuser("UPDATE batch SET status = 'withdrawn'").await.unwrap();
     connections::change(state, &admin, id, moved("sim_acme")).await.unwrap();
-    let now = current(&world, &admin).await;
+    let now = current(&test, &admin).await;
     assert_eq!(
         (now.base_url.as_str(), now.promise(Effect::Refund).class.code()),
         (simulator.url.as_str(), "N"),
         "what was promised there is not promised here"
     );
-    let trial = connections::test(state, &admin, id).await.unwrap();
-    assert!(matches!(trial, Trial::Works(_)), "{trial:?}");
+    let outcome = connections::test(state, &admin, id).await.unwrap();
+    assert!(matches!(outcome, TestResult::Works(_)), "{outcome:?}");
 }
 
 #[tokio::test]
 async fn what_changes_where_money_goes_needs_a_new_proof_of_the_password() {
-    let world = alone().await;
+    let test = alone().await;
     let simulator = Simulator::start(false).await;
-    let admin = world.caller(ADMIN).await;
-    let state = &world.state;
-    let id = GatewayId(current(&world, &admin).await.id);
+    let admin = test.caller(ADMIN).await;
+    let state = &test.state;
+    let id = GatewayId(current(&test, &admin).await.id);
     let other =
-        connections::add(state, &admin, Entry { sandbox: false, ..entry(&simulator, "acme") }).await.unwrap().id;
+        connections::add(state, &admin, AccountForm { sandbox: false, ..entry(&simulator, "acme") }).await.unwrap().id;
     state.clock.advance(time::Duration::minutes(11));
     assert_eq!(field(connections::add(state, &admin, entry(&simulator, "globex")).await).0, Some("password"));
     assert_eq!(field(connections::change(state, &admin, id, entry(&simulator, "acme")).await).0, Some("password"));
@@ -314,11 +314,12 @@ async fn what_changes_where_money_goes_needs_a_new_proof_of_the_password() {
 
 #[tokio::test]
 async fn only_a_sandbox_is_measured_and_the_class_that_follows_is_kept_with_its_evidence() {
-    let world = alone().await;
+    let test = alone().await;
     let simulator = Simulator::start(false).await;
-    let admin = world.caller(ADMIN).await;
-    let state = &world.state;
-    let real = connections::add(state, &admin, Entry { sandbox: false, ..entry(&simulator, "acme") }).await.unwrap().id;
+    let admin = test.caller(ADMIN).await;
+    let state = &test.state;
+    let real =
+        connections::add(state, &admin, AccountForm { sandbox: false, ..entry(&simulator, "acme") }).await.unwrap().id;
     let (_, said) = field(connections::measure(state, &admin, real, questions("ORD_1")).await);
     assert!(said.contains("not marked as a sandbox"), "{said}");
     assert_eq!(simulator.requests(), 0, "no refund was sent");
@@ -340,45 +341,45 @@ async fn only_a_sandbox_is_measured_and_the_class_that_follows_is_kept_with_its_
         (fact.order_id.as_str(), fact.actor.as_str(), fact.steps.len()),
         ("ORD_1", "admin@acme.test", found.steps.len())
     );
-    assert_eq!(count(&world, "SELECT count(*) FROM audit WHERE action = 'gateway.measured'").await, 1);
-    let denied = world.as_superuser("SET ROLE batchdesk_web; UPDATE gateway_capability SET class = 'K'").await;
+    assert_eq!(count(&test, "SELECT count(*) FROM audit WHERE action = 'gateway.measured'").await, 1);
+    let denied = test.as_superuser("SET ROLE batchdesk_web; UPDATE gateway_capability SET class = 'K'").await;
     assert!(denied.is_err(), "facts are appended, never changed");
 }
 
 #[tokio::test]
 async fn limits_are_stored_and_none_of_them_is_zero() {
-    let world = alone().await;
-    let admin = world.caller(ADMIN).await;
-    let state = &world.state;
-    let id = GatewayId(current(&world, &admin).await.id);
+    let test = alone().await;
+    let admin = test.caller(ADMIN).await;
+    let state = &test.state;
+    let id = GatewayId(current(&test, &admin).await.id);
     let of = |concurrency, rate, burst| ConnectionLimits { concurrency, rate, burst };
     for bad in [of(Some(0), None, None), of(None, Some(0), None), of(None, None, Some(5)), of(Some(1_001), None, None)]
     {
         assert!(connections::limit(state, &admin, id, bad, "a test").await.is_err(), "{bad:?}");
     }
     connections::limit(state, &admin, id, of(Some(7), Some(40), Some(80)), "a test").await.unwrap();
-    let row = current(&world, &admin).await;
+    let row = current(&test, &admin).await;
     assert_eq!((row.concurrency, row.rate_limit, row.rate_burst), (Some(7), Some(40), Some(80)));
     connections::limit(state, &admin, id, of(None, None, None), "a test").await.unwrap();
-    let row = current(&world, &admin).await;
+    let row = current(&test, &admin).await;
     assert_eq!((row.concurrency, row.rate_limit, row.rate_burst), (None, None, None));
 }
 
 #[tokio::test]
 async fn a_persons_pause_outlasts_a_new_key_and_a_chosen_connection_outlasts_a_start() {
-    let world = alone().await;
+    let test = alone().await;
     let simulator = Simulator::start(false).await;
-    let admin = world.caller(ADMIN).await;
-    let state = &world.state;
-    let first = current(&world, &admin).await;
+    let admin = test.caller(ADMIN).await;
+    let state = &test.state;
+    let first = current(&test, &admin).await;
     let other = connections::add(state, &admin, entry(&simulator, "globex")).await.unwrap().id;
     connections::choose(state, &admin, other, "a test").await.unwrap();
-    assert_eq!(current(&world, &admin).await.id, other.0);
+    assert_eq!(current(&test, &admin).await.id, other.0);
     connections::pause(state, &admin, GatewayId(first.id), "audit").await.unwrap();
     // The operator gives a new key to the first.
     let again = gateway("Acme Stores", "http://127.0.0.1:9", GatewayClass::K);
     gateways::add(state, again).await.unwrap();
-    assert_eq!(current(&world, &admin).await.id, other.0);
+    assert_eq!(current(&test, &admin).await.id, other.0);
     let mut tx = state.db.web(admin.organisation.id, Some(admin.person.id)).await.unwrap();
     let row = db::gateways::load(&mut tx, GatewayId(first.id)).await.unwrap().unwrap();
     assert_eq!(

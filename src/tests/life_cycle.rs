@@ -1,7 +1,7 @@
 //! The life cycle of a batch: every pair of status and event, through the statements that production runs. It is the database that
 //! keeps it; what a page offers and what a function refuses beforehand only follow.
 
-use super::support::{World, refunds};
+use super::support::{TestState, refunds};
 use crate::{
     domain::{batch::BatchStatus as S, ids::BatchId},
     server::db::{
@@ -81,37 +81,37 @@ const MAKER: &str = "maker@acme.test";
 
 /// A batch of one row, whose status is set to whatever is to be tried.
 struct Case<'a> {
-    world: &'a World,
+    test: &'a TestState,
     batch: BatchId,
 }
 
 impl<'a> Case<'a> {
-    async fn new(world: &'a World, order: &str) -> Self {
-        world.as_superuser("UPDATE approval_rule SET needed = true").await.unwrap();
-        let batch = world.upload(MAKER, &refunds(&[(order, "10.00")])).await;
-        Self { world, batch }
+    async fn new(test: &'a TestState, order: &str) -> Self {
+        test.as_superuser("UPDATE approval_rule SET needed = true").await.unwrap();
+        let batch = test.upload(MAKER, &refunds(&[(order, "10.00")])).await;
+        Self { test, batch }
     }
 
     /// Past the guards: what stands in the database is only what the test needs. `$B` is the batch.
     async fn set(&self, statements: &str) {
         let sql = format!("SET session_replication_role = replica; {statements}");
-        self.world.as_superuser(&sql.replace("$B", &format!("'{}'", self.batch))).await.unwrap();
+        self.test.as_superuser(&sql.replace("$B", &format!("'{}'", self.batch))).await.unwrap();
     }
 
     async fn read<T>(&self, column: &str) -> T
     where
         for<'r> T: sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres> + Send + Unpin,
     {
-        let organisation = self.world.caller(MAKER).await.organisation.id.to_string();
-        let session = [("search_path", "desk"), ("app.organisation", organisation.as_str())];
-        let mut admin = self.world.options.clone().options(session).connect().await.unwrap();
+        let organisation = self.test.caller(MAKER).await.organisation.id.to_string();
+        let session = [("search_path", "batchdesk"), ("app.organisation", organisation.as_str())];
+        let mut admin = self.test.options.clone().options(session).connect().await.unwrap();
         let sql = format!("SELECT {column} FROM batch b WHERE b.id = $1");
         sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).bind(self.batch.0).fetch_one(&mut admin).await.unwrap()
     }
 
     async fn tx(&self, email: &str) -> Tx {
-        let caller = self.world.caller(email).await;
-        self.world.state.db.web(caller.organisation.id, Some(caller.person.id)).await.unwrap()
+        let caller = self.test.caller(email).await;
+        self.test.state.db.web(caller.organisation.id, Some(caller.person.id)).await.unwrap()
     }
 
     /// What must be there for the event to be possible where it is: the rule, a row that failed, a retry that waits.
@@ -170,8 +170,8 @@ impl<'a> Case<'a> {
                 tx.commit().await
             }
             E::Expire | E::ExpireRetry => {
-                let organisation = self.world.caller(MAKER).await.organisation.id;
-                let mut tx = self.world.state.db.worker(organisation).await?;
+                let organisation = self.test.caller(MAKER).await.organisation.id;
+                let mut tx = self.test.state.db.worker(organisation).await?;
                 db::tasks::expire_due(&mut tx).await?;
                 tx.commit().await
             }
@@ -181,13 +181,13 @@ impl<'a> Case<'a> {
             // The counters' own trigger; who moves them is the settling of replies.
             E::Finish { failures } => {
                 let (accepted, failed) = if failures { (0, 1) } else { (1, 0) };
-                let organisation = self.world.caller(MAKER).await.organisation.id;
+                let organisation = self.test.caller(MAKER).await.organisation.id;
                 let sql = format!(
                     "SET app.organisation = '{organisation}';
                      UPDATE batch_progress SET queued = 0, queued_minor = 0, accepted = {accepted}, accepted_minor = {accepted} * amount_minor,
                             failed = {failed}, failed_minor = {failed} * amount_minor WHERE batch_id = '{batch}'"
                 );
-                self.world.as_superuser(&sql).await.map(drop)
+                self.test.as_superuser(&sql).await.map(drop)
             }
             E::Retry { .. } => self.retry().await,
         }
@@ -226,13 +226,13 @@ fn again() -> NewRecords {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_pair_of_status_and_event_ends_as_the_table_says() {
     assert_eq!(TABLE.map(|(status, _)| status), S::ALL);
-    let world = World::new().await;
+    let test = TestState::new().await;
     let (mut wrong, mut order) = (Vec::new(), 0_u32..);
     for (status, line) in TABLE {
         let expected: Vec<&str> = line.split(' ').collect();
         assert_eq!(expected.len(), EVENTS.len());
         for (event, expected) in EVENTS.into_iter().zip(expected) {
-            let case = Case::new(&world, &format!("ORD_{}", order.next().unwrap())).await;
+            let case = Case::new(&test, &format!("ORD_{}", order.next().unwrap())).await;
             case.prepare(event).await;
             case.stand(status, event).await;
             let happened = case.happen(event).await;

@@ -1,6 +1,6 @@
 //! Lists of batches narrowed by person and by day.
 
-use super::support::{World, refunds};
+use super::support::{TestState, refunds};
 use crate::{
     domain::{batch::BatchStatus, operation::Operation, page::BatchQuery},
     server::ops::{approvals::Verdict, batches},
@@ -8,18 +8,18 @@ use crate::{
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row};
 
 /// The batches of a list by their first order's number, and the counts beside "All", as `email` sees them.
-async fn shown(world: &World, email: &str, query: &str) -> (Vec<String>, Vec<(BatchStatus, u64)>, u64) {
+async fn list_of(test: &TestState, email: &str, query: &str) -> (Vec<String>, Vec<(BatchStatus, u64)>, u64) {
     let pairs: Vec<(&str, &str)> = query.split('&').filter_map(|pair| pair.split_once('=')).collect();
-    let caller = world.caller(email).await;
+    let caller = test.caller(email).await;
     let query = BatchQuery::from_pairs(pairs);
-    let list = batches::list(&world.state, &caller, Operation::Refund, &query).await.unwrap();
+    let list = batches::list(&test.state, &caller, Operation::Refund, &query).await.unwrap();
     let rows = list.page.rows.iter().map(|row| row.id.to_string()).collect();
     (rows, list.by_status, list.page.total)
 }
 
 #[tokio::test]
 async fn a_list_is_narrowed_by_person_and_by_day_of_the_organisation_and_counts_follow() {
-    let world = World::new().await;
+    let test = TestState::new().await;
     let mut made = Vec::new();
     for (email, order, created) in [
         // The last second of 19 November in Kolkata, the first of the 20th, the last of the 20th.
@@ -27,14 +27,14 @@ async fn a_list_is_narrowed_by_person_and_by_day_of_the_organisation_and_counts_
         ("maker2@acme.test", "B", "2026-11-19T18:30:00Z"),
         ("maker@acme.test", "C", "2026-11-20T18:29:59Z"),
     ] {
-        let batch = world.upload(email, &refunds(&[(order, "5")])).await;
+        let batch = test.upload(email, &refunds(&[(order, "5")])).await;
         let sql = format!("UPDATE batch SET created_at = '{created}' WHERE id = '{batch}'");
-        assert_eq!(world.as_superuser(&sql).await.unwrap(), 1);
+        assert_eq!(test.as_superuser(&sql).await.unwrap(), 1);
         made.push(batch);
     }
     let [a, b, c] = [0, 1, 2].map(|index: usize| made[index].to_string());
-    world.decide("checker@acme.test", made[2], Verdict::Reject).await.unwrap();
-    let maker = world.caller("maker@acme.test").await.person.id;
+    test.decide("checker@acme.test", made[2], Verdict::Reject).await.unwrap();
+    let maker = test.caller("maker@acme.test").await.person.id;
     let viewer = "viewer@acme.test";
     let letter = |id: &String| match id {
         id if *id == a => 'A',
@@ -42,7 +42,7 @@ async fn a_list_is_narrowed_by_person_and_by_day_of_the_organisation_and_counts_
         id if *id == c => 'C',
         id => panic!("another batch: {id}"),
     };
-    let rows = async |query: &str| shown(&world, viewer, query).await.0.iter().map(letter).collect::<String>();
+    let rows = async |query: &str| list_of(&test, viewer, query).await.0.iter().map(letter).collect::<String>();
 
     assert_eq!(rows("").await, "CBA", "newest first");
     assert_eq!(rows("sort=created").await, "ABC");
@@ -60,31 +60,31 @@ async fn a_list_is_narrowed_by_person_and_by_day_of_the_organisation_and_counts_
     // Chips count what the other filters leave, whatever status is chosen.
     let waiting = BatchStatus::AwaitingApproval;
     let query = format!("maker={maker}&status={}", waiting.code());
-    let (found, by_status, total) = shown(&world, viewer, &query).await;
+    let (found, by_status, total) = list_of(&test, viewer, &query).await;
     assert_eq!((found.iter().map(letter).collect::<String>().as_str(), total), ("A", 1));
     assert_eq!(by_status, [(waiting, 1), (BatchStatus::Rejected, 1)]);
 
     let makers = |email: &'static str, operation| {
-        let world = &world;
+        let test = &test;
         async move {
-            let caller = world.caller(email).await;
-            let list = batches::list(&world.state, &caller, operation, &BatchQuery::default()).await.unwrap();
+            let caller = test.caller(email).await;
+            let list = batches::list(&test.state, &caller, operation, &BatchQuery::default()).await.unwrap();
             list.makers.into_iter().map(|(_, email)| email).collect::<Vec<_>>()
         }
     };
     assert_eq!(makers(viewer, Operation::Refund).await, ["maker2@acme.test", "maker@acme.test"]);
     assert_eq!(makers(viewer, Operation::OrderSync).await, Vec::<String>::new(), "people of this operation");
     assert_eq!(makers("owner@globex.test", Operation::Refund).await, Vec::<String>::new(), "and of this organisation");
-    assert_eq!(shown(&world, "owner@globex.test", &format!("maker={maker}")).await.0, Vec::<String>::new());
+    assert_eq!(list_of(&test, "owner@globex.test", &format!("maker={maker}")).await.0, Vec::<String>::new());
 }
 
 #[tokio::test]
 async fn ten_thousand_batches_are_narrowed_by_a_range_of_an_index() {
-    let world = World::new().await;
-    let batch = world.upload("maker@acme.test", &refunds(&[("A", "5")])).await;
-    let organisation = world.caller("maker@acme.test").await.organisation.id;
+    let test = TestState::new().await;
+    let batch = test.upload("maker@acme.test", &refunds(&[("A", "5")])).await;
+    let organisation = test.caller("maker@acme.test").await.organisation.id;
     let (maker, other) =
-        (world.caller("maker@acme.test").await.person.id, world.caller("maker2@acme.test").await.person.id);
+        (test.caller("maker@acme.test").await.person.id, test.caller("maker2@acme.test").await.person.id);
     // One a quarter of an hour, back from now; one in a hundred by somebody else. Triggers are of no interest here.
     let fill = format!(
         "SET session_replication_role = replica;
@@ -94,8 +94,8 @@ async fn ten_thousand_batches_are_narrowed_by_a_range_of_an_index() {
            FROM batch b, generate_series(1, 10000) n WHERE b.id = '{batch}';
          ANALYZE batch;"
     );
-    world.as_superuser(&fill).await.unwrap();
-    let mut web = world.options.clone().options([("search_path", "desk")]).connect().await.unwrap();
+    test.as_superuser(&fill).await.unwrap();
+    let mut web = test.options.clone().options([("search_path", "batchdesk")]).connect().await.unwrap();
     let mut tx = web.begin().await.unwrap();
     tx.execute("SET LOCAL ROLE batchdesk_web").await.unwrap();
     tx.execute(AssertSqlSafe(format!("SELECT set_config('app.organisation', '{organisation}', true)"))).await.unwrap();
@@ -119,7 +119,7 @@ async fn ten_thousand_batches_are_narrowed_by_a_range_of_an_index() {
     }
     // And who has uploaded is answered with one look a person.
     tx.commit().await.unwrap();
-    let caller = world.caller("maker@acme.test").await;
-    let list = batches::list(&world.state, &caller, Operation::Refund, &BatchQuery::default()).await.unwrap();
+    let caller = test.caller("maker@acme.test").await;
+    let list = batches::list(&test.state, &caller, Operation::Refund, &BatchQuery::default()).await.unwrap();
     assert_eq!(list.makers.len(), 2);
 }

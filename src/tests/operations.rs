@@ -7,7 +7,7 @@ mod send;
 
 use super::{
     processor::script::{Give, Script},
-    support::World,
+    support::TestState,
 };
 use crate::{
     domain::{
@@ -45,8 +45,8 @@ const OPERATIONS: &str =
   ('test_send', 'send', true, true, false, 'refund', true), ('test_query', 'query', false, false, false, NULL, false),
   ('test_import', 'import', false, false, false, NULL, false)";
 
-struct Bench {
-    world: World,
+struct OperationHarness {
+    test: TestState,
     script: Arc<Script>,
     organisation: OrganisationId,
 }
@@ -72,16 +72,16 @@ impl Running {
     }
 }
 
-impl Bench {
+impl OperationHarness {
     async fn new() -> Self {
-        let world = World::new().await;
-        world.as_superuser(OPERATIONS).await.unwrap();
-        let organisation = world.caller(MAKER).await.organisation.id;
-        Self { world, script: Arc::new(Script::keyed()), organisation }
+        let test = TestState::new().await;
+        test.as_superuser(OPERATIONS).await.unwrap();
+        let organisation = test.caller(MAKER).await.organisation.id;
+        Self { test, script: Arc::new(Script::keyed()), organisation }
     }
 
     fn start(&self) -> Running {
-        self.start_with(self.world.state.clone())
+        self.start_with(self.test.state.clone())
     }
 
     fn start_with(&self, state: AppState) -> Running {
@@ -103,7 +103,7 @@ impl Bench {
             description: "a test".to_owned(),
             ..Upload::default()
         };
-        uploads::submit(&self.world.state, &self.world.caller(email).await, operation, upload).await
+        uploads::submit(&self.test.state, &self.test.caller(email).await, operation, upload).await
     }
 
     async fn upload(&self, operation: Operation, file: &str) -> BatchId {
@@ -118,19 +118,19 @@ impl Bench {
         let Submitted::Draft(draft) = self.try_upload(MAKER, operation, file).await.unwrap() else {
             panic!("accepted")
         };
-        let maker = self.world.caller(MAKER).await;
-        let list = batches::list(&self.world.state, &maker, operation, &Default::default()).await.unwrap();
+        let maker = self.test.caller(MAKER).await;
+        let list = batches::list(&self.test.state, &maker, operation, &Default::default()).await.unwrap();
         assert!(!list.any, "a batch was made");
         draft.findings.into_iter().map(|finding| finding.message).collect()
     }
 
     async fn snapshot(&self, batch: BatchId) -> BatchSnapshot {
-        batches::snapshot(&self.world.state, &self.world.caller(MAKER).await, batch).await.unwrap()
+        batches::snapshot(&self.test.state, &self.test.caller(MAKER).await, batch).await.unwrap()
     }
 
     async fn detail(&self, operation: Operation, batch: BatchId) -> BatchDetail {
-        let maker = self.world.caller(MAKER).await;
-        batches::detail(&self.world.state, &maker, operation, batch, &TaskQuery::default()).await.unwrap()
+        let maker = self.test.caller(MAKER).await;
+        batches::detail(&self.test.state, &maker, operation, batch, &TaskQuery::default()).await.unwrap()
     }
 
     /// Waits until the batch stands so.
@@ -148,25 +148,25 @@ impl Bench {
     }
 
     async fn sql(&self, sql: &str) {
-        self.world.as_superuser(sql).await.unwrap();
+        self.test.as_superuser(sql).await.unwrap();
     }
 
     async fn number(&self, sql: &str) -> i64 {
-        let mut admin = self.world.options.clone().options([("search_path", "desk")]).connect().await.unwrap();
+        let mut admin = self.test.options.clone().options([("search_path", "batchdesk")]).connect().await.unwrap();
         sqlx::query_scalar(sqlx::AssertSqlSafe(sql.to_owned())).fetch_one(&mut admin).await.unwrap()
     }
 
     /// What was done to a batch, oldest first.
     async fn audited(&self, batch: BatchId) -> Vec<String> {
-        let mut admin = self.world.options.clone().options([("search_path", "desk")]).connect().await.unwrap();
+        let mut admin = self.test.options.clone().options([("search_path", "batchdesk")]).connect().await.unwrap();
         let sql = "SELECT actor || ' ' || action FROM audit WHERE object_id = $1 ORDER BY id";
         sqlx::query_scalar(sql).bind(batch.0).fetch_all(&mut admin).await.unwrap()
     }
 
     /// The sentences of a person's notices, newest first.
-    async fn told(&self, email: &str) -> Vec<String> {
-        outbox::dispatch_all(&self.world.state).await.unwrap();
-        let shown = notices::list(&self.world.state, &self.world.caller(email).await).await.unwrap();
+    async fn notices_of(&self, email: &str) -> Vec<String> {
+        outbox::dispatch_all(&self.test.state).await.unwrap();
+        let shown = notices::list(&self.test.state, &self.test.caller(email).await).await.unwrap();
         let sentence = |parts: &[NoticePart]| {
             let text = |part: &NoticePart| match part {
                 NoticePart::Words(text) | NoticePart::Strong(text) => text.clone(),
@@ -177,8 +177,8 @@ impl Bench {
     }
 
     async fn file(&self, operation: Operation, batch: BatchId, kind: ResultFile) -> Vec<u8> {
-        let maker = self.world.caller(MAKER).await;
-        let mut download = downloads::data(&self.world.state, &maker, operation, batch, kind).await.unwrap();
+        let maker = self.test.caller(MAKER).await;
+        let mut download = downloads::data(&self.test.state, &maker, operation, batch, kind).await.unwrap();
         let mut bytes = Vec::new();
         while let Some(piece) = download.body.next().await {
             bytes.extend_from_slice(&piece.unwrap());
@@ -198,8 +198,8 @@ impl Bench {
 
     /// Who has no right on its module sees and does nothing of it.
     async fn is_kept_from_strangers(&self, operation: Operation, batch: BatchId, file: &str) {
-        let admin = self.world.caller(ADMIN).await;
-        let state = &self.world.state;
+        let admin = self.test.caller(ADMIN).await;
+        let state = &self.test.state;
         let refused = |error: crate::server::error::OpError| error.refusal.kind;
         assert_eq!(refused(self.try_upload(ADMIN, operation, file).await.unwrap_err()), RefusalKind::Forbidden);
         assert_eq!(refused(batches::snapshot(state, &admin, batch).await.unwrap_err()), RefusalKind::Forbidden);
@@ -214,7 +214,7 @@ impl Bench {
         // Who may only look does not upload; another organisation has no such batch.
         let viewer = self.try_upload("viewer@acme.test", operation, file).await.unwrap_err();
         assert_eq!(refused(viewer), RefusalKind::Forbidden);
-        let stranger = self.world.caller("owner@globex.test").await;
+        let stranger = self.test.caller("owner@globex.test").await;
         assert_eq!(refused(batches::snapshot(state, &stranger, batch).await.unwrap_err()), RefusalKind::NotFound);
         // It is the right that is missing, and nothing else.
         let grant = format!(
@@ -222,7 +222,7 @@ impl Bench {
             operation.module().code()
         );
         self.sql(&grant).await;
-        let admin = self.world.caller(ADMIN).await;
+        let admin = self.test.caller(ADMIN).await;
         assert_eq!(batches::snapshot(state, &admin, batch).await.unwrap().id, batch);
         assert_eq!(refused(self.try_upload(ADMIN, operation, file).await.unwrap_err()), RefusalKind::Forbidden);
     }
@@ -245,11 +245,11 @@ fn rows(detail: &BatchDetail) -> Vec<(String, &'static str, String)> {
 
 #[tokio::test]
 async fn operations_for_tests_have_no_pages_and_no_row_in_a_database_that_was_only_migrated() {
-    let world = World::new().await;
+    let test = TestState::new().await;
     for operation in Operation::ALL {
         assert!(!operation.code().starts_with("test_"), "{operation:?}");
     }
-    let mut admin = world.options.clone().options([("search_path", "desk")]).connect().await.unwrap();
+    let mut admin = test.options.clone().options([("search_path", "batchdesk")]).connect().await.unwrap();
     let codes: Vec<String> = sqlx::query_scalar("SELECT code FROM operation").fetch_all(&mut admin).await.unwrap();
     assert!(codes.iter().all(|code| !code.starts_with("test_")), "{codes:?}");
 }

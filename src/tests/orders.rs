@@ -3,12 +3,12 @@
 mod refund;
 mod store;
 
-use super::support::World;
+use super::support::TestState;
 use crate::{
     domain::{
         ids::{BatchId, GatewayId},
         operation::{Effect, Operation},
-        view::orders::{Chosen, ChosenOrder},
+        view::orders::{ChosenOrder, RefundSelection},
     },
     server::{
         db::{
@@ -27,7 +27,7 @@ const VIEWER: &str = "viewer@acme.test";
 const OWNER: &str = "owner@globex.test";
 
 /// A batch of `email` that asked about these orders.
-async fn sync(world: &World, email: &str, orders: &[&str]) -> BatchId {
+async fn sync(test: &TestState, email: &str, orders: &[&str]) -> BatchId {
     let rows: String = orders.iter().map(|order| format!("{order},,\n")).collect();
     let upload = Upload {
         file_name: "orders.csv".to_owned(),
@@ -37,7 +37,7 @@ async fn sync(world: &World, email: &str, orders: &[&str]) -> BatchId {
         switch: true,
         ..Upload::default()
     };
-    match uploads::submit(&world.state, &world.caller(email).await, Operation::OrderSync, upload).await.unwrap() {
+    match uploads::submit(&test.state, &test.caller(email).await, Operation::OrderSync, upload).await.unwrap() {
         Submitted::Batch(batch) => batch,
         Submitted::Draft(draft) => panic!("{draft:?}"),
     }
@@ -62,28 +62,28 @@ fn order(batch: BatchId, order_id: &str) -> SeenOrder {
 }
 
 /// Stores orders as they were seen at `at`.
-async fn store(world: &World, email: &str, seen: &[SeenOrder], at: OffsetDateTime) {
-    let organisation = world.caller(email).await.organisation.id;
-    let mut tx = world.state.db.worker(organisation).await.unwrap();
+async fn store(test: &TestState, email: &str, seen: &[SeenOrder], at: OffsetDateTime) {
+    let organisation = test.caller(email).await.organisation.id;
+    let mut tx = test.state.db.worker(organisation).await.unwrap();
     let gateway = db::gateways::chosen(&mut tx, Effect::Refund).await.unwrap().unwrap().id;
     see(&mut tx, GatewayId(gateway), seen, at).await.unwrap();
     tx.commit().await.unwrap();
 }
 
 /// Orders of `email`'s organisation that were just seen, plain.
-async fn seen(world: &World, email: &str, orders: &[&str]) -> BatchId {
-    let batch = sync(world, email, orders).await;
+async fn seen(test: &TestState, email: &str, orders: &[&str]) -> BatchId {
+    let batch = sync(test, email, orders).await;
     let rows: Vec<SeenOrder> = orders.iter().map(|id| order(batch, id)).collect();
-    store(world, email, &rows, world.state.clock.now() - Duration::hours(1)).await;
+    store(test, email, &rows, test.state.clock.now() - Duration::hours(1)).await;
     batch
 }
 
 /// Orders with amounts as typed; none for what is left.
-fn chosen(orders: &[(&str, Option<&str>)]) -> Chosen {
+fn chosen(orders: &[(&str, Option<&str>)]) -> RefundSelection {
     let orders = orders.iter().map(|(id, amount)| ChosenOrder {
         order_id: (*id).to_owned(),
         amount: amount.map(str::to_owned),
         unique_id: String::new(),
     });
-    Chosen { orders: orders.collect(), description: "Returns".to_owned(), draft: None }
+    RefundSelection { orders: orders.collect(), description: "Returns".to_owned(), draft: None }
 }

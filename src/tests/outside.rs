@@ -27,12 +27,12 @@ mod csrf;
 mod headers;
 #[path = "outside/hostile.rs"]
 mod hostile;
+#[path = "outside/http_api.rs"]
+mod http_api;
 #[path = "outside/live.rs"]
 mod live;
 #[path = "outside/log.rs"]
 mod log;
-#[path = "outside/machine.rs"]
-mod machine;
 #[path = "outside/markup.rs"]
 mod markup;
 #[path = "outside/memory.rs"]

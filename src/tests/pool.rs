@@ -1,26 +1,26 @@
 //! Connections to the database that end while nobody uses them.
 
-use super::support::World;
+use super::support::TestState;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_died_unused_is_replaced_before_anybody_notices() {
-    let world = World::new().await;
-    let organisation = world.caller("owner@globex.test").await.organisation.id;
+    let test = TestState::new().await;
+    let organisation = test.caller("owner@globex.test").await.organisation.id;
     for _ in 0..3 {
         // As many as one step may hold at once, all back in the pool and all ended by the server.
         let mut held = Vec::new();
         for _ in 0..4 {
-            held.push(world.state.db.worker(organisation).await.unwrap());
+            held.push(test.state.db.worker(organisation).await.unwrap());
         }
         for tx in held {
             tx.commit().await.unwrap();
         }
-        world.state.db.global().await.unwrap().commit().await.unwrap();
+        test.state.db.global().await.unwrap().commit().await.unwrap();
         let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
-        world.as_superuser(end).await.unwrap();
-        world.state.db.worker(organisation).await.unwrap().commit().await.unwrap();
-        world.state.db.worker_global().await.unwrap().commit().await.unwrap();
-        world.state.db.global().await.unwrap().commit().await.unwrap();
-        world.state.db.web(organisation, None).await.unwrap().commit().await.unwrap();
+        test.as_superuser(end).await.unwrap();
+        test.state.db.worker(organisation).await.unwrap().commit().await.unwrap();
+        test.state.db.worker_global().await.unwrap().commit().await.unwrap();
+        test.state.db.global().await.unwrap().commit().await.unwrap();
+        test.state.db.web(organisation, None).await.unwrap().commit().await.unwrap();
     }
 }

@@ -6,6 +6,7 @@ mod guards;
 mod home;
 mod limits;
 mod matrix;
+mod notices;
 mod plans;
 mod protocol;
 mod reconciled;
@@ -13,9 +14,8 @@ mod restored;
 mod retries;
 mod reviewed;
 pub(super) mod script;
-mod told;
 
-use super::support::{World, refunds};
+use super::support::{TestState, refunds};
 use crate::{
     domain::{
         ids::{BatchId, GatewayId, OrganisationId},
@@ -30,9 +30,9 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-/// A world with a processor's view: its organisation works without maker-checker.
-struct Bench {
-    world: World,
+/// A test state with a processor's view: its organisation works without maker-checker.
+struct ProcessorHarness {
+    test: TestState,
     script: Arc<Script>,
     organisation: OrganisationId,
     gateway: GatewayId,
@@ -62,26 +62,25 @@ struct Seen {
     gateway_status: Option<String>,
 }
 
-impl Bench {
+impl ProcessorHarness {
     async fn new(class: GatewayClass, script: Script) -> Self {
-        let world = World::new().await;
-        let organisation = world.caller("owner@globex.test").await.organisation.id;
+        let test = TestState::new().await;
+        let organisation = test.caller("owner@globex.test").await.organisation.id;
         let class = class.code();
-        world
-            .as_superuser(&format!("UPDATE gateway_promise SET class = '{class}', key_window = '24 hours'"))
+        test.as_superuser(&format!("UPDATE gateway_promise SET class = '{class}', key_window = '24 hours'"))
             .await
             .unwrap();
-        let mut tx = world.state.db.worker(organisation).await.unwrap();
+        let mut tx = test.state.db.worker(organisation).await.unwrap();
         let gateway = db::gateways::chosen(&mut tx, Effect::Refund).await.unwrap().unwrap().id;
-        Self { world, script: Arc::new(script), organisation, gateway: GatewayId(gateway) }
+        Self { test, script: Arc::new(script), organisation, gateway: GatewayId(gateway) }
     }
 
     async fn batch(&self, rows: &[(&str, &str)]) -> BatchId {
-        self.world.upload("owner@globex.test", &refunds(rows)).await
+        self.test.upload("owner@globex.test", &refunds(rows)).await
     }
 
     fn start(&self) -> Running {
-        self.start_with(self.world.state.clone())
+        self.start_with(self.test.state.clone())
     }
 
     fn start_with(&self, state: AppState) -> Running {
@@ -92,12 +91,12 @@ impl Bench {
     }
 
     async fn sql(&self, sql: &str) {
-        self.world.as_superuser(sql).await.unwrap();
+        self.test.as_superuser(sql).await.unwrap();
     }
 
     /// The texts that a query answers.
     async fn texts(&self, sql: &str) -> Vec<String> {
-        let mut admin = self.world.options.clone().options([("search_path", "desk")]).connect().await.unwrap();
+        let mut admin = self.test.options.clone().options([("search_path", "batchdesk")]).connect().await.unwrap();
         sqlx::query_scalar(sqlx::AssertSqlSafe(sql.to_owned())).fetch_all(&mut admin).await.unwrap()
     }
 
@@ -108,12 +107,12 @@ impl Bench {
     }
 
     async fn number(&self, sql: &str) -> i64 {
-        let mut admin = self.world.options.clone().options([("search_path", "desk")]).connect().await.unwrap();
+        let mut admin = self.test.options.clone().options([("search_path", "batchdesk")]).connect().await.unwrap();
         sqlx::query_scalar(sqlx::AssertSqlSafe(sql.to_owned())).fetch_one(&mut admin).await.unwrap()
     }
 
     async fn tasks(&self, batch: BatchId) -> Vec<Seen> {
-        let mut admin = self.world.options.clone().options([("search_path", "desk")]).connect().await.unwrap();
+        let mut admin = self.test.options.clone().options([("search_path", "batchdesk")]).connect().await.unwrap();
         sqlx::query_as("SELECT order_id, state, status, message, attempts, gateway_status FROM task WHERE batch_id = $1 ORDER BY row_no")
             .bind(batch.0)
             .fetch_all(&mut admin)
@@ -163,7 +162,7 @@ impl Bench {
 
     /// Counters, facts and balances against each other, and the gateway's own books.
     async fn sound(&self, batch: BatchId) {
-        let mut tx = self.world.state.db.worker(self.organisation).await.unwrap();
+        let mut tx = self.test.state.db.worker(self.organisation).await.unwrap();
         assert_eq!(db::tasks::checks::check_batch(&mut tx, batch.0).await.unwrap(), Vec::<String>::new());
         assert_eq!(db::tasks::checks::check_balances(&mut tx, None).await.unwrap(), Vec::<String>::new());
         assert!(self.script.most_effects() <= 1, "money moved twice for one key");
@@ -175,7 +174,7 @@ impl Bench {
     }
 
     async fn status(&self, batch: BatchId) -> String {
-        let mut admin = self.world.options.clone().options([("search_path", "desk")]).connect().await.unwrap();
+        let mut admin = self.test.options.clone().options([("search_path", "batchdesk")]).connect().await.unwrap();
         sqlx::query_scalar("SELECT status FROM batch WHERE id = $1").bind(batch.0).fetch_one(&mut admin).await.unwrap()
     }
 

@@ -1,6 +1,6 @@
 //! Search over all batches: what begins with a text, of one organisation, in the modules the person may read.
 
-use super::support::{World, refunds};
+use super::support::{TestState, refunds};
 use crate::{
     domain::error::RefusalKind,
     server::ops::{
@@ -14,12 +14,12 @@ const HEADER: &str = "order_id,amount,txn_id,unique_id,marketplace_amount,vendor
 
 #[tokio::test]
 async fn tasks_are_found_by_order_transaction_unique_id_and_key_and_batches_by_id_and_name() {
-    let world = World::new().await;
+    let test = TestState::new().await;
     let file = format!("{HEADER}ORD_77,5,TXN_9,RF7,,,,,,,,,,,,,,,\nORD_78,6,,RF-8-is-too-long-for-it,,,,,,,,,,,,,,,\n");
-    let batch = world.upload("maker@acme.test", &file).await;
-    let viewer = world.caller("viewer@acme.test").await;
+    let batch = test.upload("maker@acme.test", &file).await;
+    let viewer = test.caller("viewer@acme.test").await;
     let orders = |text: &'static str| {
-        let (state, viewer) = (world.state.clone(), viewer.clone());
+        let (state, viewer) = (test.state.clone(), viewer.clone());
         async move {
             let found = search::search(&state, &viewer, text).await.unwrap();
             let orders: Vec<String> = found.tasks.iter().map(|task| task.order_id.clone()).collect();
@@ -33,34 +33,34 @@ async fn tasks_are_found_by_order_transaction_unique_id_and_key_and_batches_by_i
     for nothing in ["ord_7", "RD_77", "OR", "ORD%", "%", "ORD_779"] {
         assert_eq!(orders(nothing).await.0, Vec::<String>::new(), "{nothing}");
     }
-    let named = search::search(&world.state, &viewer, "refu").await.unwrap();
+    let named = search::search(&test.state, &viewer, "refu").await.unwrap();
     assert_eq!(named.batches.iter().map(|found| found.id).collect::<Vec<_>>(), [batch]);
     let id = batch.to_string();
-    let by_id = search::search(&world.state, &viewer, &id[..13]).await.unwrap();
+    let by_id = search::search(&test.state, &viewer, &id[..13]).await.unwrap();
     assert_eq!(by_id.batches.iter().map(|found| found.id).collect::<Vec<_>>(), [batch]);
-    world.decide("checker@acme.test", batch, Verdict::Reject).await.unwrap();
+    test.decide("checker@acme.test", batch, Verdict::Reject).await.unwrap();
     assert_eq!(orders("ORD_77").await.0.len(), 1, "what was rejected is found too");
 }
 
 #[tokio::test]
 async fn nothing_of_another_organisation_and_nothing_without_a_right_is_found() {
-    let world = World::new().await;
-    let batch = world.upload("maker@acme.test", &refunds(&[("CANARY_1", "5")])).await;
-    let stranger = world.caller("owner@globex.test").await;
+    let test = TestState::new().await;
+    let batch = test.upload("maker@acme.test", &refunds(&[("CANARY_1", "5")])).await;
+    let stranger = test.caller("owner@globex.test").await;
     for text in ["CANARY_1", "refunds.csv", &batch.to_string()] {
-        let found = search::search(&world.state, &stranger, text).await.unwrap();
+        let found = search::search(&test.state, &stranger, text).await.unwrap();
         assert!(found.tasks.is_empty() && found.batches.is_empty(), "{text}");
     }
-    let admin = world.caller("admin@acme.test").await;
-    let refused = search::search(&world.state, &admin, "CANARY_1").await.unwrap_err();
+    let admin = test.caller("admin@acme.test").await;
+    let refused = search::search(&test.state, &admin, "CANARY_1").await.unwrap_err();
     assert_eq!(refused.refusal.kind, RefusalKind::Forbidden);
 }
 
 #[tokio::test]
 async fn every_search_is_a_range_of_an_index_under_the_policies() {
-    let world = World::new().await;
-    let organisation = world.caller("maker@acme.test").await.organisation.id;
-    let mut web = world.options.clone().options([("search_path", "desk")]).connect().await.unwrap();
+    let test = TestState::new().await;
+    let organisation = test.caller("maker@acme.test").await.organisation.id;
+    let mut web = test.options.clone().options([("search_path", "batchdesk")]).connect().await.unwrap();
     let mut tx = web.begin().await.unwrap();
     for statement in [
         "SET LOCAL ROLE batchdesk_web".to_owned(),

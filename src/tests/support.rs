@@ -53,8 +53,8 @@ const PEOPLE: [(&str, &str, Role); 7] = [
     ("Globex", "owner@globex.test", Role::Owner),
 ];
 
-/// One test's own world: a database with two organisations, Acme Stores (maker-checker on) and Globex (off).
-pub(super) struct World {
+/// One test's own state: a database with two organisations, Acme Stores (maker-checker on) and Globex (off).
+pub(super) struct TestState {
     /// State on that database, with a clock that stands until it is moved.
     pub state: AppState,
     /// How to reach the database as its superuser, for what no role of ours may do.
@@ -95,7 +95,7 @@ fn folder() -> PathBuf {
     base.join(format!("batchdesk-tests-{}", std::process::id()))
 }
 
-/// A data folder of its own for each state: worlds are clones, and their organisations have the same ids.
+/// A data folder of its own for each state: test states are clones, and their organisations have the same ids.
 fn data_dir() -> PathBuf {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let of_process = std::env::temp_dir().join(format!("batchdesk-tests-{}", std::process::id()));
@@ -120,7 +120,7 @@ async fn people_and_connections(state: &AppState) {
         let id = organisation_id(state, organisation).await;
         let mut tx = state.db.web(id, None).await.unwrap();
         for operation in Operation::ALL {
-            db::organisations::set_approval_needed(&mut tx, operation, needed).await.unwrap();
+            db::approval_rules::set_needed(&mut tx, operation, needed).await.unwrap();
         }
         tx.commit().await.unwrap();
         gateways::add(state, gateway(organisation, "http://127.0.0.1:9", GatewayClass::K)).await.unwrap();
@@ -181,8 +181,8 @@ pub(super) async fn state(options: &PgConnectOptions) -> AppState {
     AppState::new(config(), db, clock, Live::default(), CancellationToken::new())
 }
 
-impl World {
-    /// A fresh world.
+impl TestState {
+    /// A fresh test state.
     pub(super) async fn new() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let cluster = tokio::task::spawn_blocking(cluster).await.unwrap();
@@ -214,13 +214,13 @@ impl World {
 
     /// Runs SQL as the superuser: for tests that break what no role of ours can break.
     pub(super) async fn as_superuser(&self, sql: &str) -> sqlx::Result<u64> {
-        let mut admin = self.options.clone().options([("search_path", "desk")]).connect().await?;
+        let mut admin = self.options.clone().options([("search_path", "batchdesk")]).connect().await?;
         admin.execute(sqlx::AssertSqlSafe(sql.to_owned())).await.map(|done| done.rows_affected())
     }
 
     /// Runs SQL as the role of the web part, signed in as this person: for what that role may not do.
     pub(super) async fn as_web(&self, organisation: OrganisationId, person: PersonId, sql: &str) -> sqlx::Result<u64> {
-        let mut web = self.options.clone().options([("search_path", "desk")]).connect().await?;
+        let mut web = self.options.clone().options([("search_path", "batchdesk")]).connect().await?;
         let session =
             format!("SET ROLE batchdesk_web; SET app.organisation = '{organisation}'; SET app.person = '{person}'");
         web.execute(sqlx::AssertSqlSafe(session)).await?;
@@ -242,7 +242,7 @@ impl World {
         let read: Vec<(String, i64)> = sqlx::query_as(
             "SELECT t.relname::text, (t.seq_tup_read + coalesce(sum(i.idx_tup_read), 0))::bigint
                FROM pg_stat_user_tables t LEFT JOIN pg_stat_user_indexes i USING (relid)
-              WHERE t.schemaname = 'desk' GROUP BY t.relid, t.relname, t.seq_tup_read ORDER BY 2 DESC",
+              WHERE t.schemaname = 'batchdesk' GROUP BY t.relid, t.relname, t.seq_tup_read ORDER BY 2 DESC",
         )
         .fetch_all(&mut admin)
         .await
@@ -252,7 +252,7 @@ impl World {
         assert!(too_much.is_empty(), "{too_much:?}\nof {read:?}");
     }
 
-    /// Uploads a clean file as `email`; answers the batch.
+    /// Uploads a clean file as `email`; returns the batch.
     pub(super) async fn upload(&self, email: &str, file: &str) -> BatchId {
         match self.try_upload(email, file).await {
             Submitted::Batch(batch) => batch,

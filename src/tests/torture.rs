@@ -14,11 +14,12 @@ mod torture {
     mod cut;
     mod database;
     mod demo;
+    mod deployment;
     mod disturbed;
+    mod failpoints;
     mod file;
     mod gate;
     mod kills;
-    mod moments;
     mod mutants;
     mod poison;
     mod random;
@@ -27,5 +28,4 @@ mod torture {
     mod report;
     mod restored;
     mod run;
-    mod world;
 }

@@ -6,30 +6,30 @@
 // Public, because a component is more than the function that the `pub use` below names.
 pub mod banner;
 pub mod button;
+pub mod card;
 pub mod copy;
 pub mod field;
-pub mod figures;
+pub mod format;
 pub mod icon;
 pub mod lists;
 pub mod menu;
+pub mod progress_bar;
 pub mod search;
-pub mod sheet;
-pub mod stamp;
-pub mod strip;
+pub mod status_badge;
 pub mod title;
 
 pub use banner::{Banner, EmptyState, ErrorSummary, LoadFailed};
 pub use button::{Button, Kind, LinkButton, Size};
+pub use card::{Card, Tile};
 pub use copy::CopyButton;
 pub use field::{Field, FieldError, TextArea};
-pub use figures::{MoneyView, ShortId, TimeView, count};
+pub use format::{MoneyView, ShortId, TimeView, count};
 pub use icon::{Glyph, Icon, Mark, Sprite};
 pub use lists::{Chip, Chips, Pagination, SortHeader, Tab, Tabs};
 pub use menu::{Menu, MenuPlace};
+pub use progress_bar::{ProgressBar, ProgressBarSize, progress_label};
 pub use search::SearchBox;
-pub use sheet::{Sheet, Tile};
-pub use stamp::{BatchStamp, TaskStamp, Tone, batch_look, task_look};
-pub use strip::{Strip, StripSize, progress_words};
+pub use status_badge::{BatchStatusBadge, TaskStatusBadge, Tone, batch_look, task_look};
 pub use title::{Title, TitleFormat};
 
 /// Text as markup that shows it, for the few places that Leptos writes as they are.

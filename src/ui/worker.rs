@@ -4,7 +4,7 @@
 //! its thread share no memory.
 
 pub mod cells;
-pub mod desk;
+pub mod editor;
 #[cfg(feature = "hydrate")]
 pub mod exports;
 pub mod groups;

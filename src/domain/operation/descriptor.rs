@@ -5,7 +5,7 @@ use crate::{access::Module, limits::Profile};
 /// Everything that is different between operations and is not code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Descriptor {
-    /// The name in the database and in machine answers.
+    /// The name in the database and in API responses.
     pub code: &'static str,
     /// The address of its list page; its other pages lie below.
     pub path: &'static str,

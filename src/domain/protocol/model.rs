@@ -2,21 +2,21 @@
 //! that expire under a worker that goes on, people.
 //!
 //! What workers decide comes from [`State::next`](super::State::next), the function that the processor runs. An unsafe design is
-//! the same world with one rule replaced; each must be found unsafe, or the model proves nothing.
+//! the same system with one rule replaced; each must be found unsafe, or the model proves nothing.
 //!
-//! Faults are bounded as in [`Faults`]; everything else may happen in any order. Workers are alike, so worlds that differ only in
+//! Faults are bounded as in [`Faults`]; everything else may happen in any order. Workers are alike, so system states that differ only in
 //! who is who are one.
 
 mod designs;
 mod found;
-mod world;
+mod system_state;
 
 use super::{Event, Illegal, Now, State, Step};
 use std::{
     collections::HashMap,
     hash::{BuildHasherDefault, Hasher},
 };
-use world::{Design, World};
+use system_state::{Design, SystemState};
 
 /// The rules of a design.
 type Rule = fn(State, Event, Now) -> Result<Step, Illegal>;
@@ -67,7 +67,7 @@ type Seen = HashMap<u128, u32, BuildHasherDefault<Mix>>;
 
 /// Searches breadth first, so that a trace is a shortest one.
 fn explore(design: &Design) -> Verdict {
-    let first = World::first(design);
+    let first = SystemState::first(design);
     let mut worlds = vec![first];
     let mut parents = vec![0u32];
     let mut seen = Seen::default();
@@ -78,17 +78,17 @@ fn explore(design: &Design) -> Verdict {
     let mut ends = [0; 4];
     let mut at = 0;
     while at < worlds.len() {
-        let world = worlds[at];
-        if let Some(wrong) = world.wrong() {
+        let system = worlds[at];
+        if let Some(wrong) = system.wrong() {
             return Verdict { states: worlds.len(), ends, wrong: Some((wrong, trace(design, &worlds, &parents, at))) };
         }
         nexts.clear();
-        if let Err((illegal, what)) = world.nexts(design, &mut nexts) {
+        if let Err((illegal, what)) = system.nexts(design, &mut nexts) {
             let mut trace = trace(design, &worlds, &parents, at);
             trace.push(format!("{what:?}: {illegal}"));
             return Verdict { states: worlds.len(), ends, wrong: Some((Wrong::NoRule, trace)) };
         }
-        if let Some(end) = world.end(design) {
+        if let Some(end) = system.end(design) {
             ends[end] += 1;
         }
         starts.push(u32::try_from(edges.len()).unwrap());
@@ -109,12 +109,12 @@ fn explore(design: &Design) -> Verdict {
     Verdict { states: worlds.len(), ends, wrong }
 }
 
-/// The first world from which no end can be reached.
-fn first_stuck(design: &Design, worlds: &[World], edges: &[u32], starts: &[u32]) -> Option<usize> {
-    let mut good: Vec<bool> = worlds.iter().map(|world| world.end(design).is_some()).collect();
+/// The first system from which no end can be reached.
+fn first_stuck(design: &Design, worlds: &[SystemState], edges: &[u32], starts: &[u32]) -> Option<usize> {
+    let mut good: Vec<bool> = worlds.iter().map(|system| system.end(design).is_some()).collect();
     loop {
         let mut changed = false;
-        // Later worlds lead to ends sooner: a few passes are enough.
+        // Later system states lead to ends sooner: a few passes are enough.
         for at in (0..worlds.len()).rev() {
             if !good[at] {
                 let to = &edges[starts[at] as usize..starts[at + 1] as usize];
@@ -131,19 +131,19 @@ fn first_stuck(design: &Design, worlds: &[World], edges: &[u32], starts: &[u32])
 }
 
 /// How it came to that: walked again from the start, so that each worker keeps its name.
-fn trace(design: &Design, worlds: &[World], parents: &[u32], mut at: usize) -> Vec<String> {
+fn trace(design: &Design, worlds: &[SystemState], parents: &[u32], mut at: usize) -> Vec<String> {
     let mut path = Vec::new();
     while at != 0 {
         path.push(worlds[at].canonical());
         at = parents[at] as usize;
     }
-    let (mut world, mut told) = (worlds[0], Vec::new());
+    let (mut system, mut told) = (worlds[0], Vec::new());
     for target in path.into_iter().rev() {
         let mut nexts = Vec::new();
-        world.nexts(design, &mut nexts).expect("walked before");
+        system.nexts(design, &mut nexts).expect("walked before");
         let (next, what) = nexts.into_iter().find(|(next, _)| next.canonical() == target).expect("it led there before");
         told.push(what.to_string());
-        world = next;
+        system = next;
     }
     told
 }

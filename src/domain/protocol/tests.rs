@@ -34,7 +34,7 @@ fn nows() -> impl Iterator<Item = Now> {
         .flat_map(move |class| flags.map(|(in_window, cancelled)| Now { class, in_window, cancelled }))
 }
 
-fn words() -> impl Iterator<Item = (ReplyClass, Confirmed)> {
+fn inputs() -> impl Iterator<Item = (ReplyClass, Confirmed)> {
     CLASSES.into_iter().flat_map(|class| AMOUNTS.map(|confirmed| (class, confirmed)))
 }
 
@@ -54,8 +54,8 @@ fn events() -> Vec<Event> {
         Event::Alike,
         Event::Unaskable,
     ];
-    events.extend(words().map(|(class, confirmed)| Event::Replied(class, confirmed)));
-    events.extend(words().map(|(class, confirmed)| Event::Record(class, confirmed)));
+    events.extend(inputs().map(|(class, confirmed)| Event::Replied(class, confirmed)));
+    events.extend(inputs().map(|(class, confirmed)| Event::Record(class, confirmed)));
     for decision in [Decision::Done, Decision::NotDone, Decision::AskAgain] {
         for (proposer, confirmer) in [(1, 1), (1, 2)] {
             let person = |n| PersonId(Uuid::from_u128(n));
@@ -75,7 +75,7 @@ fn what_the_processor_can_bring_about_has_a_rule() {
         for state in STATES {
             assert!(state.next(Event::Claimed, now).is_ok() && state.next(Event::Cancelled, now).is_ok());
         }
-        for (class, confirmed) in words() {
+        for (class, confirmed) in inputs() {
             for before in [Before::Nothing, Before::Uncertain] {
                 let step = State::Sending(before).next(Event::Replied(class, confirmed), now).unwrap();
                 assert!(!matches!(step.state, State::Ready | State::Sending(_) | State::Absent | State::Unsent));

@@ -5,7 +5,7 @@ use crate::{
     ids::BatchId,
     money::Money,
     operation::Operation,
-    view::{BatchSnapshot, Moment, TaskRow, retries::RetryAsked},
+    view::{BatchSnapshot, DisplayTime, TaskRow, retries::RetryRequest},
 };
 use serde::{Deserialize, Serialize};
 
@@ -23,13 +23,13 @@ pub struct ApprovalRow {
     /// E-mail of the maker.
     pub maker: String,
     /// When it was submitted.
-    pub submitted: Moment,
+    pub submitted: DisplayTime,
     /// Sum.
     pub amount: Money,
     /// Rows.
     pub records: u64,
     /// When it expires, while it waits.
-    pub expires: Option<Moment>,
+    pub expires: Option<DisplayTime>,
     /// Where it stands.
     pub status: BatchStatus,
     /// Who decided, and why; empty while it waits.
@@ -84,7 +84,7 @@ pub struct EarlierRefund {
     /// Amount.
     pub amount: Money,
     /// When the other batch was made.
-    pub at: Moment,
+    pub at: DisplayTime,
     /// The other batch.
     pub batch: BatchId,
     /// Its file.
@@ -101,11 +101,11 @@ pub struct ApprovalDetail {
     /// E-mail of the maker.
     pub maker: String,
     /// When it was submitted.
-    pub submitted: Moment,
+    pub submitted: DisplayTime,
     /// When it expires, while it waits.
-    pub expires: Option<Moment>,
+    pub expires: Option<DisplayTime>,
     /// When it was decided.
-    pub decided: Option<Moment>,
+    pub decided: Option<DisplayTime>,
     /// Name of the gateway connection.
     pub gateway: String,
     /// How the operation's switch was set; none where it has none.
@@ -122,7 +122,7 @@ pub struct ApprovalDetail {
     pub parts: Vec<(String, i64)>,
     /// Failed rows that are to be sent again; none when it is the whole file.
     #[serde(default)]
-    pub retry: Option<RetryAsked>,
+    pub retry: Option<RetryRequest>,
     /// First rows of the file.
     pub preview: Vec<TaskRow>,
     /// Whether the person may decide.

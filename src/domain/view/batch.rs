@@ -6,7 +6,7 @@ use crate::{
     money::{Currency, Money},
     operation::Operation,
     page::Paged,
-    view::Moment,
+    view::DisplayTime,
 };
 use serde::{Deserialize, Serialize};
 
@@ -148,9 +148,9 @@ pub struct BatchRow {
     /// Amount.
     pub amount: Money,
     /// Date Created.
-    pub created: Moment,
+    pub created: DisplayTime,
     /// Last Modified.
-    pub modified: Moment,
+    pub modified: DisplayTime,
     /// Total Tasks (and Total Records).
     pub records: u64,
     /// Tasks Progress.
@@ -160,7 +160,7 @@ pub struct BatchRow {
     /// Whether Sync with Gateway is offered.
     pub can_sync: bool,
     /// When it was last asked for.
-    pub last_synced: Option<Moment>,
+    pub last_synced: Option<DisplayTime>,
 }
 
 /// A page of the list of batches.

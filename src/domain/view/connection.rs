@@ -1,6 +1,6 @@
 //! What is going on at a connection, for the pages of batches that use it.
 
-use super::Moment;
+use super::DisplayTime;
 use serde::{Deserialize, Serialize};
 
 /// How a connection does, over all worker processes.
@@ -31,23 +31,23 @@ pub enum ConnectionState {
     /// The gateway asked us to stay away for a while.
     Paused {
         /// Since when.
-        since: Moment,
+        since: DisplayTime,
         /// Until when.
-        until: Moment,
+        until: DisplayTime,
         /// One sentence.
         reason: String,
     },
     /// It does not answer well: the breaker is open, and it is tried again and again.
     Trouble {
         /// Since when.
-        since: Moment,
+        since: DisplayTime,
         /// What it said last, one sentence.
         reason: String,
     },
     /// Nothing is sent until a person lets it.
     Stopped {
         /// Since when; none when that is not known.
-        since: Option<Moment>,
+        since: Option<DisplayTime>,
         /// Why, one sentence.
         reason: String,
     },

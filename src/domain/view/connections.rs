@@ -1,6 +1,6 @@
 //! What the pages of gateway connections show. They are rendered on the server only.
 
-use super::{Moment, settings_change::Changes};
+use super::{DisplayTime, settings_change::Changes};
 use crate::ids::GatewayId;
 
 /// Whether anything is sent to a connection, or for the whole organisation.
@@ -13,14 +13,14 @@ pub enum Sending {
         /// E-mail of who did.
         by: String,
         /// Since when.
-        since: Moment,
+        since: DisplayTime,
         /// What they wrote.
         reason: String,
     },
     /// Batchdesk stopped it by itself.
     Stopped {
         /// Since when.
-        since: Moment,
+        since: DisplayTime,
         /// Why, one sentence.
         reason: String,
     },
@@ -58,7 +58,7 @@ pub struct ConnectionRow {
     /// Requests at once after a rest; none means evenly spaced.
     pub rate_burst: Option<u32>,
     /// When it was added.
-    pub added: Moment,
+    pub added: DisplayTime,
 }
 
 /// A call of a measurement and what it proved.
@@ -76,7 +76,7 @@ pub struct ProbeStep {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Capability {
     /// When.
-    pub at: Moment,
+    pub at: DisplayTime,
     /// By whom.
     pub actor: String,
     /// Measured, or declared by the operator.

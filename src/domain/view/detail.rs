@@ -4,7 +4,7 @@ use crate::{
     money::Money,
     page::Paged,
     task::{TaskState, TaskStatus},
-    view::{BatchSnapshot, Moment, retries::RevisionRow, review::Reconciled},
+    view::{BatchSnapshot, DisplayTime, retries::RevisionRow, review::Reconciled},
 };
 use serde::{Deserialize, Serialize};
 
@@ -41,9 +41,9 @@ pub struct TaskRow {
     /// Why it failed or waits; may be empty.
     pub message: String,
     /// Created At.
-    pub created: Moment,
+    pub created: DisplayTime,
     /// Updated At.
-    pub updated: Moment,
+    pub updated: DisplayTime,
     /// Parts, when it is a split refund.
     pub split: Option<Split>,
 }
@@ -60,14 +60,14 @@ pub enum CellPart {
     /// An id beside it.
     SmallId(String),
     /// Something that another system said; it may be long.
-    Answer(String),
+    Response(String),
 }
 
 /// One line of what happened to a batch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActivityRow {
     /// When.
-    pub at: Moment,
+    pub at: DisplayTime,
     /// E-mail, or `Batchdesk`.
     pub actor: String,
     /// A sentence without its actor: `Approved`, `Uploaded 1,000 rows`.
@@ -108,13 +108,13 @@ pub struct BatchDetail {
     /// E-mail of the maker.
     pub maker: String,
     /// Date Created.
-    pub created: Moment,
+    pub created: DisplayTime,
     /// Date Updated.
-    pub updated: Moment,
+    pub updated: DisplayTime,
     /// When it was decided, if it was.
-    pub decided: Option<Moment>,
+    pub decided: Option<DisplayTime>,
     /// When it expires, while it waits for a decision.
-    pub expires: Option<Moment>,
+    pub expires: Option<DisplayTime>,
     /// How the operation's switch was set; none where it has none.
     pub switch: Option<bool>,
     /// `Standard, 19 columns` or `Split settlement, 9 columns`.

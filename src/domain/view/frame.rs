@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// A point in time, ready to be shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Moment {
+pub struct DisplayTime {
     /// RFC 3339 in UTC, for `datetime` attributes.
     pub utc: String,
     /// `20 Nov 2026, 18:13:00 IST`, in the organisation's zone.

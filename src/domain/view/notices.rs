@@ -1,12 +1,12 @@
 //! What the page of notices shows.
 
-use super::Moment;
+use super::DisplayTime;
 
 /// One notice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoticeView {
     /// When the latest thing that it tells of happened.
-    pub at: Moment,
+    pub at: DisplayTime,
     /// Whether it was read before.
     pub read: bool,
     /// Name of its glyph.

@@ -1,6 +1,6 @@
 //! The store of orders: its list, an order's page, and refunds that are made from orders.
 
-use super::{Moment, Repeat, retries::StoryStep};
+use super::{DisplayTime, Repeat, retries::HistoryEvent};
 use crate::{
     finding::Finding,
     ids::{BatchId, DraftId},
@@ -163,7 +163,7 @@ pub struct StoredOrder {
     /// What can be refunded now, or why nothing can.
     pub left: Result<Money, String>,
     /// When it was read.
-    pub seen: Moment,
+    pub seen: DisplayTime,
     /// Who asked.
     pub asked_by: String,
     /// In which batch.
@@ -206,15 +206,15 @@ pub struct GatewayRefund {
     pub status: String,
     /// STANDARD, INSTANT, or blank.
     pub kind: String,
-    /// The story of our task with this key.
-    pub story: Option<String>,
+    /// The history of our task with this key.
+    pub history: Option<String>,
 }
 
 /// One thing that happened to an order, with the pages that tell more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrderStep {
     /// What.
-    pub step: StoryStep,
+    pub step: HistoryEvent,
     /// Address and words.
     pub links: Vec<(String, String)>,
 }
@@ -244,7 +244,7 @@ pub struct OrderPage {
 
 /// Orders that are to be refunded, as a person typed them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Chosen {
+pub struct RefundSelection {
     /// One refund each.
     pub orders: Vec<ChosenOrder>,
     /// For the checker.
@@ -264,7 +264,7 @@ pub struct ChosenOrder {
     pub unique_id: String,
 }
 
-impl Chosen {
+impl RefundSelection {
     /// Reads the fields of the form, or of an address: `order`, and after it what belongs to it. An order counts once.
     pub fn from_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut chosen = Self::default();
@@ -406,7 +406,7 @@ mod tests {
 
     #[test]
     fn what_stands_behind_an_order_belongs_to_it_and_an_order_counts_once() {
-        let chosen = Chosen::from_pairs([
+        let chosen = RefundSelection::from_pairs([
             ("amount", "9"),
             ("order", "A"),
             ("amount", "1"),
@@ -421,7 +421,10 @@ mod tests {
         assert_eq!(orders, [("A", Some("1"), ""), ("B", None, "")]);
         assert_eq!(chosen.description, "why");
         let pairs = chosen.to_pairs();
-        assert_eq!(Chosen::from_pairs(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()))), chosen);
-        assert_eq!(Chosen::path(["A B", "C"]), "/orders/refund?order=A%20B&order=C");
+        assert_eq!(
+            RefundSelection::from_pairs(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()))),
+            chosen
+        );
+        assert_eq!(RefundSelection::path(["A B", "C"]), "/orders/refund?order=A%20B&order=C");
     }
 }

@@ -1,6 +1,6 @@
-//! Failed rows that are sent again, and the whole story of one task.
+//! Failed rows that are sent again, and the whole history of one task.
 
-use super::{BatchSnapshot, Moment, Repeat};
+use super::{BatchSnapshot, DisplayTime, Repeat};
 use crate::{finding::Finding, money::Money, task::TaskStatus};
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,7 @@ pub struct RevisionRow {
     /// E-mail of who submitted it.
     pub maker: String,
     /// When.
-    pub at: Moment,
+    pub at: DisplayTime,
     /// How many rows.
     pub records: u64,
     /// Their sum.
@@ -25,7 +25,7 @@ pub struct RevisionRow {
 
 /// What a checker is shown of failed rows that are to be sent again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RetryAsked {
+pub struct RetryRequest {
     /// Number of the retry, from 1.
     pub number: u32,
     /// Who asked, which may be another than the maker of the batch.
@@ -40,7 +40,7 @@ pub struct RetryAsked {
     pub rows: Vec<RetryAskedRow>,
 }
 
-impl RetryAsked {
+impl RetryRequest {
     /// Rows that are shown one by one.
     pub const SHOWN: usize = 200;
 }
@@ -136,9 +136,9 @@ impl RetryCell {
     }
 }
 
-/// The whole story of one task.
+/// The whole history of one task.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TaskStory {
+pub struct TaskHistory {
     /// The batch in numbers.
     pub snapshot: BatchSnapshot,
     /// S.No, and how many there are.
@@ -156,16 +156,16 @@ pub struct TaskStory {
     /// Why it failed or waits; may be empty.
     pub message: String,
     /// Everything that happened, oldest first.
-    pub steps: Vec<StoryStep>,
+    pub steps: Vec<HistoryEvent>,
     /// Whether the person may send it again.
     pub retry: bool,
 }
 
 /// One thing that happened to a task.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct StoryStep {
+pub struct HistoryEvent {
     /// When; none for what is still to come.
-    pub at: Option<Moment>,
+    pub at: Option<DisplayTime>,
     /// What kind of thing: `file`, `retry`, `decision`, `order`, `attempt`, `reply`, `outcome`, `reversal`, `review`, `open`.
     pub kind: &'static str,
     /// Tone of its glyph: `accepted`, `failed`, `queued`, `waiting`, `neutral`.

@@ -1,6 +1,6 @@
 //! What the review page shows. Rendered on the server only, but for the last comparison, which a batch's page shows too.
 
-use super::Moment;
+use super::DisplayTime;
 use crate::{batch::BatchStatus, ids::BatchId, money::Money, operation::Operation};
 use serde::{Deserialize, Serialize};
 
@@ -70,7 +70,7 @@ pub struct ReviewTask {
     /// What to do.
     pub next_step: String,
     /// When it was sent.
-    pub sent: Moment,
+    pub sent: DisplayTime,
     /// What the gateway said, newest first.
     pub evidence: Vec<Evidence>,
     /// What somebody proposed.
@@ -89,7 +89,7 @@ pub struct Proposal {
     /// Who.
     pub person: String,
     /// When.
-    pub at: Moment,
+    pub at: DisplayTime,
     /// Whether the reader made it.
     pub mine: bool,
 }
@@ -98,7 +98,7 @@ pub struct Proposal {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Evidence {
     /// When.
-    pub at: Moment,
+    pub at: DisplayTime,
     /// What was asked, and what came back, in one line.
     pub summary: String,
     /// The body as it came, secrets left out; empty when there is none.
@@ -123,9 +123,9 @@ pub struct ReviewEntry {
     /// What to do.
     pub next_step: String,
     /// When it was found.
-    pub at: Moment,
+    pub at: DisplayTime,
     /// Who acknowledged it, when and with which note.
-    pub acknowledged: Option<(String, Moment, String)>,
+    pub acknowledged: Option<(String, DisplayTime, String)>,
 }
 
 /// The last comparison of a batch with the gateway.

@@ -1,6 +1,6 @@
 //! What a search over all batches found.
 
-use super::Moment;
+use super::DisplayTime;
 use crate::{batch::BatchStatus, ids::BatchId, money::Money, operation::Operation, task::TaskStatus};
 
 /// Letters that a search needs, so that it narrows anything down.
@@ -37,7 +37,7 @@ pub struct FoundBatch {
     /// Where it stands.
     pub status: BatchStatus,
     /// When it was made.
-    pub created: Moment,
+    pub created: DisplayTime,
     /// Data rows.
     pub records: u64,
     /// Sum over all records.
@@ -54,7 +54,7 @@ pub struct FoundTask {
     /// Name of the batch's file.
     pub file_name: String,
     /// When the batch was made.
-    pub created: Moment,
+    pub created: DisplayTime,
     /// S.No.
     pub number: u64,
     /// Order.

@@ -1,6 +1,6 @@
 //! What the settings pages show of changes that wait for a second administrator.
 
-use super::Moment;
+use super::DisplayTime;
 use crate::{ids::ChangeId, settings_change::Line};
 
 /// A change that waits.
@@ -17,11 +17,11 @@ pub struct WaitingChange {
     /// E-mail of who asked.
     pub proposer: String,
     /// When.
-    pub at: Moment,
+    pub at: DisplayTime,
     /// Why.
     pub reason: String,
     /// Until when it can be confirmed.
-    pub expires: Moment,
+    pub expires: DisplayTime,
     /// Hash of what is shown, 64 hex digits.
     pub content_sha256: String,
     /// Whether the reader asked for it.

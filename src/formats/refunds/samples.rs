@@ -1,7 +1,7 @@
 //! The templates with their sample files, and files of refunds that come from a form.
 
 use super::{RefundRecord, Template};
-use crate::results::{put_cell, put_text};
+use crate::csv_cell::{put_cell, put_text};
 use crate::{field_table, header};
 use domain::money::{Currency, Money};
 

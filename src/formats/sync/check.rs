@@ -2,10 +2,10 @@
 
 use super::SyncRecord;
 use crate::cells::{doubt, id, is_plain, some, too_long, total_word, trimmed};
+use crate::csv_cell::without_guard;
 use crate::file::Rows;
 use crate::findings::{At, Findings, is_invisible, quoted};
 use crate::repeats::{Key, Repeats};
-use crate::results::without_guard;
 use crate::spoilt::{is_exponent, is_odd, spoilt};
 use domain::finding::FindingCode as Code;
 use std::collections::{HashMap, hash_map::Entry};

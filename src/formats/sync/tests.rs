@@ -1,6 +1,6 @@
 use super::*;
+use crate::csv_cell::without_guard;
 use crate::repair::{convert_delimiter, dropped_columns, fit_template};
-use crate::results::without_guard;
 use crate::sheet::write;
 use domain::finding::{Finding, FindingCode as Code, Severity};
 use domain::task::TaskStatus;

@@ -7,11 +7,11 @@ use crate::sheet::{count, write};
 use proptest::prelude::*;
 
 const LISTED: usize = 4 * 1024 * 1024;
-const ANSWER: usize = 256 * 1024;
+const MAX_RESPONSE: usize = 256 * 1024;
 
 const LARGE: Limits = Limits { rows: 100_000, bytes: 64 << 20 };
 
-/// Everything that is made of a file stays within its bounds; answers how many findings there were.
+/// Everything that is made of a file stays within its bounds; returns how many findings there were.
 #[track_caller]
 fn bounded(operation: Operation, text: &str) -> u64 {
     let name: String = text.chars().take(60).collect();
@@ -22,7 +22,7 @@ fn bounded(operation: Operation, text: &str) -> u64 {
         assert!(memory <= LISTED, "{name}: {memory} bytes of {} findings", checked.findings.len());
         let answer = fit(checked.findings.clone(), checked.errors, checked.warnings);
         let json = serde_json::to_string(&answer).unwrap();
-        assert!(json.len() <= ANSWER, "{name}: {} bytes in an answer", json.len());
+        assert!(json.len() <= MAX_RESPONSE, "{name}: {} bytes in an answer", json.len());
         for finding in &answer {
             assert!(finding.message.chars().count() <= 601, "{finding:?}");
             assert!(finding.column.as_ref().map_or(0, String::len).max(finding.value.len()) <= 9 * 81, "{finding:?}");

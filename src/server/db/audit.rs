@@ -129,7 +129,7 @@ pub async fn organisations(tx: &mut GlobalTx) -> sqlx::Result<Vec<OrganisationId
         .map(|rows| rows.into_iter().map(|(id,)| OrganisationId(id)).collect())
 }
 
-/// Chains what waits, up to 1,000 rows; answers how many.
+/// Chains what waits, up to 1,000 rows; returns how many.
 pub async fn seal(tx: &mut Tx) -> sqlx::Result<i32> {
     sqlx::query_as::<_, (i32,)>("SELECT seal_audit()").fetch_one(tx.conn()).await.map(|(n,)| n)
 }

@@ -206,7 +206,7 @@ pub async fn load(tx: &mut Tx, id: BatchId) -> sqlx::Result<Option<BatchRow>> {
         .transpose()
 }
 
-/// "Sync with Gateway": makes everything that is not final due to be asked after; answers how many are being asked about.
+/// "Sync with Gateway": makes everything that is not final due to be asked after; returns how many are being asked about.
 pub async fn sync(tx: &mut Tx, id: BatchId) -> sqlx::Result<u64> {
     sqlx::query_as::<_, (i32,)>("SELECT sync_batch($1)")
         .bind(id.0)

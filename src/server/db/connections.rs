@@ -198,7 +198,7 @@ pub async fn capabilities(tx: &mut Tx, gateway: GatewayId) -> sqlx::Result<Vec<C
     .await
 }
 
-/// One more fact about a connection. Answers its id.
+/// One more fact about a connection. Returns its id.
 pub async fn add_capability(tx: &mut Tx, gateway: GatewayId, fact: &CapabilityRow) -> sqlx::Result<Uuid> {
     let (id, fact_id) = (tx.organisation(), Uuid::now_v7());
     sqlx::query(

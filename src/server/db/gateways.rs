@@ -1,10 +1,10 @@
 //! Connections to gateways.
 
 mod promises;
-mod use_of;
+mod workers;
 
 pub use promises::{choose, choose_first, only_sandboxes, set_promise};
-pub use use_of::{Attendance, Left, Traffic, attend, leave, left, pause, set_limits, traffic};
+pub use workers::{Left, Traffic, WorkerShare, heartbeat, leave, left, pause, set_limits, traffic};
 
 use super::Tx;
 use crate::domain::{ids::GatewayId, operation::Effect};
@@ -192,7 +192,7 @@ pub async fn trouble(tx: &mut Tx, gateway: GatewayId) -> sqlx::Result<Option<(Of
     .await
 }
 
-/// Says that a gateway does not answer, believed for `seconds`; answers the batches that wait for it.
+/// Says that a gateway does not answer, believed for `seconds`; returns the batches that wait for it.
 pub async fn begin_trouble(tx: &mut Tx, gateway: GatewayId, reason: &str, seconds: f64) -> sqlx::Result<Vec<Uuid>> {
     let id = tx.organisation();
     sqlx::query(
@@ -209,7 +209,7 @@ pub async fn begin_trouble(tx: &mut Tx, gateway: GatewayId, reason: &str, second
     waiting_batches(tx, gateway).await
 }
 
-/// Says that a gateway answers again; answers the batches that waited for it.
+/// Says that a gateway answers again; returns the batches that waited for it.
 pub async fn end_trouble(tx: &mut Tx, gateway: GatewayId) -> sqlx::Result<Vec<Uuid>> {
     let id = tx.organisation();
     sqlx::query("DELETE FROM gateway_trouble WHERE organisation_id = $1 AND gateway_id = $2")

@@ -136,7 +136,7 @@ pub struct Stored {
     pub failed: i32,
 }
 
-/// Ends a step: a run was stored, and the next one begins at `next`; none: with the next source. Answers whether it was the last.
+/// Ends a step: a run was stored, and the next one begins at `next`; none: with the next source. Returns whether it was the last.
 pub async fn stored(tx: &mut Tx, stored: Stored, next: Option<i64>, lease: Duration) -> sqlx::Result<bool> {
     sqlx::query_scalar("SELECT store_import($1, $2, $3, $4, make_interval(secs => $5))")
         .bind(next)

@@ -42,10 +42,16 @@ END $$";
 const SCHEMA: &str = "
 DO $$ BEGIN
   PERFORM pg_advisory_xact_lock(hashtext('batchdesk roles'));
-  IF NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'desk') THEN
-    CREATE SCHEMA desk AUTHORIZATION batchdesk_owner;
+  IF NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'batchdesk') THEN
+    -- Its name before the first release.
+    IF EXISTS (SELECT FROM pg_class WHERE relname = '_sqlx_migrations'
+                 AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'desk')) THEN
+      ALTER SCHEMA desk RENAME TO batchdesk;
+    ELSE
+      CREATE SCHEMA batchdesk AUTHORIZATION batchdesk_owner;
+    END IF;
   END IF;
-  GRANT USAGE ON SCHEMA desk TO batchdesk_web, batchdesk_worker, batchdesk_scheduler;
+  GRANT USAGE ON SCHEMA batchdesk TO batchdesk_web, batchdesk_worker, batchdesk_scheduler;
 END $$";
 
 /// Which functions were applied last, by the hash of their file.
@@ -56,10 +62,10 @@ GRANT SELECT ON function_file, _sqlx_migrations TO batchdesk_web, batchdesk_work
 /// A grant or a function that is no longer in the files is gone as well. The owner's own rights stay, and those of the role that
 /// looks across organisations.
 const NO_GRANTS: &str = "SET LOCAL lock_timeout = '5s';
-REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA desk FROM PUBLIC, batchdesk_web, batchdesk_worker";
+REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA batchdesk FROM PUBLIC, batchdesk_web, batchdesk_worker";
 
 /// What is created may be executed by everybody until that is taken away.
-const NOT_FOR_ALL: &str = "REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA desk FROM PUBLIC";
+const NOT_FOR_ALL: &str = "REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA batchdesk FROM PUBLIC";
 
 /// How often functions are tried again that wait for work which is going on.
 const TRIES: u32 = 12;
@@ -94,7 +100,7 @@ pub async fn run(options: &PgConnectOptions) -> Result<(), StartError> {
     let mut connection = options.clone().connect().await.map_err(StartError::Unreachable)?;
     connection.execute(ROLES).await.map_err(failed)?;
     connection.execute(SCHEMA).await.map_err(failed)?;
-    connection.execute("SET ROLE batchdesk_owner; SET search_path = desk").await.map_err(failed)?;
+    connection.execute("SET ROLE batchdesk_owner; SET search_path = batchdesk").await.map_err(failed)?;
     // The lock is the connection's: it ends with it, whatever happens.
     connection.lock().await.map_err(failed)?;
     match state(&mut connection).await.map_err(failed)? {
@@ -194,7 +200,7 @@ pub async fn is_begun(options: &PgConnectOptions) -> Result<bool, StartError> {
     let mut connection = options.clone().connect().await.map_err(StartError::Unreachable)?;
     let there = sqlx::query_scalar(
         "SELECT count(*) = 2 FROM pg_roles WHERE rolname IN ('batchdesk_web', 'batchdesk_worker') \
-         AND EXISTS (SELECT FROM pg_namespace WHERE nspname = 'desk')",
+         AND EXISTS (SELECT FROM pg_namespace WHERE nspname = 'batchdesk')",
     )
     .fetch_one(&mut connection)
     .await

@@ -1,4 +1,4 @@
-//! Organisations, roles, members, API keys and the maker-checker rule.
+//! Organisations, roles and members.
 
 use super::{Tx, codes};
 use crate::domain::{
@@ -6,7 +6,6 @@ use crate::domain::{
     error::Refusal,
     ids::{OrganisationId, PersonId},
     money::Currency,
-    operation::Operation,
     view::OrganisationRef,
 };
 use time::OffsetDateTime;
@@ -158,7 +157,7 @@ pub async fn add_member(tx: &mut Tx, person: PersonId, role: Role, now: OffsetDa
         .map(|_| ())
 }
 
-fn permissions(rows: Vec<(String, String)>) -> Permissions {
+pub(super) fn permissions(rows: Vec<(String, String)>) -> Permissions {
     Permissions(
         rows.into_iter()
             .filter_map(|(module, right)| Some((Module::from_code(&module)?, Right::from_code(&right)?)))
@@ -197,91 +196,6 @@ pub async fn members_with(tx: &mut Tx, module: Module, right: Right, but: Person
     .fetch_all(tx.conn())
     .await
     .map(|rows| rows.into_iter().map(|(email,)| email).collect())
-}
-
-/// Name and rights of an API key that has not been revoked.
-pub async fn api_key(tx: &mut Tx, key: Uuid) -> sqlx::Result<Option<(String, Permissions)>> {
-    let id = tx.organisation();
-    let rows = sqlx::query_as::<_, (String, String, String)>(
-        r#"SELECT k.name, p.module, p."right" FROM api_key k
-             JOIN role_permission p ON p.organisation_id = k.organisation_id AND p.role_id = k.role_id
-            WHERE k.organisation_id = $1 AND k.id = $2 AND k.revoked_at IS NULL"#,
-    )
-    .bind(id.0)
-    .bind(key)
-    .fetch_all(tx.conn())
-    .await?;
-    let name = rows.first().map(|(name, _, _)| name.clone());
-    Ok(name.map(|name| (name, permissions(rows.into_iter().map(|(_, module, right)| (module, right)).collect()))))
-}
-
-/// Adds an API key with the rights of a role.
-pub async fn add_api_key(
-    tx: &mut Tx,
-    key: Uuid,
-    name: &str,
-    role: Role,
-    key_sha256: &[u8],
-    now: OffsetDateTime,
-) -> sqlx::Result<()> {
-    let id = tx.organisation();
-    sqlx::query(
-        "INSERT INTO api_key (organisation_id, id, name, role_id, created_at)
-         SELECT $1, $2, $3, r.id, $5 FROM role r WHERE r.organisation_id = $1 AND r.code = $4",
-    )
-    .bind(id.0)
-    .bind(key)
-    .bind(name)
-    .bind(role.code())
-    .bind(now)
-    .execute(tx.conn())
-    .await?;
-    sqlx::query("INSERT INTO api_key_organisation (key_sha256, organisation_id, api_key_id) VALUES ($1, $2, $3)")
-        .bind(key_sha256)
-        .bind(id.0)
-        .bind(key)
-        .execute(tx.conn())
-        .await
-        .map(|_| ())
-}
-
-/// Whether a decision is needed for an operation; without a rule of the organisation, as its descriptor says.
-pub async fn approval_needed(tx: &mut Tx, operation: Operation) -> sqlx::Result<bool> {
-    let id = tx.organisation();
-    sqlx::query_as::<_, (bool,)>("SELECT needed FROM approval_rule WHERE organisation_id = $1 AND operation = $2")
-        .bind(id.0)
-        .bind(operation.code())
-        .fetch_optional(tx.conn())
-        .await
-        .map(|row| operation.approval().is_needed(row.map(|(needed,)| needed)))
-}
-
-/// The version of the rule for an operation; 0 while nobody changed it.
-pub async fn approval_version(tx: &mut Tx, operation: Operation) -> sqlx::Result<i32> {
-    let id = tx.organisation();
-    sqlx::query_scalar(
-        "SELECT coalesce((SELECT version FROM approval_rule WHERE organisation_id = $1 AND operation = $2), 0)",
-    )
-    .bind(id.0)
-    .bind(operation.code())
-    .fetch_one(tx.conn())
-    .await
-}
-
-/// Sets whether a decision is needed for an operation.
-pub async fn set_approval_needed(tx: &mut Tx, operation: Operation, needed: bool) -> sqlx::Result<()> {
-    let id = tx.organisation();
-    sqlx::query(
-        "INSERT INTO approval_rule AS r (organisation_id, operation, needed) VALUES ($1, $2, $3)
-         ON CONFLICT (organisation_id, operation) DO UPDATE SET needed = excluded.needed, version = r.version + 1
-          WHERE r.needed <> excluded.needed",
-    )
-    .bind(id.0)
-    .bind(operation.code())
-    .bind(needed)
-    .execute(tx.conn())
-    .await
-    .map(|_| ())
 }
 
 /// Sets the row limit and the days that a batch waits for a decision.

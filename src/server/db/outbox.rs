@@ -5,15 +5,15 @@
 use super::{GlobalTx, Tx};
 use crate::domain::{
     ids::{BatchId, OrganisationId},
-    notice::{Audience, NewsKind},
+    notice::{Audience, NoticeKind},
 };
 use uuid::Uuid;
 
 /// Something to be told.
 #[derive(Clone, Debug)]
-pub struct News {
+pub struct Notice {
     /// What happened.
-    pub kind: NewsKind,
+    pub kind: NoticeKind,
     /// To which batch, if to one.
     pub batch: Option<BatchId>,
     /// Who gets a notice.
@@ -23,7 +23,7 @@ pub struct News {
 }
 
 /// Tells it with the commit of this transaction.
-pub async fn put(tx: &mut Tx, news: &News) -> sqlx::Result<()> {
+pub async fn put(tx: &mut Tx, news: &Notice) -> sqlx::Result<()> {
     let organisation = tx.organisation();
     sqlx::query("INSERT INTO outbox (organisation_id, batch_id, kind, audience, payload) VALUES ($1, $2, $3, $4, $5)")
         .bind(organisation.0)
@@ -42,7 +42,7 @@ pub async fn changed(tx: &mut Tx, batches: &[Uuid]) -> sqlx::Result<()> {
     sqlx::query("INSERT INTO outbox (organisation_id, batch_id, kind) SELECT $1, u, $3 FROM unnest($2::uuid[]) AS u")
         .bind(organisation.0)
         .bind(batches)
-        .bind(NewsKind::BatchChanged.code())
+        .bind(NoticeKind::BatchChanged.code())
         .execute(tx.conn())
         .await
         .map(|_| ())
@@ -59,7 +59,7 @@ pub async fn backlog(tx: &mut GlobalTx) -> sqlx::Result<Vec<OrganisationId>> {
 /// Rows that one call of [`dispatch`] takes at most.
 pub const ROUND: i32 = 1_000;
 
-/// Hands on what waits, with the commit of this transaction; answers how many rows. None: another process is at it.
+/// Hands on what waits, with the commit of this transaction; returns how many rows. None: another process is at it.
 pub async fn dispatch(tx: &mut Tx) -> sqlx::Result<Option<i32>> {
     sqlx::query_as::<_, (i32,)>("SELECT dispatch_outbox($1)")
         .bind(ROUND)

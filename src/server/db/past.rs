@@ -91,7 +91,7 @@ pub async fn settle_in(tx: &mut GlobalTx) -> sqlx::Result<()> {
     .map(|_| ())
 }
 
-/// Begins a restore: from now on nobody sends. Answers its number.
+/// Begins a restore: from now on nobody sends. Returns its number.
 pub async fn begin_restore(tx: &mut GlobalTx, resolve_after: Duration) -> sqlx::Result<i32> {
     sqlx::query_scalar(
         "INSERT INTO restore (ask_after) VALUES (clock_timestamp() + make_interval(secs => $1)) RETURNING number",
@@ -132,8 +132,8 @@ pub async fn ask_first(tx: &mut Tx, resolve_after: Duration) -> sqlx::Result<Ask
     .bind(organisation.0)
     .fetch_all(tx.conn())
     .await?;
-    let holds: Vec<claim::Hold> =
-        holds.into_iter().map(|(batch, chunk, epoch)| claim::Hold { batch, chunk, epoch }).collect();
+    let holds: Vec<claim::ChunkLease> =
+        holds.into_iter().map(|(batch, chunk, epoch)| claim::ChunkLease { batch, chunk, epoch }).collect();
     claim::recover(tx, &holds, resolve_after).await?;
     // Batches that wait for a decision too: it may have been given, and forgotten.
     let unsent: i64 = sqlx::query_scalar(

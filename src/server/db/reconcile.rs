@@ -1,6 +1,6 @@
 //! Reconciliation: when a batch is compared with the gateway, what is compared, and what was found.
 
-mod shown;
+mod views;
 
 use super::{GlobalTx, Tx};
 use crate::domain::ids::{GatewayId, OrganisationId};
@@ -8,7 +8,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-pub use shown::{DifferenceRow, LastRow, differences, last};
+pub use views::{DifferenceRow, LastRow, differences, last};
 
 /// Connections with a comparison due: seen across organisations.
 pub async fn due(tx: &mut GlobalTx) -> sqlx::Result<Vec<(OrganisationId, GatewayId)>> {
@@ -19,7 +19,7 @@ pub async fn due(tx: &mut GlobalTx) -> sqlx::Result<Vec<(OrganisationId, Gateway
 
 /// An organisation's nights.
 #[derive(Clone, Debug, sqlx::FromRow)]
-pub struct Night {
+pub struct NightlyRun {
     /// Whose.
     pub organisation_id: Uuid,
     /// IANA name of its zone.
@@ -29,7 +29,7 @@ pub struct Night {
 }
 
 /// Every organisation's nights.
-pub async fn nights(tx: &mut GlobalTx) -> sqlx::Result<Vec<Night>> {
+pub async fn nights(tx: &mut GlobalTx) -> sqlx::Result<Vec<NightlyRun>> {
     sqlx::query_as("SELECT organisation_id, zone, night FROM reconciliation_nights()").fetch_all(tx.conn()).await
 }
 
@@ -45,7 +45,7 @@ pub async fn begin_nights(tx: &mut Tx, night: OffsetDateTime) -> sqlx::Result<()
 }
 
 /// Takes `night` for planning. False: another process has it.
-pub async fn take_night(tx: &mut Tx, night: OffsetDateTime) -> sqlx::Result<bool> {
+pub async fn claim_run(tx: &mut Tx, night: OffsetDateTime) -> sqlx::Result<bool> {
     let organisation = tx.organisation();
     sqlx::query("UPDATE reconciliation_night SET night = $2 WHERE organisation_id = $1 AND night < $2")
         .bind(organisation.0)
@@ -55,7 +55,7 @@ pub async fn take_night(tx: &mut Tx, night: OffsetDateTime) -> sqlx::Result<bool
         .map(|done| done.rows_affected() == 1)
 }
 
-/// Plans a comparison of every batch that was sent and changed since `since`, or has refunds that are not final. Answers how many.
+/// Plans a comparison of every batch that was sent and changed since `since`, or has refunds that are not final. Returns how many.
 pub async fn plan_night(tx: &mut Tx, since: OffsetDateTime) -> sqlx::Result<u64> {
     let organisation = tx.organisation();
     sqlx::query(

@@ -94,7 +94,7 @@ pub async fn earlier_ids(tx: &mut Tx, batch: BatchId, rows: &[i32]) -> sqlx::Res
     .await
 }
 
-/// Makes the next revision of the batch from these rows; answers its number. Guards refuse: another retry meanwhile (`BD412`), a
+/// Makes the next revision of the batch from these rows; returns its number. Guards refuse: another retry meanwhile (`BD412`), a
 /// batch or a row that cannot be retried, or a key that was there before (`BD409`), rows that the gateway is being asked about
 /// (`BD429`), unique ids that are taken (`BD423`).
 pub async fn open_revision(tx: &mut Tx, batch: BatchId, base: i16, records: &NewRecords) -> sqlx::Result<i16> {

@@ -7,14 +7,14 @@ use serde::Serialize;
 use std::time::Duration;
 use uuid::Uuid;
 
-/// Turns due runs of rows into tasks; answers the batches it touched.
+/// Turns due runs of rows into tasks; returns the batches it touched.
 pub async fn open(tx: &mut Tx, gateway: GatewayId) -> sqlx::Result<Vec<BatchId>> {
     let rows: Vec<(Uuid,)> =
         sqlx::query_as("SELECT DISTINCT open_order_tasks($1)").bind(gateway.0).fetch_all(tx.conn()).await?;
     Ok(rows.into_iter().map(|(id,)| BatchId(id)).collect())
 }
 
-/// "Sync with Gateway": every record is asked about now; answers how many.
+/// "Sync with Gateway": every record is asked about now; returns how many.
 pub async fn again(tx: &mut Tx, batch: BatchId) -> sqlx::Result<u64> {
     sqlx::query_scalar::<_, i32>("SELECT sync_orders($1)")
         .bind(batch.0)
@@ -25,7 +25,7 @@ pub async fn again(tx: &mut Tx, batch: BatchId) -> sqlx::Result<u64> {
 
 /// A task that this process works on.
 #[derive(Clone, Debug, sqlx::FromRow)]
-pub struct Taken {
+pub struct ClaimedTask {
     /// Batch.
     pub batch_id: Uuid,
     /// S.No.
@@ -60,7 +60,7 @@ pub async fn take(
     limit: i32,
     lease: Duration,
     asking: bool,
-) -> sqlx::Result<Vec<Taken>> {
+) -> sqlx::Result<Vec<ClaimedTask>> {
     let organisation = tx.organisation();
     sqlx::query_as(
         "WITH due AS MATERIALIZED (
@@ -85,7 +85,7 @@ pub async fn take(
     .await
 }
 
-/// Calls off due tasks of cancelled batches that somebody worked on when they were cancelled. Answers the batches it touched.
+/// Calls off due tasks of cancelled batches that somebody worked on when they were cancelled. Returns the batches it touched.
 pub async fn call_off(tx: &mut Tx, gateway: GatewayId) -> sqlx::Result<Vec<BatchId>> {
     let organisation = tx.organisation();
     let rows: Vec<(Uuid,)> = sqlx::query_as(
@@ -190,7 +190,7 @@ pub async fn settle(tx: &mut Tx, worker: Uuid, settled: &[Settled]) -> sqlx::Res
 
 /// A reply that is kept.
 #[derive(Clone, Debug)]
-pub struct Kept {
+pub struct EvidenceRow {
     /// Batch.
     pub batch: Uuid,
     /// S.No.
@@ -202,7 +202,7 @@ pub struct Kept {
 }
 
 /// Keeps replies, whatever they moved. They are dated as what they moved in the same transaction.
-pub async fn keep_evidence(tx: &mut Tx, kept: &[Kept]) -> sqlx::Result<()> {
+pub async fn keep_evidence(tx: &mut Tx, kept: &[EvidenceRow]) -> sqlx::Result<()> {
     let organisation = tx.organisation();
     sqlx::query(
         "INSERT INTO evidence (organisation_id, batch_id, id, from_row, to_row, source, fenced, replies, at)

@@ -65,7 +65,7 @@ impl Verdict {
 
 /// What is known about one task after a reply.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct TaskReply {
     /// Where it stands.
     pub verdict: Verdict,
     /// HTTP status.

@@ -3,12 +3,12 @@
 use super::{
     Web,
     address::PathId,
-    answer,
     batches::done,
+    error,
     form::Form,
     pages::Page,
+    request_context::{RequestContext, SignedIn},
     step_up::prove_if_given,
-    visit::{SignedIn, Visit},
 };
 use crate::{
     domain::{error::RefusalKind, ids::BatchId, view::Flash},
@@ -31,7 +31,7 @@ pub(super) async fn decide(
     form: Form,
 ) -> Response {
     let Ok(batch) = id.parse::<BatchId>() else {
-        return answer::failure(&web, &visit, &OpError::not_found("batch")).await;
+        return error::error_response(&web, &visit, &OpError::not_found("batch")).await;
     };
     let (path, person) = (format!("/approvals/{batch}"), caller.person.id);
     match perform(&web, &visit, caller, batch, &form).await {
@@ -39,9 +39,9 @@ pub(super) async fn decide(
         Err((error, field)) => {
             let no_page = matches!(error.refusal.kind, RefusalKind::NotFound | RefusalKind::Forbidden);
             if no_page || visit.wants_json() {
-                return answer::failure(&web, &visit, &error).await;
+                return error::error_response(&web, &visit, &error).await;
             }
-            answer::log(&visit.request_id, &error);
+            error::log(&visit.request_id, &error);
             let typed = |name: &str| (name.to_owned(), form.get(name).to_owned());
             let flash = Flash {
                 error: Some(error.refusal.message.clone()),
@@ -54,7 +54,13 @@ pub(super) async fn decide(
     }
 }
 
-async fn perform(web: &Web, visit: &Visit, caller: Caller, batch: BatchId, form: &Form) -> Result<String, Refused> {
+async fn perform(
+    web: &Web,
+    visit: &RequestContext,
+    caller: Caller,
+    batch: BatchId,
+    form: &Form,
+) -> Result<String, Refused> {
     let caller = prove_if_given(web, visit, caller, form).await?;
     let decision = Decision {
         verdict: Verdict::from_code(form.get("decision")),

@@ -3,11 +3,11 @@
 use super::{
     Web,
     address::PathId,
-    answer, cookies,
+    cookies, error,
     form::Form,
     pages::Page,
     redirects,
-    visit::{SignedIn, Visit},
+    request_context::{RequestContext, SignedIn},
 };
 use crate::{
     domain::{
@@ -30,7 +30,7 @@ use axum::{
 
 /// What a form does with a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Act {
+pub(super) enum BatchAction {
     Sync,
     Withdraw,
     Pause,
@@ -38,7 +38,7 @@ pub(super) enum Act {
     Cancel,
 }
 
-impl Act {
+impl BatchAction {
     pub(super) const ALL: [Self; 5] = [Self::Sync, Self::Withdraw, Self::Pause, Self::Resume, Self::Cancel];
 
     /// The last part of the form's address.
@@ -90,11 +90,11 @@ pub(super) async fn act(
     SignedIn { visit, caller }: SignedIn,
     PathId(id): PathId,
     operation: Operation,
-    act: Act,
+    act: BatchAction,
     form: Form,
 ) -> Response {
     let Ok(batch) = id.parse::<BatchId>() else {
-        return answer::failure(&web, &visit, &OpError::not_found("batch")).await;
+        return error::error_response(&web, &visit, &OpError::not_found("batch")).await;
     };
     let page = format!("{}/{batch}", operation.path());
     match act.perform(&web, &caller, operation, batch, &form).await {
@@ -127,15 +127,21 @@ pub(super) fn done(web: &Web, person: PersonId, next: &str, notice: &str) -> Res
 }
 
 /// The page at `path` with the refusal on it and what had been typed; an error page when the page itself cannot be shown.
-pub(super) async fn refused_on_page(web: &Web, visit: &Visit, path: &str, error: OpError, flash: Flash) -> Response {
+pub(super) async fn refused_on_page(
+    web: &Web,
+    visit: &RequestContext,
+    path: &str,
+    error: OpError,
+    flash: Flash,
+) -> Response {
     let on_page = matches!(
         error.refusal.kind,
         RefusalKind::Conflict | RefusalKind::Changed | RefusalKind::Invalid | RefusalKind::TooMany
     );
     if !on_page || visit.wants_json() {
-        return answer::failure(web, visit, &error).await;
+        return error::error_response(web, visit, &error).await;
     }
-    answer::log(&visit.request_id, &error);
+    error::log(&visit.request_id, &error);
     let flash = Flash { error: Some(error.refusal.message.clone()), ..flash };
     let page = Page::new(path).refused(&error).flash(flash).without_hydration();
     page.render(web, visit).await

@@ -3,11 +3,11 @@
 use super::{
     Web,
     address::PathId,
-    answer,
     batches::{done, refused_on_page},
+    error,
     form::Form,
+    request_context::{RequestContext, SignedIn},
     step_up::prove_if_given,
-    visit::{SignedIn, Visit},
 };
 use crate::{
     domain::{
@@ -21,7 +21,7 @@ use crate::{
         error::OpError,
         ops::{
             access::{Caller, authorise},
-            connections::{self, Entry, Refused, Trial, probe::Questions},
+            connections::{self, AccountForm, Refused, TestResult, probe::Questions},
             settings_changes::Outcome,
         },
     },
@@ -32,7 +32,7 @@ use std::time::Duration;
 
 /// What a form does with a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Act {
+pub(super) enum ConnectionAction {
     Change,
     Test,
     Pause,
@@ -42,7 +42,7 @@ pub(super) enum Act {
     Measure,
 }
 
-impl Act {
+impl ConnectionAction {
     pub(super) const ALL: [Self; 7] =
         [Self::Change, Self::Test, Self::Pause, Self::Resume, Self::Choose, Self::Limits, Self::Measure];
 
@@ -62,7 +62,7 @@ impl Act {
     async fn perform(
         self,
         web: &Web,
-        visit: &Visit,
+        visit: &RequestContext,
         caller: Caller,
         id: GatewayId,
         form: &Form,
@@ -76,7 +76,7 @@ impl Act {
                 Ok(stored.outcome.sentence(format!("The connection was changed. {}", stored.said)))
             }
             Self::Test => match connections::test(web, &caller, id).await.map_err(plain)? {
-                Trial::Works(sentence) => Ok(sentence),
+                TestResult::Works(sentence) => Ok(sentence),
                 other => Err((OpError::refuse(RefusalKind::Conflict, other.sentence()), None)),
             },
             Self::Pause => {
@@ -123,9 +123,9 @@ const fn name_of(field: LimitField) -> &'static str {
     }
 }
 
-fn entry(form: &Form) -> Entry {
+fn entry(form: &Form) -> AccountForm {
     let text = |name: &str| form.get(name).trim().to_owned();
-    Entry {
+    AccountForm {
         connector: text("connector"),
         base_url: text("base_url"),
         merchant_id: text("merchant_id"),
@@ -183,11 +183,11 @@ pub(super) async fn act(
     State(web): State<Web>,
     SignedIn { visit, caller }: SignedIn,
     PathId(id): PathId,
-    act: Act,
+    act: ConnectionAction,
     form: Form,
 ) -> Response {
     let Ok(id) = id.parse::<GatewayId>() else {
-        return answer::failure(&web, &visit, &OpError::not_found("connection")).await;
+        return error::error_response(&web, &visit, &OpError::not_found("connection")).await;
     };
     let page = format!("/settings/connections/{id}");
     let person = caller.person.id;
@@ -200,7 +200,7 @@ pub(super) async fn act(
 /// The page with the refusal at its field, and with what was typed but for the secrets.
 async fn on_page(
     web: &Web,
-    visit: &Visit,
+    visit: &RequestContext,
     page: &str,
     name: &'static str,
     (error, field): Refused,

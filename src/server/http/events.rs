@@ -8,9 +8,9 @@ mod shared;
 mod stream;
 
 use super::{
-    Web, answer,
+    Web, error,
+    request_context::SignedIn,
     session::{self, SessionHash},
-    visit::SignedIn,
 };
 use crate::{
     domain::{
@@ -126,7 +126,7 @@ impl Watch {
 
 /// The query string: one of the three; and the session that the page belongs to.
 #[derive(Debug, Deserialize)]
-pub(super) struct Asked {
+pub(super) struct WatchRequest {
     batch: Option<String>,
     operation: Option<String>,
     /// Ids of batches and codes of operations, separated by commas: what all tabs of a browser watch.
@@ -138,26 +138,26 @@ pub(super) struct Asked {
 pub(super) async fn events(
     State(web): State<Web>,
     SignedIn { visit, caller }: SignedIn,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<WatchRequest>,
     headers: HeaderMap,
 ) -> Response {
     if let (Some(page), Some(hash)) = (&asked.session, &visit.hash)
         && *page != session::tag(hash)
     {
         let sentence = "Somebody has signed in anew since this page was loaded. Load it again.";
-        return answer::problem(&OpError::refuse(RefusalKind::Conflict, sentence));
+        return error::problem_details(&OpError::refuse(RefusalKind::Conflict, sentence));
     }
     let watch = match named(&web, &caller, &asked).await {
         Ok(watch) => watch,
         Err(error) => {
-            answer::log(&visit.request_id, &error);
-            return answer::problem(&error);
+            error::log(&visit.request_id, &error);
+            return error::problem_details(&error);
         }
     };
     // A session is what keeps a stream open; there is one, or there would be no caller.
     let Some(ticket) = visit.hash.and_then(|hash| web.streams.enter(hash)) else {
         let sentence = "Too many live pages are open in this browser. Close some of them.";
-        return answer::problem(&OpError::refuse(RefusalKind::TooMany, sentence));
+        return error::problem_details(&OpError::refuse(RefusalKind::TooMany, sentence));
     };
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
     let events = stream::open(web, caller, ticket, watch, last.unwrap_or(0));
@@ -170,7 +170,7 @@ pub(super) async fn events(
 
 /// What is to be followed, when the caller may read it. Of several things those that may be read: a tab whose batch is gone
 /// must not take the events from the others.
-async fn named(web: &Web, caller: &Caller, asked: &Asked) -> OpResult<Vec<Watch>> {
+async fn named(web: &Web, caller: &Caller, asked: &WatchRequest) -> OpResult<Vec<Watch>> {
     let invalid = |sentence| Err(OpError::refuse(RefusalKind::Invalid, sentence));
     let watched = match (&asked.batch, &asked.operation, &asked.watch) {
         (Some(batch), None, None) => return Ok(vec![batch_named(web, caller, batch).await?]),

@@ -1,9 +1,10 @@
 //! Plain forms: `application/x-www-form-urlencoded`, small, decoded by name.
 
 use super::{
-    Web, answer,
+    Web,
     body::{malformed, small},
-    visit::Visit,
+    error,
+    request_context::RequestContext,
 };
 use crate::server::{error::OpResult, ops::uploads::Ticks};
 use axum::{
@@ -46,12 +47,12 @@ impl FromRequest<Web> for Form {
     type Rejection = Response;
 
     async fn from_request(request: Request, web: &Web) -> Result<Self, Self::Rejection> {
-        let visit = request.extensions().get::<Visit>().cloned();
+        let visit = request.extensions().get::<RequestContext>().cloned();
         match read(request).await {
             Ok(form) => Ok(form),
             Err(error) => Err(match visit {
-                Some(visit) => answer::failure(web, &visit, &error).await,
-                None => answer::problem(&error).into_response(),
+                Some(visit) => error::error_response(web, &visit, &error).await,
+                None => error::problem_details(&error).into_response(),
             }),
         }
     }

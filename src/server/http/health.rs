@@ -9,7 +9,7 @@ use axum::{
 use std::time::Duration;
 
 /// A database that does not answer within this time is not ready.
-const PATIENCE: Duration = Duration::from_secs(3);
+const MAX_WAIT: Duration = Duration::from_secs(3);
 
 /// `GET /healthz`: the process lives.
 pub(super) async fn live() -> &'static str {
@@ -21,7 +21,7 @@ pub(super) async fn ready(State(web): State<Web>) -> Response {
     if web.stopping.is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response();
     }
-    match tokio::time::timeout(PATIENCE, web.db.ready()).await {
+    match tokio::time::timeout(MAX_WAIT, web.db.ready()).await {
         Ok(Ok(true)) => "ready\n".into_response(),
         Ok(Ok(false)) => (StatusCode::SERVICE_UNAVAILABLE, "the database is not migrated\n").into_response(),
         Ok(Err(error)) => {

@@ -4,7 +4,7 @@ use super::{
     Web,
     batches::{done, refused_on_page},
     form::Form,
-    visit::SignedIn,
+    request_context::SignedIn,
 };
 use crate::{domain::view::Flash, server::ops::notices};
 use axum::{extract::State, response::Response};

@@ -3,23 +3,23 @@
 use super::{
     Web,
     address::PathId,
-    answer,
     batches::{done, refused_on_page, submitted},
+    error,
     form::Form,
     pages::Page,
-    visit::{SignedIn, Visit},
+    request_context::{RequestContext, SignedIn},
 };
 use crate::{
     domain::{
         operation::Operation,
         view::{
             Flash,
-            orders::{Chosen, order_path},
+            orders::{RefundSelection, order_path},
         },
     },
     server::ops::orders::{
         self,
-        refund::{self, Sent},
+        refund::{self, RefundOutcome},
     },
 };
 use axum::{extract::State, http::StatusCode, response::Response};
@@ -29,23 +29,23 @@ const REFUND: &str = "/orders/refund";
 /// `POST /orders/refund`: the lines as they were typed. Only one button sends; the others show them again.
 pub(super) async fn refund(State(web): State<Web>, SignedIn { visit, caller }: SignedIn, form: Form) -> Response {
     // What an earlier try kept belongs to the lines as they were then.
-    let mut chosen = Chosen { draft: None, ..Chosen::from_pairs(form.pairs()) };
+    let mut chosen = RefundSelection { draft: None, ..RefundSelection::from_pairs(form.pairs()) };
     let wish = form.get("do");
     if let Some(order) = wish.strip_prefix("drop:") {
         chosen.orders.retain(|typed| typed.order_id != order);
     }
     if wish != "send" {
-        return shown(&web, &visit, StatusCode::OK, &chosen, Flash::default()).await;
+        return present_selection(&web, &visit, StatusCode::OK, &chosen, Flash::default()).await;
     }
     match refund::send(&web, &caller, &chosen, form.ticks()).await {
-        Ok(Sent::Batch { batch, records, waits }) => {
+        Ok(RefundOutcome::Batch { batch, records, waits }) => {
             let notice = submitted(records, waits, ["refund", "is being sent."], ["refunds", "are being sent."]);
             done(&web, caller.person.id, &format!("{}/{batch}", Operation::Refund.path()), &notice)
         }
-        Ok(Sent::Findings { draft, sentence, field }) => {
+        Ok(RefundOutcome::Findings { draft, sentence, field }) => {
             chosen.draft = draft;
             let flash = Flash { error: Some(sentence), field: field.map(str::to_owned), ..Flash::default() };
-            shown(&web, &visit, StatusCode::UNPROCESSABLE_ENTITY, &chosen, flash).await
+            present_selection(&web, &visit, StatusCode::UNPROCESSABLE_ENTITY, &chosen, flash).await
         }
         Err(error) => {
             let flash = Flash { values: chosen.to_pairs(), ..Flash::default() };
@@ -54,7 +54,13 @@ pub(super) async fn refund(State(web): State<Web>, SignedIn { visit, caller }: S
     }
 }
 
-async fn shown(web: &Web, visit: &Visit, status: StatusCode, chosen: &Chosen, flash: Flash) -> Response {
+async fn present_selection(
+    web: &Web,
+    visit: &RequestContext,
+    status: StatusCode,
+    chosen: &RefundSelection,
+    flash: Flash,
+) -> Response {
     let flash = Flash { values: chosen.to_pairs(), ..flash };
     Page::new(REFUND).status(status).flash(flash).without_hydration().render(web, visit).await
 }
@@ -70,7 +76,7 @@ pub(super) async fn synchronise(
             let notice = format!("A sync of order {order_id} was made.");
             done(&web, caller.person.id, &format!("{}/{batch}", Operation::OrderSync.path()), &notice)
         }
-        Err(error) if visit.wants_json() => answer::failure(&web, &visit, &error).await,
+        Err(error) if visit.wants_json() => error::error_response(&web, &visit, &error).await,
         Err(error) => refused_on_page(&web, &visit, &order_path(&order_id), error, Flash::default()).await,
     }
 }

@@ -4,14 +4,14 @@
 use super::{
     Web,
     address::{self, PathId},
-    answer, body, cookies, redirects,
-    routes::{self, Need},
+    body, cookies, error, redirects,
+    request_context::{self, RequestContext},
+    routes::{self, Access},
     security, session,
-    visit::{self, Visit},
 };
 use crate::{
     api::ApiError,
-    app::{ErrorPage, NoHydration, SessionTag, shell},
+    app::shell,
     domain::{
         access::Right,
         error::{Refusal, RefusalKind},
@@ -24,6 +24,7 @@ use crate::{
         ops::{self, access::Caller},
         state::AppState,
     },
+    ui::context::{ErrorPage, NoHydration, SessionTag},
 };
 use axum::{
     Json,
@@ -38,7 +39,7 @@ use leptos_axum::ResponseOptions;
 /// What a page needs before it is rendered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rule {
-    pub need: Need,
+    pub need: Access,
     /// Whether the address names a batch, and of which operation; it must be there.
     pub batch: Option<Option<Operation>>,
     /// Whether the browser takes the page over. A server page has no part in the browser: it is plain HTML and forms, and
@@ -49,7 +50,7 @@ pub(super) struct Rule {
 /// `GET` of a page.
 pub(super) async fn show(
     State(web): State<Web>,
-    visit: Visit,
+    visit: RequestContext,
     PathId(id): PathId,
     rule: Rule,
     request: Request,
@@ -58,20 +59,20 @@ pub(super) async fn show(
     let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
     let Some(caller) = &visit.caller else {
         return match rule.need {
-            Need::Anyone => shown(&web, &visit, target, rule).await,
-            _ => visit::signed_out(&parts),
+            Access::Anyone => present_page(&web, &visit, target, rule).await,
+            _ => request_context::signed_out(&parts),
         };
     };
     if parts.uri.path() == "/login" {
         return Redirect::to(redirects::after_sign_in(next_of(&parts.uri).as_deref())).into_response();
     }
     if let Err(error) = admit(&web, caller, rule, &id).await.and_then(|()| address::check_query(&parts.uri)) {
-        return answer::failure(&web, &visit, &error).await;
+        return error::error_response(&web, &visit, &error).await;
     }
-    shown(&web, &visit, target, rule).await
+    present_page(&web, &visit, target, rule).await
 }
 
-async fn shown(web: &Web, visit: &Visit, target: &str, rule: Rule) -> Response {
+async fn present_page(web: &Web, visit: &RequestContext, target: &str, rule: Rule) -> Response {
     let page = Page::new(target);
     let page = if rule.hydrate { page } else { page.without_hydration() };
     let mut response = page.render(web, visit).await;
@@ -124,7 +125,7 @@ impl<'a> Page<'a> {
 
     /// Answers with the status of this refusal, and says when to come again where that is known.
     pub(super) fn refused(self, error: &OpError) -> Self {
-        Self { status: answer::status(error), retry_after: answer::retry_after(error), ..self }
+        Self { status: error::status(error), retry_after: error::retry_after(error), ..self }
     }
 
     /// With what a form left to say.
@@ -138,20 +139,20 @@ impl<'a> Page<'a> {
     }
 
     /// Renders it for this visit.
-    pub(super) async fn render(self, web: &Web, visit: &Visit) -> Response {
+    pub(super) async fn render(self, web: &Web, visit: &RequestContext) -> Response {
         match visit.page_context(web, self.flash.clone()).await {
             Ok(context) => self.with_context(web, visit, context).await,
             Err(error) => {
-                answer::log(&visit.request_id, &error);
+                error::log(&visit.request_id, &error);
                 let page = Page { error: Some(error_page(&error, visit)), ..self }.refused(&error);
                 page.with_context(web, visit, visit.bare_context(web, None)).await
             }
         }
     }
 
-    async fn with_context(self, web: &Web, visit: &Visit, context: PageContext) -> Response {
+    async fn with_context(self, web: &Web, visit: &RequestContext, context: PageContext) -> Response {
         let Ok(request) = Request::builder().uri(self.target).body(Body::empty()) else {
-            return answer::plain_internal();
+            return error::plain_internal();
         };
         let (state, caller) = (web.app.clone(), visit.caller.clone());
         let (error, hydrate) = (self.error, self.hydrate);
@@ -193,7 +194,7 @@ fn provide(state: &AppState, caller: &Option<Caller>) {
 }
 
 /// The page that tells of a refusal, with its status.
-pub(super) async fn error(web: &Web, visit: &Visit, error: &OpError) -> Response {
+pub(super) async fn error(web: &Web, visit: &RequestContext, error: &OpError) -> Response {
     let page = Page { error: Some(error_page(error, visit)), hydrate: false, ..Page::new("/") }.refused(error);
     // When the database is away, asking it who looks would fail once more.
     let context = match error.refusal.kind {
@@ -201,7 +202,7 @@ pub(super) async fn error(web: &Web, visit: &Visit, error: &OpError) -> Response
         _ => match visit.page_context(web, None).await {
             Ok(context) => context,
             Err(second) => {
-                answer::log(&visit.request_id, &second);
+                error::log(&visit.request_id, &second);
                 visit.bare_context(web, None)
             }
         },
@@ -209,7 +210,7 @@ pub(super) async fn error(web: &Web, visit: &Visit, error: &OpError) -> Response
     page.with_context(web, visit, context).await
 }
 
-fn error_page(error: &OpError, visit: &Visit) -> ErrorPage {
+fn error_page(error: &OpError, visit: &RequestContext) -> ErrorPage {
     ErrorPage {
         status: error.refusal.kind.status(),
         message: error.refusal.message.clone(),
@@ -218,21 +219,21 @@ fn error_page(error: &OpError, visit: &Visit) -> ErrorPage {
 }
 
 /// Any address that nobody serves.
-pub(super) async fn missing(State(web): State<Web>, visit: Visit, method: Method) -> Response {
+pub(super) async fn missing(State(web): State<Web>, visit: RequestContext, method: Method) -> Response {
     let error = OpError::refuse(RefusalKind::NotFound, "There is no page at this address.");
-    if method.is_safe() { answer::failure(&web, &visit, &error).await } else { answer::problem(&error) }
+    if method.is_safe() { error::error_response(&web, &visit, &error).await } else { error::problem_details(&error) }
 }
 
 /// A server function. Whoever is not signed in, or may not call it, does not reach it.
 pub(super) async fn server_function(
     State(web): State<Web>,
-    visit: Visit,
-    need: Need,
+    visit: RequestContext,
+    need: Access,
     mut request: Request,
 ) -> Response {
     let admitted = match &visit.caller {
         Some(caller) => need.check(caller),
-        None if need == Need::Anyone => Ok(()),
+        None if need == Access::Anyone => Ok(()),
         None => Err(OpError::refuse(RefusalKind::SignedOut, "You are signed out. Sign in and try again.")),
     };
     if let Err(error) = admitted {

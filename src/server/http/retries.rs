@@ -3,11 +3,11 @@
 use super::{
     Web,
     address::PathId,
-    answer,
     batches::{done, refused_on_page, submitted},
+    error,
     form::Form,
     pages::Page,
-    visit::SignedIn,
+    request_context::SignedIn,
 };
 use crate::{
     domain::{ids::BatchId, money::group, operation::Operation, view::Flash},
@@ -15,7 +15,7 @@ use crate::{
         error::{OpError, OpResult},
         ops::{
             access::Caller,
-            retries::{self, Sent, Typed},
+            retries::{self, RetryOutcome, Typed},
         },
     },
 };
@@ -91,7 +91,7 @@ pub(super) async fn act(
     form: Form,
 ) -> Response {
     let Ok(batch) = id.parse::<BatchId>() else {
-        return answer::failure(&web, &visit, &OpError::not_found("batch")).await;
+        return error::error_response(&web, &visit, &OpError::not_found("batch")).await;
     };
     let number: u32 = form.get("page").parse().unwrap_or(1);
     let page = format!("{}/{batch}/retry?page={number}", operation.path());
@@ -139,7 +139,7 @@ async fn perform(
             Next::To(page.to_owned(), None)
         }
         Wish::Send => match retries::send(web, caller, operation, batch, base, form.ticks()).await? {
-            Sent::Revision { records, waits } => {
+            RetryOutcome::Revision { records, waits } => {
                 let notice = submitted(
                     records,
                     waits,
@@ -148,14 +148,14 @@ async fn perform(
                 );
                 Next::To(format!("{}/{batch}", operation.path()), Some(notice))
             }
-            Sent::Findings { errors: 0, repeats: 0, .. } => Next::Stay(
+            RetryOutcome::Findings { errors: 0, repeats: 0, .. } => Next::Stay(
                 "Some of these refunds must be confirmed. Nothing was sent now: look at them, then confirm.".to_owned(),
             ),
-            Sent::Findings { errors: 0, .. } => Next::Stay(
+            RetryOutcome::Findings { errors: 0, .. } => Next::Stay(
                 "Some of these refunds went out before. Nothing was sent now: look at them, then confirm.".to_owned(),
             ),
-            Sent::Findings { errors: 1, .. } => Next::Stay("1 error in the rows. Nothing was sent.".to_owned()),
-            Sent::Findings { errors, .. } => {
+            RetryOutcome::Findings { errors: 1, .. } => Next::Stay("1 error in the rows. Nothing was sent.".to_owned()),
+            RetryOutcome::Findings { errors, .. } => {
                 Next::Stay(format!("{} errors in the rows. Nothing was sent.", group(errors, true)))
             }
         },

@@ -3,11 +3,11 @@
 use super::{
     Web,
     address::PathId,
-    answer,
     batches::{done, refused_on_page},
+    error,
     form::Form,
+    request_context::{RequestContext, SignedIn},
     step_up::prove_if_given,
-    visit::{SignedIn, Visit},
 };
 use crate::{
     domain::{access::Right, error::RefusalKind, ids::BatchId, view::Flash},
@@ -17,7 +17,7 @@ use crate::{
             access::Caller,
             batches,
             connections::Refused,
-            review::{self, Answer, Finding, ProposalKey, ProposedRow},
+            review::{self, Finding, ProposalKey, ProposedRow, ReviewDecision},
         },
     },
 };
@@ -26,21 +26,21 @@ use uuid::Uuid;
 
 /// What a form does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Act {
+pub(super) enum ReviewAction {
     Propose,
-    Answer,
+    Decide,
     Withdraw,
     Acknowledge,
 }
 
-impl Act {
-    pub(super) const ALL: [Self; 4] = [Self::Propose, Self::Answer, Self::Withdraw, Self::Acknowledge];
+impl ReviewAction {
+    pub(super) const ALL: [Self; 4] = [Self::Propose, Self::Decide, Self::Withdraw, Self::Acknowledge];
 
     /// The end of its address.
     pub(super) const fn path(self) -> &'static str {
         match self {
             Self::Propose => "propose",
-            Self::Answer => "answer",
+            Self::Decide => "answer",
             Self::Withdraw => "withdraw",
             Self::Acknowledge => "acknowledge",
         }
@@ -52,11 +52,11 @@ pub(super) async fn act(
     State(web): State<Web>,
     SignedIn { visit, caller }: SignedIn,
     PathId(id): PathId,
-    act: Act,
+    act: ReviewAction,
     form: Form,
 ) -> Response {
     let Ok(batch) = id.parse::<BatchId>() else {
-        return answer::failure(&web, &visit, &OpError::not_found("batch")).await;
+        return error::error_response(&web, &visit, &OpError::not_found("batch")).await;
     };
     let page = format!("/review?batch={batch}");
     match perform(&web, &visit, caller.clone(), batch, act, &form).await {
@@ -76,15 +76,15 @@ pub(super) async fn act(
 
 async fn perform(
     web: &Web,
-    visit: &Visit,
+    visit: &RequestContext,
     caller: Caller,
     batch: BatchId,
-    act: Act,
+    act: ReviewAction,
     form: &Form,
 ) -> Result<String, Refused> {
     let plain = |error| (error, None);
     match act {
-        Act::Propose => {
+        ReviewAction::Propose => {
             let finding = Finding::ALL.into_iter().find(|finding| finding.code() == form.get("finding"));
             let rows = form.all("row").filter_map(|row| proposed(row, form)).collect::<Vec<_>>();
             let Some(finding) = finding else {
@@ -96,26 +96,26 @@ async fn perform(
             let n = review::propose(web, &caller, batch, finding, &rows, form.get("reason")).await?;
             Ok(format!("Proposed for {}. Another person confirms or rejects it.", review::refunds(n)))
         }
-        Act::Answer => {
+        ReviewAction::Decide => {
             batches::locate(web, &caller, batch, Right::Approve).await.map_err(plain)?;
             let answer = match form.get("answer") {
-                "confirm" => Answer::Confirm,
-                "reject" => Answer::Reject,
+                "confirm" => ReviewDecision::Confirm,
+                "reject" => ReviewDecision::Reject,
                 _ => return Err(plain(OpError::refuse(RefusalKind::Invalid, "Choose Confirm or Reject."))),
             };
             let proposals = proposals(form);
             let caller = prove_if_given(web, visit, caller, form).await?;
             let n = review::close(web, &caller, batch, answer, &proposals, form.get("note")).await?;
             Ok(match answer {
-                Answer::Confirm => format!("Confirmed for {}. It counts from now on.", review::refunds(n)),
+                ReviewDecision::Confirm => format!("Confirmed for {}. It counts from now on.", review::refunds(n)),
                 _ => format!("Rejected for {}. They wait for another proposal.", review::refunds(n)),
             })
         }
-        Act::Withdraw => {
-            let n = review::close(web, &caller, batch, Answer::Withdraw, &proposals(form), "").await?;
+        ReviewAction::Withdraw => {
+            let n = review::close(web, &caller, batch, ReviewDecision::Withdraw, &proposals(form), "").await?;
             Ok(format!("Withdrawn for {}. They wait for another proposal.", review::refunds(n)))
         }
-        Act::Acknowledge => {
+        ReviewAction::Acknowledge => {
             let entry = form.get("entry").parse::<Uuid>().ok();
             review::acknowledge(web, &caller, batch, entry, form.get("note")).await?;
             Ok("Acknowledged. Your note stands beside it.".to_owned())

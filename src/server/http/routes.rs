@@ -1,12 +1,11 @@
 //! The one table of routes: address, method, handler, and what is needed to use it.
 
 use super::{
-    Web, approvals,
-    batches::{self, Act},
+    Web, api, approvals,
+    batches::{self, BatchAction},
     connections,
     downloads::{self, Which},
-    events, health, machine, notices, orders, pages, retries, review, settings, settings_changes, sign_in, site,
-    upload,
+    events, health, notices, orders, pages, retries, review, settings, settings_changes, sign_in, site, upload,
 };
 use crate::{
     app::App,
@@ -30,7 +29,7 @@ use std::sync::LazyLock;
 
 /// What a caller needs before a route looks at anything else. Operations check again what they need themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Need {
+pub enum Access {
     /// Nothing.
     Anyone,
     /// A session.
@@ -45,7 +44,7 @@ pub enum Need {
     Key,
 }
 
-impl Need {
+impl Access {
     /// Refuses a signed-in caller who has not what is needed.
     pub(super) fn check(self, caller: &Caller) -> OpResult<()> {
         match self {
@@ -60,7 +59,7 @@ impl Need {
 
 /// What kind of thing a route serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum RouteKind {
     /// A page for people.
     Page,
     /// A plain form.
@@ -71,7 +70,7 @@ pub enum Kind {
     Stream,
     /// A server function of hydrated pages.
     Function,
-    /// The machine interface.
+    /// The HTTP API.
     Machine,
     /// Health of the process.
     Health,
@@ -85,29 +84,29 @@ pub struct Route {
     /// As axum writes it, parameters in braces.
     pub path: String,
     /// What it needs.
-    pub need: Need,
+    pub need: Access,
     /// What it serves.
-    pub kind: Kind,
+    pub kind: RouteKind,
 }
 
 /// The routes, by whether they know of sessions.
-pub(super) struct Desk {
+pub(super) struct Routers {
     /// With session and caller.
     pub inside: Router<Web>,
     /// Without.
     pub outside: Router<Web>,
 }
 
-/// Where every address of the machine interface begins, and no other.
+/// Where every address of the HTTP API begins, and no other.
 pub(super) const API: &str = "/api/v1/";
 
 struct Table {
-    desk: Desk,
+    routers: Routers,
     list: Vec<Route>,
 }
 
 impl Table {
-    fn add(&mut self, method: Method, path: &str, kind: Kind, need: Need, handler: MethodRouter<Web>) {
+    fn add(&mut self, method: Method, path: &str, kind: RouteKind, need: Access, handler: MethodRouter<Web>) {
         // A page and a form at one address must call the parameter the same: the first is always the batch.
         let mut named = false;
         let name = |part: &str| match part.starts_with('{') && !std::mem::replace(&mut named, true) {
@@ -115,18 +114,18 @@ impl Table {
             false => part.to_owned(),
         };
         let path = &path.split('/').map(name).collect::<Vec<_>>().join("/");
-        let inside = !matches!(kind, Kind::Machine | Kind::Health);
-        let router = if inside { &mut self.desk.inside } else { &mut self.desk.outside };
+        let inside = !matches!(kind, RouteKind::Machine | RouteKind::Health);
+        let router = if inside { &mut self.routers.inside } else { &mut self.routers.outside };
         *router = std::mem::take(router).route(path, handler);
         self.list.push(Route { method, path: path.to_owned(), need, kind });
     }
 
-    fn get(&mut self, path: &str, kind: Kind, need: Need, handler: MethodRouter<Web>) {
+    fn get(&mut self, path: &str, kind: RouteKind, need: Access, handler: MethodRouter<Web>) {
         self.add(Method::GET, path, kind, need, handler);
     }
 
-    fn form(&mut self, path: &str, need: Need, handler: MethodRouter<Web>) {
-        self.add(Method::POST, path, Kind::Form, need, handler);
+    fn form(&mut self, path: &str, need: Access, handler: MethodRouter<Web>) {
+        self.add(Method::POST, path, RouteKind::Form, need, handler);
     }
 }
 
@@ -135,57 +134,57 @@ impl Table {
 pub(super) static PAGES: LazyLock<Vec<AxumRouteListing>> = LazyLock::new(|| leptos_axum::generate_route_list(App));
 
 /// All routes.
-pub(super) fn table() -> (Desk, Vec<Route>) {
-    let desk = Desk { inside: Router::new(), outside: site::routes() };
-    let mut table = Table { desk, list: Vec::new() };
+pub(super) fn table() -> (Routers, Vec<Route>) {
+    let routers = Routers { inside: Router::new(), outside: site::routes() };
+    let mut table = Table { routers, list: Vec::new() };
     pages(&mut table);
     functions(&mut table);
     for operation in Operation::ALL {
         work(&mut table, operation);
     }
-    table.form("/login", Need::Anyone, post(sign_in::sign_in));
-    table.form("/logout", Need::Anyone, post(sign_in::sign_out));
-    table.form("/theme", Need::Anyone, post(sign_in::set_theme));
-    table.form("/approvals/{id}", Need::ReadSome, post(approvals::decide));
-    for act in review::Act::ALL {
+    table.form("/login", Access::Anyone, post(sign_in::sign_in));
+    table.form("/logout", Access::Anyone, post(sign_in::sign_out));
+    table.form("/theme", Access::Anyone, post(sign_in::set_theme));
+    table.form("/approvals/{id}", Access::ReadSome, post(approvals::decide));
+    for act in review::ReviewAction::ALL {
         let path = format!("/review/{{id}}/{}", act.path());
         let handler = move |state, signed_in, path, form| review::act(state, signed_in, path, act, form);
-        table.form(&path, Need::ReadSome, post(handler));
+        table.form(&path, Access::ReadSome, post(handler));
     }
-    for act in settings::Act::ALL {
+    for act in settings::SettingsAction::ALL {
         table.form(
             act.path(),
-            Need::Right(Module::Settings, Right::ReadWrite),
+            Access::Right(Module::Settings, Right::ReadWrite),
             post(move |state, signed_in, form| settings::change(state, signed_in, act, form)),
         );
     }
-    let change_settings = Need::Right(Module::Settings, Right::ReadWrite);
-    for act in settings_changes::Act::ALL {
+    let change_settings = Access::Right(Module::Settings, Right::ReadWrite);
+    for act in settings_changes::SettingsChangeAction::ALL {
         let path = format!("/settings/changes/{{id}}/{}", act.path());
         let handler = move |state, signed_in, path, form| settings_changes::act(state, signed_in, path, act, form);
         table.form(&path, change_settings, post(handler));
     }
     table.form("/settings/connections", change_settings, post(connections::add));
-    for act in connections::Act::ALL {
+    for act in connections::ConnectionAction::ALL {
         table.form(
             &format!("/settings/connections/{{id}}/{}", act.path()),
             change_settings,
             post(move |state, signed_in, path, form| connections::act(state, signed_in, path, act, form)),
         );
     }
-    table.form("/notices/read", Need::SignedIn, post(notices::mark_read));
-    table.form("/orders/refund", Need::Right(Module::Refunds, Right::ReadWrite), post(orders::refund));
-    table.form("/orders/{id}/sync", Need::Right(Module::Orders, Right::ReadWrite), post(orders::synchronise));
-    table.get("/events", Kind::Stream, Need::ReadSome, get(events::events));
+    table.form("/notices/read", Access::SignedIn, post(notices::mark_read));
+    table.form("/orders/refund", Access::Right(Module::Refunds, Right::ReadWrite), post(orders::refund));
+    table.form("/orders/{id}/sync", Access::Right(Module::Orders, Right::ReadWrite), post(orders::synchronise));
+    table.get("/events", RouteKind::Stream, Access::ReadSome, get(events::events));
     for (name, text) in upload::samples() {
         let handler = get(move |signed_in| upload::sample(signed_in, name, text));
-        table.get(&format!("/samples/{name}"), Kind::File, Need::SignedIn, handler);
+        table.get(&format!("/samples/{name}"), RouteKind::File, Access::SignedIn, handler);
     }
-    table.get("/api/v1/batches/{id}", Kind::Machine, Need::Key, get(machine::batch));
-    table.get("/healthz", Kind::Health, Need::Anyone, get(health::live));
-    table.get("/readyz", Kind::Health, Need::Anyone, get(health::ready));
-    table.desk.inside = std::mem::take(&mut table.desk.inside).fallback(pages::missing);
-    (table.desk, table.list)
+    table.get("/api/v1/batches/{id}", RouteKind::Machine, Access::Key, get(api::v1::batch));
+    table.get("/healthz", RouteKind::Health, Access::Anyone, get(health::live));
+    table.get("/readyz", RouteKind::Health, Access::Anyone, get(health::ready));
+    table.routers.inside = std::mem::take(&mut table.routers.inside).fallback(pages::missing);
+    (table.routers, table.list)
 }
 
 fn pages(table: &mut Table) {
@@ -199,7 +198,7 @@ fn pages(table: &mut Table) {
         }
         let handler =
             get(move |state, visit, params, request: Request| pages::show(state, visit, params, rule, request));
-        table.get(page.path(), Kind::Page, rule.need, handler);
+        table.get(page.path(), RouteKind::Page, rule.need, handler);
     }
 }
 
@@ -212,24 +211,24 @@ pub(super) fn page_rule(path: &str) -> Option<pages::Rule> {
     let shape: Vec<&str> =
         path.split('/').skip(1).map(|part| if part.starts_with('{') { "{}" } else { part }).collect();
     match shape.as_slice() {
-        [""] => plain(Need::SignedIn),
-        ["login"] => plain(Need::Anyone),
-        ["notices"] => on_server(Need::SignedIn),
-        ["orders", "refund"] => on_server(Need::Right(Module::Refunds, Right::ReadWrite)),
-        ["orders"] | ["orders", "{}"] => on_server(Need::Right(Module::Orders, Right::Read)),
-        ["review"] => on_server(Need::ReadSome),
-        ["search"] => on_server(Need::ReadSome),
+        [""] => plain(Access::SignedIn),
+        ["login"] => plain(Access::Anyone),
+        ["notices"] => on_server(Access::SignedIn),
+        ["orders", "refund"] => on_server(Access::Right(Module::Refunds, Right::ReadWrite)),
+        ["orders"] | ["orders", "{}"] => on_server(Access::Right(Module::Orders, Right::Read)),
+        ["review"] => on_server(Access::ReadSome),
+        ["search"] => on_server(Access::ReadSome),
         ["settings"] | ["settings", "connections"] | ["settings", "connections", "{}"] => {
-            on_server(Need::Right(Module::Settings, Right::Read))
+            on_server(Access::Right(Module::Settings, Right::Read))
         }
-        ["settings", "connections", "new"] => on_server(Need::Right(Module::Settings, Right::ReadWrite)),
-        ["approvals"] => plain(Need::ReadSome),
-        ["approvals", "{}"] => batch(Need::ReadSome, None),
+        ["settings", "connections", "new"] => on_server(Access::Right(Module::Settings, Right::ReadWrite)),
+        ["approvals"] => plain(Access::ReadSome),
+        ["approvals", "{}"] => batch(Access::ReadSome, None),
         ["batch", list, rest @ ..] => {
             let operation =
                 Operation::ALL.into_iter().find(|operation| operation.path() == format!("/batch/{list}"))?;
-            let read = Need::Right(operation.module(), Right::Read);
-            let write = Need::Right(operation.module(), Right::ReadWrite);
+            let read = Access::Right(operation.module(), Right::Read);
+            let write = Access::Right(operation.module(), Right::ReadWrite);
             match rest {
                 [] => plain(read),
                 ["new"] | ["new", "description"] => plain(write),
@@ -244,12 +243,14 @@ pub(super) fn page_rule(path: &str) -> Option<pages::Rule> {
 }
 
 /// What a server function needs. One that is not named here is not served.
-fn function_need(path: &str) -> Option<Need> {
+fn function_need(path: &str) -> Option<Access> {
     match path {
-        "/api/home" => Some(Need::SignedIn),
-        "/api/approvals/inbox" | "/api/approvals/detail" => Some(Need::ReadSome),
+        "/api/home" => Some(Access::SignedIn),
+        "/api/approvals/inbox" | "/api/approvals/detail" => Some(Access::ReadSome),
         // These take the operation as input and authorise for its module.
-        "/api/batches/list" | "/api/batches/detail" | "/api/batches/new" | "/api/batches/sync" => Some(Need::ReadSome),
+        "/api/batches/list" | "/api/batches/detail" | "/api/batches/new" | "/api/batches/sync" => {
+            Some(Access::ReadSome)
+        }
         _ => None,
     }
 }
@@ -266,7 +267,7 @@ fn functions(table: &mut Table) {
             continue;
         }
         let handler = post(move |state, visit, request: Request| pages::server_function(state, visit, need, request));
-        table.add(Method::POST, path, Kind::Function, need, handler);
+        table.add(Method::POST, path, RouteKind::Function, need, handler);
     }
 }
 
@@ -274,7 +275,7 @@ fn functions(table: &mut Table) {
 fn work(table: &mut Table, operation: Operation) {
     let list = operation.path();
     let module = operation.module();
-    let write = Need::Right(module, Right::ReadWrite);
+    let write = Access::Right(module, Right::ReadWrite);
     table.form(
         &format!("{list}/new/description"),
         write,
@@ -285,8 +286,8 @@ fn work(table: &mut Table, operation: Operation) {
         write,
         post(move |state, signed_in, request: Request| upload::submit(state, signed_in, operation, request)),
     );
-    for act in Act::ALL {
-        let need = if act == Act::Pause { Need::Work(module) } else { write };
+    for act in BatchAction::ALL {
+        let need = if act == BatchAction::Pause { Access::Work(module) } else { write };
         table.form(
             &format!("{list}/{{id}}/{}", act.path()),
             need,
@@ -308,8 +309,8 @@ fn work(table: &mut Table, operation: Operation) {
     ] {
         table.get(
             &format!("{list}/{{id}}/{name}"),
-            Kind::File,
-            Need::Right(module, Right::Read),
+            RouteKind::File,
+            Access::Right(module, Right::Read),
             get(move |state, signed_in, path| downloads::download(state, signed_in, path, operation, which)),
         );
     }

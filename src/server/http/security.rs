@@ -1,11 +1,11 @@
 //! The layers around every route: cross-site guard, headers, request ids, the log, limits of time and size.
 
 use super::{
-    Web, answer,
+    Web,
     body::SMALL_BYTES,
-    cookies,
-    routes::{self, Desk},
-    session, unread, upload, visit,
+    cookies, error, request_context,
+    routes::{self, Routers},
+    session, unread, upload,
 };
 use crate::{domain::error::RefusalKind, formats::workbook, server::error::OpError};
 use axum::{
@@ -31,7 +31,7 @@ use tower_http::{
 };
 
 /// The head of an answer is there within this time; uploads have their own.
-const ANSWER: Duration = Duration::from_secs(30);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 /// A body that stands still for this long, in either direction, is given up. Live events beat more often.
 const STALL: Duration = Duration::from_secs(45);
 
@@ -40,15 +40,15 @@ const STALL: Duration = Duration::from_secs(45);
 pub(super) struct RequestName(pub Arc<str>);
 
 /// Puts the layers around the routes, the outermost last.
-pub(super) fn around(web: &Web, desk: Desk) -> Router {
+pub(super) fn around(web: &Web, routers: Routers) -> Router {
     // A spreadsheet is an archive, compressed already.
     let worth_it = DefaultPredicate::new().and(NotForContentType::const_new(workbook::CONTENT_TYPE));
-    let inside = desk
+    let inside = routers
         .inside
-        .layer(from_fn_with_state(web.clone(), visit::name_the_caller))
+        .layer(from_fn_with_state(web.clone(), request_context::authenticate))
         .layer(from_fn_with_state(web.clone(), session::carry));
     inside
-        .merge(desk.outside)
+        .merge(routers.outside)
         .layer(DefaultBodyLimit::max(SMALL_BYTES))
         .layer(from_fn_with_state(web.clone(), guard_cross_site))
         .layer(from_fn(plain_only))
@@ -72,7 +72,7 @@ fn panicked(panic: Box<dyn std::any::Any + Send + 'static>) -> Response {
         .or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("no words");
     tracing::error!(panic = words, "http.panicked");
-    answer::plain_internal()
+    error::plain_internal()
 }
 
 /// Gives the request a name of ours (never the client's) and writes one line about it.
@@ -101,7 +101,11 @@ async fn name_and_log(mut request: Request, next: Next) -> Response {
 
 /// An answer that does not come in time is given up. Uploads read their body before they answer.
 async fn in_time(request: Request, next: Next) -> Response {
-    let limit = if upload::takes_files(request.method(), request.uri().path()) { upload::LONGEST } else { ANSWER };
+    let limit = if upload::takes_files(request.method(), request.uri().path()) {
+        upload::UPLOAD_TIMEOUT
+    } else {
+        RESPONSE_TIMEOUT
+    };
     match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,
         Err(_) => {
@@ -128,10 +132,10 @@ async fn plain_only(request: Request, next: Next) -> Response {
 /// A refusal that needs neither session nor database.
 fn refused(request: &Request, kind: RefusalKind, sentence: &str) -> Response {
     let error = OpError::refuse(kind, sentence);
-    if visit::wants_json(request.headers()) || request.uri().path().starts_with(routes::API) {
-        return answer::problem(&error);
+    if request_context::wants_json(request.headers()) || request.uri().path().starts_with(routes::API) {
+        return error::problem_details(&error);
     }
-    (answer::status(&error), format!("{sentence}\n")).into_response()
+    (error::status(&error), format!("{sentence}\n")).into_response()
 }
 
 /// Refuses requests that another site made a browser send.

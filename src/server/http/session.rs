@@ -4,7 +4,7 @@
 //! An id of tower-sessions has 128 bits, and so has the cookie that its layer makes. Ours has 256: the id is the first half of a
 //! token, and the store of each request knows the token whole.
 
-use super::{Web, answer, cookies};
+use super::{Web, cookies, error};
 use crate::{
     domain::ids::{OrganisationId, PersonId},
     server::{
@@ -100,14 +100,14 @@ pub(super) fn tag(hash: &SessionHash) -> String {
 
 /// Whom a session belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Who {
+pub(super) struct SessionData {
     pub person: PersonId,
     pub organisation: OrganisationId,
     /// Unix nanoseconds of the last proof of the password.
     proved_at: i64,
 }
 
-impl Who {
+impl SessionData {
     /// Somebody who has just signed in.
     pub(super) fn new(signed_in: &SignedIn) -> Self {
         let proved_at = nanoseconds(signed_in.proved_at);
@@ -130,7 +130,7 @@ fn nanoseconds(time: OffsetDateTime) -> i64 {
     i64::try_from(time.unix_timestamp_nanos()).unwrap_or_default()
 }
 
-fn moment(seconds: i64) -> OffsetDateTime {
+fn from_unix(seconds: i64) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
@@ -152,7 +152,7 @@ impl Store {
     }
 
     /// Whether the session with this hash still stands, and whose it is.
-    pub(super) async fn who(&self, hash: &SessionHash) -> OpResult<Option<Who>> {
+    pub(super) async fn who(&self, hash: &SessionHash) -> OpResult<Option<SessionData>> {
         let row = self.row(hash).await?;
         Ok(row.filter(|row| self.stands(row)).and_then(|row| who_in(&data_of(&row)?)))
     }
@@ -178,7 +178,7 @@ impl Store {
     /// Notes a request that a person made.
     pub(super) async fn seen(&self, session: &Session, hash: &SessionHash) -> OpResult<()> {
         let now = self.app.clock.now();
-        let before = session.get::<i64>(SEEN).await.ok().flatten().map(moment);
+        let before = session.get::<i64>(SEEN).await.ok().flatten().map(from_unix);
         if before.is_some_and(|before| now - before < SEEN_STEP) {
             return Ok(());
         }
@@ -201,7 +201,7 @@ fn data_of(row: &SessionRow) -> Option<Data> {
     serde_json::from_str(&row.data).ok()
 }
 
-fn who_in(data: &Data) -> Option<Who> {
+fn who_in(data: &Data) -> Option<SessionData> {
     serde_json::from_value(data.get(WHO)?.clone()).ok()
 }
 
@@ -272,19 +272,19 @@ impl SessionStore for RequestStore {
 }
 
 /// Whom the request's session belongs to, if it stands.
-pub(super) async fn whose(session: &Session) -> Result<Option<Who>, tower_sessions::session::Error> {
+pub(super) async fn whose(session: &Session) -> Result<Option<SessionData>, tower_sessions::session::Error> {
     session.get(WHO).await
 }
 
 /// Makes `who` the owner of a fresh session: a new id, nothing kept from the old one.
-pub(super) async fn begin(session: &Session, who: Who) -> Result<(), tower_sessions::session::Error> {
+pub(super) async fn begin(session: &Session, who: SessionData) -> Result<(), tower_sessions::session::Error> {
     session.clear().await;
     session.cycle_id().await?;
     session.insert(WHO, who).await
 }
 
 /// Writes a newer proof of the password into the session.
-pub(super) async fn renew(session: &Session, who: Who) -> Result<(), tower_sessions::session::Error> {
+pub(super) async fn renew(session: &Session, who: SessionData) -> Result<(), tower_sessions::session::Error> {
     session.insert(WHO, who).await
 }
 
@@ -302,7 +302,7 @@ pub(super) async fn carry(State(web): State<Web>, mut request: Request, next: Ne
     } else if session.is_modified() && !response.status().is_server_error() {
         if let Err(error) = session.save().await {
             tracing::error!(%error, "session.not_saved");
-            return answer::plain_internal();
+            return error::plain_internal();
         }
         store.made.get().map(|token| cookies::set_session(&web, &token.text()))
     } else {

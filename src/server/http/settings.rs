@@ -4,8 +4,8 @@ use super::{
     Web,
     batches::{done, refused_on_page},
     form::Form,
+    request_context::SignedIn,
     step_up::prove_if_given,
-    visit::SignedIn,
 };
 use crate::{
     domain::{
@@ -28,7 +28,7 @@ use secrecy::ExposeSecret;
 
 /// What a form changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Act {
+pub(super) enum SettingsAction {
     Limits,
     Approval,
     Pause,
@@ -36,7 +36,7 @@ pub(super) enum Act {
     External,
 }
 
-impl Act {
+impl SettingsAction {
     pub(super) const ALL: [Self; 5] = [Self::Limits, Self::Approval, Self::Pause, Self::Resume, Self::External];
 
     /// The address of the form.
@@ -111,7 +111,7 @@ impl Act {
 pub(super) async fn change(
     State(web): State<Web>,
     SignedIn { visit, caller }: SignedIn,
-    act: Act,
+    act: SettingsAction,
     form: Form,
 ) -> Response {
     let person = caller.person.id;

@@ -3,11 +3,11 @@
 use super::{
     Web,
     address::PathId,
-    answer,
     batches::{done, refused_on_page},
+    error,
     form::Form,
+    request_context::{RequestContext, SignedIn},
     step_up::prove_if_given,
-    visit::{SignedIn, Visit},
 };
 use crate::{
     domain::{
@@ -29,18 +29,18 @@ use axum::{extract::State, response::Response};
 
 /// What a form does with a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Act {
-    Answer,
+pub(super) enum SettingsChangeAction {
+    Decide,
     Withdraw,
 }
 
-impl Act {
-    pub(super) const ALL: [Self; 2] = [Self::Answer, Self::Withdraw];
+impl SettingsChangeAction {
+    pub(super) const ALL: [Self; 2] = [Self::Decide, Self::Withdraw];
 
     /// The end of its address.
     pub(super) const fn path(self) -> &'static str {
         match self {
-            Self::Answer => "answer",
+            Self::Decide => "answer",
             Self::Withdraw => "withdraw",
         }
     }
@@ -51,11 +51,11 @@ pub(super) async fn act(
     State(web): State<Web>,
     SignedIn { visit, caller }: SignedIn,
     PathId(id): PathId,
-    act: Act,
+    act: SettingsChangeAction,
     form: Form,
 ) -> Response {
     let Ok(id) = id.parse::<ChangeId>() else {
-        return answer::failure(&web, &visit, &OpError::not_found("change")).await;
+        return error::error_response(&web, &visit, &OpError::not_found("change")).await;
     };
     let person = caller.person.id;
     match perform(&web, &visit, caller, id, act, &form).await {
@@ -75,19 +75,19 @@ pub(super) async fn act(
 
 async fn perform(
     web: &Web,
-    visit: &Visit,
+    visit: &RequestContext,
     caller: Caller,
     id: ChangeId,
-    act: Act,
+    act: SettingsChangeAction,
     form: &Form,
 ) -> Result<String, Refused> {
     authorise(&caller, Module::Settings, Right::ReadWrite).map_err(|error| (error, None))?;
     match act {
-        Act::Withdraw => {
+        SettingsChangeAction::Withdraw => {
             settings_changes::withdraw(web, &caller, id).await.map_err(|error| (error, None))?;
             Ok("The change was withdrawn. Nothing was changed.".to_owned())
         }
-        Act::Answer => {
+        SettingsChangeAction::Decide => {
             let verdict = match form.get("answer") {
                 "confirm" => Verdict::Confirm,
                 "reject" => Verdict::Reject,

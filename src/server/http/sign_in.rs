@@ -1,12 +1,12 @@
 //! Signing in and out, and the colour scheme: forms that work without JavaScript.
 
 use super::{
-    Web, answer, cookies,
+    Web, cookies, error,
     form::Form,
     pages::Page,
     redirects,
-    session::{self, Who},
-    visit::Visit,
+    request_context::RequestContext,
+    session::{self, SessionData},
 };
 use crate::{
     domain::{
@@ -24,7 +24,7 @@ use axum::{
 use secrecy::SecretString;
 
 /// `POST /login`.
-pub(super) async fn sign_in(State(web): State<Web>, visit: Visit, form: Form) -> Response {
+pub(super) async fn sign_in(State(web): State<Web>, visit: RequestContext, form: Form) -> Response {
     let email = form.get("email").trim();
     let next = form.find("next").and_then(redirects::local).map(str::to_owned);
     let password = SecretString::from(form.get("password"));
@@ -35,8 +35,8 @@ pub(super) async fn sign_in(State(web): State<Web>, visit: Visit, form: Form) ->
             if let Some(old) = &visit.hash {
                 web.streams.end(old);
             }
-            if let Err(error) = session::begin(&visit.session, Who::new(&signed_in)).await {
-                return answer::failure(&web, &visit, &OpError::internal(format!("session: {error}"))).await;
+            if let Err(error) = session::begin(&visit.session, SessionData::new(&signed_in)).await {
+                return error::error_response(&web, &visit, &OpError::internal(format!("session: {error}"))).await;
             }
             let mut response = Redirect::to(redirects::after_sign_in(next.as_deref())).into_response();
             let kept = signed_in.devices.and_then(|devices| cookies::set_devices(&web, &devices));
@@ -44,7 +44,7 @@ pub(super) async fn sign_in(State(web): State<Web>, visit: Visit, form: Form) ->
             response
         }
         Err(error) if matches!(error.refusal.kind, RefusalKind::Invalid | RefusalKind::TooMany) => {
-            let kept = email.chars().filter(|c| !c.is_control()).take(email::LONGEST).collect();
+            let kept = email.chars().filter(|c| !c.is_control()).take(email::MAX_LENGTH).collect();
             let mut values = vec![("email".to_owned(), kept)];
             values.extend(next.map(|next| ("next".to_owned(), next)));
             let flash = Flash {
@@ -54,26 +54,26 @@ pub(super) async fn sign_in(State(web): State<Web>, visit: Visit, form: Form) ->
                 values,
             };
             // Whoever was signed in before stays so; the page is the one for nobody.
-            let visit = Visit { caller: None, ..visit };
+            let visit = RequestContext { caller: None, ..visit };
             Page::new("/login").refused(&error).flash(flash).render(&web, &visit).await
         }
-        Err(error) => answer::failure(&web, &visit, &error).await,
+        Err(error) => error::error_response(&web, &visit, &error).await,
     }
 }
 
 /// `POST /logout`. Ends the session and the streams that it had open.
-pub(super) async fn sign_out(State(web): State<Web>, visit: Visit) -> Response {
+pub(super) async fn sign_out(State(web): State<Web>, visit: RequestContext) -> Response {
     if let Some(hash) = &visit.hash {
         web.streams.end(hash);
     }
     if let Err(error) = visit.session.flush().await {
-        return answer::failure(&web, &visit, &OpError::internal(format!("session: {error}"))).await;
+        return error::error_response(&web, &visit, &OpError::internal(format!("session: {error}"))).await;
     }
     if let Some(caller) = &visit.caller
         && let Err(error) = ops::sessions::signed_out(&web, caller).await
     {
         // The person is signed out; only the audit row is missing, and the log says so.
-        answer::log(&visit.request_id, &error);
+        error::log(&visit.request_id, &error);
     }
     Redirect::to("/login").into_response()
 }

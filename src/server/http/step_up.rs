@@ -1,6 +1,6 @@
 //! The password once more, before what needs a proof of it.
 
-use super::{Web, form::Form, session, visit::Visit};
+use super::{Web, form::Form, request_context::RequestContext, session};
 use crate::server::{
     error::{OpError, OpResult},
     ops::{
@@ -13,7 +13,12 @@ use secrecy::SecretString;
 
 /// The caller with a new proof of the password, where the form brings one and the last is too old. Whether one is needed, the
 /// operation says.
-pub(super) async fn prove_if_given(web: &Web, visit: &Visit, caller: Caller, form: &Form) -> Result<Caller, Refused> {
+pub(super) async fn prove_if_given(
+    web: &Web,
+    visit: &RequestContext,
+    caller: Caller,
+    form: &Form,
+) -> Result<Caller, Refused> {
     let password = form.get("password");
     if password.is_empty() || !needs_proof(web, &caller) {
         return Ok(caller);
@@ -21,7 +26,7 @@ pub(super) async fn prove_if_given(web: &Web, visit: &Visit, caller: Caller, for
     prove(web, visit, caller, SecretString::from(password)).await.map_err(|error| (error, Some("password")))
 }
 
-async fn prove(web: &Web, visit: &Visit, caller: Caller, password: SecretString) -> OpResult<Caller> {
+async fn prove(web: &Web, visit: &RequestContext, caller: Caller, password: SecretString) -> OpResult<Caller> {
     let now = web.clock.now();
     sessions::prove(web, &caller, &password).await?;
     if let Some(who) = visit.who {

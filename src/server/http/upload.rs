@@ -1,18 +1,19 @@
 //! Files that come in: the description before them, the multipart form that carries them, and the samples.
 
 mod budget;
+mod multipart;
 mod parts;
-mod receive;
 
 pub(super) use budget::Budget;
 
 use super::{
-    Web, answer,
+    Web,
     batches::refused_on_page,
     downloads::attachment,
+    error,
     form::Form,
     pages::Page,
-    visit::{SignedIn, Visit},
+    request_context::{RequestContext, SignedIn},
 };
 use crate::{
     domain::{
@@ -48,7 +49,7 @@ pub(super) fn samples() -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 /// An upload is read and checked within this time.
-pub(super) const LONGEST: Duration = Duration::from_secs(300);
+pub(super) const UPLOAD_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Whether a request brings files, and so may take longer than others.
 pub(super) fn takes_files(method: &Method, path: &str) -> bool {
@@ -75,7 +76,7 @@ pub(super) async fn describe(
             let path = format!("{}/new/description", operation.path());
             Page::new(&path).refused(&error).flash(flash).render(&web, &visit).await
         }
-        Err(error) => answer::failure(&web, &visit, &error).await,
+        Err(error) => error::error_response(&web, &visit, &error).await,
     }
 }
 
@@ -89,14 +90,14 @@ pub(super) async fn submit(
     // Rights and limits come first: nobody else's bytes are read.
     let admitted = match uploads::admit(&web, &caller, operation).await {
         Ok(admitted) => admitted,
-        Err(error) => return answer::failure(&web, &visit, &error).await,
+        Err(error) => return error::error_response(&web, &visit, &error).await,
     };
     let limits = admitted.limits;
     let mut share = match web.uploads.enter(caller.person.id, 0) {
         Ok(share) => share,
         Err(error) => return later(refuse(&web, &visit, operation, error, None, Vec::new()).await),
     };
-    let upload = match receive::upload(request, operation, limits.bytes, &mut share, &web.config.spool_dir()).await {
+    let upload = match multipart::upload(request, operation, limits.bytes, &mut share, &web.config.spool_dir()).await {
         Ok(upload) => upload,
         Err(refused) => {
             let typed = vec![("description".to_owned(), refused.description)];
@@ -141,7 +142,7 @@ fn later(mut response: Response) -> Response {
 }
 
 /// The file was not accepted: 422 with every finding.
-async fn found(web: &Web, visit: &Visit, operation: Operation, draft: DraftView) -> Response {
+async fn found(web: &Web, visit: &RequestContext, operation: Operation, draft: DraftView) -> Response {
     if visit.wants_json() {
         return (StatusCode::UNPROCESSABLE_ENTITY, Json(findings(&draft))).into_response();
     }
@@ -176,20 +177,20 @@ fn findings(draft: &DraftView) -> Value {
 /// Nothing was kept: the same page, or the same shape for machines, with the reason.
 async fn refuse(
     web: &Web,
-    visit: &Visit,
+    visit: &RequestContext,
     operation: Operation,
     error: OpError,
     draft: Option<&str>,
     values: Vec<(String, String)>,
 ) -> Response {
     if visit.wants_json() {
-        answer::log(&visit.request_id, &error);
+        error::log(&visit.request_id, &error);
         let code = match error.refusal.kind {
             RefusalKind::TooLarge => "file_too_large",
             kind => kind.code(),
         };
         let one = json!({ "row": null, "column": null, "code": code, "message": error.refusal.message });
-        return (answer::status(&error), Json(json!({ "errors": [one] }))).into_response();
+        return (error::status(&error), Json(json!({ "errors": [one] }))).into_response();
     }
     let mut path = format!("{}/new", operation.path());
     if let Some(draft) = draft {

@@ -17,7 +17,7 @@ use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use nix::sys::socket::{setsockopt, sockopt};
 pub use places::Bounds;
-use places::{Place, Places};
+use places::{Place, SocketTable};
 use socket::Socket;
 use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -61,7 +61,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Serves until `stop` is set; then no connection is taken any more, and each open one ends with the request it is in.
 pub async fn serve(listener: TcpListener, router: Router, bounds: Bounds, stop: CancellationToken) {
-    let places = Arc::new(Places::new(bounds));
+    let places = Arc::new(SocketTable::new(bounds));
     let connections = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
@@ -76,7 +76,7 @@ pub async fn serve(listener: TcpListener, router: Router, bounds: Bounds, stop: 
                     let (router, stop) = (router.clone(), stop.clone());
                     connections.spawn(async move {
                         let place = seat.place(peer.ip()).await;
-                        let Some(place) = place else { return refused::answer(stream).await };
+                        let Some(place) = place else { return refused::respond(stream).await };
                         drop(seat);
                         connection(stream, peer, place, router, stop).await;
                     });

@@ -37,7 +37,7 @@ impl BatchOperation for OrderSync {
         };
         vec![
             part(status(outcome), CellPart::Flag),
-            part(task.response.as_deref().unwrap_or(""), CellPart::Answer),
+            part(task.response.as_deref().unwrap_or(""), CellPart::Response),
             part(task.gateway_status.as_deref().unwrap_or(""), CellPart::Flag),
             vec![CellPart::Id(self.row_id(outcome))],
         ]

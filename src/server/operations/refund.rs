@@ -3,7 +3,10 @@
 use super::{BatchOperation, Outcome, Times};
 use crate::{
     domain::{task::TaskState, view::CellPart},
-    formats::results::{Cells, RefundResult, put_refund_result},
+    formats::{
+        refunds::{RefundResult, put_refund_result},
+        results::Cells,
+    },
 };
 
 pub(super) struct Refund;

@@ -2,8 +2,8 @@
 
 use super::{
     access::{Caller, authorise},
-    batches::{found, shown},
-    moment,
+    batches::{found, views},
+    time_format,
 };
 use crate::{
     domain::{
@@ -26,7 +26,7 @@ pub async fn log(
     page: u32,
 ) -> OpResult<ActivityLog> {
     authorise(caller, operation.module(), Right::Read)?;
-    let zone = moment::zone(&caller.organisation.zone);
+    let zone = time_format::zone(&caller.organisation.zone);
     let page = page.max(1);
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let row = found(&mut tx, operation, batch).await?;
@@ -36,7 +36,7 @@ pub async fn log(
     let ends = db::history::ends(&mut tx, operation, batch).await?;
     tx.commit().await?;
 
-    let text = |at| moment::moment(at, &zone).text;
+    let text = |at| time_format::display_time(at, &zone).text;
     let mut facts = vec![("Created", format!("{} by {}", text(row.created_at), row.maker_email))];
     if let Some(decision) = row.verdict.as_deref() {
         let word = match decision {
@@ -72,10 +72,10 @@ pub async fn log(
     }
     let total = counted.iter().map(|(_, times, ..)| times.unsigned_abs()).sum();
     Ok(ActivityLog {
-        snapshot: shown::snapshot(&row, &zone, None, String::new()),
+        snapshot: views::snapshot(&row, &zone, None, String::new()),
         facts,
         acts: Paged {
-            rows: acts.iter().map(|act| shown::activity(row.operation, act, &zone)).collect(),
+            rows: acts.iter().map(|act| views::activity(row.operation, act, &zone)).collect(),
             total,
             page,
             size: PAGE_SIZE,

@@ -1,4 +1,4 @@
-//! API keys: who calls the machine interface.
+//! API keys: who calls the HTTP API.
 
 use super::{access::Caller, audit, people};
 use crate::{
@@ -27,7 +27,7 @@ pub async fn authenticate(state: &AppState, key: &str) -> OpResult<Option<Caller
     global.commit().await?;
     let Some((organisation, id)) = found else { return Ok(None) };
     let mut tx = state.db.web(organisation, None).await?;
-    let key = db::organisations::api_key(&mut tx, id).await?;
+    let key = db::api_keys::load(&mut tx, id).await?;
     let organisation = db::organisations::load(&mut tx).await?;
     tx.commit().await?;
     let (Some((name, permissions)), Some(organisation)) = (key, organisation) else { return Ok(None) };
@@ -43,7 +43,7 @@ pub async fn authenticate(state: &AppState, key: &str) -> OpResult<Option<Caller
 pub async fn add(state: &AppState, organisation: OrganisationId, name: &str, role: Role, key: &str) -> OpResult<()> {
     let mut tx = state.db.web(organisation, None).await?;
     let id = Uuid::now_v7();
-    db::organisations::add_api_key(&mut tx, id, name, role, &Sha256::digest(key.as_bytes()), state.clock.now()).await?;
+    db::api_keys::insert(&mut tx, id, name, role, &Sha256::digest(key.as_bytes()), state.clock.now()).await?;
     let detail = json!({ "name": name, "role": role.code() });
     audit::record_own(state, &mut tx, "api_key.created", Some(id), detail).await?;
     Ok(tx.commit().await?)

@@ -3,9 +3,9 @@
 use super::{
     access::{Caller, authorise, authorise_some, needs_proof},
     audit,
-    batches::shown,
+    batches::views,
     connections::{Refused, about, plain},
-    moment, records,
+    records, time_format,
 };
 use crate::{
     domain::{
@@ -20,7 +20,7 @@ use crate::{
         text::REASON,
         view::{
             ApprovalDetail, ApprovalInbox, ApprovalRow, BatchSnapshot, EarlierRefund, LargeRow, RepeatedOrder,
-            retries::{RetryAsked, RetryAskedRow},
+            retries::{RetryAskedRow, RetryRequest},
         },
     },
     server::{
@@ -79,7 +79,7 @@ pub struct Decision {
 /// The inbox. Needs Read on any module whose batches can wait for approval; shows those of the modules one may read.
 pub async fn inbox(state: &AppState, caller: &Caller) -> OpResult<ApprovalInbox> {
     let readable = authorise_some(caller)?;
-    let zone = moment::zone(&caller.organisation.zone);
+    let zone = time_format::zone(&caller.organisation.zone);
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let mut inbox = ApprovalInbox::default();
     for operation in readable {
@@ -113,10 +113,10 @@ fn approval_row(operation: Operation, request: &Request, zone: &TimeZone) -> App
         file_name: request.file_name.clone(),
         description: request.description.clone(),
         maker: request.maker_email.clone(),
-        submitted: moment::moment(request.at, zone),
+        submitted: time_format::display_time(request.at, zone),
         amount: Money::new(request.amount_minor, request.currency),
         records: u64::try_from(request.records).unwrap_or(0),
-        expires: request.expires_at.map(|at| moment::moment(at, zone)),
+        expires: request.expires_at.map(|at| time_format::display_time(at, zone)),
         status: request.status,
         decision,
         retry: request.revision > 1,
@@ -137,7 +137,7 @@ pub(super) fn decided_by(
         _ => return String::new(),
     };
     let by = checker.unwrap_or("somebody");
-    let at = at.map(|at| moment::moment(at, zone).text).unwrap_or_default();
+    let at = at.map(|at| time_format::display_time(at, zone).text).unwrap_or_default();
     match reason.filter(|reason| !reason.is_empty()) {
         Some(reason) => format!("{word} by {by} on {at}: {reason}"),
         None => format!("{word} by {by} on {at}"),
@@ -146,7 +146,7 @@ pub(super) fn decided_by(
 
 /// What the checker is shown. Needs Read on the batch's module.
 pub async fn detail(state: &AppState, caller: &Caller, batch: BatchId) -> OpResult<ApprovalDetail> {
-    let zone = moment::zone(&caller.organisation.zone);
+    let zone = time_format::zone(&caller.organisation.zone);
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let row = db::batches::load(&mut tx, batch).await?.ok_or_else(|| OpError::not_found("batch"))?;
     authorise(caller, row.operation.module(), Right::Read)?;
@@ -184,14 +184,14 @@ pub async fn detail(state: &AppState, caller: &Caller, batch: BatchId) -> OpResu
     let why_not = why_not(caller, &row);
     let waiting = row.status == BatchStatus::AwaitingApproval;
     Ok(ApprovalDetail {
-        snapshot: asked_for(&row, shown::snapshot(&row, &zone, None, String::new())),
+        snapshot: asked_for(&row, views::snapshot(&row, &zone, None, String::new())),
         // Of a retry it is not its maker's word.
         description: if revision == 1 { row.description.clone() } else { String::new() },
         maker: row.asked_by_email.clone(),
-        submitted: moment::moment(row.asked_at, &zone),
-        expires: row.expires_at.map(|at| moment::moment(at, &zone)),
-        decided: row.decided_at.map(|at| moment::moment(at, &zone)),
-        gateway: gateway.map(|gateway| shown::gateway_name(&gateway)).unwrap_or_default(),
+        submitted: time_format::display_time(row.asked_at, &zone),
+        expires: row.expires_at.map(|at| time_format::display_time(at, &zone)),
+        decided: row.decided_at.map(|at| time_format::display_time(at, &zone)),
+        gateway: gateway.map(|gateway| views::gateway_name(&gateway)).unwrap_or_default(),
         switch: row.operation.switched(&row.options),
         largest: largest
             .into_iter()
@@ -216,7 +216,7 @@ pub async fn detail(state: &AppState, caller: &Caller, batch: BatchId) -> OpResu
                 row: number(look.sheet_row),
                 order_id: look.order_id,
                 amount: money(look.amount_minor),
-                at: moment::moment(look.created_at, &zone),
+                at: time_format::display_time(look.created_at, &zone),
                 batch: BatchId(look.other),
                 file_name: look.file_name,
             })
@@ -224,7 +224,7 @@ pub async fn detail(state: &AppState, caller: &Caller, batch: BatchId) -> OpResu
         classes: class_labels(row.unit()).into_iter().zip(classes).collect(),
         parts: parts(extras),
         retry,
-        preview: preview.iter().map(|task| shown::task_row(task, &row, &zone)).collect(),
+        preview: preview.iter().map(|task| views::task_row(task, &row, &zone)).collect(),
         can_decide: waiting && why_not.is_none(),
         why_not: if waiting { why_not } else { None },
         can_withdraw: waiting
@@ -269,7 +269,7 @@ fn own_request(caller: &Caller, row: &BatchRow) -> &'static str {
 }
 
 /// Failed rows that are to be sent again, beside what they were.
-fn asked_again(row: &BatchRow, connector: &str, changes: &[Change]) -> OpResult<RetryAsked> {
+fn asked_again(row: &BatchRow, connector: &str, changes: &[Change]) -> OpResult<RetryRequest> {
     let template = records::template(row)?;
     let mut rows: Vec<(bool, RetryAskedRow)> = Vec::with_capacity(changes.len());
     let (mut changed, mut again) = (0, 0);
@@ -292,13 +292,13 @@ fn asked_again(row: &BatchRow, connector: &str, changes: &[Change]) -> OpResult<
     }
     // Stable: in file order within both parts.
     rows.sort_by_key(|(unchanged, _)| *unchanged);
-    Ok(RetryAsked {
+    Ok(RetryRequest {
         number: u32::try_from(row.revision).unwrap_or(1).saturating_sub(1),
         maker: row.asked_by_email.clone(),
         before: Money::new(changes.iter().map(|change| change.was_amount_minor).sum(), row.unit()),
         changed,
         fails_again: again,
-        rows: rows.into_iter().map(|(_, row)| row).take(RetryAsked::SHOWN).collect(),
+        rows: rows.into_iter().map(|(_, row)| row).take(RetryRequest::SHOWN).collect(),
     })
 }
 
@@ -409,7 +409,7 @@ async fn where_it_stands(state: &AppState, caller: &Caller, batch: BatchId) -> S
     };
     match look.await {
         Ok(Some(row)) => {
-            let zone = moment::zone(&caller.organisation.zone);
+            let zone = time_format::zone(&caller.organisation.zone);
             let verdict = row.verdict.as_deref().unwrap_or_default();
             let told = decided_by(verdict, row.checker_email.as_deref(), row.decided_at, row.reason.as_deref(), &zone);
             if told.is_empty() {

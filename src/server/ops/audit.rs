@@ -9,7 +9,7 @@ mod verify;
 
 pub use restored::{RESTORED, RestorePoint, declare_restored};
 pub use sealer::{run_sealer, seal_all, signed_heads};
-pub use verify::{AuditReport, Finding, Kept, verify};
+pub use verify::{AuditReport, Finding, KeptHead, verify};
 
 use super::access::Caller;
 use crate::server::{

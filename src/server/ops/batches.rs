@@ -1,11 +1,11 @@
 //! Batches: lists, pages, and what people do with them.
 
-mod narrowed;
-pub(super) mod shown;
+mod filter_label;
+pub(super) mod views;
 
 use super::{
     access::{Caller, authorise},
-    audit, connection_health, moment,
+    audit, connection_health, time_format,
 };
 use crate::{
     domain::{
@@ -26,7 +26,7 @@ use crate::{
     },
 };
 use serde_json::json;
-pub(super) use shown::gateway_name;
+pub(super) use views::gateway_name;
 
 /// Acts that a batch's page shows; its activity log has all.
 const ACTS: i64 = 100;
@@ -37,31 +37,31 @@ const ROW_MAP_RECORDS: i32 = 2_000;
 pub async fn list(state: &AppState, caller: &Caller, operation: Operation, query: &BatchQuery) -> OpResult<BatchList> {
     authorise(caller, operation.module(), Right::Read)?;
     let query = &BatchQuery { search: SEARCH.read(&query.search)?, ..query.clone() };
-    let zone = moment::zone(&caller.organisation.zone);
+    let zone = time_format::zone(&caller.organisation.zone);
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let between = (
-        query.from.as_ref().and_then(|day| moment::day(day, &zone)).map(|(begin, _)| begin),
-        query.to.as_ref().and_then(|day| moment::day(day, &zone)).map(|(_, end)| end),
+        query.from.as_ref().and_then(|day| time_format::day(day, &zone)).map(|(begin, _)| begin),
+        query.to.as_ref().and_then(|day| time_format::day(day, &zone)).map(|(_, end)| end),
     );
     let rows = db::batches::list(&mut tx, operation, query, between).await?;
     let by_status = db::batches::count_by_status(&mut tx, operation, query, between).await?;
     let makers = db::batches::makers(&mut tx, operation).await?;
     let organisation = db::organisations::load(&mut tx).await?;
     let current = super::gateways::chosen_for(&mut tx, operation).await?;
-    let stopped = organisation.and_then(|organisation| shown::organisation_notice(&organisation, &zone));
+    let stopped = organisation.and_then(|organisation| views::organisation_notice(&organisation, &zone));
     let notice = match operation.work() {
         Work::Import => None,
-        Work::Send(_) | Work::Query => stopped.or_else(|| shown::gateway_notice(&current?, &zone)),
+        Work::Send(_) | Work::Query => stopped.or_else(|| views::gateway_notice(&current?, &zone)),
     };
     let any = !by_status.is_empty() || db::batches::any(&mut tx, operation).await?;
     tx.commit().await?;
     let can_write = caller.permissions.allow(operation.module(), Right::ReadWrite);
-    let narrowed = narrowed::narrowed(query, &makers);
+    let narrowed = filter_label::filter_label(query, &makers);
     let total =
         by_status.iter().filter(|(status, _)| query.status.is_none_or(|only| only == *status)).map(|(_, n)| n).sum();
     Ok(BatchList {
         page: Paged {
-            rows: rows.iter().map(|row| shown::list_row(row, &zone, can_write)).collect(),
+            rows: rows.iter().map(|row| views::list_row(row, &zone, can_write)).collect(),
             total,
             page: query.page,
             size: PAGE_SIZE,
@@ -85,7 +85,7 @@ pub async fn detail(
 ) -> OpResult<BatchDetail> {
     authorise(caller, operation.module(), Right::Read)?;
     let query = &TaskQuery { order: ORDER_ID.read(&query.order)?, ..query.clone() };
-    let zone = moment::zone(&caller.organisation.zone);
+    let zone = time_format::zone(&caller.organisation.zone);
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let row = found(&mut tx, operation, batch).await?;
     let notice = notice(&mut tx, &row, &zone).await?;
@@ -110,10 +110,10 @@ pub async fn detail(
         snapshot,
         description: row.description.clone(),
         maker: row.maker_email.clone(),
-        created: moment::moment(row.created_at, &zone),
-        updated: moment::moment(row.modified_at, &zone),
-        decided: row.decided_at.map(|at| moment::moment(at, &zone)),
-        expires: row.expires_at.map(|at| moment::moment(at, &zone)),
+        created: time_format::display_time(row.created_at, &zone),
+        updated: time_format::display_time(row.modified_at, &zone),
+        decided: row.decided_at.map(|at| time_format::display_time(at, &zone)),
+        expires: row.expires_at.map(|at| time_format::display_time(at, &zone)),
         switch: row.operation.switched(&row.options),
         template: super::records::template(&row)?.title.to_owned(),
         file_bytes: u64::try_from(row.file_bytes).unwrap_or(0),
@@ -128,16 +128,16 @@ pub async fn detail(
         row_map,
         reconciled,
         differences: u64::try_from(differences).unwrap_or(0),
-        activity: acts.iter().map(|act| shown::activity(row.operation, act, &zone)).collect(),
+        activity: acts.iter().map(|act| views::activity(row.operation, act, &zone)).collect(),
         actions: BatchActions {
             // What an import has not handled can be called off always.
             cancel: actions.cancel && (unsent > 0 || row.gateway.is_none()),
             resume: actions.resume && may_resume(caller, &row),
             ..actions
         },
-        revisions: revisions.iter().map(|revision| shown::revision(revision, row.unit(), &zone)).collect(),
+        revisions: revisions.iter().map(|revision| views::revision(revision, row.unit(), &zone)).collect(),
         tasks: Paged {
-            rows: tasks.iter().map(|task| shown::task_row(task, &row, &zone)).collect(),
+            rows: tasks.iter().map(|task| views::task_row(task, &row, &zone)).collect(),
             total,
             page: query.page.max(1),
             size: PAGE_SIZE,
@@ -160,7 +160,7 @@ pub async fn snapshot(state: &AppState, caller: &Caller, batch: BatchId) -> OpRe
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let row = db::batches::load(&mut tx, batch).await?.ok_or_else(|| OpError::not_found("batch"))?;
     authorise(caller, row.operation.module(), Right::Read)?;
-    let zone = moment::zone(&caller.organisation.zone);
+    let zone = time_format::zone(&caller.organisation.zone);
     let notice = notice(&mut tx, &row, &zone).await?;
     let pace = pace(state, &mut tx, &row, &zone).await?;
     let snapshot = in_numbers(&mut tx, &row, &zone, notice, pace).await?;
@@ -176,10 +176,10 @@ async fn in_numbers(
     notice: Option<String>,
     pace: String,
 ) -> OpResult<BatchSnapshot> {
-    let mut snapshot = shown::snapshot(row, zone, notice, pace);
+    let mut snapshot = views::snapshot(row, zone, notice, pace);
     if row.operation.work() == Work::Import {
         let phase = db::imports::phase(tx, row.id).await?;
-        let (files, import) = shown::import(&db::imports::sources(tx, row.id).await?, &phase);
+        let (files, import) = views::import(&db::imports::sources(tx, row.id).await?, &phase);
         (snapshot.files, snapshot.import) = (files, Some(import));
     }
     Ok(snapshot)
@@ -330,7 +330,7 @@ fn actions(caller: &Caller, row: &db::batches::BatchRow) -> BatchActions {
     let mine = row.asked_by == Some(caller.person.id.0);
     let waiting = row.status == BatchStatus::AwaitingApproval;
     BatchActions {
-        sync: write && shown::can_ask(row),
+        sync: write && views::can_ask(row),
         withdraw: write && mine && waiting,
         pause: (write || may(Right::Approve)) && row.status == BatchStatus::Processing,
         resume: write && row.status == BatchStatus::Paused,
@@ -352,7 +352,7 @@ async fn pace(
         return Ok(String::new());
     }
     let health = connection_health::read(state, tx, row, zone).await?;
-    Ok(health.map(|health| shown::pace(&health)).unwrap_or_default())
+    Ok(health.map(|health| views::pace(&health)).unwrap_or_default())
 }
 
 /// Why the work of a batch waits, in sentences: the batch's own pause first, then what stops it from above.
@@ -361,7 +361,7 @@ async fn notice(tx: &mut Tx, row: &db::batches::BatchRow, zone: &jiff::tz::TimeZ
         BatchStatus::Paused => db::audit::last(tx, row.id.0, "batch.paused").await?,
         _ => None,
     };
-    let own = paused.map(|act| shown::pause_notice(&act, row.paused_by_admin, zone));
+    let own = paused.map(|act| views::pause_notice(&act, row.paused_by_admin, zone));
     let invalid = row.ended_reason.clone().filter(|_| row.status == BatchStatus::Invalid);
     let above = if row.queued.0 > 0 && row.status.has_been_sent() { from_above(tx, row, zone).await? } else { None };
     let all: Vec<String> = [own, invalid, above].into_iter().flatten().collect();
@@ -372,15 +372,15 @@ async fn from_above(tx: &mut Tx, row: &db::batches::BatchRow, zone: &jiff::tz::T
     // An import sends nothing, so no switch stops it.
     let Some(gateway) = super::gateways::of_batch(tx, row).await? else { return Ok(None) };
     let organisation = db::organisations::load(tx).await?;
-    if let Some(notice) = organisation.and_then(|organisation| shown::organisation_notice(&organisation, zone)) {
+    if let Some(notice) = organisation.and_then(|organisation| views::organisation_notice(&organisation, zone)) {
         return Ok(Some(notice));
     }
-    if let Some(notice) = shown::gateway_notice(&gateway, zone) {
+    if let Some(notice) = views::gateway_notice(&gateway, zone) {
         return Ok(Some(notice));
     }
     let trouble = db::gateways::trouble(tx, GatewayId(gateway.id)).await?;
     Ok(trouble.map(|(since, reason)| {
-        let since = moment::moment(since, zone).text;
+        let since = time_format::display_time(since, zone).text;
         let name = gateway_name(&gateway);
         format!("{name} has not answered well since {since}: {reason} Tasks wait and are tried again by themselves.")
     }))

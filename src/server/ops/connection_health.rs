@@ -2,7 +2,7 @@
 //!
 //! Everything is read from the database, where all worker processes write it: whichever process renders the page, it says the same.
 
-use super::{batches::gateway_name, gateways, moment};
+use super::{batches::gateway_name, gateways, time_format};
 use crate::{
     domain::{
         batch::BatchStatus,
@@ -70,17 +70,17 @@ pub(crate) async fn read(
 fn condition(gateway: &GatewayRow, traffic: &Traffic, zone: &TimeZone) -> ConnectionState {
     if !gateway.sending {
         return ConnectionState::Stopped {
-            since: gateway.stopped_at.map(|at| moment::moment(at, zone)),
+            since: gateway.stopped_at.map(|at| time_format::display_time(at, zone)),
             reason: gateway.stopped_reason.clone().unwrap_or_else(|| "Sending is switched off.".to_owned()),
         };
     }
     if let (Some(since), Some(until)) = (traffic.paused_since, traffic.paused_until) {
-        let (since, until) = (moment::moment(since, zone), moment::moment(until, zone));
+        let (since, until) = (time_format::display_time(since, zone), time_format::display_time(until, zone));
         let reason = format!("The gateway asks for no requests before {}.", until.time);
         return ConnectionState::Paused { since, until, reason };
     }
     if let (Some(since), Some(reason)) = (traffic.trouble_since, traffic.trouble_reason.clone()) {
-        return ConnectionState::Trouble { since: moment::moment(since, zone), reason };
+        return ConnectionState::Trouble { since: time_format::display_time(since, zone), reason };
     }
     ConnectionState::Working
 }

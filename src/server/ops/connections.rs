@@ -1,16 +1,16 @@
 //! Connections to gateways, as people look after them: what each is, and what they do with it.
 
+mod connection_test;
 mod measure;
+mod pause;
 pub mod probe;
-mod shown;
-mod stops;
-mod trial;
+mod views;
 
+pub use connection_test::TestResult;
 pub use measure::{measure, measure_own};
-pub use shown::{list, page};
-pub(super) use shown::{organisation_sending, sending};
-pub use stops::{pause, pause_all, resume, resume_all};
-pub use trial::Trial;
+pub use pause::{pause, pause_all, resume, resume_all};
+pub use views::{list, page};
+pub(super) use views::{organisation_sending, sending};
 
 use super::{
     access::{Caller, authorise, needs_proof},
@@ -53,7 +53,7 @@ pub(super) fn about(field: &'static str, sentence: impl Into<String>) -> Refused
 
 /// An account as a person typed it.
 #[derive(Debug)]
-pub struct Entry {
+pub struct AccountForm {
     /// Name of the connector; of a new connection only.
     pub connector: String,
     /// Where the gateway answers.
@@ -121,7 +121,7 @@ fn visible(text: &str) -> bool {
 }
 
 /// What was typed, checked as far as that is possible without the gateway.
-fn checked(state: &AppState, entry: &Entry, key_needed: bool) -> Result<String, Refused> {
+fn checked(state: &AppState, entry: &AccountForm, key_needed: bool) -> Result<String, Refused> {
     if entry.base_url.len() > 500 {
         return Err(about("base_url", "The address is too long. Write it as https://host."));
     }
@@ -149,12 +149,12 @@ async fn tried(
     untested: bool,
 ) -> Result<String, Refused> {
     let gateway = open(state, row, caller, key).map_err(|error| (error, Some("api_key")))?;
-    match trial::read(gateway.as_ref(), row).await {
-        Trial::Works(sentence) => Ok(sentence),
-        Trial::KeyRefused(sentence) => Err(about("api_key", format!("{sentence} Nothing was stored."))),
-        Trial::UnknownMerchant(sentence) => Err(about("merchant_id", format!("{sentence} Nothing was stored."))),
-        Trial::Away(sentence) if untested => Ok(format!("It was not tested: {sentence}")),
-        Trial::Away(sentence) => {
+    match connection_test::read(gateway.as_ref(), row).await {
+        TestResult::Works(sentence) => Ok(sentence),
+        TestResult::KeyRefused(sentence) => Err(about("api_key", format!("{sentence} Nothing was stored."))),
+        TestResult::UnknownMerchant(sentence) => Err(about("merchant_id", format!("{sentence} Nothing was stored."))),
+        TestResult::Away(sentence) if untested => Ok(format!("It was not tested: {sentence}")),
+        TestResult::Away(sentence) => {
             let next = "Nothing was stored. Correct the address, or tick “Store it untested”.";
             Err(about("base_url", format!("{sentence} {next}")))
         }
@@ -163,7 +163,7 @@ async fn tried(
 
 /// Adds a connection. New batches go on using the one they use; the first is chosen by itself. Needs ReadWrite on settings and a
 /// proof of the password.
-pub async fn add(state: &AppState, caller: &Caller, entry: Entry) -> Result<Stored, Refused> {
+pub async fn add(state: &AppState, caller: &Caller, entry: AccountForm) -> Result<Stored, Refused> {
     authorise(caller, Module::Settings, Right::ReadWrite).map_err(plain)?;
     let Some(connector) = gateway::descriptor(&entry.connector) else {
         return Err(about("connector", "Choose the kind of gateway."));
@@ -204,7 +204,7 @@ pub async fn add(state: &AppState, caller: &Caller, entry: Entry) -> Result<Stor
 
 /// Changes address, merchant or key of a connection. Needs ReadWrite on settings and a proof of the password; another address or
 /// merchant is refused while work on it is open, and promises nothing until it is measured.
-pub async fn change(state: &AppState, caller: &Caller, id: GatewayId, entry: Entry) -> Result<Stored, Refused> {
+pub async fn change(state: &AppState, caller: &Caller, id: GatewayId, entry: AccountForm) -> Result<Stored, Refused> {
     authorise(caller, Module::Settings, Right::ReadWrite).map_err(plain)?;
     let mut tx = begin(state, caller).await.map_err(plain)?;
     let old = found(&mut tx, id).await.map_err(plain)?;
@@ -251,17 +251,17 @@ async fn begin(state: &AppState, caller: &Caller) -> OpResult<Tx> {
 }
 
 /// Asks the gateway with the stored key. Reads; moves no money. Needs ReadWrite on settings.
-pub async fn test(state: &AppState, caller: &Caller, id: GatewayId) -> OpResult<Trial> {
+pub async fn test(state: &AppState, caller: &Caller, id: GatewayId) -> OpResult<TestResult> {
     authorise(caller, Module::Settings, Right::ReadWrite)?;
     let mut tx = begin(state, caller).await?;
     let row = found(&mut tx, id).await?;
     tx.commit().await?;
-    let trial = trial::read(open(state, &row, caller, None)?.as_ref(), &row).await;
+    let outcome = connection_test::read(open(state, &row, caller, None)?.as_ref(), &row).await;
     let mut tx = begin(state, caller).await?;
-    let detail = json!({ "works": matches!(trial, Trial::Works(_)), "said": trial.sentence() });
+    let detail = json!({ "works": matches!(outcome, TestResult::Works(_)), "said": outcome.sentence() });
     audit::record(state, &mut tx, caller, "gateway.tested", Some(id.0), detail).await?;
     tx.commit().await?;
-    Ok(trial)
+    Ok(outcome)
 }
 
 /// New batches use this connection from now on; batches that exist keep theirs. Needs ReadWrite on settings and a proof of the
@@ -308,7 +308,7 @@ pub async fn limit(
 }
 
 /// The class in words: what it means for a refund whose fate is not known.
-pub fn class_words(class: GatewayClass) -> &'static str {
+pub fn class_label(class: GatewayClass) -> &'static str {
     match class {
         GatewayClass::K => {
             "keeps every outcome under our key: what got no clear reply is asked after and may be sent again"

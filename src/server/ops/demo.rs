@@ -90,7 +90,7 @@ pub async fn seed(state: &AppState, simulator: &Url) -> OpResult<()> {
         }
         let mut tx = state.db.web(organisation, None).await?;
         for operation in Operation::ALL {
-            db::organisations::set_approval_needed(&mut tx, operation, demo.maker_checker).await?;
+            db::approval_rules::set_needed(&mut tx, operation, demo.maker_checker).await?;
         }
         tx.commit().await?;
         if known.is_none() {

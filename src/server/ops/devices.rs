@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 /// People that one browser is known to, at most.
 const PEOPLE: usize = 4;
 /// Bytes of what a browser keeps for one person, at most.
-const LONGEST: usize = 160;
+const MAX_LENGTH: usize = 160;
 /// Between the words of several people.
 const BETWEEN: char = '.';
 
@@ -26,8 +26,8 @@ fn owner(email: &str) -> Vec<u8> {
     [b"device:".as_slice(), email.as_bytes()].concat()
 }
 
-fn words(kept: &str) -> impl Iterator<Item = &str> {
-    kept.split(BETWEEN).filter(|word| (1..=LONGEST).contains(&word.len())).take(PEOPLE)
+fn tokens(kept: &str) -> impl Iterator<Item = &str> {
+    kept.split(BETWEEN).filter(|word| (1..=MAX_LENGTH).contains(&word.len())).take(PEOPLE)
 }
 
 fn open_word(state: &AppState, email: &str, word: &str) -> Option<Device> {
@@ -40,7 +40,7 @@ fn open_word(state: &AppState, email: &str, word: &str) -> Option<Device> {
 
 /// What the browser kept for this e-mail; nothing when it was sealed for somebody else or with another key.
 pub(super) fn open(state: &AppState, email: &str, kept: &str) -> Option<Device> {
-    words(kept).find_map(|word| open_word(state, email, word))
+    tokens(kept).find_map(|word| open_word(state, email, word))
 }
 
 /// What the browser is to keep from now on: this person first, then the others it is known to. None when nothing can be sealed.
@@ -61,6 +61,6 @@ pub(super) fn remember(
     };
     let text = SecretString::from(format!("{id} {}", now.unix_timestamp_nanos()));
     let word = URL_SAFE_NO_PAD.encode(state.config.secret_key.seal(&owner(email), &text).ok()?);
-    let others = words(kept).filter(|word| open_word(state, email, word).is_none()).take(PEOPLE - 1);
+    let others = tokens(kept).filter(|word| open_word(state, email, word).is_none()).take(PEOPLE - 1);
     Some(std::iter::once(word.as_str()).chain(others).collect::<Vec<_>>().join(&BETWEEN.to_string()))
 }

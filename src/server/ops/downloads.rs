@@ -7,7 +7,7 @@ use super::{
     access::{Caller, authorise},
     audit,
     batches::found,
-    moment, records,
+    records, time_format,
 };
 use crate::{
     domain::{access::Right, ids::BatchId, operation::Operation},
@@ -78,12 +78,12 @@ pub async fn data(
     };
     let batch_row = open(state, caller, operation, batch, name).await?;
     let rows = chunks(state.clone(), caller.clone(), operation, batch, false);
-    let zone = moment::zone(&caller.organisation.zone);
-    let created = moment::with_offset(batch_row.created_at, &zone);
+    let zone = time_format::zone(&caller.organisation.zone);
+    let created = time_format::with_offset(batch_row.created_at, &zone);
     let currency = batch_row.unit();
     let header = registry::of(operation).results_header();
     let put = move |cells: &mut dyn Cells, task: &TaskRow| {
-        let updated = moment::with_offset(task.updated_at.unwrap_or(batch_row.created_at), &zone);
+        let updated = time_format::with_offset(task.updated_at.unwrap_or(batch_row.created_at), &zone);
         let times = Times { created: &created, updated: &updated };
         operations::of(operation).put_result(cells, &Outcome::of(task, currency), times);
     };

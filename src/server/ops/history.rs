@@ -1,4 +1,4 @@
-//! The whole story of one task: the file, each retry, each decision, intent, reply and outcome, in order.
+//! The whole history of one task: the file, each retry, each decision, intent, reply and outcome, in order.
 
 mod redact;
 mod sync;
@@ -7,8 +7,8 @@ pub(super) use redact::readable;
 
 use super::{
     access::{Caller, authorise},
-    batches::{found, shown},
-    moment, records,
+    batches::{found, views},
+    records, time_format,
 };
 use crate::{
     domain::{
@@ -17,7 +17,7 @@ use crate::{
         money::{Currency, Money, group},
         operation::{Operation, Work},
         task::TaskStatus,
-        view::retries::{StoryStep, TaskStory},
+        view::retries::{HistoryEvent, TaskHistory},
     },
     formats::{header::Template, registry::StoredRecord},
     server::{
@@ -35,16 +35,16 @@ use crate::{
 use jiff::tz::TimeZone;
 use time::OffsetDateTime;
 
-/// The story of a batch's task. Needs Read.
+/// The history of a batch's task. Needs Read.
 pub async fn task(
     state: &AppState,
     caller: &Caller,
     operation: Operation,
     batch: BatchId,
     number: u32,
-) -> OpResult<TaskStory> {
+) -> OpResult<TaskHistory> {
     authorise(caller, operation.module(), Right::Read)?;
-    let zone = moment::zone(&caller.organisation.zone);
+    let zone = time_format::zone(&caller.organisation.zone);
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let row = found(&mut tx, operation, batch).await?;
     let missing = || OpError::not_found("task");
@@ -62,38 +62,38 @@ pub async fn task(
     };
     tx.commit().await?;
 
-    let teller = Teller { batch: &row, template: records::template(&row)?, zone: &zone, number };
-    let mut told = Vec::new();
+    let presenter = TaskPresenter { batch: &row, template: records::template(&row)?, zone: &zone, number };
+    let mut events = Vec::new();
     match operation.work() {
         Work::Send(_) => {
             let mut before: Option<StoredRecord> = None;
             for revision in &revisions {
-                let record = teller.record(revision);
-                teller.submission(&mut told, revision, &record, before.as_ref());
-                teller.end(&mut told, revision, &replies);
+                let record = presenter.record(revision);
+                presenter.submission(&mut events, revision, &record, before.as_ref());
+                presenter.end(&mut events, revision, &replies);
                 before = Some(record);
             }
             // What two people decided is told with the review itself.
             let from_gateway = replies.iter().filter(|reply| reply.source != "PEOPLE");
-            told.extend(from_gateway.map(|reply| teller.reply(reply)));
+            events.extend(from_gateway.map(|reply| presenter.reply(reply)));
         }
-        Work::Query => teller.queried(&mut told, &revisions, &presses, &replies, &task),
-        Work::Import => told.push(teller.imported(&task)),
+        Work::Query => presenter.queried(&mut events, &revisions, &presses, &replies, &task),
+        Work::Import => events.push(presenter.imported(&task)),
     }
-    told.extend(attempts.iter().map(|attempt| teller.attempt(attempt, &revisions)));
-    told.extend(orders.iter().map(|order| teller.order(order)));
+    events.extend(attempts.iter().map(|attempt| presenter.attempt(attempt, &revisions)));
+    events.extend(orders.iter().map(|order| presenter.order(order)));
     for review in &reviews {
-        teller.review(&mut told, review);
+        presenter.review(&mut events, review);
     }
     // What has the same time stands in the order in which it must have happened.
-    told.sort_by_key(|step| (step.at, step.rank));
+    events.sort_by_key(|step| (step.at, step.rank));
     let state = task.state;
     let retry = operation.retries()
         && caller.permissions.allow(operation.module(), Right::ReadWrite)
         && state.status() == TaskStatus::Failed
         && row.status.can_retry();
-    Ok(TaskStory {
-        snapshot: shown::snapshot(&row, &zone, None, String::new()),
+    Ok(TaskHistory {
+        snapshot: views::snapshot(&row, &zone, None, String::new()),
         number: (number, u64::try_from(row.records).unwrap_or(0)),
         row: u32::try_from(task.sheet_row).unwrap_or(0),
         order_id: task.order_id.clone(),
@@ -101,19 +101,19 @@ pub async fn task(
         status: state.status(),
         note: state.note().unwrap_or_default().to_owned(),
         message: Outcome::of(&task, row.unit()).message,
-        steps: told.into_iter().map(|step| step.step).collect(),
+        steps: events.into_iter().map(|step| step.step).collect(),
         retry,
     })
 }
 
 /// A step with its place among those of the same time.
-struct Told {
+struct DatedEvent {
     at: OffsetDateTime,
     rank: u8,
-    step: StoryStep,
+    step: HistoryEvent,
 }
 
-struct Teller<'a> {
+struct TaskPresenter<'a> {
     batch: &'a BatchRow,
     template: &'static Template,
     zone: &'a TimeZone,
@@ -125,26 +125,26 @@ fn fact(name: &str, value: impl Into<String>) -> (String, String) {
 }
 
 /// The step that tells a decision, and when it was made; none while nobody decided.
-pub(super) fn decision(submission: &Submission) -> Option<(OffsetDateTime, StoryStep)> {
+pub(super) fn decision(submission: &Submission) -> Option<(OffsetDateTime, HistoryEvent)> {
     let (title, tone) = match submission.verdict.as_deref()? {
         "APPROVE" => ("Approved", "accepted"),
         "REJECT" => ("Rejected", "failed"),
         _ => ("No decision was needed", "neutral"),
     };
-    let step = StoryStep {
+    let step = HistoryEvent {
         kind: "decision",
         tone,
         title: title.to_owned(),
         actor: submission.checker_email.clone().unwrap_or_else(|| "Batchdesk".to_owned()),
         remark: submission.reason.clone().unwrap_or_default(),
-        ..StoryStep::default()
+        ..HistoryEvent::default()
     };
     Some((submission.decided_at.unwrap_or(submission.created_at), step))
 }
 
-impl Teller<'_> {
-    fn told(&self, at: OffsetDateTime, rank: u8, step: StoryStep) -> Told {
-        Told { at, rank, step: StoryStep { at: Some(moment::moment(at, self.zone)), ..step } }
+impl TaskPresenter<'_> {
+    fn event(&self, at: OffsetDateTime, rank: u8, step: HistoryEvent) -> DatedEvent {
+        DatedEvent { at, rank, step: HistoryEvent { at: Some(time_format::display_time(at, self.zone)), ..step } }
     }
 
     fn money(&self, minor: i64) -> String {
@@ -152,14 +152,14 @@ impl Teller<'_> {
     }
 
     /// What became of a row of an import.
-    fn imported(&self, task: &TaskRow) -> Told {
+    fn imported(&self, task: &TaskRow) -> DatedEvent {
         let (title, tone) = match task.state.status() {
             TaskStatus::Failed => ("Not stored", "failed"),
             TaskStatus::Accepted | TaskStatus::Queued => ("Stored", "accepted"),
         };
         let remark = task.message.clone().unwrap_or_default();
-        let step = StoryStep { kind: "outcome", tone, title: title.to_owned(), remark, ..StoryStep::default() };
-        self.told(task.updated_at.unwrap_or(self.batch.created_at), 5, step)
+        let step = HistoryEvent { kind: "outcome", tone, title: title.to_owned(), remark, ..HistoryEvent::default() };
+        self.event(task.updated_at.unwrap_or(self.batch.created_at), 5, step)
     }
 
     fn record(&self, revision: &RowRevision) -> StoredRecord {
@@ -177,7 +177,7 @@ impl Teller<'_> {
     /// The file or a retry, and the decision on it.
     fn submission(
         &self,
-        told: &mut Vec<Told>,
+        events: &mut Vec<DatedEvent>,
         revision: &RowRevision,
         record: &StoredRecord,
         before: Option<&StoredRecord>,
@@ -196,18 +196,18 @@ impl Teller<'_> {
             Some(_) => ("retry", "To be sent again, corrected, under a new key".to_owned()),
         };
         let actor = revision.submission.maker_email.clone();
-        let step = StoryStep { kind, tone: "neutral", title, actor, facts, changes, ..StoryStep::default() };
-        told.push(self.told(revision.submission.created_at, 0, step));
-        self.decision(told, revision);
+        let step = HistoryEvent { kind, tone: "neutral", title, actor, facts, changes, ..HistoryEvent::default() };
+        events.push(self.event(revision.submission.created_at, 0, step));
+        self.decision(events, revision);
     }
 
     /// The decision on a submission, if there is one.
-    fn decision(&self, told: &mut Vec<Told>, revision: &RowRevision) {
-        told.extend(decision(&revision.submission).map(|(at, step)| self.told(at, 1, step)));
+    fn decision(&self, events: &mut Vec<DatedEvent>, revision: &RowRevision) {
+        events.extend(decision(&revision.submission).map(|(at, step)| self.event(at, 1, step)));
     }
 
     /// What a submission came to, or where it stands.
-    fn end(&self, told: &mut Vec<Told>, revision: &RowRevision, replies: &[RowReply]) {
+    fn end(&self, events: &mut Vec<DatedEvent>, revision: &RowRevision, replies: &[RowReply]) {
         // A step is dated with the begin of its transaction, the reply that it rests on with the moment of its writing there.
         let told_at = |at| {
             let resting_on = replies.iter().filter(|reply| reply.revision == revision.revision && !reply.fenced);
@@ -224,9 +224,15 @@ impl Teller<'_> {
             facts.extend(revision.gateway_status.as_ref().map(|text| fact("Refund Status", text)));
             facts.extend(revision.code.as_ref().map(|text| fact("Code", text)));
             let remark = revision.message.clone().unwrap_or_default();
-            let step =
-                StoryStep { kind: "outcome", tone, title: title.to_owned(), remark, facts, ..StoryStep::default() };
-            told.push(Told { at: told_at(at), ..self.told(at, 5, step) });
+            let step = HistoryEvent {
+                kind: "outcome",
+                tone,
+                title: title.to_owned(),
+                remark,
+                facts,
+                ..HistoryEvent::default()
+            };
+            events.push(DatedEvent { at: told_at(at), ..self.event(at, 5, step) });
         }
         if let (Some(at), Some(succeeded)) = (revision.reversed_at, revision.reversed) {
             let (title, tone) = match succeeded {
@@ -234,8 +240,9 @@ impl Teller<'_> {
                 false => ("The gateway takes back that it succeeded: it failed", "failed"),
             };
             let remark = revision.reversal.clone().unwrap_or_default();
-            let step = StoryStep { kind: "reversal", tone, title: title.to_owned(), remark, ..StoryStep::default() };
-            told.push(Told { at: told_at(at), ..self.told(at, 6, step) });
+            let step =
+                HistoryEvent { kind: "reversal", tone, title: title.to_owned(), remark, ..HistoryEvent::default() };
+            events.push(DatedEvent { at: told_at(at), ..self.event(at, 6, step) });
         }
         if let (Some(at), Some(open)) = (revision.open_at, revision.open.as_deref()) {
             let title = match open {
@@ -246,19 +253,19 @@ impl Teller<'_> {
                 _ => "Perhaps carried out; the gateway is asked and nothing is sent again meanwhile",
             };
             let facts = revision.open_ref.iter().map(|text| fact("GW Transaction Id", text)).collect();
-            let step = StoryStep {
+            let step = HistoryEvent {
                 kind: "open",
                 tone: "waiting",
                 title: title.to_owned(),
                 remark: revision.open_message.clone().unwrap_or_default(),
                 facts,
-                ..StoryStep::default()
+                ..HistoryEvent::default()
             };
-            told.push(Told { at: told_at(at), ..self.told(at, 7, step) });
+            events.push(DatedEvent { at: told_at(at), ..self.event(at, 7, step) });
         }
     }
 
-    fn attempt(&self, attempt: &RowAttempt, revisions: &[RowRevision]) -> Told {
+    fn attempt(&self, attempt: &RowAttempt, revisions: &[RowRevision]) -> DatedEvent {
         let key = revisions.iter().find(|known| known.revision == attempt.revision).map(|known| &known.gateway_key);
         let mut facts = vec![fact("Attempt", attempt.attempt.to_string())];
         facts.extend(key.map(|key| fact("Key at the gateway", key)));
@@ -271,18 +278,18 @@ impl Teller<'_> {
             _ => "Intent to send it again under the same key was written down",
         };
         let actor = "Batchdesk".to_owned();
-        let step = StoryStep {
+        let step = HistoryEvent {
             kind: "attempt",
             tone: "queued",
             title: title.to_owned(),
             actor,
             facts,
-            ..StoryStep::default()
+            ..HistoryEvent::default()
         };
-        self.told(attempt.at, 3, step)
+        self.event(attempt.at, 3, step)
     }
 
-    fn reply(&self, reply: &RowReply) -> Told {
+    fn reply(&self, reply: &RowReply) -> DatedEvent {
         let said: serde_json::Value = serde_json::from_str(&reply.reply).unwrap_or_default();
         let text = |name: &str| match said.get(name) {
             None | Some(serde_json::Value::Null) => None,
@@ -315,19 +322,19 @@ impl Teller<'_> {
         if reply.fenced {
             facts.push(fact("Moved nothing", "It came to a worker that no longer held the row"));
         }
-        let step = StoryStep {
+        let step = HistoryEvent {
             kind: "reply",
             tone,
             title: title.to_owned(),
             actor: "Gateway".to_owned(),
             facts,
             raw: readable(&text("body").unwrap_or_default()),
-            ..StoryStep::default()
+            ..HistoryEvent::default()
         };
-        self.told(reply.at, 4, step)
+        self.event(reply.at, 4, step)
     }
 
-    fn order(&self, order: &RowOrder) -> Told {
+    fn order(&self, order: &RowOrder) -> DatedEvent {
         let money = |minor: i64| match order.currency.as_deref().and_then(|code| code.trim().parse::<Currency>().ok()) {
             Some(currency) => Money::new(minor, currency).to_string(),
             None => self.money(minor),
@@ -341,42 +348,42 @@ impl Teller<'_> {
             true => ("The order was read before anything was sent", "neutral"),
             false => ("The gateway does not know the order", "failed"),
         };
-        let step = StoryStep {
+        let step = HistoryEvent {
             kind: "order",
             tone,
             title: title.to_owned(),
             actor: "Gateway".to_owned(),
             facts,
             raw: readable(order.body.as_deref().unwrap_or_default()),
-            ..StoryStep::default()
+            ..HistoryEvent::default()
         };
-        self.told(order.at, 2, step)
+        self.event(order.at, 2, step)
     }
 
-    fn review(&self, told: &mut Vec<Told>, review: &RowReview) {
+    fn review(&self, events: &mut Vec<DatedEvent>, review: &RowReview) {
         let title = match review.verdict.as_str() {
             "DONE" => "Review: it was carried out",
             "NOT_DONE" => "Review: it was not carried out",
             _ => "Review: the gateway is to be asked again",
         };
-        let step = StoryStep {
+        let step = HistoryEvent {
             kind: "review",
             tone: "waiting",
             title: title.to_owned(),
             actor: review.proposer_email.clone(),
             remark: review.reason.clone(),
-            ..StoryStep::default()
+            ..HistoryEvent::default()
         };
-        told.push(self.told(review.at, 5, step));
+        events.push(self.event(review.at, 5, step));
         if let (Some(at), Some(email)) = (review.confirmed_at, &review.confirmer_email) {
-            let step = StoryStep {
+            let step = HistoryEvent {
                 kind: "review",
                 tone: "accepted",
                 title: "Review confirmed by a second person".to_owned(),
                 actor: email.clone(),
-                ..StoryStep::default()
+                ..HistoryEvent::default()
             };
-            told.push(self.told(at, 6, step));
+            events.push(self.event(at, 6, step));
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use super::{
     access::{Caller, readable},
-    batches::shown,
-    moment,
+    batches::views,
+    time_format,
 };
 use crate::{
     domain::{
@@ -24,7 +24,7 @@ use time::Duration;
 
 /// Numbers and the newest batches, of the modules the caller may read. Anybody who is signed in may ask.
 pub async fn home(state: &AppState, caller: &Caller) -> OpResult<Home> {
-    let zone = moment::zone(&caller.organisation.zone);
+    let zone = time_format::zone(&caller.organisation.zone);
     let now = state.clock.now();
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let mut home = Home {
@@ -43,8 +43,8 @@ pub async fn home(state: &AppState, caller: &Caller) -> OpResult<Home> {
         if may(Right::Approve) {
             home.waiting += db::approvals::count_waiting(&mut tx, operation).await?;
         }
-        let today = moment::day_start(now, &zone);
-        let (processing, failures) = db::approvals::home_figures(&mut tx, operation, now - Duration::days(7)).await?;
+        let today = time_format::day_start(now, &zone);
+        let (processing, failures) = db::home::figures(&mut tx, operation, now - Duration::days(7)).await?;
         for (currency, minor) in db::approvals::accepted_since(&mut tx, operation, today).await? {
             add(&mut home.refunded_today, Money::new(minor, currency.parse().map_err(OpError::internal)?));
         }
@@ -60,14 +60,14 @@ pub async fn home(state: &AppState, caller: &Caller) -> OpResult<Home> {
                 let sentence = format!("{}: {} failed", row.file_name, row.failed.0);
                 home.attention.push((sentence, format!("{}/{}?status=FAILED", operation.path(), row.id)));
             }
-            home.recent.push((operation, shown::list_row(&row, &zone, may(Right::ReadWrite))));
+            home.recent.push((operation, views::list_row(&row, &zone, may(Right::ReadWrite))));
         }
     }
     let organisation = db::organisations::load(&mut tx).await?;
     let gateway = db::gateways::chosen(&mut tx, Effect::Refund).await?;
     let stopped = organisation
-        .and_then(|organisation| shown::organisation_notice(&organisation, &zone))
-        .or_else(|| gateway.and_then(|gateway| shown::gateway_notice(&gateway, &zone)));
+        .and_then(|organisation| views::organisation_notice(&organisation, &zone))
+        .or_else(|| gateway.and_then(|gateway| views::gateway_notice(&gateway, &zone)));
     if let Some(notice) = stopped {
         // Whoever may read no list is told all the same, and stays here.
         let path = readable(caller).next().map_or("/", Operation::path);

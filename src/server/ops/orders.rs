@@ -5,7 +5,7 @@ pub mod refund;
 
 use super::{
     access::{Caller, authorise, readable},
-    moment, uploads,
+    time_format, uploads,
 };
 use crate::{
     domain::{
@@ -42,7 +42,7 @@ const RECORDS_SHOWN: usize = 60;
 pub async fn list(state: &AppState, caller: &Caller, query: OrderQuery) -> OpResult<OrderList> {
     authorise(caller, Module::Orders, Right::Read)?;
     let query = read(query)?;
-    let zone = moment::zone(&caller.organisation.zone);
+    let zone = time_format::zone(&caller.organisation.zone);
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let place = match &query.from {
         None => None,
@@ -57,7 +57,7 @@ pub async fn list(state: &AppState, caller: &Caller, query: OrderQuery) -> OpRes
         search: &query.search,
         status: &query.status,
         refunded: query.refunded.map_or("", Refunded::code),
-        since: query.since.as_ref().and_then(|day| moment::day(day, &zone)).map(|(begin, _)| begin),
+        since: query.since.as_ref().and_then(|day| time_format::day(day, &zone)).map(|(begin, _)| begin),
         back,
         // One more than is shown tells whether there is another page.
         limit: i64::from(PAGE_SIZE) + 1,
@@ -80,7 +80,7 @@ pub async fn list(state: &AppState, caller: &Caller, query: OrderQuery) -> OpRes
     let older = back || more;
     let newer = newer.then(|| neighbour(rows.first(), From::Before)).flatten();
     let older = older.then(|| neighbour(rows.last(), From::After)).flatten();
-    let eye = Eye::open(&mut tx, caller, &zone).await?;
+    let eye = OrderPresenter::open(&mut tx, caller, &zone).await?;
     let orders: Vec<_> = rows.into_iter().map(|row| eye.order(row)).collect();
     let any = !orders.is_empty() || db::orders::store::any(&mut tx).await?;
     let statuses = db::orders::store::statuses(&mut tx).await?;
@@ -127,8 +127,8 @@ fn seen_at(micros: &str) -> Option<OffsetDateTime> {
 pub(super) async fn beginning(tx: &mut Tx, caller: &Caller, text: &str, limit: i64) -> OpResult<Vec<StoredOrder>> {
     let listing = Listing { search: text, status: "", refunded: "", since: None, start: None, back: false, limit };
     let rows = db::orders::store::list(tx, &listing).await?;
-    let zone = moment::zone(&caller.organisation.zone);
-    let eye = Eye::open(tx, caller, &zone).await?;
+    let zone = time_format::zone(&caller.organisation.zone);
+    let eye = OrderPresenter::open(tx, caller, &zone).await?;
     Ok(rows.into_iter().map(|row| eye.order(row)).collect())
 }
 
@@ -137,7 +137,7 @@ pub(super) async fn beginning(tx: &mut Tx, caller: &Caller, text: &str, limit: i
 pub async fn page(state: &AppState, caller: &Caller, order_id: &str) -> OpResult<OrderPage> {
     authorise(caller, Module::Orders, Right::Read)?;
     named(order_id)?;
-    let zone = moment::zone(&caller.organisation.zone);
+    let zone = time_format::zone(&caller.organisation.zone);
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let mut records = records(&mut tx, caller, order_id).await?;
     let more = records.len() > RECORDS_SHOWN;
@@ -146,7 +146,7 @@ pub async fn page(state: &AppState, caller: &Caller, order_id: &str) -> OpResult
     let presses = db::orders::store::presses(&mut tx, &syncs).await?;
     let detail = db::orders::store::detail(&mut tx, order_id).await?;
     let row = db::orders::store::some(&mut tx, &[order_id.to_owned()]).await?.into_iter().next();
-    let eye = Eye::open(&mut tx, caller, &zone).await?;
+    let eye = OrderPresenter::open(&mut tx, caller, &zone).await?;
     tx.commit().await?;
     if row.is_none() && records.is_empty() {
         return Err(OpError::not_found("order"));
@@ -156,13 +156,13 @@ pub async fn page(state: &AppState, caller: &Caller, order_id: &str) -> OpResult
     let stories: HashMap<&str, String> = records
         .iter()
         .filter(|record| !is_sync(record))
-        .map(|record| (record.gateway_key.as_str(), history::story(record)))
+        .map(|record| (record.gateway_key.as_str(), history::last_event(record)))
         .collect();
     let told: Vec<AtGateway> =
         detail.as_ref().and_then(|detail| serde_json::from_str(&detail.refunds).ok()).unwrap_or_default();
     let refunds = told.into_iter().map(|refund| GatewayRefund {
         amount: refund.amount.map(|minor| Money::new(minor, currency)),
-        story: stories.get(refund.unique_request_id.as_str()).cloned(),
+        history: stories.get(refund.unique_request_id.as_str()).cloned(),
         key: refund.unique_request_id,
         reference: refund.reference,
         status: refund.status,
@@ -252,19 +252,19 @@ pub async fn synchronise(state: &AppState, caller: &Caller, order_id: &str) -> O
 
 /// The name of a file that was made from orders: `orders-2026-11-21.csv`, by the day of the organisation.
 fn file_name(state: &AppState, caller: &Caller, what: &str) -> String {
-    let zone = moment::zone(&caller.organisation.zone);
-    format!("{what}-{}.csv", moment::day_text(state.clock.now(), &zone))
+    let zone = time_format::zone(&caller.organisation.zone);
+    format!("{what}-{}.csv", time_format::day_text(state.clock.now(), &zone))
 }
 
 /// How one caller sees stored orders.
-struct Eye<'a> {
+struct OrderPresenter<'a> {
     caller: &'a Caller,
     zone: &'a TimeZone,
     /// The connection that new batches go to.
     gateway: Option<Uuid>,
 }
 
-impl<'a> Eye<'a> {
+impl<'a> OrderPresenter<'a> {
     async fn open(tx: &mut Tx, caller: &'a Caller, zone: &'a TimeZone) -> OpResult<Self> {
         let gateway = super::gateways::chosen_for(tx, Operation::OrderSync).await?.map(|gateway| gateway.id);
         Ok(Self { caller, zone, gateway })
@@ -283,7 +283,7 @@ impl<'a> Eye<'a> {
             refunded: money(row.refunded_minor),
             refunds: u64::try_from(row.refunds).unwrap_or(0),
             on_way,
-            seen: moment::moment(row.seen_at, self.zone),
+            seen: time_format::display_time(row.seen_at, self.zone),
             asked_by: row.asked_by,
             batch: (BatchId(row.batch_id), row.file_name),
             batch_path: format!("{}/{}", row.operation.path(), row.batch_id),

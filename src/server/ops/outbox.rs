@@ -12,11 +12,11 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// Shortest time between two rounds: commits in between are handed on together, with one NOTIFY.
-const APART: Duration = Duration::from_millis(50);
+const MIN_INTERVAL: Duration = Duration::from_millis(50);
 /// How long it waits for another process that hands on rows of the same organisation.
 const BUSY: Duration = Duration::from_millis(20);
 
-/// Hands on what waits, of every organisation. Answers whether all of it is handed on.
+/// Hands on what waits, of every organisation. Returns whether all of it is handed on.
 pub async fn dispatch_all(state: &AppState) -> OpResult<bool> {
     let mut global = state.db.worker_global().await?;
     let organisations = db::outbox::backlog(&mut global).await?;
@@ -42,7 +42,7 @@ pub async fn run(state: AppState, soft: CancellationToken) {
         };
         let rest;
         (rest, look_again) = match dispatch_all(&state).await {
-            Ok(true) => (APART, state.config.poll),
+            Ok(true) => (MIN_INTERVAL, state.config.poll),
             Ok(false) => (BUSY, Duration::ZERO),
             Err(error) => {
                 tracing::warn!(%error, "outbox.cannot_dispatch");

@@ -7,8 +7,8 @@ mod checked;
 use super::{
     access::{Caller, authorise},
     audit,
-    batches::{found, shown},
-    moment, records, uploads,
+    batches::{found, views},
+    records, time_format, uploads,
 };
 use crate::{
     domain::{
@@ -46,7 +46,7 @@ pub struct Typed {
 
 /// What became of failed rows that were to be sent again.
 #[derive(Clone, Debug)]
-pub enum Sent {
+pub enum RetryOutcome {
     /// They are a revision of the batch now.
     Revision {
         /// How many rows.
@@ -77,8 +77,8 @@ pub async fn page(
     refunds_only(operation)?;
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let row = found(&mut tx, operation, batch).await?;
-    let zone = moment::zone(&caller.organisation.zone);
-    let maker_checker = db::organisations::approval_needed(&mut tx, operation).await?;
+    let zone = time_format::zone(&caller.organisation.zone);
+    let maker_checker = db::approval_rules::is_needed(&mut tx, operation).await?;
     let approvers = match maker_checker {
         true => db::organisations::members_with(&mut tx, operation.module(), Right::Approve, caller.person.id).await?,
         false => Vec::new(),
@@ -96,7 +96,7 @@ pub async fn page(
     let page = page.clamp(1, pages);
     let (taken, before) = lines.taken();
     Ok(RetryView {
-        snapshot: shown::snapshot(&row, &zone, None, String::new()),
+        snapshot: views::snapshot(&row, &zone, None, String::new()),
         base: u32::try_from(row.revision).unwrap_or(1),
         why_not,
         maker_checker,
@@ -109,7 +109,7 @@ pub async fn page(
         fails_again: lines.fails_again(),
         findings: lines.placed(&checked),
         repeats,
-        seal: seal(&checked),
+        seal: fingerprint(&checked),
         typed: lines.typed,
     })
 }
@@ -197,7 +197,7 @@ pub async fn send(
     batch: BatchId,
     base: u32,
     ticks: uploads::Ticks<'_>,
-) -> OpResult<Sent> {
+) -> OpResult<RetryOutcome> {
     authorise(caller, operation.module(), Right::ReadWrite)?;
     refunds_only(operation)?;
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
@@ -214,16 +214,16 @@ pub async fn send(
     }
     let checked = lines.clone().check(row.unit()).await?;
     if !checked.is_clean() {
-        return Ok(Sent::Findings { errors: checked.errors(), repeats: 0, warnings: 0 });
+        return Ok(RetryOutcome::Findings { errors: checked.errors(), repeats: 0, warnings: 0 });
     }
-    let shown = seal(&checked);
+    let shown = fingerprint(&checked);
     let repeats = match ticks.repeats == shown {
         true => 0,
         false => repeats(state, &mut tx, caller, row.unit(), &checked).await?.len() as u64,
     };
     let warnings = if ticks.warnings == shown { 0 } else { checked.to_confirm() };
     if repeats + warnings > 0 {
-        return Ok(Sent::Findings { errors: 0, repeats, warnings });
+        return Ok(RetryOutcome::Findings { errors: 0, repeats, warnings });
     }
     let records = new_records(&mut tx, &row, &checked).await?;
     let revision = match db::retries::open_revision(&mut tx, batch, row.revision, &records).await {
@@ -238,11 +238,11 @@ pub async fn send(
     audit::record(state, &mut tx, caller, "batch.retried", Some(batch.0), detail).await?;
     let waits = found(&mut tx, operation, batch).await?.status == crate::domain::batch::BatchStatus::AwaitingApproval;
     tx.commit().await?;
-    Ok(Sent::Revision { records: taken, waits })
+    Ok(RetryOutcome::Revision { records: taken, waits })
 }
 
 /// Names the rows that are taken, as they are typed, and what is warned of.
-fn seal(checked: &Checked) -> String {
+fn fingerprint(checked: &Checked) -> String {
     let mut hash = Sha256::new();
     hash.update(checked.asked());
     for record in &checked.records {
@@ -270,7 +270,7 @@ async fn new_records(tx: &mut Tx, row: &BatchRow, checked: &Checked) -> OpResult
 }
 
 /// What a guard of the database said about a revision, in words.
-async fn refused(state: &AppState, caller: &Caller, row: &BatchRow, error: sqlx::Error) -> OpResult<Sent> {
+async fn refused(state: &AppState, caller: &Caller, row: &BatchRow, error: sqlx::Error) -> OpResult<RetryOutcome> {
     if let Some(taken) = db::batches::taken_ids(&error) {
         let findings: Vec<Finding> = taken.into_iter().map(uploads::taken_finding).collect();
         let named: Vec<String> = findings.iter().take(5).map(row_sentence).collect();
@@ -340,8 +340,8 @@ async fn repeats(
     currency: Currency,
     checked: &Checked,
 ) -> OpResult<Vec<Repeat>> {
-    let zone = moment::zone(&caller.organisation.zone);
-    let rows: Vec<uploads::Sent<'_>> =
+    let zone = time_format::zone(&caller.organisation.zone);
+    let rows: Vec<uploads::SentRow<'_>> =
         checked.records.iter().map(|record| (record.row, record.order_id.as_str(), record.amount_minor)).collect();
     uploads::look_alikes(tx, currency, &zone, &rows, state.clock.now() - uploads::REPEAT_WINDOW).await
 }

@@ -2,12 +2,12 @@
 
 mod acts;
 pub(super) mod evidence;
+pub(super) mod labels;
 pub(super) mod reconciled;
-pub(super) mod words;
 
 use super::{
     access::{Caller, authorise, authorise_some, needs_proof, readable},
-    moment,
+    time_format,
 };
 use crate::{
     domain::{
@@ -27,7 +27,7 @@ use crate::{
 use jiff::tz::TimeZone;
 
 pub use crate::server::db::review::{ProposalKey, ProposedRow};
-pub use acts::{Answer, Finding, acknowledge, close, propose};
+pub use acts::{Finding, ReviewDecision, acknowledge, close, propose};
 
 /// Tasks of a batch that a page shows at once, and that one form decides on.
 const TASKS: usize = 100;
@@ -51,7 +51,7 @@ pub async fn count(tx: &mut Tx, caller: &Caller) -> OpResult<u64> {
 /// What is in review, of one batch or of all. Needs Read on a module whose batches can be.
 pub async fn review(state: &AppState, caller: &Caller, only: Option<BatchId>) -> OpResult<Review> {
     let readable = authorise_some(caller)?;
-    let zone = moment::zone(&caller.organisation.zone);
+    let zone = time_format::zone(&caller.organisation.zone);
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let mut found = Vec::new();
     for operation in readable {
@@ -119,7 +119,7 @@ async fn batch(
         entries: entries
             .iter()
             .filter(|entry| whole || entry.acknowledged_at.is_none())
-            .map(|entry| words::entry(entry, row.unit(), zone))
+            .map(|entry| labels::entry(entry, row.unit(), zone))
             .collect(),
         reconciled: if whole { reconciled::last(tx, row, zone, ENTRIES).await? } else { None },
         can_propose: may(Right::ReadWrite),
@@ -136,16 +136,16 @@ fn task(
     zone: &TimeZone,
     evidence: Vec<crate::domain::view::review::Evidence>,
 ) -> ReviewTask {
-    let (why, next_step) = words::why(task, class);
+    let (why, next_step) = labels::why(task, class);
     let proposal = task.n.map(|number| Proposal {
         number,
-        text: words::verdict(
+        text: labels::verdict(
             task.verdict.as_deref().unwrap_or_default(),
             task.proposed_ref.as_deref().unwrap_or_default(),
         ),
         reason: task.reason.clone().unwrap_or_default(),
         person: task.proposer_email.clone().unwrap_or_else(|| "somebody".to_owned()),
-        at: moment::moment(task.proposed_at.unwrap_or(task.last_sent_at), zone),
+        at: time_format::display_time(task.proposed_at.unwrap_or(task.last_sent_at), zone),
         mine: task.proposer == Some(caller.person.id.0),
     });
     ReviewTask {
@@ -158,7 +158,7 @@ fn task(
         reference: task.gw_ref.clone().unwrap_or_default(),
         why,
         next_step,
-        sent: moment::moment(task.last_sent_at, zone),
+        sent: time_format::display_time(task.last_sent_at, zone),
         evidence,
         proposal,
     }

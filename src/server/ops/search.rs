@@ -1,6 +1,6 @@
 //! Search from every page: orders, transactions, unique ids, batches, files.
 
-use super::{access::Caller, moment};
+use super::{access::Caller, time_format};
 use crate::{
     domain::{
         access::{Module, Right},
@@ -20,7 +20,7 @@ use jiff::tz::TimeZone;
 use std::collections::HashSet;
 use uuid::Uuid;
 
-/// Finds what begins with `text`, in the modules the caller may read. Answers nothing for a text that is too short.
+/// Finds what begins with `text`, in the modules the caller may read. Returns nothing for a text that is too short.
 pub async fn search(state: &AppState, caller: &Caller, text: &str) -> OpResult<Found> {
     let operations: Vec<&'static str> =
         super::access::authorise_some(caller)?.into_iter().map(Operation::code).collect();
@@ -32,7 +32,7 @@ pub async fn search(state: &AppState, caller: &Caller, text: &str) -> OpResult<F
     if found.text.chars().count() < SHORTEST_SEARCH {
         return Ok(found);
     }
-    let zone = moment::zone(&caller.organisation.zone);
+    let zone = time_format::zone(&caller.organisation.zone);
     let limit = i64::try_from(MOST_FOUND).unwrap_or(i64::MAX);
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     if caller.permissions.allow(Module::Orders, Right::Read) {
@@ -86,7 +86,7 @@ fn task(hit: &db::search::TaskHit, by: By, zone: &TimeZone) -> FoundTask {
         batch: BatchId(hit.batch_id),
         operation: hit.operation,
         file_name: hit.file_name.clone(),
-        created: moment::moment(hit.created_at, zone),
+        created: time_format::display_time(hit.created_at, zone),
         number: u64::try_from(hit.row_no).unwrap_or(0),
         order_id: hit.order_id.clone(),
         by: label.map(|label| (label, hit.matched.clone())),
@@ -101,7 +101,7 @@ fn batch(hit: &db::search::BatchHit, zone: &TimeZone) -> FoundBatch {
         operation: hit.operation,
         file_name: hit.file_name.clone(),
         status: hit.status,
-        created: moment::moment(hit.created_at, zone),
+        created: time_format::display_time(hit.created_at, zone),
         records: u64::try_from(hit.records).unwrap_or(0),
         amount: Money::new(hit.amount_minor, hit.currency.unwrap_or(Currency::UNUSED)),
     }

@@ -3,8 +3,8 @@
 use super::{
     access::{Caller, authorise},
     connections::{self, Refused, about, plain},
-    moment,
     settings_changes::{self, Outcome},
+    time_format,
 };
 use crate::{
     domain::{
@@ -29,12 +29,12 @@ pub async fn load(state: &AppState, caller: &Caller) -> OpResult<Settings> {
     let row = db::organisations::load(&mut tx).await?.ok_or_else(|| OpError::not_found("organisation"))?;
     let mut approvals = Vec::new();
     for operation in Operation::ALL.into_iter().filter(|operation| operation.approval() != Approval::Never) {
-        approvals.push((operation, db::organisations::approval_needed(&mut tx, operation).await?));
+        approvals.push((operation, db::approval_rules::is_needed(&mut tx, operation).await?));
     }
     let external = db::orders::external_system(&mut tx).await?;
-    let changes = settings_changes::shown(state, &mut tx, caller).await?;
+    let changes = settings_changes::present_changes(state, &mut tx, caller).await?;
     tx.commit().await?;
-    let sending = connections::organisation_sending(&row, &moment::zone(&row.reference.zone));
+    let sending = connections::organisation_sending(&row, &time_format::zone(&row.reference.zone));
     Ok(Settings {
         sending,
         external: external.map(|system| External { url: system.url, enabled: system.enabled }),

@@ -8,7 +8,7 @@ use super::{
     approvals::shown_hash,
     audit,
     connections::{Refused, about, plain},
-    moment,
+    time_format,
 };
 use crate::{
     domain::{
@@ -210,9 +210,9 @@ pub async fn withdraw(state: &AppState, caller: &Caller, id: ChangeId) -> OpResu
 }
 
 /// What waits, and what a form that changes settings needs to know. Needs Read on settings.
-pub(super) async fn shown(state: &AppState, tx: &mut Tx, caller: &Caller) -> OpResult<Changes> {
+pub(super) async fn present_changes(state: &AppState, tx: &mut Tx, caller: &Caller) -> OpResult<Changes> {
     authorise(caller, Module::Settings, Right::Read)?;
-    let zone = moment::zone(&caller.organisation.zone);
+    let zone = time_format::zone(&caller.organisation.zone);
     let mut waiting = Vec::new();
     for row in db::settings_changes::waiting(tx, state.clock.now()).await? {
         let (change, was) = read(&row)?;
@@ -222,9 +222,9 @@ pub(super) async fn shown(state: &AppState, tx: &mut Tx, caller: &Caller) -> OpR
             consequence: change.consequence(),
             summary: row.summary,
             proposer: row.proposer_email,
-            at: moment::moment(row.at, &zone),
+            at: time_format::display_time(row.at, &zone),
             reason: row.reason,
-            expires: moment::moment(row.expires_at, &zone),
+            expires: time_format::display_time(row.expires_at, &zone),
             content_sha256: hex::encode(&row.content_sha256),
             own: row.proposer == caller.person.id.0,
         });

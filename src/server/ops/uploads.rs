@@ -3,7 +3,7 @@
 mod create;
 mod intake;
 
-pub(super) use create::{Sent, look_alikes, taken_finding};
+pub(super) use create::{SentRow, look_alikes, taken_finding};
 
 use super::access::{Caller, authorise};
 use crate::{
@@ -26,7 +26,7 @@ use crate::{
         state::AppState,
     },
 };
-use create::{Created, File, Sure, Under, create};
+use create::{BatchContext, Created, File, Sure, create};
 use intake::{Intake, Source};
 use std::sync::Arc;
 use time::Duration;
@@ -92,7 +92,7 @@ pub async fn new_batch(
     authorise(caller, operation.module(), Right::ReadWrite)?;
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let organisation = organisation(&mut tx).await?;
-    let maker_checker = db::organisations::approval_needed(&mut tx, operation).await?;
+    let maker_checker = db::approval_rules::is_needed(&mut tx, operation).await?;
     let approvers = if maker_checker {
         db::organisations::members_with(&mut tx, operation.module(), Right::Approve, caller.person.id).await?
     } else {
@@ -209,11 +209,11 @@ pub async fn submit_admitted(
         return keep_findings(state, caller, operation, &file, Vec::new()).await;
     }
     let sure = sure(&upload, kept.as_ref(), &file)?;
-    let under = Under { organisation: &organisation, gateway: gateway.map(|row| GatewayId(row.id)), currency };
+    let under = BatchContext { organisation: &organisation, gateway: gateway.map(|row| GatewayId(row.id)), currency };
     match create(state, caller, operation, under, &file, sure, [upload.draft, upload.kept]).await? {
         Created::Batch(batch) => Ok(Submitted::Batch(batch)),
         Created::Unconfirmed(repeats) => keep_findings(state, caller, operation, &file, repeats).await,
-        Created::Taken(taken) => {
+        Created::IdsTaken(taken) => {
             let errors = taken.len() as u64;
             file.checked = Arc::new(Intake {
                 findings: fit(taken, errors, 0),

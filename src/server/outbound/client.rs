@@ -56,12 +56,12 @@ pub(crate) enum Exchange {
     /// It was written, at least in part, and nothing came back.
     NoReply { code: &'static str, detail: String },
     /// A reply came.
-    Reply(Answer),
+    Reply(HttpResponse),
 }
 
 /// A reply, as far as it came.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct HttpResponse {
     pub(crate) status: u16,
     /// How long the gateway asks us to stay away.
     pub(crate) wait: Option<Duration>,
@@ -79,7 +79,7 @@ pub(crate) async fn exchange(request: RequestBuilder) -> Exchange {
     let status = response.status().as_u16();
     let wait = wait(&response);
     let (body, broken) = read(response).await;
-    Exchange::Reply(Answer { status, wait, body, broken })
+    Exchange::Reply(HttpResponse { status, wait, body, broken })
 }
 
 fn without_reply(error: &reqwest::Error) -> Exchange {

@@ -3,7 +3,7 @@
 
 use super::{
     SetupError, address,
-    client::{self, Answer, Exchange},
+    client::{self, Exchange, HttpResponse},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use reqwest::{
@@ -57,20 +57,20 @@ impl Secret {
 
 /// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Taken {
+pub enum DeliveryOutcome {
     /// The endpoint took it (2xx).
-    Yes,
+    Accepted,
     /// It did not, and the same message will not be taken later.
-    No,
+    Rejected,
     /// It may take it later.
-    Later(Option<Duration>),
+    Retry(Option<Duration>),
 }
 
 /// An endpoint's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
     /// What it means.
-    pub taken: Taken,
+    pub taken: DeliveryOutcome,
     /// HTTP status; none without an answer.
     pub http: Option<u16>,
     /// `HTTP 200 …` with the first 200 characters; empty without an answer.
@@ -136,23 +136,24 @@ impl Webhook {
                     "no_connection" => "The external system could not be reached.".to_owned(),
                     _ => "The connection to the external system ended without an answer.".to_owned(),
                 };
-                let taken = if code == "private_network" { Taken::No } else { Taken::Later(None) };
+                let taken =
+                    if code == "private_network" { DeliveryOutcome::Rejected } else { DeliveryOutcome::Retry(None) };
                 let body = self.clean(detail.as_bytes());
                 Delivery { taken, http: None, response: String::new(), code: code.to_owned(), message, body }
             }
         }
     }
 
-    fn read(&self, answer: &Answer) -> Delivery {
+    fn read(&self, answer: &HttpResponse) -> Delivery {
         let body = self.clean(&answer.body);
         let taken = match answer.status {
-            200..=299 => Taken::Yes,
-            408 | 425 | 429 | 500..=599 => Taken::Later(answer.wait),
-            _ => Taken::No,
+            200..=299 => DeliveryOutcome::Accepted,
+            408 | 425 | 429 | 500..=599 => DeliveryOutcome::Retry(answer.wait),
+            _ => DeliveryOutcome::Rejected,
         };
         let message = match taken {
-            Taken::Yes => String::new(),
-            Taken::No | Taken::Later(_) => {
+            DeliveryOutcome::Accepted => String::new(),
+            DeliveryOutcome::Rejected | DeliveryOutcome::Retry(_) => {
                 format!("The external system did not take the order (HTTP {}).", answer.status)
             }
         };

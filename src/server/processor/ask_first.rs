@@ -1,17 +1,18 @@
 //! Rows that an older state of the database says were never sent: looked up at the gateway before they are.
 
 use super::{
-    answer, instruction,
+    instruction,
     lane::LaneContext,
-    open::{find, no_answer},
+    resolver::{find, no_answer},
+    verdict,
 };
 use crate::{
     domain::protocol::{Event, GatewayClass, Illegal, Now, ReplyClass, Since, State},
     server::{
         db::tasks::{
-            Answer, Verdict,
+            TaskReply, Verdict,
             ask::{self, Row},
-            claim::{Chunk, Hold, WaitingRow},
+            claim::{Chunk, ChunkLease, WaitingRow},
             resolve::{self, Resolution, RowKey, Source},
         },
         gateway::{Found, Instruction, Listing, Reply},
@@ -26,7 +27,7 @@ const WINDOW: usize = 64;
 
 /// What became of the first rows.
 #[derive(Debug)]
-pub(super) enum Asked {
+pub(super) enum AskOutcome {
     /// They may be sent: all before this row.
     Before(i32),
     /// So many were sent, or may have been: they are open tasks or final now.
@@ -38,21 +39,26 @@ pub(super) enum Asked {
 }
 
 /// What the gateway says of one row.
-enum Looked {
+enum Lookup {
     NeverThere,
-    Known(Box<(Answer, String)>),
+    Known(Box<(TaskReply, String)>),
     NoAnswer(Duration),
 }
 
 /// Asks about the first of `rows` (a slice of the chunk, in row order).
-pub(super) async fn ask(lane: &LaneContext, chunk: &mut Chunk, hold: Hold, rows: &[WaitingRow]) -> sqlx::Result<Asked> {
+pub(super) async fn ask(
+    lane: &LaneContext,
+    chunk: &mut Chunk,
+    hold: ChunkLease,
+    rows: &[WaitingRow],
+) -> sqlx::Result<AskOutcome> {
     if let Some(early) = chunk.ask_in.filter(|early| *early > 0.0) {
-        return Ok(Asked::Wait(Duration::from_secs_f64(early)));
+        return Ok(AskOutcome::Wait(Duration::from_secs_f64(early)));
     }
     let connection = &lane.connection;
     let window = connection.concurrency.min(WINDOW).min(connection.limits.throttle.within_patience()).max(1);
     let window = rows.get(..window).unwrap_or(rows);
-    let (Some(first), Some(last)) = (window.first(), window.last()) else { return Ok(Asked::TakenOver(0)) };
+    let (Some(first), Some(last)) = (window.first(), window.last()) else { return Ok(AskOutcome::TakenOver(0)) };
     let mut tx = lane.tx().await?;
     let rows = ask::rows(&mut tx, chunk, first.row_no, last.row_no).await?;
     tx.commit().await?;
@@ -64,25 +70,26 @@ pub(super) async fn ask(lane: &LaneContext, chunk: &mut Chunk, hold: Hold, rows:
         match looked {
             Ok(looked) => answers.push((row.record.row_no, looked)),
             Err(illegal) => {
-                lane.violated(&format!("row {} of batch {}: {illegal}.", row.record.row_no, chunk.batch_id)).await;
-                return Ok(Asked::Wait(super::backoff::HELD));
+                lane.halt_organisation(&format!("row {} of batch {}: {illegal}.", row.record.row_no, chunk.batch_id))
+                    .await;
+                return Ok(AskOutcome::Wait(super::backoff::HELD));
             }
         }
     }
-    let free = answers.iter().take_while(|(_, looked)| matches!(looked, Looked::NeverThere)).count();
+    let free = answers.iter().take_while(|(_, looked)| matches!(looked, Lookup::NeverThere)).count();
     if let Some((row, _)) = free.checked_sub(1).and_then(|last| answers.get(last)) {
         let to = row + 1;
         let mut tx = lane.tx().await?;
         let there = ask::asked(&mut tx, hold, lane.worker, to).await?;
         tx.commit_at("asked").await?;
         chunk.asked_to = Some(to);
-        return Ok(if there { Asked::Before(to) } else { Asked::Lost });
+        return Ok(if there { AskOutcome::Before(to) } else { AskOutcome::Lost });
     }
-    if let Some((_, Looked::NoAnswer(wait))) = answers.first() {
-        return Ok(Asked::Wait(*wait));
+    if let Some((_, Lookup::NoAnswer(wait))) = answers.first() {
+        return Ok(AskOutcome::Wait(*wait));
     }
     let known = answers.into_iter().map_while(|(row, looked)| match looked {
-        Looked::Known(known) => Some((row, *known)),
+        Lookup::Known(known) => Some((row, *known)),
         _ => None,
     });
     take_over(lane, chunk, hold, known.collect()).await
@@ -92,13 +99,13 @@ pub(super) async fn ask(lane: &LaneContext, chunk: &mut Chunk, hold: Hold, rows:
 async fn take_over(
     lane: &LaneContext,
     chunk: &mut Chunk,
-    hold: Hold,
-    known: Vec<(i32, (Answer, String))>,
-) -> sqlx::Result<Asked> {
+    hold: ChunkLease,
+    known: Vec<(i32, (TaskReply, String))>,
+) -> sqlx::Result<AskOutcome> {
     let mut tx = lane.tx().await?;
     for (row, _) in &known {
         if !ask::take_over(&mut tx, hold, lane.worker, *row).await? {
-            return Ok(Asked::Lost);
+            return Ok(AskOutcome::Lost);
         }
     }
     let count = known.len();
@@ -120,37 +127,37 @@ async fn take_over(
     tx.commit_at("take_over").await?;
     lane.connection.limits.count_finished(became.iter().filter(|(_, verdict)| verdict.is_counted()).count());
     lane.check_ended(&[chunk.batch_id].into()).await;
-    Ok(Asked::TakenOver(count))
+    Ok(AskOutcome::TakenOver(count))
 }
 
-async fn look(lane: &LaneContext, forgotten: bool, row: &Row) -> Result<Looked, Illegal> {
+async fn look(lane: &LaneContext, forgotten: bool, row: &Row) -> Result<Lookup, Illegal> {
     let gateway = &lane.connection.gateway;
     let class = lane.connection.class(row.record.effect());
     let state = State::AskFirst(if forgotten { Since::Before } else { Since::After });
     let now = Now { class, in_window: false, cancelled: false };
     let request = instruction::to_ask(gateway.descriptor(), &row.record);
     // What cannot be sent was not; the sender says why.
-    let Ok(request) = request else { return Ok(Looked::NeverThere) };
+    let Ok(request) = request else { return Ok(Lookup::NeverThere) };
     if class == GatewayClass::N && !gateway.descriptor().reads_orders {
         let why = "The database went back to an older state, and this gateway cannot be asked whether it was sent since. Look it up at the gateway.";
         return decided(state, Event::Unaskable, now, row, "restored", why, None);
     }
     let found = match find(lane, &request).await {
         Ok(found) => found,
-        Err(wait) => return Ok(Looked::NoAnswer(wait)),
+        Err(wait) => return Ok(Lookup::NoAnswer(wait)),
     };
     match found {
         Found::Record(reply) => {
-            let answer = answer::to_query(&reply, state, row.record.amount_minor, now, 0)?;
-            Ok(Looked::Known(Box::new((answer, evidence(row, Some(&reply))))))
+            let answer = verdict::to_query(&reply, state, row.record.amount_minor, now, 0)?;
+            Ok(Lookup::Known(Box::new((answer, evidence(row, Some(&reply))))))
         }
-        Found::NoAnswer(reply) => Ok(Looked::NoAnswer(no_answer(lane, &reply).await)),
+        Found::NoAnswer(reply) => Ok(Lookup::NoAnswer(no_answer(lane, &reply).await)),
         // Its key was made before the older state, where it was kept: the gateway would know it by that one.
         Found::NotFound(reply) if forgotten && class != GatewayClass::N => {
             decided(state, Event::NeverThere, now, row, "", "", Some(&reply))
         }
         Found::NotFound(reply) => match alike(lane, &request, row).await {
-            Err(wait) => Ok(Looked::NoAnswer(wait)),
+            Err(wait) => Ok(Lookup::NoAnswer(wait)),
             Ok(true) => {
                 let why = "The database went back to an older state, and the gateway shows a refund of this order and amount that is not known here. Look up which it is.";
                 decided(state, Event::Alike, now, row, "restored_alike", why, Some(&reply))
@@ -188,20 +195,20 @@ fn decided(
     code: &str,
     why: &str,
     reply: Option<&Reply>,
-) -> Result<Looked, Illegal> {
+) -> Result<Lookup, Illegal> {
     let step = state.next(event, now)?;
     if step.state == State::Ready {
-        return Ok(Looked::NeverThere);
+        return Ok(Lookup::NeverThere);
     }
-    let verdict = answer::verdict(step);
+    let verdict = verdict::verdict(step);
     debug_assert_eq!(verdict, Verdict::Review);
-    Ok(Looked::Known(Box::new((answer::own(verdict, code, why, Duration::ZERO), evidence(row, reply)))))
+    Ok(Lookup::Known(Box::new((verdict::own(verdict, code, why, Duration::ZERO), evidence(row, reply)))))
 }
 
 fn evidence(row: &Row, reply: Option<&Reply>) -> String {
     reply
         .into_iter()
-        .map(|reply| answer::evidence(row.record.row_no, 0, reply))
+        .map(|reply| verdict::evidence(row.record.row_no, 0, reply))
         .collect::<serde_json::Value>()
         .to_string()
 }

@@ -115,7 +115,7 @@ impl Breaker {
         self.state().probing = false;
     }
 
-    /// What became of a call; answers what that turned the breaker to, if it did. Failures that arrive while it is open were
+    /// What became of a call; returns what that turned the breaker to, if it did. Failures that arrive while it is open were
     /// sent before and change nothing.
     pub(super) fn note(&self, failed: bool, now: Instant) -> Option<Turned> {
         let mut state = self.state();

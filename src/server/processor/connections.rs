@@ -2,8 +2,8 @@
 
 use super::{
     breaker::Breaker,
+    cooldown::Cooldown,
     limits::{Limits, Settings},
-    pace::Pace,
 };
 use crate::{
     domain::{
@@ -67,10 +67,10 @@ impl Connect for Connectors {
 }
 
 /// How often a connection in use is looked at again: its settings, who else uses it, whether it is to be left alone.
-const LOOK: Duration = Duration::from_secs(1);
+const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
 /// How long this process counts as a user of a connection after it said so. It asks nothing after that, and whoever comes after a
 /// process that was killed waits for it so long.
-const LASTS: Duration = Duration::from_secs(4);
+const HEARTBEAT_TTL: Duration = Duration::from_secs(4);
 /// A connection that no lane began on for so long is left.
 const IDLE: Duration = Duration::from_secs(5);
 
@@ -87,7 +87,7 @@ pub(super) struct Connection {
     pub(super) slots: Arc<Semaphore>,
     pub(super) limits: Arc<Limits>,
     pub(super) breaker: Arc<Breaker>,
-    pub(super) pace: Arc<Pace>,
+    pub(super) pace: Arc<Cooldown>,
     row: GatewayRow,
 }
 
@@ -114,7 +114,7 @@ impl Connection {
         if !closed.is_zero() {
             return Err(closed);
         }
-        let permit = self.slots.acquire().await.map_err(|_| LOOK)?;
+        let permit = self.slots.acquire().await.map_err(|_| REFRESH_INTERVAL)?;
         self.limits.throttle.turn().await.map(|()| permit)
     }
 
@@ -175,7 +175,9 @@ impl Connections {
             concurrency,
             slots: limits.slots(),
             // What was sent through the old settings is still to be kept apart from, and counts.
-            pace: known.as_ref().map_or_else(|| Arc::new(Pace::new(gateway.same_amount_gap())), |old| old.pace.clone()),
+            pace: known
+                .as_ref()
+                .map_or_else(|| Arc::new(Cooldown::new(gateway.same_amount_gap())), |old| old.pace.clone()),
             breaker: Arc::default(),
             limits,
             gateway,
@@ -194,12 +196,12 @@ impl Connections {
     ) -> sqlx::Result<(Option<GatewayRow>, Option<Currency>)> {
         let finished = limits.take_finished();
         // From before the row is renewed: ours must end no later than theirs.
-        let lapses = Instant::now() + LASTS;
+        let lapses = Instant::now() + HEARTBEAT_TTL;
         let looked = async {
             let mut tx = self.state.db.worker(organisation).await?;
             let row = db::gateways::load(&mut tx, id).await?;
             let attendance = match row {
-                Some(_) => Some(db::gateways::attend(&mut tx, id, self.worker, LASTS, finished).await?),
+                Some(_) => Some(db::gateways::heartbeat(&mut tx, id, self.worker, HEARTBEAT_TTL, finished).await?),
                 None => None,
             };
             let organisation = db::organisations::load(&mut tx).await?;
@@ -219,7 +221,7 @@ impl Connections {
     /// Looks at the connections in use again and again, and leaves those that are not used any more.
     pub(super) async fn keep(&self) {
         loop {
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(REFRESH_INTERVAL).await;
             // Ours and the map's: whoever else holds it is a lane.
             let all: Vec<_> = self.known().iter().map(|(key, known)| (*key, known.clone())).collect();
             let looks = all.into_iter().map(|((organisation, id), connection)| async move {
@@ -241,7 +243,7 @@ impl Connections {
         let left = async {
             let mut tx = self.state.db.worker(organisation).await?;
             if finished > 0 {
-                db::gateways::attend(&mut tx, id, self.worker, LASTS, finished).await?;
+                db::gateways::heartbeat(&mut tx, id, self.worker, HEARTBEAT_TTL, finished).await?;
             }
             db::gateways::leave(&mut tx, id, self.worker).await?;
             tx.commit().await

@@ -2,7 +2,7 @@
 //! the counters and the place that it came to. Whatever is lost on the way (this process, a COMMIT's reply, a lease), whoever claims
 //! the import next goes on from that place, so every row is stored once. Nothing of it has an effect outside.
 
-use super::lane::{SLICE, Trouble, trouble};
+use super::lane::{TIME_SLICE, Trouble, trouble};
 use crate::{
     domain::ids::{BatchId, OrganisationId},
     server::{
@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 /// Rows that are stored at a time: a pause waits for one run, and a kill costs one.
 const ROWS: usize = 1_000;
 
-/// Works on due imports until there are none, or the slice is over. Answers whether it did anything.
+/// Works on due imports until there are none, or the slice is over. Returns whether it did anything.
 pub(super) async fn run(state: &AppState, organisation: OrganisationId, soft: &CancellationToken) -> bool {
     let lane = Lane { state, organisation, soft, started: Instant::now() };
     let mut worked = false;
@@ -64,7 +64,7 @@ enum Step {
 
 impl Lane<'_> {
     fn goes_on(&self) -> bool {
-        !self.soft.is_cancelled() && self.started.elapsed() < SLICE
+        !self.soft.is_cancelled() && self.started.elapsed() < TIME_SLICE
     }
 
     async fn tx(&self) -> sqlx::Result<Tx> {

@@ -1,6 +1,6 @@
 //! From a stored record to what is sent for it.
 
-use super::answer::not_sent;
+use super::verdict::not_sent;
 use crate::{
     domain::{
         money::{Currency, Money},

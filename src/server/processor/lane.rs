@@ -1,6 +1,6 @@
 //! What every kind of lane works with.
 
-use super::{answer, breaker::Turned, connections::Connection};
+use super::{breaker::Turned, connections::Connection, verdict};
 use crate::{
     domain::ids::{GatewayId, OrganisationId},
     server::{
@@ -23,10 +23,10 @@ use uuid::Uuid;
 const BELIEVED: Duration = Duration::from_secs(30);
 
 /// After that a lane makes room for others.
-pub(super) const SLICE: Duration = Duration::from_secs(10);
+pub(super) const TIME_SLICE: Duration = Duration::from_secs(10);
 /// A send that has not begun so long after its intent was begun does not begin: this process may have been paused, and somebody
 /// else may hold its rows by now.
-pub(super) const FENCE: Duration = Duration::from_secs(5);
+pub(super) const SEND_DEADLINE: Duration = Duration::from_secs(5);
 
 /// One organisation's connection to one gateway, as a lane sees it.
 #[derive(Clone)]
@@ -61,12 +61,12 @@ impl LaneContext {
     }
 
     /// For how long nothing is to be sent: the gateway is in trouble, asked for it, or the limits are another process's.
-    pub(super) fn left_alone_for(&self) -> Duration {
+    pub(super) fn closed_for(&self) -> Duration {
         self.connection.closed_for().max(self.connection.breaker.closed_for(Instant::now()))
     }
 
     /// The gateway refused our credentials: nothing more is sent through this connection until a person lets it.
-    pub(super) async fn refused(&self, reply: &Reply) {
+    pub(super) async fn disable_connection(&self, reply: &Reply) {
         let reason = match reply.http {
             Some(http) => format!("The gateway refused our key (HTTP {http})."),
             None => "The gateway refused our key.".to_owned(),
@@ -86,9 +86,9 @@ impl LaneContext {
     }
 
     /// Tells the breaker what became of a call. When it opens or closes, pages are told why work waits.
-    pub(super) async fn note(&self, reply: &Reply) {
-        let turned = self.connection.breaker.note(answer::is_outage(reply), Instant::now());
-        if turned.is_none() && answer::stay_away(reply).is_none() {
+    pub(super) async fn record_call(&self, reply: &Reply) {
+        let turned = self.connection.breaker.note(verdict::is_outage(reply), Instant::now());
+        if turned.is_none() && verdict::stay_away(reply).is_none() {
             return;
         }
         // In a box: each send carries room for this, and hardly any needs it.
@@ -96,14 +96,14 @@ impl LaneContext {
             if let Some(turned) = turned {
                 self.tell_of_trouble(turned, reply).await;
             }
-            self.heed(reply).await;
+            self.apply_retry_after(reply).await;
         };
         Box::pin(told).await;
     }
 
     /// Stays away from the gateway for as long as it asks for, with everything and in all processes.
-    pub(super) async fn heed(&self, reply: &Reply) {
-        let Some((wait, http)) = answer::stay_away(reply) else { return };
+    pub(super) async fn apply_retry_after(&self, reply: &Reply) {
+        let Some((wait, http)) = verdict::stay_away(reply) else { return };
         if !self.connection.limits.throttle.pause(wait, Instant::now()) {
             return;
         }
@@ -139,7 +139,7 @@ impl LaneContext {
     }
 
     /// An assertion does not hold: nothing more is sent for this organisation until a person lets it.
-    pub(super) async fn violated(&self, what: &str) {
+    pub(super) async fn halt_organisation(&self, what: &str) {
         ops::balances::halt(&self.state, self.organisation, what).await;
     }
 
@@ -154,7 +154,7 @@ impl LaneContext {
             };
             match found.await {
                 Ok(found) if found.is_empty() => {}
-                Ok(found) => self.violated(&format!("batch {batch}: {}.", found.join("; "))).await,
+                Ok(found) => self.halt_organisation(&format!("batch {batch}: {}.", found.join("; "))).await,
                 Err(error) => tracing::warn!(%error, %batch, "processor.cannot_check"),
             }
         }

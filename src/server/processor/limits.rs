@@ -3,9 +3,9 @@
 //! Limits are the connection's, however many worker processes use it. Each takes the part that its place among them gives; see the
 //! migration for why the parts never add up to more.
 
-use super::throttle::Throttle;
+use super::rate_limiter::RateLimiter;
 use crate::server::{
-    db::gateways::{Attendance, GatewayRow},
+    db::gateways::{GatewayRow, WorkerShare},
     gateway::{GatewayClass, concurrency_in_force},
     ops::gateways,
 };
@@ -32,11 +32,11 @@ pub(super) struct Settings {
 }
 
 /// Rows intended ahead of free slots, at most, whatever the times of calls and commits.
-const AHEAD: usize = 512;
+const PREFETCH: usize = 512;
 /// Processes on one connection that make groups wait longer, at most: a page is not to be told late.
-const CROWD: u32 = 4;
+const LINGER_FACTOR_MAX: u32 = 4;
 /// A gateway whose calls take longer gets nothing ahead: rows would stand in doubt for long, for little.
-const BRISK: Duration = Duration::from_millis(500);
+const FAST_CALL: Duration = Duration::from_millis(500);
 
 impl Settings {
     /// The limits in force: `default` calls where the row names none.
@@ -47,7 +47,7 @@ impl Settings {
         let positive = |n: Option<i32>| n.and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0);
         let rate = positive(row.rate_limit);
         let burst = positive(row.rate_burst).unwrap_or(1);
-        Self { concurrency, rate, burst, ahead: ahead(class, rate) }
+        Self { concurrency, rate, burst, ahead: prefetch(class, rate) }
     }
 
     /// What the process in this place among so many gets of them.
@@ -67,15 +67,15 @@ impl Settings {
 
 /// How many rows may be intended ahead of free slots. None where a crash would leave each of them to people, and none where they
 /// would only wait for the rate.
-fn ahead(class: GatewayClass, rate: Option<u32>) -> usize {
-    if class == GatewayClass::N || rate.is_some() { 0 } else { AHEAD }
+fn prefetch(class: GatewayClass, rate: Option<u32>) -> usize {
+    if class == GatewayClass::N || rate.is_some() { 0 } else { PREFETCH }
 }
 
 /// A time that follows what is measured, an eighth of the way with each measurement.
 #[derive(Debug, Default)]
-struct Usual(AtomicU32);
+struct MovingAverage(AtomicU32);
 
-impl Usual {
+impl MovingAverage {
     fn follow(&self, time: Duration) {
         let time = u32::try_from(time.as_micros()).unwrap_or(u32::MAX).max(1);
         // Two at once may lose one: it is an estimate.
@@ -105,18 +105,18 @@ struct Part {
 
 /// Places whose number can change while they are held.
 #[derive(Debug)]
-struct Places {
+struct ResizableSemaphore {
     free: Arc<Semaphore>,
     size: Mutex<usize>,
 }
 
-impl Default for Places {
+impl Default for ResizableSemaphore {
     fn default() -> Self {
         Self { free: Arc::new(Semaphore::new(0)), size: Mutex::default() }
     }
 }
 
-impl Places {
+impl ResizableSemaphore {
     /// How many they are to be.
     fn size(&self) -> usize {
         *self.size.lock().unwrap_or_else(PoisonError::into_inner)
@@ -148,14 +148,14 @@ impl Places {
 /// One connection's limits in this process. They outlive every change of the connection's settings.
 #[derive(Debug)]
 pub(super) struct Limits {
-    pub(super) throttle: Throttle,
-    slots: Places,
-    ahead: Places,
+    pub(super) throttle: RateLimiter,
+    slots: ResizableSemaphore,
+    ahead: ResizableSemaphore,
     part: Mutex<Part>,
     /// The last call took no longer than [`BRISK`].
     brisk: AtomicBool,
-    call: Usual,
-    commit: Usual,
+    call: MovingAverage,
+    commit: MovingAverage,
     finished: AtomicU32,
     used: Mutex<Instant>,
 }
@@ -163,13 +163,13 @@ pub(super) struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            throttle: Throttle::default(),
-            slots: Places::default(),
-            ahead: Places::default(),
+            throttle: RateLimiter::default(),
+            slots: ResizableSemaphore::default(),
+            ahead: ResizableSemaphore::default(),
             part: Mutex::default(),
             brisk: AtomicBool::new(false),
-            call: Usual::default(),
-            commit: Usual::default(),
+            call: MovingAverage::default(),
+            commit: MovingAverage::default(),
             finished: AtomicU32::new(0),
             used: Mutex::new(Instant::now()),
         }
@@ -236,7 +236,7 @@ impl Limits {
 
     /// How long a call took.
     pub(super) fn took(&self, time: Duration) {
-        self.brisk.store(time <= BRISK, Ordering::Relaxed);
+        self.brisk.store(time <= FAST_CALL, Ordering::Relaxed);
         self.call.follow(time);
     }
 
@@ -262,13 +262,13 @@ impl Limits {
 
     /// How long a small group waits for company, when it would wait `alone` in a process that has the connection for itself: of
     /// several processes each gets its part of the rows, and waits longer for a group of the same size.
-    pub(super) fn company(&self, alone: Duration) -> Duration {
+    pub(super) fn linger(&self, alone: Duration) -> Duration {
         let part = self.part.lock().unwrap_or_else(PoisonError::into_inner);
-        alone * part.workers.clamp(1, CROWD)
+        alone * part.workers.clamp(1, LINGER_FACTOR_MAX)
     }
 
     /// Takes the part that `attendance` gives; it lapses at `lapses` unless it is renewed.
-    pub(super) fn apply(&self, settings: Settings, attendance: &Attendance, lapses: Instant) {
+    pub(super) fn apply(&self, settings: Settings, attendance: &WorkerShare, lapses: Instant) {
         let place = usize::try_from(attendance.place).unwrap_or(0);
         let part = settings.part(place, usize::try_from(attendance.workers).unwrap_or(1));
         self.slots.resize(part.slots);
@@ -310,11 +310,11 @@ mod tests {
     use super::*;
 
     fn settings(concurrency: usize, rate: Option<u32>) -> Settings {
-        Settings { concurrency, rate, burst: 1, ahead: AHEAD }
+        Settings { concurrency, rate, burst: 1, ahead: PREFETCH }
     }
 
-    fn attendance(place: i32, workers: i32, settled: bool) -> Attendance {
-        Attendance { place, workers, settled, paused: 0.0 }
+    fn attendance(place: i32, workers: i32, settled: bool) -> WorkerShare {
+        WorkerShare { place, workers, settled, paused: 0.0 }
     }
 
     #[test]
@@ -325,7 +325,7 @@ mod tests {
                 let slots: usize = (0..workers).map(|place| all.part(place, workers).slots).sum();
                 assert_eq!(slots, concurrency, "{concurrency} among {workers}");
                 let ahead: usize = (0..workers).map(|place| all.part(place, workers).ahead).sum();
-                assert_eq!(ahead, AHEAD, "ahead of {concurrency} among {workers}");
+                assert_eq!(ahead, PREFETCH, "ahead of {concurrency} among {workers}");
                 let interval = all.part(0, workers).interval;
                 let wanted = Duration::from_secs(1) * u32::try_from(workers).unwrap() / 5;
                 assert_eq!(interval, wanted, "5/s among {workers}");
@@ -356,25 +356,25 @@ mod tests {
 
     #[tokio::test]
     async fn rows_are_intended_ahead_of_free_slots_only_while_calls_are_quick() {
-        assert_eq!(ahead(GatewayClass::N, None), 0, "each would be a person's work after a crash");
-        assert_eq!(ahead(GatewayClass::K, Some(5)), 0, "they would wait for the rate");
-        assert_eq!(ahead(GatewayClass::Q, None), AHEAD);
+        assert_eq!(prefetch(GatewayClass::N, None), 0, "each would be a person's work after a crash");
+        assert_eq!(prefetch(GatewayClass::K, Some(5)), 0, "they would wait for the rate");
+        assert_eq!(prefetch(GatewayClass::Q, None), PREFETCH);
         let limits = Limits::default();
         let far = Instant::now() + Duration::from_secs(60);
         limits.apply(settings(1, None), &attendance(0, 1, true), far);
         let Some(slot @ Place::Slot(_)) = limits.place().await else { panic!("the slot is free") };
         assert!(limits.place_now().is_none(), "how long a call takes is not known yet");
-        limits.took(BRISK);
+        limits.took(FAST_CALL);
         let Some(queued @ Place::Ahead(_)) = limits.place_now() else { panic!("one place in the queue") };
         assert!(limits.place_now().is_none(), "and one only");
         assert!(limits.slot(queued, Duration::from_millis(1)).await.is_none(), "the slot is taken");
         assert!(limits.place_now().is_none(), "the call on the wire hangs");
-        limits.took(BRISK);
+        limits.took(FAST_CALL);
         let Some(queued) = limits.place_now() else { panic!("the place was given back") };
         drop(slot);
         let got = limits.slot(queued, far - Instant::now()).await;
         assert!(got.is_some() && limits.slots().available_permits() == 0);
-        limits.took(BRISK * 2);
+        limits.took(FAST_CALL * 2);
         assert!(limits.place_now().is_none(), "calls take long");
     }
 
@@ -390,7 +390,7 @@ mod tests {
         };
         assert_eq!(ahead(20, 1, 4), (80, 80));
         assert_eq!(ahead(20, 50, 4), (20, 20), "the wire is slower than the database");
-        assert_eq!(ahead(200, 1, 4), (AHEAD, AHEAD));
+        assert_eq!(ahead(200, 1, 4), (PREFETCH, PREFETCH));
         assert_eq!(ahead(20, 600, 4), (20, 20), "counted, and none of them given out");
         let limits = Limits::default();
         let none = Settings { ahead: 0, ..settings(20, None) };
@@ -398,7 +398,7 @@ mod tests {
         limits.took(Duration::from_millis(1));
         limits.committed(Duration::from_millis(4));
         assert_eq!((limits.ahead.size(), limits.group(20)), (0, 20), "whatever was measured");
-        let usual = Usual::default();
+        let usual = MovingAverage::default();
         (0..100).for_each(|_| usual.follow(Duration::from_millis(8)));
         assert!((7_900..=8_000).contains(&usual.micros()), "{}", usual.micros());
     }
@@ -408,10 +408,10 @@ mod tests {
         let limits = Limits::default();
         let far = Instant::now() + Duration::from_secs(60);
         let alone = Duration::from_millis(10);
-        assert_eq!(limits.company(alone), alone, "before anything is known");
-        for (workers, times) in [(1, 1), (2, 2), (4, 4), (40, CROWD)] {
+        assert_eq!(limits.linger(alone), alone, "before anything is known");
+        for (workers, times) in [(1, 1), (2, 2), (4, 4), (40, LINGER_FACTOR_MAX)] {
             limits.apply(settings(20, None), &attendance(0, workers, true), far);
-            assert_eq!(limits.company(alone), alone * times, "{workers} processes");
+            assert_eq!(limits.linger(alone), alone * times, "{workers} processes");
         }
     }
 
@@ -425,7 +425,7 @@ mod tests {
         assert!(limits.throttle.take(1, Instant::now()).is_ok());
         limits.apply(settings(1, None), &attendance(1, 2, true), far);
         assert!(limits.throttle.take(1, Instant::now()).is_err(), "one slot, and it is the other's");
-        limits.apply(settings(4, None), &Attendance { paused: 3.0, ..attendance(0, 1, true) }, far);
+        limits.apply(settings(4, None), &WorkerShare { paused: 3.0, ..attendance(0, 1, true) }, far);
         assert!(
             limits.throttle.closed_for(Instant::now()) > Duration::from_secs(2),
             "another process was asked to stay away"

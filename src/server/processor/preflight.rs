@@ -1,6 +1,6 @@
 //! Reads orders before their first refund of a batch.
 
-use super::{answer, instruction, lane::LaneContext, throttle::PATIENCE};
+use super::{instruction, lane::LaneContext, rate_limiter::MAX_WAIT, verdict};
 use crate::{
     domain::text::storable,
     server::{
@@ -62,7 +62,7 @@ pub(super) async fn read(lane: &LaneContext, chunk: &Chunk, rows: &[WaitingRow])
             }
         }
         if let Some(reply) = refused {
-            lane.refused(&reply).await;
+            lane.disable_connection(&reply).await;
         }
         if !reads.is_empty() {
             // The order of locks: one statement takes the balances by order id.
@@ -91,7 +91,7 @@ pub(super) async fn read(lane: &LaneContext, chunk: &Chunk, rows: &[WaitingRow])
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Probe {
     /// Asked. The breaker knows what became of it.
-    Asked,
+    Queried,
     /// This gateway answers no questions: only a row can tell.
     OnlyByRow,
 }
@@ -101,7 +101,7 @@ pub(super) async fn probe(lane: &LaneContext, chunk: &Chunk, rows: &[WaitingRow]
     let connection = &lane.connection;
     let Some(row) = rows.first() else {
         connection.breaker.probed(true, Instant::now());
-        return Ok(Probe::Asked);
+        return Ok(Probe::Queried);
     };
     let silence = if chunk.takes_from_orders() && connection.gateway.descriptor().reads_orders {
         match read_one(lane, &row.order_id).await {
@@ -124,13 +124,13 @@ pub(super) async fn probe(lane: &LaneContext, chunk: &Chunk, rows: &[WaitingRow]
     let turned = match &silence {
         Some(reply) if reply.code.as_deref() == Some(NOT_ASKED) => {
             connection.breaker.untried();
-            lane.pause(reply.wait.unwrap_or_default().min(PATIENCE)).await;
-            return Ok(Probe::Asked);
+            lane.pause(reply.wait.unwrap_or_default().min(MAX_WAIT)).await;
+            return Ok(Probe::Queried);
         }
         Some(reply) => {
-            lane.heed(reply).await;
+            lane.apply_retry_after(reply).await;
             if reply.class == ReplyClass::Refused {
-                lane.refused(reply).await;
+                lane.disable_connection(reply).await;
             }
             connection.breaker.probed(false, Instant::now())
         }
@@ -139,7 +139,7 @@ pub(super) async fn probe(lane: &LaneContext, chunk: &Chunk, rows: &[WaitingRow]
     if let (Some(turned), Some(reply)) = (turned, &silence) {
         lane.tell_of_trouble(turned, reply).await;
     }
-    Ok(Probe::Asked)
+    Ok(Probe::Queried)
 }
 
 /// Asks what became of a row that was never sent. None: there is no such question.
@@ -165,7 +165,7 @@ async fn read_one(lane: &LaneContext, order: &str) -> OrderState {
 }
 
 fn not_asked(wait: Duration) -> Reply {
-    let reply = answer::not_sent(NOT_ASKED, "Nothing was asked: the gateway is left alone for a while.");
+    let reply = verdict::not_sent(NOT_ASKED, "Nothing was asked: the gateway is left alone for a while.");
     Reply { wait: Some(wait), ..reply }
 }
 
@@ -199,7 +199,7 @@ async fn ask(lane: &LaneContext, order: &OrderToRead) -> Result<OrderRead, Reply
         OrderState::Missing(reply) => Ok(OrderRead { body: Some(storable(&reply.body)), ..unread(order) }),
         OrderState::NoAnswer(reply) => {
             if reply.code.as_deref() != Some(NOT_ASKED) {
-                lane.note(&reply).await;
+                lane.record_call(&reply).await;
             }
             Err(reply)
         }

@@ -1,6 +1,6 @@
 //! Rows that a person asked about again. Only questions: nothing is sent.
 
-use super::{answer, instruction, lane::LaneContext, open};
+use super::{instruction, lane::LaneContext, resolver, verdict};
 use crate::{
     domain::protocol::{Confirmed, Event, Now, State, Then},
     server::{
@@ -19,7 +19,7 @@ use uuid::Uuid;
 const TRIES: i16 = 5;
 const TAKE: usize = 64;
 
-/// Works on due rows until there are none. Answers whether it did anything.
+/// Works on due rows until there are none. Returns whether it did anything.
 pub(super) async fn run(lane: &LaneContext) -> bool {
     let mut touched = BTreeSet::new();
     while !lane.soft.is_cancelled() && lane.connection.closed_for().is_zero() {
@@ -61,7 +61,7 @@ async fn ask(lane: &LaneContext, row: &Recheck) -> Option<RowKey> {
     let request = instruction::to_ask(lane.connection.gateway.descriptor(), &row.record);
     let Ok(request) = request else { return Some(row.key()) };
     // Not our turn: it is asked again when its lease is over.
-    let found = open::find(lane, &request).await.ok()?;
+    let found = resolver::find(lane, &request).await.ok()?;
     let reply = match found {
         Found::Record(reply) => {
             return match record(lane, row, &reply).await {
@@ -74,7 +74,7 @@ async fn ask(lane: &LaneContext, row: &Recheck) -> Option<RowKey> {
         }
         Found::NotFound(reply) => reply,
         Found::NoAnswer(reply) => {
-            open::no_answer(lane, &reply).await;
+            resolver::no_answer(lane, &reply).await;
             if row.tries < TRIES {
                 return None;
             }
@@ -91,7 +91,7 @@ async fn ask(lane: &LaneContext, row: &Recheck) -> Option<RowKey> {
 }
 
 fn replies(row: &Recheck, reply: &Reply) -> String {
-    serde_json::Value::from(vec![answer::evidence(row.record.row_no, row.record.revision, reply)]).to_string()
+    serde_json::Value::from(vec![verdict::evidence(row.record.row_no, row.record.revision, reply)]).to_string()
 }
 
 async fn keep(lane: &LaneContext, row: &Recheck, reply: &Reply) -> sqlx::Result<()> {
@@ -121,7 +121,7 @@ async fn record(lane: &LaneContext, row: &Recheck, reply: &Reply) -> sqlx::Resul
     if step.then == Then::Reverse {
         recheck::keep_evidence(&mut tx, row.key(), Uuid::now_v7(), &replies(row, reply)).await?;
         let took_it = step.state == State::Succeeded;
-        let mut found = answer::read(reply, answer::verdict(step), Duration::ZERO);
+        let mut found = verdict::read(reply, verdict::verdict(step), Duration::ZERO);
         found.code = Some("contradiction".to_owned());
         found.message = Some(match took_it {
             true => "The gateway had refused it and now says that it was carried out.".to_owned(),
@@ -138,7 +138,7 @@ async fn record(lane: &LaneContext, row: &Recheck, reply: &Reply) -> sqlx::Resul
         return keep(lane, row, reply).await;
     };
     let state = State::stored(state);
-    let Ok(found) = answer::to_query(reply, state, row.record.amount_minor, now, 0) else {
+    let Ok(found) = verdict::to_query(reply, state, row.record.amount_minor, now, 0) else {
         return keep(lane, row, reply).await;
     };
     let evidence = Some((Uuid::now_v7(), replies(row, reply)));

@@ -5,23 +5,23 @@
 
 mod compare;
 
-use super::{answer, lane::LaneContext};
+use super::{lane::LaneContext, verdict};
 use crate::{
     domain::{
         ids::{BatchId, OrganisationId},
         money::Currency,
-        notice::{Audience, NewsKind},
+        notice::{Audience, NoticeKind},
     },
     server::{
         db::{
             self, GlobalTx,
-            outbox::News,
-            reconcile::{Advance, Ended, Held, Night, OurRow},
+            outbox::Notice,
+            reconcile::{Advance, Ended, Held, NightlyRun, OurRow},
             tasks::{Lane, Queue, Verdict, Work, recheck, resolve::RowKey},
         },
         error::OpResult,
         gateway::{Listing, Reply, ReplyClass},
-        ops::{self, moment},
+        ops::{self, time_format},
         state::AppState,
     },
 };
@@ -40,9 +40,9 @@ const HOUR: i8 = 2;
 /// How long after its last change a batch is still compared at night: gateways change their mind late.
 const NIGHTS: time::Duration = time::Duration::days(14);
 /// How often a process looks whether a night has begun somewhere.
-const LOOK: Duration = Duration::from_secs(20);
+const REFRESH_INTERVAL: Duration = Duration::from_secs(20);
 /// Orders of one slice: written down together, and what is read anew after a crash.
-const SLICE: i32 = 200;
+const SLICE_ROWS: i32 = 200;
 /// Questions without an answer before an order is named as not read and passed over.
 const TRIES: i16 = 5;
 /// Before orders that could not be read are read again.
@@ -59,15 +59,16 @@ pub(super) async fn due(tx: &mut GlobalTx) -> sqlx::Result<Vec<Lane>> {
 
 /// Plans the nightly comparisons. What was planned stands in the database, so that several processes plan a night once.
 #[derive(Debug, Default)]
-pub(super) struct Nights {
+pub(super) struct NightlySchedule {
     looked: Option<(Instant, OffsetDateTime)>,
 }
 
-impl Nights {
+impl NightlySchedule {
     /// Plans the nights that have begun since the last look.
     pub(super) async fn plan(&mut self, state: &AppState) -> sqlx::Result<()> {
         let now = state.clock.now();
-        let fresh = |(at, then): (Instant, OffsetDateTime)| at.elapsed() < LOOK && now - then < LOOK;
+        let fresh =
+            |(at, then): (Instant, OffsetDateTime)| at.elapsed() < REFRESH_INTERVAL && now - then < REFRESH_INTERVAL;
         if self.looked.is_some_and(fresh) {
             return Ok(());
         }
@@ -85,8 +86,8 @@ impl Nights {
     }
 }
 
-async fn plan_one(state: &AppState, now: OffsetDateTime, row: &Night) -> sqlx::Result<()> {
-    let last = moment::last_time_of_day(now, &moment::zone(&row.zone), HOUR);
+async fn plan_one(state: &AppState, now: OffsetDateTime, row: &NightlyRun) -> sqlx::Result<()> {
+    let last = time_format::last_time_of_day(now, &time_format::zone(&row.zone), HOUR);
     if row.night.is_some_and(|night| night >= last) {
         return Ok(());
     }
@@ -94,7 +95,7 @@ async fn plan_one(state: &AppState, now: OffsetDateTime, row: &Night) -> sqlx::R
     match row.night {
         // An organisation that is new: its first night is the next one.
         None => db::reconcile::begin_nights(&mut tx, last).await?,
-        Some(_) if db::reconcile::take_night(&mut tx, last).await? => {
+        Some(_) if db::reconcile::claim_run(&mut tx, last).await? => {
             let planned = db::reconcile::plan_night(&mut tx, now - NIGHTS).await?;
             tracing::info!(organisation = %row.organisation_id, planned, "reconciliation.night");
         }
@@ -103,7 +104,7 @@ async fn plan_one(state: &AppState, now: OffsetDateTime, row: &Night) -> sqlx::R
     tx.commit().await
 }
 
-/// Works on due comparisons of the connection until there are none. Answers whether it did anything.
+/// Works on due comparisons of the connection until there are none. Returns whether it did anything.
 pub(super) async fn run(lane: &LaneContext) -> bool {
     let mut worked = false;
     while !lane.soft.is_cancelled() {
@@ -146,7 +147,7 @@ async fn work(lane: &LaneContext, held: &Held) -> OpResult<()> {
     let (mut from, mut tries) = (held.next_row, held.tries);
     loop {
         let mut tx = lane.tx().await?;
-        let (rows, next_row) = db::reconcile::slice(&mut tx, held.batch_id, from, SLICE).await?;
+        let (rows, next_row) = db::reconcile::slice(&mut tx, held.batch_id, from, SLICE_ROWS).await?;
         let mut ours: BTreeMap<String, Vec<OurRow>> = BTreeMap::new();
         for row in rows {
             ours.entry(row.order_id.clone()).or_default().push(row);
@@ -208,7 +209,7 @@ async fn read(lane: &LaneContext, orders: &[String], currency: Currency, pass: b
 
 async fn no_answer(lane: &LaneContext, reply: &Reply) -> Duration {
     if reply.class == ReplyClass::Refused {
-        lane.refused(reply).await;
+        lane.disable_connection(reply).await;
         return REFUSED;
     }
     reply.wait.unwrap_or_default().max(AGAIN)
@@ -229,7 +230,7 @@ async fn write(lane: &LaneContext, held: &Held, compared: Compared, next_row: i3
             "ref": reversal.refund.reference, "confirmed_minor": reversal.refund.amount_minor,
             "body": format!("The gateway lists it as {}.", reversal.refund.status) }]);
         recheck::keep_evidence(&mut tx, key, Uuid::now_v7(), &evidence.to_string()).await?;
-        let mut answer = answer::own(
+        let mut answer = verdict::own(
             if reversal.succeeded { Verdict::Succeeded } else { Verdict::Failed },
             "contradiction",
             match reversal.succeeded {
@@ -265,8 +266,8 @@ async fn finish(lane: &LaneContext, held: &Held, result: &str) -> OpResult<()> {
         return Ok(());
     };
     if entries > 0 {
-        let news = News {
-            kind: NewsKind::Differences,
+        let news = Notice {
+            kind: NoticeKind::Differences,
             batch: Some(BatchId(held.batch_id)),
             audience: Audience::MakerAndChecker,
             payload: json!({ "tasks": entries }),

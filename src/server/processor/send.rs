@@ -1,13 +1,13 @@
 //! Runs of rows: claim, preflight, intent, send. Replies go to the settler.
 
-mod driver;
+mod chunk_sender;
 
 use super::{
-    lane::{LaneContext, SLICE},
+    lane::{LaneContext, TIME_SLICE},
     settler,
 };
-use crate::server::db::tasks::claim::{self, Chunk, Hold};
-use driver::Driver;
+use crate::server::db::tasks::claim::{self, Chunk, ChunkLease};
+use chunk_sender::ChunkSender;
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
@@ -19,9 +19,9 @@ use tokio_util::sync::CancellationToken;
 /// Chunks that a lane drives at a time: one that waits does not stop the others.
 const CHUNKS: usize = 3;
 /// Chunks held by this lane, each with the mark that its lease is lost.
-type Held = Arc<Mutex<HashMap<Hold, CancellationToken>>>;
+type Held = Arc<Mutex<HashMap<ChunkLease, CancellationToken>>>;
 
-/// Works on due chunks until there are none, or the slice is over. Answers whether it did anything.
+/// Works on due chunks until there are none, or the slice is over. Returns whether it did anything.
 pub(super) async fn run(lane: &LaneContext, leftovers: bool) -> bool {
     let (replies, arriving) = mpsc::channel(1024);
     let mut settler = JoinSet::new();
@@ -33,18 +33,18 @@ pub(super) async fn run(lane: &LaneContext, leftovers: bool) -> bool {
     heartbeat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         while more && drivers.len() < CHUNKS {
-            let closed = lane.left_alone_for();
-            if lane.soft.is_cancelled() || started.elapsed() > SLICE || (!leftovers && !closed.is_zero()) {
+            let closed = lane.closed_for();
+            if lane.soft.is_cancelled() || started.elapsed() > TIME_SLICE || (!leftovers && !closed.is_zero()) {
                 more = false;
                 break;
             }
             match claim_one(lane, leftovers).await {
                 Ok(Some(chunk)) => {
                     worked = true;
-                    let hold = Hold { batch: chunk.batch_id, chunk: chunk.chunk_no, epoch: chunk.epoch };
+                    let hold = ChunkLease { batch: chunk.batch_id, chunk: chunk.chunk_no, epoch: chunk.epoch };
                     let lost = CancellationToken::new();
                     held.lock().unwrap_or_else(PoisonError::into_inner).insert(hold, lost.clone());
-                    let driver = Driver {
+                    let driver = ChunkSender {
                         lane: lane.clone(),
                         chunk,
                         hold,
@@ -53,7 +53,7 @@ pub(super) async fn run(lane: &LaneContext, leftovers: bool) -> bool {
                         sends: JoinSet::new(),
                     };
                     drivers.spawn(async move {
-                        driver.drive().await;
+                        driver.run().await;
                         hold
                     });
                 }
@@ -94,7 +94,7 @@ async fn claim_one(lane: &LaneContext, leftovers: bool) -> sqlx::Result<Option<C
     let Some(chunk) = claimed.into_iter().next() else { return Ok(None) };
     let mut recovered = 0;
     if chunk.epoch > 1 && chunk.next_row > chunk.from_row {
-        let hold = Hold { batch: chunk.batch_id, chunk: chunk.chunk_no, epoch: chunk.epoch };
+        let hold = ChunkLease { batch: chunk.batch_id, chunk: chunk.chunk_no, epoch: chunk.epoch };
         let found = claim::recover(&mut tx, &[hold], config.resolve_after).await?;
         recovered = found.iter().map(|(_, _, rows)| *rows).sum();
     }
@@ -106,7 +106,7 @@ async fn claim_one(lane: &LaneContext, leftovers: bool) -> sqlx::Result<Option<C
 }
 
 async fn keep(lane: &LaneContext, held: &Held) {
-    let holds: Vec<Hold> = held.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect();
+    let holds: Vec<ChunkLease> = held.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect();
     if holds.is_empty() {
         return;
     }

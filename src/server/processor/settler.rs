@@ -1,13 +1,13 @@
 //! Records replies to first sends, in groups: few commits, whatever the rate.
 
 use super::{
-    answer,
     lane::{LaneContext, Trouble, trouble},
+    verdict,
 };
 use crate::server::{
     db::tasks::{
-        Answer,
-        claim::Hold,
+        TaskReply,
+        claim::ChunkLease,
         settle::{self, Settled},
     },
     gateway::{GatewayClass, Reply, ReplyClass},
@@ -23,29 +23,29 @@ use uuid::Uuid;
 /// Replies in one transaction at most.
 const GROUP: usize = 500;
 /// How long a small group waits for company: nobody holds a slot for it, and fewer commits leave more of the database to others.
-const COMPANY: Duration = Duration::from_millis(10);
+const LINGER: Duration = Duration::from_millis(10);
 
 /// A reply to a row of a chunk.
 #[derive(Debug)]
-pub(super) struct Sent {
-    pub(super) hold: Hold,
+pub(super) struct SentReply {
+    pub(super) hold: ChunkLease,
     pub(super) row: i32,
     pub(super) revision: i16,
-    pub(super) answer: Answer,
+    pub(super) answer: TaskReply,
     pub(super) reply: Reply,
     /// Dropped when it is recorded, or given up.
     pub(super) _recorded: TaskTrackerToken,
 }
 
-/// Records what arrives until all senders are gone. Answers the batches it touched.
-pub(super) async fn run(lane: LaneContext, mut arriving: mpsc::Receiver<Sent>) -> BTreeSet<Uuid> {
+/// Records what arrives until all senders are gone. Returns the batches it touched.
+pub(super) async fn run(lane: LaneContext, mut arriving: mpsc::Receiver<SentReply>) -> BTreeSet<Uuid> {
     let mut touched = BTreeSet::new();
     let mut group = Vec::with_capacity(GROUP);
     while arriving.recv_many(&mut group, GROUP).await > 0 {
         if group.len() < GROUP / 8 {
             // What is not recorded when this process dies is a person's work there.
             let alone = lane.connection.weakest == GatewayClass::N;
-            tokio::time::sleep(if alone { COMPANY } else { lane.connection.limits.company(COMPANY) }).await;
+            tokio::time::sleep(if alone { LINGER } else { lane.connection.limits.linger(LINGER) }).await;
             while group.len() < GROUP
                 && let Ok(sent) = arriving.try_recv()
             {
@@ -53,7 +53,7 @@ pub(super) async fn run(lane: LaneContext, mut arriving: mpsc::Receiver<Sent>) -
             }
         }
         if let Some(refused) = group.iter().find(|sent| sent.reply.class == ReplyClass::Refused) {
-            lane.refused(&refused.reply).await;
+            lane.disable_connection(&refused.reply).await;
         }
         touched.extend(group.iter().map(|sent| sent.hold.batch));
         record(&lane, &group).await;
@@ -63,7 +63,7 @@ pub(super) async fn run(lane: LaneContext, mut arriving: mpsc::Receiver<Sent>) -
     touched
 }
 
-async fn record(lane: &LaneContext, group: &[Sent]) {
+async fn record(lane: &LaneContext, group: &[SentReply]) {
     let runs = by_chunk(group);
     let give_up = Instant::now() + lane.state.config.lease;
     let mut wait = Duration::from_millis(20);
@@ -79,7 +79,7 @@ async fn record(lane: &LaneContext, group: &[Sent]) {
                 break;
             }
             Err(error) if trouble(&error) == Trouble::Violation => {
-                lane.violated(&format!("replies could not be recorded ({error}).")).await;
+                lane.halt_organisation(&format!("replies could not be recorded ({error}).")).await;
                 keep(lane, &runs).await;
                 break;
             }
@@ -116,18 +116,18 @@ async fn keep(lane: &LaneContext, runs: &[Settled]) {
     }
 }
 
-fn by_chunk(group: &[Sent]) -> Vec<Settled> {
-    let mut chunks: HashMap<Hold, Vec<&Sent>> = HashMap::new();
+fn by_chunk(group: &[SentReply]) -> Vec<Settled> {
+    let mut chunks: HashMap<ChunkLease, Vec<&SentReply>> = HashMap::new();
     for sent in group {
         chunks.entry(sent.hold).or_default().push(sent);
     }
-    let settled = |(hold, sent): (Hold, Vec<&Sent>)| Settled {
+    let settled = |(hold, sent): (ChunkLease, Vec<&SentReply>)| Settled {
         evidence: Uuid::now_v7(),
         hold,
         answers: sent.iter().map(|sent| (sent.row, sent.answer.clone())).collect(),
         replies: sent
             .iter()
-            .map(|sent| answer::evidence(sent.row, sent.revision, &sent.reply))
+            .map(|sent| verdict::evidence(sent.row, sent.revision, &sent.reply))
             .collect::<serde_json::Value>()
             .to_string(),
     };

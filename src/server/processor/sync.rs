@@ -2,8 +2,8 @@
 //! (this process's life, a COMMIT's reply, a lease) is simply done again by whoever takes the task next: the gateway is only read, and
 //! the external system knows a message that it has seen by its id.
 
+mod external_system;
 mod message;
-mod teller;
 
 use super::lane::{LaneContext, Trouble, trouble};
 use crate::{
@@ -12,22 +12,22 @@ use crate::{
         db::{
             self,
             orders::{SeenOrder, StoredOrder},
-            sync::{self, Kept, Settled, Taken},
+            sync::{self, ClaimedTask, EvidenceRow, Settled},
         },
         gateway::{OrderState, Reply, ReplyClass},
         outbound::webhook,
     },
 };
+use external_system::{ExternalSystem, OrderDelivery};
 use futures::{StreamExt, stream};
 use message::Content;
 use std::{
     collections::{BTreeSet, HashMap},
     time::{Duration, Instant},
 };
-use teller::{Teller, Told};
 
 /// After that a lane makes room for others.
-const SLICE: Duration = Duration::from_secs(10);
+const TIME_SLICE: Duration = Duration::from_secs(10);
 /// Tasks that are worked on at a time: all of them are on the wire at once, so that no lease is used up by waiting.
 const TAKE: usize = 32;
 /// Seconds between questions that the gateway does not answer.
@@ -39,21 +39,21 @@ const GIVE_UP_ASKING_AGAIN: i64 = 600;
 /// Seconds between deliveries that the external system does not take; after the last one the task fails.
 const TELL_AGAIN: [u64; 5] = [2, 5, 15, 60, 300];
 
-/// Works on due tasks until there are none, or the slice is over. Answers whether it did anything.
+/// Works on due tasks until there are none, or the slice is over. Returns whether it did anything.
 pub(super) async fn run(lane: &LaneContext) -> bool {
     let (started, mut touched) = (Instant::now(), BTreeSet::new());
     match begin(lane).await {
         Ok(begun) => touched.extend(begun),
         Err(error) => tracing::warn!(%error, "sync.cannot_begin"),
     }
-    let teller = match Teller::load(lane).await {
-        Ok(teller) => teller,
+    let external = match ExternalSystem::load(lane).await {
+        Ok(external) => external,
         Err(error) => {
             tracing::warn!(%error, "sync.no_external_system");
             return false;
         }
     };
-    while !lane.soft.is_cancelled() && started.elapsed() < SLICE {
+    while !lane.soft.is_cancelled() && started.elapsed() < TIME_SLICE {
         let tasks = match take(lane).await {
             Ok(tasks) => tasks,
             Err(error) => {
@@ -65,7 +65,7 @@ pub(super) async fn run(lane: &LaneContext) -> bool {
             break;
         }
         touched.extend(tasks.iter().map(|task| task.batch_id));
-        work(lane, &teller, &tasks).await;
+        work(lane, &external, &tasks).await;
     }
     check(lane, &touched).await;
     !touched.is_empty()
@@ -80,7 +80,7 @@ async fn begin(lane: &LaneContext) -> sqlx::Result<Vec<uuid::Uuid>> {
 }
 
 /// A gateway that is stopped, or does not answer anybody, is not asked: its tasks wait and are not counted as tries.
-async fn take(lane: &LaneContext) -> sqlx::Result<Vec<Taken>> {
+async fn take(lane: &LaneContext) -> sqlx::Result<Vec<ClaimedTask>> {
     let limit = lane.connection.claimable(TAKE);
     let mut tx = lane.tx().await?;
     let gateway = db::gateways::load(&mut tx, lane.gateway).await?;
@@ -101,7 +101,7 @@ async fn check(lane: &LaneContext, batches: &BTreeSet<uuid::Uuid>) {
         };
         match found.await {
             Ok(found) if found.is_empty() => {}
-            Ok(found) => lane.violated(&format!("batch {batch}: {}.", found.join("; "))).await,
+            Ok(found) => lane.halt_organisation(&format!("batch {batch}: {}.", found.join("; "))).await,
             Err(error) => tracing::warn!(%error, %batch, "sync.cannot_check"),
         }
     }
@@ -112,21 +112,21 @@ async fn check(lane: &LaneContext, batches: &BTreeSet<uuid::Uuid>) {
 struct Outcome {
     settled: Option<Settled>,
     seen: Option<SeenOrder>,
-    kept: Vec<Kept>,
+    kept: Vec<EvidenceRow>,
     refused: Option<Reply>,
 }
 
-async fn work(lane: &LaneContext, teller: &Teller, tasks: &[Taken]) {
+async fn work(lane: &LaneContext, external: &ExternalSystem, tasks: &[ClaimedTask]) {
     let known = match known(lane, tasks).await {
         Ok(known) => known,
         // The leases lapse, and the tasks are taken again.
         Err(error) => return tracing::warn!(%error, "sync.cannot_read_orders"),
     };
     let looks: Vec<_> =
-        tasks.iter().map(|task| look_at(lane, teller, task, known.get(task.order_id.as_str()))).collect();
+        tasks.iter().map(|task| sync_task(lane, external, task, known.get(task.order_id.as_str()))).collect();
     let outcomes: Vec<Outcome> = stream::iter(looks).buffer_unordered(TAKE).collect().await;
     if let Some(refused) = outcomes.iter().find_map(|outcome| outcome.refused.as_ref()) {
-        lane.refused(refused).await;
+        lane.disable_connection(refused).await;
     }
     let give_up = Instant::now() + lane.state.config.lease;
     let mut wait = Duration::from_millis(20);
@@ -137,7 +137,7 @@ async fn work(lane: &LaneContext, teller: &Teller, tasks: &[Taken]) {
                 return lane.connection.limits.count_finished(outcomes.iter().filter(ended).count());
             }
             Err(error) if trouble(&error) == Trouble::Violation => {
-                return lane.violated(&format!("results of a sync could not be recorded ({error}).")).await;
+                return lane.halt_organisation(&format!("results of a sync could not be recorded ({error}).")).await;
             }
             Err(error) if Instant::now() > give_up => return tracing::error!(%error, "sync.results_lost"),
             Err(error) => {
@@ -149,7 +149,7 @@ async fn work(lane: &LaneContext, teller: &Teller, tasks: &[Taken]) {
     }
 }
 
-async fn known(lane: &LaneContext, tasks: &[Taken]) -> sqlx::Result<HashMap<String, StoredOrder>> {
+async fn known(lane: &LaneContext, tasks: &[ClaimedTask]) -> sqlx::Result<HashMap<String, StoredOrder>> {
     let orders: Vec<String> = tasks.iter().filter(|task| !task.asks).map(|task| task.order_id.clone()).collect();
     let mut tx = lane.tx().await?;
     let stored = db::orders::load(&mut tx, &orders).await?;
@@ -160,7 +160,7 @@ async fn known(lane: &LaneContext, tasks: &[Taken]) -> sqlx::Result<HashMap<Stri
 async fn record(lane: &LaneContext, outcomes: &[Outcome]) -> sqlx::Result<()> {
     let settled: Vec<Settled> = outcomes.iter().filter_map(|outcome| outcome.settled.clone()).collect();
     let seen: Vec<SeenOrder> = outcomes.iter().filter_map(|outcome| outcome.seen.clone()).collect();
-    let kept: Vec<Kept> = outcomes.iter().flat_map(|outcome| outcome.kept.clone()).collect();
+    let kept: Vec<EvidenceRow> = outcomes.iter().flat_map(|outcome| outcome.kept.clone()).collect();
     let mut tx = lane.tx().await?;
     sync::settle(&mut tx, lane.worker, &settled).await?;
     db::orders::see(&mut tx, lane.gateway, &seen, lane.state.clock.now()).await?;
@@ -168,7 +168,12 @@ async fn record(lane: &LaneContext, outcomes: &[Outcome]) -> sqlx::Result<()> {
     tx.commit().await
 }
 
-async fn look_at(lane: &LaneContext, teller: &Teller, task: &Taken, stored: Option<&StoredOrder>) -> Outcome {
+async fn sync_task(
+    lane: &LaneContext,
+    external: &ExternalSystem,
+    task: &ClaimedTask,
+    stored: Option<&StoredOrder>,
+) -> Outcome {
     let mut outcome = Outcome::default();
     let content = if task.asks {
         match ask(lane, task, &mut outcome).await {
@@ -202,12 +207,12 @@ async fn look_at(lane: &LaneContext, teller: &Teller, task: &Taken, stored: Opti
         outcome.settled = Some(failed(task, "other_transaction", message));
         return outcome;
     }
-    outcome.settled = Some(tell(teller, task, &content, &mut outcome.kept).await);
+    outcome.settled = Some(deliver(external, task, &content, &mut outcome.kept).await);
     outcome
 }
 
 /// The order as the gateway has it now; or what that question came to.
-async fn ask(lane: &LaneContext, task: &Taken, outcome: &mut Outcome) -> Result<Content, Settled> {
+async fn ask(lane: &LaneContext, task: &ClaimedTask, outcome: &mut Outcome) -> Result<Content, Settled> {
     let slot = match lane.connection.turn_to_ask().await {
         Ok(slot) => slot,
         Err(wait) => return Err(not_its_turn(task, wait)),
@@ -229,7 +234,7 @@ async fn ask(lane: &LaneContext, task: &Taken, outcome: &mut Outcome) -> Result<
             Err(failed(task, "order_not_found", message))
         }
         OrderState::NoAnswer(reply) => {
-            lane.heed(&reply).await;
+            lane.apply_retry_after(&reply).await;
             outcome.kept.push(kept(task, "QUERY", None, reply.http, &reply.body, took));
             let final_already = task.status != "QUEUED";
             let most = if final_already { GIVE_UP_ASKING_AGAIN } else { GIVE_UP_ASKING };
@@ -258,7 +263,12 @@ async fn ask(lane: &LaneContext, task: &Taken, outcome: &mut Outcome) -> Result<
 }
 
 /// Tells the external system, where it does not have this content from this task already.
-async fn tell(teller: &Teller, task: &Taken, content: &Content, replies: &mut Vec<Kept>) -> Settled {
+async fn deliver(
+    external: &ExternalSystem,
+    task: &ClaimedTask,
+    content: &Content,
+    replies: &mut Vec<EvidenceRow>,
+) -> Settled {
     let took = |response: Option<String>, delivered: Option<String>| Settled {
         status: "ACCEPTED",
         gateway_status: Some(if task.asks { "SYNCED" } else { "NOT REQUESTED" }),
@@ -267,23 +277,23 @@ async fn tell(teller: &Teller, task: &Taken, content: &Content, replies: &mut Ve
         ..blank(task)
     };
     let told = Instant::now();
-    let delivery = match teller {
-        Teller::Here => return took(Some("Stored in Batchdesk".to_owned()), None),
-        Teller::There(_)
+    let delivery = match external {
+        ExternalSystem::Here => return took(Some("Stored in Batchdesk".to_owned()), None),
+        ExternalSystem::There(_)
             if task.delivered_sha256.as_deref() == Some(content.sha256.as_slice()) && task.status == "ACCEPTED" =>
         {
             return took(task.response.clone(), None);
         }
-        Teller::There(_) | Teller::Broken(_) => teller.tell(task, content).await,
+        ExternalSystem::There(_) | ExternalSystem::Broken(_) => external.deliver(task, content).await,
     };
-    let Told { delivery, id } = delivery;
+    let OrderDelivery { delivery, id } = delivery;
     if let Some(id) = id {
         replies.push(kept(task, "DELIVERY", Some(&id), delivery.http, &delivery.body, told.elapsed()));
     }
     let response = (!delivery.response.is_empty()).then(|| delivery.response.clone());
     match delivery.taken {
-        webhook::Taken::Yes => took(response, Some(hex::encode(&content.sha256))),
-        webhook::Taken::Later(wait) if within(&TELL_AGAIN, task.tries) => {
+        webhook::DeliveryOutcome::Accepted => took(response, Some(hex::encode(&content.sha256))),
+        webhook::DeliveryOutcome::Retry(wait) if within(&TELL_AGAIN, task.tries) => {
             let seconds = wait.map(|wait| wait.as_secs()).or_else(|| step(&TELL_AGAIN, task.tries));
             if task.status == "QUEUED" {
                 let message = format!("{} It is told again.", delivery.message);
@@ -292,10 +302,10 @@ async fn tell(teller: &Teller, task: &Taken, content: &Content, replies: &mut Ve
                 Settled { wait_seconds: seconds, ..unchanged(task) }
             }
         }
-        webhook::Taken::No | webhook::Taken::Later(_) => {
+        webhook::DeliveryOutcome::Rejected | webhook::DeliveryOutcome::Retry(_) => {
             let tries = task.tries.saturating_add(1);
             let message = match tries {
-                _ if delivery.taken == webhook::Taken::No => delivery.message.clone(),
+                _ if delivery.taken == webhook::DeliveryOutcome::Rejected => delivery.message.clone(),
                 1 => delivery.message.clone(),
                 tries => format!("{} It was told {tries} times.", delivery.message),
             };
@@ -315,7 +325,7 @@ fn within(steps: &[u64], tries: i16) -> bool {
     usize::try_from(tries).is_ok_and(|tries| tries < steps.len())
 }
 
-fn blank(task: &Taken) -> Settled {
+fn blank(task: &ClaimedTask) -> Settled {
     Settled {
         batch_id: task.batch_id,
         row_no: task.row_no,
@@ -332,31 +342,38 @@ fn blank(task: &Taken) -> Settled {
     }
 }
 
-fn failed(task: &Taken, code: &str, message: String) -> Settled {
+fn failed(task: &ClaimedTask, code: &str, message: String) -> Settled {
     let gateway_status = Some(if task.asks { "FAILED" } else { "NOT REQUESTED" });
     Settled { status: "FAILED", gateway_status, code: Some(code.to_owned()), message: Some(message), ..blank(task) }
 }
 
-fn waiting(task: &Taken, code: &str, message: String) -> Settled {
+fn waiting(task: &ClaimedTask, code: &str, message: String) -> Settled {
     Settled { code: Some(code.to_owned()), message: Some(message), ..blank(task) }
 }
 
-fn unchanged(task: &Taken) -> Settled {
+fn unchanged(task: &ClaimedTask) -> Settled {
     Settled { unchanged: true, ..blank(task) }
 }
 
 /// The connection's limits let nobody ask about it now: that is no try.
-fn not_its_turn(task: &Taken, wait: Duration) -> Settled {
+fn not_its_turn(task: &ClaimedTask, wait: Duration) -> Settled {
     Settled { wait_seconds: Some(wait.as_secs() + 1), counts: false, ..unchanged(task) }
 }
 
 /// A reply as it is kept, with the name of the message that it answers, and how long it was waited for.
-fn kept(task: &Taken, source: &'static str, id: Option<&str>, http: Option<u16>, body: &str, took: Duration) -> Kept {
+fn kept(
+    task: &ClaimedTask,
+    source: &'static str,
+    id: Option<&str>,
+    http: Option<u16>,
+    body: &str,
+    took: Duration,
+) -> EvidenceRow {
     let body = storable(body);
     let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     let replies =
         serde_json::json!([{ "row": task.row_no, "id": id, "http": http, "ms": ms, "body": body }]).to_string();
-    Kept { batch: task.batch_id, row: task.row_no, source, replies }
+    EvidenceRow { batch: task.batch_id, row: task.row_no, source, replies }
 }
 
 #[cfg(test)]

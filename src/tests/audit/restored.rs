@@ -5,8 +5,8 @@ use crate::server::{db::audit::chain::Position, ops::audit::heads::Head};
 use std::fs;
 
 /// A database whose past was set back to an earlier one: the trail ends, or goes on from, `kept`.
-async fn go_back(world: &World, organisation: OrganisationId, kept: i64) {
-    let mut admin = superuser(world).await;
+async fn go_back(test: &TestState, organisation: OrganisationId, kept: i64) {
+    let mut admin = superuser(test).await;
     let cut = format!(
         "WITH gone AS (DELETE FROM audit_seal WHERE organisation_id = '{organisation}' AND sequence > {kept} RETURNING audit_id)
          DELETE FROM audit USING gone WHERE id = audit_id"
@@ -26,12 +26,12 @@ fn further(state: &AppState) {
 
 #[tokio::test]
 async fn an_older_database_is_told_from_one_that_was_cut_off() {
-    let world = World::new().await;
-    let (state, organisation) = (&world.state, acme(&world).await);
+    let test = TestState::new().await;
+    let (state, organisation) = (&test.state, acme(&test).await);
     write(state, organisation, 30).await;
     audit::seal_all(state).await.unwrap();
     let end = heads_of(state).newest(organisation).unwrap().sequence;
-    go_back(&world, organisation, end - 19).await;
+    go_back(&test, organisation, end - 19).await;
     let cut = sentences(&of_acme(state, &[]).await);
     assert!(cut.starts_with(&format!("cut off after entry {}: the signed head names entry {end}", end - 19)), "{cut}");
     further(state);
@@ -46,8 +46,8 @@ async fn an_older_database_is_told_from_one_that_was_cut_off() {
 
 #[tokio::test]
 async fn after_a_declared_restore_the_trail_is_sound_with_the_gap_named() {
-    let world = World::new().await;
-    let (state, organisation) = (&world.state, acme(&world).await);
+    let test = TestState::new().await;
+    let (state, organisation) = (&test.state, acme(&test).await);
     let hour = time::Duration::hours(1);
     write(state, organisation, 10).await;
     audit::seal_all(state).await.unwrap();
@@ -59,13 +59,13 @@ async fn after_a_declared_restore_the_trail_is_sound_with_the_gap_named() {
         audit::seal_all(state).await.unwrap();
         lost.push(kept(state));
     }
-    go_back(&world, organisation, in_backup).await;
+    go_back(&test, organisation, in_backup).await;
     // Somebody signs in before it is declared.
     state.clock.advance(hour);
     write(state, organisation, 2).await;
     audit::seal_all(state).await.unwrap();
     assert!(!of_acme(state, &[]).await.is_sound());
-    let replica = super::super::support::state(&world.options).await;
+    let replica = super::super::support::state(&test.options).await;
     fs::create_dir_all(&replica.config.data_dir).unwrap();
     fs::write(replica.config.data_dir.join(heads::FILE), &lost[1].text).unwrap();
 
@@ -73,7 +73,7 @@ async fn after_a_declared_restore_the_trail_is_sound_with_the_gap_named() {
     let point = points.iter().find(|point| point.organisation == organisation).unwrap();
     assert_eq!((point.kept, point.lost), (in_backup, Some(in_backup + 20)));
     assert!(points.iter().all(|point| point.organisation == organisation || point.lost.is_none()));
-    let mut admin = superuser(&world).await;
+    let mut admin = superuser(&test).await;
     let written: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM audit JOIN audit_seal ON audit_id = id WHERE action = 'audit.restored'",
     )
@@ -99,19 +99,19 @@ async fn after_a_declared_restore_the_trail_is_sound_with_the_gap_named() {
 
     // A declared gap excuses nothing that was signed after it.
     let newest = heads_of(state).newest(organisation).unwrap().sequence;
-    go_back(&world, organisation, newest - 2).await;
+    go_back(&test, organisation, newest - 2).await;
     let cut = sentences(&of_acme(state, &[]).await);
     assert!(cut.starts_with(&format!("cut off after entry {}", newest - 2)), "{cut}");
 }
 
 #[tokio::test]
 async fn nobody_declares_a_restore_without_the_key() {
-    let world = World::new().await;
-    let (state, organisation) = (&world.state, acme(&world).await);
+    let test = TestState::new().await;
+    let (state, organisation) = (&test.state, acme(&test).await);
     write(state, organisation, 30).await;
     audit::seal_all(state).await.unwrap();
     let end = heads_of(state).newest(organisation).unwrap().clone();
-    go_back(&world, organisation, end.sequence - 10).await;
+    go_back(&test, organisation, end.sequence - 10).await;
     let forged = heads::Restored {
         organisation,
         kept: end.sequence - 10,
@@ -133,8 +133,8 @@ async fn nobody_declares_a_restore_without_the_key() {
 
 #[tokio::test]
 async fn an_organisation_that_the_backup_does_not_have_is_told_and_declared() {
-    let world = World::new().await;
-    let (state, organisation) = (&world.state, acme(&world).await);
+    let test = TestState::new().await;
+    let (state, organisation) = (&test.state, acme(&test).await);
     write(state, organisation, 1).await;
     audit::seal_all(state).await.unwrap();
     let head = heads_of(state).newest(organisation).unwrap().clone();

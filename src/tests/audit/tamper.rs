@@ -217,14 +217,14 @@ fn rounds() -> u64 {
 }
 
 /// A trail of 60 entries that are chained and signed, and some that wait.
-async fn trail(world: &World) -> (OrganisationId, i64) {
-    let organisation = acme(world).await;
-    world.upload("maker@acme.test", &refunds(&[("ORD_1", "1")])).await;
-    audit::seal_all(&world.state).await.unwrap();
-    let chained = heads_of(&world.state).newest(organisation).unwrap().sequence;
-    write(&world.state, organisation, usize::try_from(60 - chained).unwrap()).await;
-    audit::seal_all(&world.state).await.unwrap();
-    write(&world.state, organisation, 4).await;
+async fn trail(test: &TestState) -> (OrganisationId, i64) {
+    let organisation = acme(test).await;
+    test.upload("maker@acme.test", &refunds(&[("ORD_1", "1")])).await;
+    audit::seal_all(&test.state).await.unwrap();
+    let chained = heads_of(&test.state).newest(organisation).unwrap().sequence;
+    write(&test.state, organisation, usize::try_from(60 - chained).unwrap()).await;
+    audit::seal_all(&test.state).await.unwrap();
+    write(&test.state, organisation, 4).await;
     (organisation, 60)
 }
 
@@ -235,22 +235,22 @@ async fn change(admin: &mut PgConnection, organisation: OrganisationId, sql: &st
 
 #[tokio::test]
 async fn every_change_of_the_trail_is_seen() {
-    let world = World::new().await;
-    let (organisation, end) = trail(&world).await;
-    let mut admin = superuser(&world).await;
+    let test = TestState::new().await;
+    let (organisation, end) = trail(&test).await;
+    let mut admin = superuser(&test).await;
     admin.execute(PREPARE).await.unwrap();
     let mut unseen = Vec::new();
     for seed in 0..rounds() {
         for (number, kind) in KINDS.into_iter().enumerate() {
             let sql = kind.sql(&mut Dice(seed * 1_000 + number as u64), end);
             change(&mut admin, organisation, &sql).await;
-            let report = of_acme(&world.state, &[]).await;
+            let report = of_acme(&test.state, &[]).await;
             if !report.findings.iter().any(|finding| kind.is_named_by(finding)) {
                 unseen.push(format!("{kind:?}, seed {seed}: {}\n{sql}", sentences(&report)));
             }
             admin.execute(PUT_BACK).await.unwrap();
             if number == 0 {
-                let untouched = of_acme(&world.state, &[]).await;
+                let untouched = of_acme(&test.state, &[]).await;
                 assert!(untouched.is_sound(), "put back: {}", sentences(&untouched));
             }
         }
@@ -260,12 +260,12 @@ async fn every_change_of_the_trail_is_seen() {
 
 #[tokio::test]
 async fn an_end_that_was_cut_off_is_seen_with_a_head_that_was_kept_elsewhere() {
-    let world = World::new().await;
-    let (organisation, end) = trail(&world).await;
-    let exported = [kept(&world.state)];
+    let test = TestState::new().await;
+    let (organisation, end) = trail(&test).await;
+    let exported = [kept(&test.state)];
     // Whoever cuts it off has the data folder, too.
-    std::fs::remove_file(world.state.config.data_dir.join(heads::FILE)).unwrap();
-    let mut admin = superuser(&world).await;
+    std::fs::remove_file(test.state.config.data_dir.join(heads::FILE)).unwrap();
+    let mut admin = superuser(&test).await;
     admin.execute(PREPARE).await.unwrap();
     let mut dice = Dice(41);
     let mut seen = 0;
@@ -276,9 +276,9 @@ async fn an_end_that_was_cut_off_is_seen_with_a_head_that_was_kept_elsewhere() {
              DELETE FROM audit_seal WHERE organisation_id = org AND sequence >= {first}; DELETE FROM batch_progress; DELETE FROM batch;"
         );
         change(&mut admin, organisation, &cut).await;
-        let alone = of_acme(&world.state, &[]).await;
+        let alone = of_acme(&test.state, &[]).await;
         assert!(alone.is_sound() && alone.notes.iter().any(|note| note.contains("no signed head")), "{alone:?}");
-        let text = sentences(&of_acme(&world.state, &exported).await);
+        let text = sentences(&of_acme(&test.state, &exported).await);
         seen += usize::from(
             text.starts_with(&format!("cut off after entry {}: the signed head names entry {end}", first - 1)),
         );
@@ -289,9 +289,9 @@ async fn an_end_that_was_cut_off_is_seen_with_a_head_that_was_kept_elsewhere() {
 
 #[tokio::test]
 async fn all_that_is_wrong_is_told_and_not_the_first_of_it() {
-    let world = World::new().await;
-    let (organisation, _) = trail(&world).await;
-    let mut admin = superuser(&world).await;
+    let test = TestState::new().await;
+    let (organisation, _) = trail(&test).await;
+    let mut admin = superuser(&test).await;
     let id =
         |place: i64| format!("(SELECT audit_id FROM audit_seal WHERE organisation_id = org AND sequence = {place})");
     let wrong = format!(
@@ -303,7 +303,7 @@ async fn all_that_is_wrong_is_told_and_not_the_first_of_it() {
         id(25)
     );
     change(&mut admin, organisation, &format!("{wrong};")).await;
-    let report = of_acme(&world.state, &[]).await;
+    let report = of_acme(&test.state, &[]).await;
     let said = sentences(&report);
     for part in [
         "entry 15 was changed after it was chained",
@@ -319,15 +319,15 @@ async fn all_that_is_wrong_is_told_and_not_the_first_of_it() {
 
 #[tokio::test]
 async fn an_organisation_with_batches_and_no_entry_is_broken_without_any_head() {
-    let world = World::new().await;
-    let (organisation, _) = trail(&world).await;
-    std::fs::remove_file(world.state.config.data_dir.join(heads::FILE)).unwrap();
-    let mut admin = superuser(&world).await;
+    let test = TestState::new().await;
+    let (organisation, _) = trail(&test).await;
+    std::fs::remove_file(test.state.config.data_dir.join(heads::FILE)).unwrap();
+    let mut admin = superuser(&test).await;
     let tables = ["audit", "audit_seal", "audit_waiting"];
     let emptied: String =
         tables.iter().map(|table| format!("DELETE FROM {table} WHERE organisation_id = org;")).collect();
     change(&mut admin, organisation, &emptied).await;
-    let report = of_acme(&world.state, &[]).await;
+    let report = of_acme(&test.state, &[]).await;
     assert!(report.findings.contains(&Finding::Empty), "{report:?}");
     assert!(report.findings.iter().any(|finding| matches!(finding, Finding::UnrecordedBatch(_))), "{report:?}");
 }

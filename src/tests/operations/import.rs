@@ -1,6 +1,6 @@
 //! Imports: rows that are stored as a set, run by run, whoever dies on the way.
 
-use super::{Bench, CHECKER, MAKER, rows};
+use super::{CHECKER, MAKER, OperationHarness, rows};
 use crate::{
     domain::{
         batch::BatchStatus,
@@ -34,9 +34,9 @@ fn code<T: std::fmt::Debug>(result: sqlx::Result<T>) -> String {
     }
 }
 
-impl Bench {
+impl OperationHarness {
     async fn tx(&self) -> Tx {
-        self.world.state.db.worker(self.organisation).await.unwrap()
+        self.test.state.db.worker(self.organisation).await.unwrap()
     }
 
     async fn claim(&self) -> Option<Held> {
@@ -78,28 +78,28 @@ impl Bench {
 
 #[tokio::test]
 async fn an_import_goes_from_upload_to_its_result_file() {
-    let bench = Bench::new().await;
+    let harness = OperationHarness::new().await;
     for (bad, finding) in [
         ("item,note\nONE,\n", "no column item_id"),
         ("item_id,note\n", "no rows"),
         ("item_id,note\nONE,\"open\n", "quotation mark"),
     ] {
-        let findings = bench.findings(TestImport, bad).await;
+        let findings = harness.findings(TestImport, bad).await;
         assert!(findings[0].contains(finding), "{findings:?}");
     }
-    let batch = bench.upload(TestImport, FILE).await;
-    let waiting = bench.snapshot(batch).await;
+    let batch = harness.upload(TestImport, FILE).await;
+    let waiting = harness.snapshot(batch).await;
     assert_eq!((waiting.status, waiting.records), (BatchStatus::Validating, 0));
     assert_eq!(waiting.import, counts(0, 0, 0, "check"));
-    let maker = bench.world.caller(MAKER).await;
-    let list = batches::list(&bench.world.state, &maker, TestImport, &BatchQuery::default()).await.unwrap();
+    let maker = harness.test.caller(MAKER).await;
+    let list = batches::list(&harness.test.state, &maker, TestImport, &BatchQuery::default()).await.unwrap();
     assert_eq!((list.page.total, list.by_status), (1, vec![(BatchStatus::Validating, 1)]));
     assert!(!list.page.rows[0].can_sync, "there is nobody to ask about it");
-    bench.is_kept_from_strangers(TestImport, batch, FILE).await;
-    assert!(bench.world.decide(CHECKER, batch, Verdict::Approve).await.is_err(), "nobody decides on an import");
+    harness.is_kept_from_strangers(TestImport, batch, FILE).await;
+    assert!(harness.test.decide(CHECKER, batch, Verdict::Approve).await.is_err(), "nobody decides on an import");
 
-    let running = bench.start();
-    let ended = bench.until(batch, BatchStatus::CompletedWithFailures).await;
+    let running = harness.start();
+    let ended = harness.until(batch, BatchStatus::CompletedWithFailures).await;
     running.stop().await;
     assert_eq!((ended.records, ended.counts.queued, ended.counts.accepted, ended.counts.failed), (3, 0, 2, 1));
     assert_eq!(ended.import, counts(2, 0, 1, "done"));
@@ -109,12 +109,12 @@ async fn an_import_goes_from_upload_to_its_result_file() {
     for none in ["amounts", "decision"] {
         assert!(json.as_object().unwrap().contains_key(none) && json[none].is_null(), "{none}: {json}");
     }
-    assert_eq!(bench.audited(batch).await, ["maker@acme.test batch.created", "Batchdesk batch.imported"]);
+    assert_eq!(harness.audited(batch).await, ["maker@acme.test batch.created", "Batchdesk batch.imported"]);
     assert_eq!(
-        bench.told(MAKER).await,
+        harness.notices_of(MAKER).await,
         ["Your import rows.csv has ended: 2 rows were stored, 0 were there already, 1 failed."]
     );
-    let detail = bench.detail(TestImport, batch).await;
+    let detail = harness.detail(TestImport, batch).await;
     let empty = "Empty item ID: item_id is empty.";
     assert_eq!(
         rows(&detail),
@@ -126,121 +126,121 @@ async fn an_import_goes_from_upload_to_its_result_file() {
     );
     assert_eq!((detail.row_map.as_str(), detail.failures), ("AFA", vec![(empty.to_owned(), 1, 0)]));
     for (number, title) in [(1, "Stored"), (2, "Not stored")] {
-        let story = history::task(&bench.world.state, &maker, TestImport, batch, number).await.unwrap();
-        let titles: Vec<_> = story.steps.iter().map(|step| step.title.as_str()).collect();
+        let history = history::task(&harness.test.state, &maker, TestImport, batch, number).await.unwrap();
+        let titles: Vec<_> = history.steps.iter().map(|step| step.title.as_str()).collect();
         assert_eq!(titles, [title]);
     }
     assert!(!detail.actions.sync && !detail.actions.withdraw && !detail.actions.retry && !detail.actions.cancel);
     assert_eq!(
-        bench.result(TestImport, batch).await,
+        harness.result(TestImport, batch).await,
         format!(
             "S.No,Item ID,Note,Task Status,Error Message\n1,ONE,first,ACCEPTED,\n2,,,FAILED,{empty}\n3,THREE,,ACCEPTED,\n"
         )
     );
-    bench.adds_up(batch).await;
-    assert_eq!(bench.script.sends(), 0);
+    harness.adds_up(batch).await;
+    assert_eq!(harness.script.sends(), 0);
 
     // With nothing that fails it is Completed.
-    let clean = bench.upload(TestImport, "item_id,note\nFOUR,\n").await;
-    let running = bench.start();
-    bench.until(clean, BatchStatus::Completed).await;
+    let clean = harness.upload(TestImport, "item_id,note\nFOUR,\n").await;
+    let running = harness.start();
+    harness.until(clean, BatchStatus::Completed).await;
     running.stop().await;
 }
 
 #[tokio::test]
 async fn an_import_that_is_killed_between_two_runs_goes_on_and_stores_every_row_once() {
-    let bench = Bench::new().await;
-    bench.sql("UPDATE organisation SET row_limit = 100000").await;
+    let harness = OperationHarness::new().await;
+    harness.sql("UPDATE organisation SET row_limit = 100000").await;
     let id = |n: u32| if n.is_multiple_of(500) { String::new() } else { format!("ITEM_{n}") };
     let lines: Vec<String> = (1..=3_500).map(|n| format!("{},\"line {n}\"", id(n))).collect();
-    let batch = bench.upload(TestImport, &format!("item_id,note\n{}\n", lines.join("\n"))).await;
+    let batch = harness.upload(TestImport, &format!("item_id,note\n{}\n", lines.join("\n"))).await;
     // The second run waits for somebody who is adding one of its rows.
-    let mut blocking = bench.world.options.clone().options([("search_path", "desk")]).connect().await.unwrap();
+    let mut blocking = harness.test.options.clone().options([("search_path", "batchdesk")]).connect().await.unwrap();
     let row = format!(
         "BEGIN; INSERT INTO record (organisation_id, batch_id, row_no, sheet_row, amount_minor, gateway_key, order_id, request_sha256)
          VALUES ('{}', '{batch}', 1500, 1, 0, '', 'x', '')",
-        bench.organisation
+        harness.organisation
     );
     blocking.execute(AssertSqlSafe(row)).await.unwrap();
     // Another process than the one that goes on: it takes its connections with it.
-    let running = bench.start_with(crate::tests::support::state(&bench.world.options).await);
+    let running = harness.start_with(crate::tests::support::state(&harness.test.options).await);
     let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    while bench.number(waits).await == 0 {
+    while harness.number(waits).await == 0 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     running.kill().await;
     blocking.execute("ROLLBACK").await.unwrap();
     // Waits for the transaction that was under way, which comes to nothing.
-    bench.lapse().await;
-    let half = bench.snapshot(batch).await;
+    harness.lapse().await;
+    let half = harness.snapshot(batch).await;
     assert_eq!((half.status, half.import), (BatchStatus::Processing, counts(998, 0, 2, STORE)));
-    bench.adds_up(batch).await;
+    harness.adds_up(batch).await;
 
-    let running = bench.start();
-    let ended = bench.until(batch, BatchStatus::CompletedWithFailures).await;
+    let running = harness.start();
+    let ended = harness.until(batch, BatchStatus::CompletedWithFailures).await;
     running.stop().await;
     assert_eq!(ended.import, counts(3_493, 0, 7, "done"));
-    bench.adds_up(batch).await;
+    harness.adds_up(batch).await;
     let wrong = format!(
         "SELECT count(*) FROM record WHERE batch_id = '{batch}' AND (order_id, sheet_row)
            IS DISTINCT FROM (CASE WHEN row_no % 500 = 0 THEN '' ELSE 'ITEM_' || row_no END, row_no + 1)"
     );
-    assert_eq!(bench.number(&wrong).await, 0);
-    assert_eq!(bench.number("SELECT max(epoch) FROM import_run").await, 2, "two workers, one after the other");
-    assert_eq!(bench.told(MAKER).await.len(), 1, "told once");
+    assert_eq!(harness.number(&wrong).await, 0);
+    assert_eq!(harness.number("SELECT max(epoch) FROM import_run").await, 2, "two workers, one after the other");
+    assert_eq!(harness.notices_of(MAKER).await.len(), 1, "told once");
 }
 
 #[tokio::test]
 async fn a_worker_whose_lease_went_to_another_moves_nothing() {
-    let bench = Bench::new().await;
-    let batch = bench.upload(TestImport, FILE).await;
-    assert_eq!(bench.lanes().await, 1);
-    let first = bench.claim().await.unwrap();
-    assert!(bench.claim().await.is_none(), "it is leased");
-    assert_eq!(bench.lanes().await, 0);
-    bench.lapse().await;
-    let mut tx = bench.tx().await;
+    let harness = OperationHarness::new().await;
+    let batch = harness.upload(TestImport, FILE).await;
+    assert_eq!(harness.lanes().await, 1);
+    let first = harness.claim().await.unwrap();
+    assert!(harness.claim().await.is_none(), "it is leased");
+    assert_eq!(harness.lanes().await, 0);
+    harness.lapse().await;
+    let mut tx = harness.tx().await;
     assert!(!db::imports::hold(&mut tx, &first, CHECK).await.unwrap(), "its time is over");
     drop(tx);
-    let second = bench.claim().await.unwrap();
+    let second = harness.claim().await.unwrap();
     assert_eq!((first.epoch, second.epoch), (1, 2));
     let late = async |what: &str| {
         for phase in [CHECK, STORE] {
-            let mut tx = bench.tx().await;
+            let mut tx = harness.tx().await;
             assert!(!db::imports::hold(&mut tx, &first, phase).await.unwrap(), "{what}, {phase}");
             assert_eq!(code(db::imports::refused(&mut tx, phase, "x").await), "BD409", "{what}");
         }
-        let mut tx = bench.tx().await;
+        let mut tx = harness.tx().await;
         let _ = db::imports::hold(&mut tx, &first, CHECK).await.unwrap();
         assert_eq!(code(db::imports::counted(&mut tx, &[3]).await), "BD409", "{what}");
-        let mut tx = bench.tx().await;
+        let mut tx = harness.tx().await;
         let _ = db::imports::hold(&mut tx, &first, STORE).await.unwrap();
         let all = Stored { created: 3, ..Stored::default() };
         assert_eq!(code(db::imports::stored(&mut tx, all, None, LEASE).await), "BD409", "{what}");
     };
     late("before it was counted").await;
-    bench.count(&second, 3).await;
+    harness.count(&second, 3).await;
     late("after it was counted").await;
-    assert_eq!(bench.snapshot(batch).await.import, counts(0, 0, 0, STORE));
+    assert_eq!(harness.snapshot(batch).await.import, counts(0, 0, 0, STORE));
 
     // Without the fence the first one would go on: the test must be able to fail.
-    bench
+    harness
         .sql(
             "SET ROLE batchdesk_owner; CREATE OR REPLACE FUNCTION leased_import(p_phase text) RETURNS uuid
-             LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, desk, pg_temp AS $$
+             LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
                SELECT batch_id FROM import_run WHERE organisation_id = current_organisation()
                   AND batch_id = nullif(current_setting('app.batch', true), '')::uuid
                   AND phase = p_phase AND lease_until > clock_timestamp() FOR UPDATE $$",
         )
         .await;
-    let mut tx = bench.tx().await;
+    let mut tx = harness.tx().await;
     assert!(db::imports::hold(&mut tx, &first, STORE).await.unwrap());
 }
 
 /// A session of the worker that says it works on this import.
-async fn worker(bench: &Bench, held: &Held, epoch: i64) -> PgConnection {
-    let mut worker = bench.world.options.clone().options([("search_path", "desk")]).connect().await.unwrap();
-    let (organisation, batch) = (bench.organisation, held.batch_id);
+async fn worker(harness: &OperationHarness, held: &Held, epoch: i64) -> PgConnection {
+    let mut worker = harness.test.options.clone().options([("search_path", "batchdesk")]).connect().await.unwrap();
+    let (organisation, batch) = (harness.organisation, held.batch_id);
     let session = format!(
         "SET ROLE batchdesk_worker; SET app.organisation = '{organisation}'; SET app.batch = '{batch}'; SET app.epoch = '{epoch}'"
     );
@@ -250,24 +250,24 @@ async fn worker(bench: &Bench, held: &Held, epoch: i64) -> PgConnection {
 
 #[tokio::test]
 async fn the_worker_adds_rows_to_the_import_that_it_has_the_lease_of_and_to_nothing_else() {
-    let bench = Bench::new().await;
-    bench.upload(TestImport, FILE).await;
-    let held = bench.claim().await.unwrap();
-    let other = bench.upload(TestImport, "item_id,note\nTWO,\n").await;
-    let refund = bench.world.upload(MAKER, &crate::tests::support::refunds(&[("ORD_1", "1")])).await;
-    let globex = bench.world.caller("owner@globex.test").await.organisation.id;
+    let harness = OperationHarness::new().await;
+    harness.upload(TestImport, FILE).await;
+    let held = harness.claim().await.unwrap();
+    let other = harness.upload(TestImport, "item_id,note\nTWO,\n").await;
+    let refund = harness.test.upload(MAKER, &crate::tests::support::refunds(&[("ORD_1", "1")])).await;
+    let globex = harness.test.caller("owner@globex.test").await.organisation.id;
     let row = |organisation: &str, batch: &str, number: i32| {
         format!(
             "INSERT INTO record_leaf (organisation_id, batch_id, row_no, sheet_row, amount_minor, gateway_key, order_id, request_sha256)
              VALUES ('{organisation}', '{batch}', {number}, 2, 0, '', 'ONE', '')"
         )
     };
-    let ours = bench.organisation.to_string();
+    let ours = harness.organisation.to_string();
     let batch = held.batch_id.to_string();
     let try_it = async |worker: &mut PgConnection, sql: String| code(worker.execute(AssertSqlSafe(sql)).await);
-    let mut session = worker(&bench, &held, held.epoch).await;
+    let mut session = worker(&harness, &held, held.epoch).await;
     assert_eq!(try_it(&mut session, row(&ours, &batch, 1)).await, "BD409", "it is not checked yet");
-    bench.count(&held, 3).await;
+    harness.count(&held, 3).await;
     let outcome = |batch: &str| {
         format!(
             "INSERT INTO outcome (organisation_id, batch_id, row_no, revision, attempts, succeeded, code)
@@ -285,15 +285,15 @@ async fn the_worker_adds_rows_to_the_import_that_it_has_the_lease_of_and_to_noth
     ] {
         assert_eq!(try_it(&mut session, sql).await, expected, "{what}");
     }
-    let mut fenced = worker(&bench, &held, held.epoch - 1).await;
+    let mut fenced = worker(&harness, &held, held.epoch - 1).await;
     assert_eq!(try_it(&mut fenced, row(&ours, &batch, 2)).await, "BD409", "an epoch that is over");
-    bench.lapse().await;
+    harness.lapse().await;
     assert_eq!(try_it(&mut session, row(&ours, &batch, 2)).await, "BD409", "a lease that is over");
     assert_eq!(try_it(&mut session, "UPDATE import_run SET byte_offset = 0".to_owned()).await, "42501");
     assert_eq!(try_it(&mut session, "UPDATE batch_source SET created = 1".to_owned()).await, "42501");
 
     // The guard is what refuses: without it all of that would be taken.
-    bench.sql("DROP TRIGGER record_leaf_guard ON record_leaf").await;
+    harness.sql("DROP TRIGGER record_leaf_guard ON record_leaf").await;
     for sql in [row(&ours, &other.to_string(), 1), row(&ours, &refund.to_string(), 2), row(&ours, &batch, 2)] {
         assert_eq!(try_it(&mut session, sql).await, "done", "the test must be able to fail");
     }
@@ -301,9 +301,9 @@ async fn the_worker_adds_rows_to_the_import_that_it_has_the_lease_of_and_to_noth
 
 #[tokio::test]
 async fn an_import_has_no_connection_no_tasks_and_no_decision() {
-    let bench = Bench::new().await;
-    let batch = bench.upload(TestImport, FILE).await;
-    let organisation = bench.organisation;
+    let harness = OperationHarness::new().await;
+    let batch = harness.upload(TestImport, FILE).await;
+    let organisation = harness.organisation;
     let session = format!("SET app.organisation = '{organisation}';");
     let gateway = format!("(SELECT id FROM gateway WHERE organisation_id = '{organisation}' LIMIT 1)");
     for (sql, expected) in [
@@ -334,7 +334,7 @@ async fn an_import_has_no_connection_no_tasks_and_no_decision() {
             "BD422",
         ),
     ] {
-        let said = code(bench.world.as_superuser(&format!("{session} {sql}")).await);
+        let said = code(harness.test.as_superuser(&format!("{session} {sql}")).await);
         assert!(said != "done" && (expected.is_empty() || said == expected), "{said} {sql}");
     }
     // An attempt that may not be is skipped, whoever adds it.
@@ -342,66 +342,66 @@ async fn an_import_has_no_connection_no_tasks_and_no_decision() {
         "{session} INSERT INTO attempt (organisation_id, batch_id, from_row, to_row, revision, attempt, epoch, owner)
          VALUES ('{organisation}', '{batch}', 1, 1, 1, 1, 1, gen_random_uuid())"
     );
-    bench.sql(&attempt).await;
-    let running = bench.start();
-    bench.until(batch, BatchStatus::CompletedWithFailures).await;
+    harness.sql(&attempt).await;
+    let running = harness.start();
+    harness.until(batch, BatchStatus::CompletedWithFailures).await;
     running.stop().await;
     for table in ["chunk", "attempt", "open_task", "order_task", "decision", "batch_revision", "evidence"] {
-        assert_eq!(bench.number(&format!("SELECT count(*) FROM {table}")).await, 0, "{table}");
+        assert_eq!(harness.number(&format!("SELECT count(*) FROM {table}")).await, 0, "{table}");
     }
 }
 
 #[tokio::test]
 async fn an_import_is_paused_goes_on_and_is_cancelled() {
-    let bench = Bench::new().await;
-    let (state, maker) = (&bench.world.state, bench.world.caller(MAKER).await);
-    let batch = bench.upload(TestImport, FILE).await;
-    let held = bench.claim().await.unwrap();
-    bench.count(&held, 3).await;
+    let harness = OperationHarness::new().await;
+    let (state, maker) = (&harness.test.state, harness.test.caller(MAKER).await);
+    let batch = harness.upload(TestImport, FILE).await;
+    let held = harness.claim().await.unwrap();
+    harness.count(&held, 3).await;
     batches::pause(state, &maker, TestImport, batch, "later").await.unwrap();
-    let mut tx = bench.tx().await;
+    let mut tx = harness.tx().await;
     assert!(!db::imports::hold(&mut tx, &held, STORE).await.unwrap(), "whoever had it has it no more");
     drop(tx);
-    assert_eq!((bench.lanes().await, bench.claim().await.is_none()), (0, true));
-    let paused = bench.snapshot(batch).await;
+    assert_eq!((harness.lanes().await, harness.claim().await.is_none()), (0, true));
+    let paused = harness.snapshot(batch).await;
     assert_eq!(paused.status, BatchStatus::Paused);
     assert!(paused.notice.unwrap().contains("later"));
     batches::resume(state, &maker, TestImport, batch).await.unwrap();
     // Sending is stopped: that is no reason for an import to wait.
-    bench.sql("UPDATE organisation SET sending = false").await;
-    let running = bench.start();
-    bench.until(batch, BatchStatus::CompletedWithFailures).await;
+    harness.sql("UPDATE organisation SET sending = false").await;
+    let running = harness.start();
+    harness.until(batch, BatchStatus::CompletedWithFailures).await;
     running.stop().await;
-    bench.adds_up(batch).await;
+    harness.adds_up(batch).await;
 
-    let batch = bench.upload(TestImport, "item_id,note\nTWO,\nTHREE,\n").await;
-    let held = bench.claim().await.unwrap();
-    bench.count(&held, 2).await;
-    assert!(bench.detail(TestImport, batch).await.actions.cancel);
+    let batch = harness.upload(TestImport, "item_id,note\nTWO,\nTHREE,\n").await;
+    let held = harness.claim().await.unwrap();
+    harness.count(&held, 2).await;
+    assert!(harness.detail(TestImport, batch).await.actions.cancel);
     batches::cancel(state, &maker, TestImport, batch).await.unwrap();
-    let cancelled = bench.snapshot(batch).await;
+    let cancelled = harness.snapshot(batch).await;
     assert_eq!((cancelled.status, cancelled.counts.queued), (BatchStatus::Cancelled, 0));
     assert_eq!(cancelled.import, counts(0, 2, 0, "done"));
-    assert_eq!((bench.lanes().await, bench.number("SELECT count(*) FROM record").await), (0, 3));
+    assert_eq!((harness.lanes().await, harness.number("SELECT count(*) FROM record").await), (0, 3));
 }
 
 #[tokio::test]
 async fn an_import_that_cannot_be_read_or_stored_is_invalid_and_says_why() {
-    let bench = Bench::new().await;
-    let batch = bench.upload(TestImport, FILE).await;
-    bench.sql("UPDATE file SET bytes = 'other,note\nONE,\n'").await;
-    let running = bench.start();
-    let ended = bench.until(batch, BatchStatus::Invalid).await;
+    let harness = OperationHarness::new().await;
+    let batch = harness.upload(TestImport, FILE).await;
+    harness.sql("UPDATE file SET bytes = 'other,note\nONE,\n'").await;
+    let running = harness.start();
+    let ended = harness.until(batch, BatchStatus::Invalid).await;
     assert_eq!((ended.records, ended.import), (0, counts(0, 0, 0, "done")));
     let notice = ended.notice.unwrap();
     assert!(notice.starts_with("rows.csv: ") && notice.contains("no column item_id"), "{notice}");
-    assert_eq!(bench.audited(batch).await, ["maker@acme.test batch.created", "Batchdesk batch.invalid"]);
-    assert_eq!(bench.told(MAKER).await, ["Your import rows.csv could not be stored."]);
+    assert_eq!(harness.audited(batch).await, ["maker@acme.test batch.created", "Batchdesk batch.invalid"]);
+    assert_eq!(harness.notices_of(MAKER).await, ["Your import rows.csv could not be stored."]);
 
     // What the database refuses would be refused again: it ends, and what was not stored is counted.
-    bench.sql("ALTER TABLE record ADD CONSTRAINT refused CHECK (order_id <> 'BAD')").await;
-    let batch = bench.upload(TestImport, "item_id,note\nBAD,\n").await;
-    let ended = bench.until(batch, BatchStatus::Invalid).await;
+    harness.sql("ALTER TABLE record ADD CONSTRAINT refused CHECK (order_id <> 'BAD')").await;
+    let batch = harness.upload(TestImport, "item_id,note\nBAD,\n").await;
+    let ended = harness.until(batch, BatchStatus::Invalid).await;
     running.stop().await;
     assert_eq!(ended.import, counts(0, 1, 0, "done"));
     assert!(ended.notice.unwrap().contains("cannot be stored"));

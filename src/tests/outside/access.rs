@@ -3,10 +3,10 @@
 #[path = "access/table.rs"]
 mod table;
 
-use super::support::{Desk, MAKER2S_FILE, MAKER2S_ORDERS, STRANGER, VIEWER};
+use super::support::{MAKER2S_FILE, MAKER2S_ORDERS, STRANGER, TestApp, VIEWER};
 use batchdesk::server::http;
 use std::collections::BTreeSet;
-use table::{PEOPLE, Sent, table};
+use table::{PEOPLE, RequestBody, table};
 
 /// Parameters have names of their own in each part; only their places matter.
 fn shape(path: &str) -> String {
@@ -21,20 +21,23 @@ fn every_route_is_in_the_table() {
     assert_eq!(served, known, "left: served; right: in the table");
 
     let functions: BTreeSet<_> = leptos::server_fn::axum::server_fn_paths().map(|(path, _)| path.to_owned()).collect();
-    let known: BTreeSet<_> =
-        table("").iter().filter(|row| matches!(row.sent, Sent::Json(_))).map(|row| row.route.to_owned()).collect();
+    let known: BTreeSet<_> = table("")
+        .iter()
+        .filter(|row| matches!(row.sent, RequestBody::Json(_)))
+        .map(|row| row.route.to_owned())
+        .collect();
     assert_eq!(functions, known, "left: server functions; right: in the table");
 }
 
 #[tokio::test]
 async fn everybody_gets_what_is_theirs_and_nothing_else() {
-    let desk = Desk::start().await;
-    let (batch, sync) = (desk.batch(MAKER2S_FILE).await, desk.batch(MAKER2S_ORDERS).await);
+    let app = TestApp::start().await;
+    let (batch, sync) = (app.batch(MAKER2S_FILE).await, app.batch(MAKER2S_ORDERS).await);
     let mut people = Vec::new();
     for person in PEOPLE {
         people.push(match person {
-            Some(email) => desk.signed_in(email).await,
-            None => desk.visitor(),
+            Some(email) => app.signed_in(email).await,
+            None => app.visitor(),
         });
     }
     let mut wrong = Vec::new();
@@ -43,17 +46,17 @@ async fn everybody_gets_what_is_theirs_and_nothing_else() {
         for ((browser, person), expected) in people.iter().zip(PEOPLE).zip(row.status) {
             let request = browser.request(row.method, &address);
             let request = match &row.sent {
-                Sent::Get | Sent::Form(_) => request.header("accept", "text/html"),
-                Sent::Multipart | Sent::Json(_) => request,
+                RequestBody::Get | RequestBody::Form(_) => request.header("accept", "text/html"),
+                RequestBody::Multipart | RequestBody::Json(_) => request,
             };
             let request = match &row.sent {
-                Sent::Get => request,
-                Sent::Form(fields) => request.form(fields),
-                Sent::Multipart => request
+                RequestBody::Get => request,
+                RequestBody::Form(fields) => request.form(fields),
+                RequestBody::Multipart => request
                     .header("accept", "text/html")
                     .header("content-type", format!("multipart/form-data; boundary={}", super::support::BOUNDARY))
                     .body(super::support::multipart(&[])),
-                Sent::Json(input) => request
+                RequestBody::Json(input) => request
                     .header("accept", "application/json")
                     .header("content-type", "application/json")
                     .body(input.to_string()),
@@ -75,16 +78,16 @@ async fn everybody_gets_what_is_theirs_and_nothing_else() {
 
 #[tokio::test]
 async fn a_batch_of_another_organisation_looks_like_none() {
-    let desk = Desk::start().await;
-    let batch = desk.batch(MAKER2S_FILE).await;
-    let stranger = desk.signed_in(STRANGER).await;
+    let app = TestApp::start().await;
+    let batch = app.batch(MAKER2S_FILE).await;
+    let stranger = app.signed_in(STRANGER).await;
     let missing = "01999999-0000-7000-8000-000000000000";
     for address in ["/batch/batch-refunds/{}", "/approvals/{}", "/batch/batch-refunds/{}/original", "/events?batch={}"]
     {
         let theirs = stranger.get(&address.replace("{}", &batch)).await;
         let nobodys = stranger.get(&address.replace("{}", missing)).await;
         assert_eq!((theirs.status, nobodys.status), (404, 404), "{address}");
-        let same = |answer: super::support::Answer| {
+        let same = |answer: super::support::TestResponse| {
             let id = answer.header("x-request-id").to_owned();
             let nonce = answer
                 .header("content-security-policy")
@@ -100,10 +103,10 @@ async fn a_batch_of_another_organisation_looks_like_none() {
 
 #[tokio::test]
 async fn rights_that_are_taken_are_gone_at_the_next_request() {
-    let desk = Desk::start().await;
-    let viewer = desk.signed_in(VIEWER).await;
+    let app = TestApp::start().await;
+    let viewer = app.signed_in(VIEWER).await;
     assert_eq!(viewer.get("/batch/batch-refunds").await.status, 200);
-    let mut database = desk.database().await;
+    let mut database = app.database().await;
     let statement = "DELETE FROM role_permission WHERE module = 'refunds' AND role_id IN
         (SELECT m.role_id FROM membership m JOIN person p ON p.id = m.person_id WHERE p.email = $1)";
     sqlx::query(statement).bind(VIEWER).execute(&mut database).await.unwrap();

@@ -1,26 +1,26 @@
 //! Deciding by form.
 
-use super::support::{Answer, Browser, CHECKER, Desk, MAKER, MAKERS_FILE, PASSWORD, VIEWER};
+use super::support::{Browser, CHECKER, MAKER, MAKERS_FILE, PASSWORD, TestApp, TestResponse, VIEWER};
 use time::Duration;
 
 struct Case {
-    desk: Desk,
+    app: TestApp,
     checker: Browser,
     batch: String,
     hash: String,
 }
 
 async fn case() -> Case {
-    let desk = Desk::start().await;
-    let checker = desk.signed_in(CHECKER).await;
-    let batch = desk.batch(MAKERS_FILE).await;
+    let app = TestApp::start().await;
+    let checker = app.signed_in(CHECKER).await;
+    let batch = app.batch(MAKERS_FILE).await;
     let detail = checker.api("/api/approvals/detail", serde_json::json!({ "batch": batch })).await.json();
     let hash = detail["snapshot"]["content_sha256"].as_str().unwrap().to_owned();
-    Case { desk, checker, batch, hash }
+    Case { app, checker, batch, hash }
 }
 
 impl Case {
-    async fn decide(&self, fields: &[(&str, &str)]) -> Answer {
+    async fn decide(&self, fields: &[(&str, &str)]) -> TestResponse {
         self.checker.form(&format!("/approvals/{}", self.batch), fields).await
     }
 
@@ -47,7 +47,7 @@ async fn an_approval_leads_on_with_a_notice_and_cannot_be_repeated() {
 #[tokio::test]
 async fn an_old_proof_asks_for_the_password_and_a_wrong_one_keeps_the_reason() {
     let case = case().await;
-    case.desk.advance(Duration::minutes(11));
+    case.app.advance(Duration::minutes(11));
     let reason = "Amounts differ from the courier's list";
     let fields = |password: &'static str| {
         [("decision", "reject"), ("content_hash", case.hash.as_str()), ("reason", reason), ("password", password)]
@@ -67,7 +67,7 @@ async fn an_old_proof_asks_for_the_password_and_a_wrong_one_keeps_the_reason() {
     assert_eq!(case.status().await, "rejected");
 
     // The proof counts for the next ten minutes.
-    let other = case.desk.batch(super::support::MAKER2S_FILE).await;
+    let other = case.app.batch(super::support::MAKER2S_FILE).await;
     let again = [("decision", "reject"), ("content_hash", "00"), ("reason", "No")];
     let answer = case.checker.form(&format!("/approvals/{other}"), &again).await;
     assert_eq!(answer.status, 412, "asked about the content, not the password: {}", answer.text);
@@ -76,7 +76,7 @@ async fn an_old_proof_asks_for_the_password_and_a_wrong_one_keeps_the_reason() {
 #[tokio::test]
 async fn a_proof_of_ten_minutes_is_enough_and_the_page_says_so_too() {
     let case = case().await;
-    case.desk.advance(Duration::minutes(10));
+    case.app.advance(Duration::minutes(10));
     let page = case.checker.get(&format!("/approvals/{}", case.batch)).await;
     assert!(!page.text.contains("type=\"password\""), "{}", page.text);
     let fields = [("decision", "approve"), ("content_hash", case.hash.as_str())];
@@ -102,12 +102,12 @@ async fn what_was_not_shown_or_not_said_is_not_decided() {
         assert!(answer.text.contains(said), "{fields:?}: {}", answer.text);
         assert_eq!(case.status().await, "awaiting_approval", "{fields:?}");
     }
-    let maker = case.desk.signed_in(MAKER).await;
+    let maker = case.app.signed_in(MAKER).await;
     let own =
         maker.form(&format!("/approvals/{}", case.batch), &[("decision", "approve"), ("content_hash", hash)]).await;
     assert_eq!(own.status, 403);
     // The rights come first, whatever else is wrong.
-    let viewer = case.desk.signed_in(VIEWER).await;
+    let viewer = case.app.signed_in(VIEWER).await;
     for fields in [&[][..], &[("decision", "approve"), ("content_hash", hash)]] {
         assert_eq!(viewer.form(&format!("/approvals/{}", case.batch), fields).await.status, 403, "{fields:?}");
     }
@@ -117,7 +117,7 @@ async fn what_was_not_shown_or_not_said_is_not_decided() {
 #[tokio::test]
 async fn guessing_the_password_of_an_open_session_is_stopped() {
     let case = case().await;
-    case.desk.advance(Duration::minutes(11));
+    case.app.advance(Duration::minutes(11));
     let fields = [("decision", "approve"), ("content_hash", case.hash.as_str()), ("password", "wrong")];
     let mut statuses = Vec::new();
     for _ in 0..=batchdesk::server::ops::throttle::WITHOUT_PAUSE + 1 {

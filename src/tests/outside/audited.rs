@@ -3,7 +3,9 @@
 
 use super::{
     connections::simulator,
-    support::{ADMIN, Answer, Browser, CHECKER, Desk, MAKER, MAKER2S_FILE, MAKER2S_ORDERS, PASSWORD, Part, STRANGER},
+    support::{
+        ADMIN, Browser, CHECKER, MAKER, MAKER2S_FILE, MAKER2S_ORDERS, PASSWORD, Part, STRANGER, TestApp, TestResponse,
+    },
 };
 use batchdesk::server::http;
 use serde_json::json;
@@ -34,32 +36,32 @@ CREATE FUNCTION note_audit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFOR
 CREATE TRIGGER note_audit AFTER INSERT ON audit FOR EACH STATEMENT EXECUTE FUNCTION note_audit();
 CREATE FUNCTION want_audit() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
   IF current_setting('role') = 'batchdesk_web' AND coalesce(current_setting('test.audited', true), '') <> 'yes' THEN
-    INSERT INTO desk.unaudited VALUES (TG_TABLE_NAME, TG_OP);
+    INSERT INTO batchdesk.unaudited VALUES (TG_TABLE_NAME, TG_OP);
   END IF;
   RETURN NULL; END $$;
 DO $$ DECLARE t regclass; BEGIN
-  FOR t IN SELECT oid FROM pg_class WHERE relnamespace = 'desk'::regnamespace AND relkind = 'r' AND relname NOT IN ('unaudited', {without}) LOOP
+  FOR t IN SELECT oid FROM pg_class WHERE relnamespace = 'batchdesk'::regnamespace AND relkind = 'r' AND relname NOT IN ('unaudited', {without}) LOOP
     EXECUTE format('CREATE CONSTRAINT TRIGGER want_audit AFTER INSERT OR UPDATE OR DELETE ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION want_audit()', t);
   END LOOP;
 END $$";
 
 struct Watched {
-    desk: Desk,
+    app: TestApp,
     driven: BTreeSet<String>,
 }
 
 impl Watched {
     async fn start() -> Self {
-        let desk = Desk::start().await;
-        let mut database = desk.database().await;
+        let app = TestApp::start().await;
+        let mut database = app.database().await;
         let guard = GUARD.replace("{without}", WITHOUT_GUARD);
         sqlx::raw_sql(sqlx::AssertSqlSafe(guard)).execute(&mut database).await.unwrap();
-        Self { desk, driven: BTreeSet::new() }
+        Self { app, driven: BTreeSet::new() }
     }
 
     /// Sees to it that an act succeeds and leaves an entry.
-    async fn saw(&mut self, route: &str, act: impl Future<Output = Answer>) -> Answer {
-        let mut database = self.desk.database().await;
+    async fn saw(&mut self, route: &str, act: impl Future<Output = TestResponse>) -> TestResponse {
+        let mut database = self.app.database().await;
         let entries = async |database: &mut sqlx::PgConnection| -> i64 {
             sqlx::query_scalar("SELECT count(*) FROM audit").fetch_one(database).await.unwrap()
         };
@@ -74,12 +76,12 @@ impl Watched {
         answer
     }
 
-    async fn form(&mut self, who: &Browser, route: &str, id: &str, fields: &[(&str, &str)]) -> Answer {
+    async fn form(&mut self, who: &Browser, route: &str, id: &str, fields: &[(&str, &str)]) -> TestResponse {
         let address = route.replace("{id}", id);
         self.saw(route, who.form(&address, fields)).await
     }
 
-    /// Uploads a file to a list; answers the batch.
+    /// Uploads a file to a list; returns the batch.
     async fn upload(&mut self, who: &Browser, list: &str, name: &str, file: &str) -> String {
         let parts = [Part::Field("description", "why"), Part::File(name, file)];
         let answer = self.saw(list, who.upload(list, "text/html", &parts)).await;
@@ -88,7 +90,7 @@ impl Watched {
 
     /// SQL behind the scenes, with the batch as its parameter.
     async fn behind(&self, batch: &str, statements: &[&str]) {
-        let mut database = self.desk.database().await;
+        let mut database = self.app.database().await;
         sqlx::raw_sql("SET session_replication_role = replica").execute(&mut database).await.unwrap();
         for statement in statements {
             sqlx::query(sqlx::AssertSqlSafe((*statement).to_owned())).bind(batch).execute(&mut database).await.unwrap();
@@ -97,7 +99,7 @@ impl Watched {
 
     /// The content of a batch, as a decision on it names it.
     async fn content(&self, batch: &str) -> String {
-        let visitor = self.desk.visitor();
+        let visitor = self.app.visitor();
         let request = visitor.bare("GET", &format!("/api/v1/batches/{batch}")).bearer_auth("bd_demo_acme");
         visitor.send(request).await.json()["content_sha256"].as_str().unwrap().to_owned()
     }
@@ -112,7 +114,7 @@ fn refunds(orders: &[&str]) -> String {
 }
 
 /// The value of a field on a page.
-fn value(page: &Answer, name: &str) -> String {
+fn value(page: &TestResponse, name: &str) -> String {
     let mark = format!("name=\"{name}\" value=\"");
     let found = page.text.split(&mark).nth(1).unwrap_or_else(|| panic!("no field {name}: {}", page.text));
     found.split('"').next().unwrap().to_owned()
@@ -124,7 +126,7 @@ const SYNCS: &str = "/batch/batch-sync";
 #[tokio::test]
 async fn every_route_that_changes_something_leaves_an_entry_in_the_same_transaction() {
     let mut watched = Watched::start().await;
-    let visitor = watched.desk.visitor();
+    let visitor = watched.app.visitor();
     watched.saw("/login", visitor.form("/login", &[("email", MAKER), ("password", PASSWORD)])).await;
     watched.saw("/logout", visitor.form("/logout", &[])).await;
 
@@ -143,8 +145,8 @@ async fn every_route_that_changes_something_leaves_an_entry_in_the_same_transact
 }
 
 async fn batches(watched: &mut Watched) {
-    let maker = watched.desk.signed_in(MAKER).await;
-    let checker = watched.desk.signed_in(CHECKER).await;
+    let maker = watched.app.signed_in(MAKER).await;
+    let checker = watched.app.signed_in(CHECKER).await;
     let batch = watched.upload(&maker, REFUNDS, "a.csv", &refunds(&["AUDITED_1"])).await;
     watched.form(&maker, "/batch/batch-refunds/{id}/withdraw", &batch, &[]).await;
 
@@ -171,8 +173,8 @@ async fn batches(watched: &mut Watched) {
 }
 
 async fn syncs_and_orders(watched: &mut Watched) {
-    let maker = watched.desk.signed_in(MAKER).await;
-    let owner = watched.desk.signed_in(STRANGER).await;
+    let maker = watched.app.signed_in(MAKER).await;
+    let owner = watched.app.signed_in(STRANGER).await;
     let orders = |order: &str| format!("order_id,txn_id,unique_request_id\n{order},,\n");
     let batch = watched.upload(&maker, SYNCS, "a.csv", &orders("AUDITED_1")).await;
     watched.form(&maker, "/batch/batch-sync/{id}/withdraw", &batch, &[]).await;
@@ -187,7 +189,7 @@ async fn syncs_and_orders(watched: &mut Watched) {
             refundable_minor, transactions, refunds, body, content_sha256, seen_at)
          SELECT b.organisation_id, 'AUDITED_6', b.gateway_id, b.id, 'CHARGED', true, 10000, 'INR', 0, 10000, ARRAY['t'], '[]', '{}',
             decode(repeat('00', 32), 'hex'), now() FROM batch b WHERE b.id = $1::uuid";
-    let batch = watched.desk.batch(MAKER2S_ORDERS).await;
+    let batch = watched.app.batch(MAKER2S_ORDERS).await;
     watched.behind(&batch, &[stored]).await;
     watched.form(&maker, "/orders/{id}/sync", "AUDITED_6", &[]).await;
     let send = [("order", "AUDITED_6"), ("amount", "1"), ("description", "lost"), ("do", "send")];
@@ -195,9 +197,9 @@ async fn syncs_and_orders(watched: &mut Watched) {
 }
 
 async fn review(watched: &mut Watched) {
-    let maker = watched.desk.signed_in(MAKER).await;
-    let checker = watched.desk.signed_in(CHECKER).await;
-    let batch = watched.desk.batch(MAKER2S_FILE).await;
+    let maker = watched.app.signed_in(MAKER).await;
+    let checker = watched.app.signed_in(CHECKER).await;
+    let batch = watched.app.batch(MAKER2S_FILE).await;
     let in_review = [
         "UPDATE batch SET status = 'processing' WHERE id = $1::uuid",
         "INSERT INTO attempt (organisation_id, batch_id, from_row, to_row, revision, attempt, chunk_no, epoch, owner)
@@ -225,7 +227,7 @@ async fn review(watched: &mut Watched) {
     watched.form(&checker, "/review/{id}/answer", &batch, &fields).await;
     let (entry,): (uuid::Uuid,) = sqlx::query_as("SELECT id FROM review_entry WHERE batch_id = $1::uuid")
         .bind(&batch)
-        .fetch_one(&mut watched.desk.database().await)
+        .fetch_one(&mut watched.app.database().await)
         .await
         .unwrap();
     let fields = [("entry", entry.to_string()), ("note", "it is known".to_owned())];
@@ -234,7 +236,7 @@ async fn review(watched: &mut Watched) {
 }
 
 async fn settings(watched: &mut Watched) {
-    let admin = watched.desk.signed_in(ADMIN).await;
+    let admin = watched.app.signed_in(ADMIN).await;
     let proof = ("password", PASSWORD);
     let why = ("reason", "a look");
     let limits = [("row_limit", "777"), ("approval_days", "5"), proof];
@@ -266,9 +268,9 @@ async fn settings(watched: &mut Watched) {
 
     // Two administrators: what one asks for, the other answers.
     let (role, password) = (batchdesk::domain::access::Role::Admin, secrecy::SecretString::from(PASSWORD));
-    let people = &watched.desk.state;
+    let people = &watched.app.state;
     batchdesk::server::ops::people::create(people, "Acme Stores", "admin2@acme.test", role, &password).await.unwrap();
-    let second = watched.desk.signed_in("admin2@acme.test").await;
+    let second = watched.app.signed_in("admin2@acme.test").await;
     let rule = [("operation", "refund"), ("needed", "no"), why, proof];
     for act in ["withdraw", "answer"] {
         watched.form(&admin, "/settings/approval", "", &rule).await;
@@ -286,22 +288,18 @@ async fn settings(watched: &mut Watched) {
 #[tokio::test]
 async fn the_guard_sees_a_change_without_an_entry() {
     let watched = Watched::start().await;
-    let maker = watched.desk.signed_in(MAKER).await;
+    let maker = watched.app.signed_in(MAKER).await;
     let organisation: uuid::Uuid = sqlx::query_scalar("SELECT id FROM organisation WHERE name = 'Acme Stores'")
-        .fetch_one(&mut watched.desk.database().await)
+        .fetch_one(&mut watched.app.database().await)
         .await
         .unwrap();
     assert_eq!(maker.api("/api/home", json!({})).await.status, 200);
-    let mut tx = watched.desk.state.db.web(batchdesk::domain::ids::OrganisationId(organisation), None).await.unwrap();
-    batchdesk::server::db::organisations::set_approval_needed(
-        &mut tx,
-        batchdesk::domain::operation::Operation::Refund,
-        false,
-    )
-    .await
-    .unwrap();
+    let mut tx = watched.app.state.db.web(batchdesk::domain::ids::OrganisationId(organisation), None).await.unwrap();
+    batchdesk::server::db::approval_rules::set_needed(&mut tx, batchdesk::domain::operation::Operation::Refund, false)
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
     let seen: Vec<(String,)> =
-        sqlx::query_as("SELECT place FROM unaudited").fetch_all(&mut watched.desk.database().await).await.unwrap();
+        sqlx::query_as("SELECT place FROM unaudited").fetch_all(&mut watched.app.database().await).await.unwrap();
     assert_eq!(seen, [("approval_rule".to_owned(),)]);
 }

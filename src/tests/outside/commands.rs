@@ -1,6 +1,6 @@
-//! Commands of the binary beside a running desk.
+//! Commands of the binary beside a running application.
 
-use super::support::{ADMIN, Desk, MAKERS_FILE};
+use super::support::{ADMIN, MAKERS_FILE, TestApp};
 use batchdesk::server::embedded::Embedded;
 use sqlx::{Connection, Executor};
 use std::{path::Path, process::Output};
@@ -13,40 +13,40 @@ struct Said {
     error: String,
 }
 
-async fn run(desk: &Desk, folder: &Path, arguments: &[&str]) -> Said {
+async fn run(app: &TestApp, folder: &Path, arguments: &[&str]) -> Said {
     let mut command = Command::new(env!("CARGO_BIN_EXE_batchdesk"));
     command
         .args(arguments)
         .env_clear()
-        .env("DATABASE_URL", desk.database_url())
+        .env("DATABASE_URL", app.database_url())
         .env("BATCHDESK_DATA_DIR", folder)
-        // 32 times 7, the key of every desk here.
+        // 32 times 7, the key of every application here.
         .env("BATCHDESK_SECRET_KEY", "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=");
     let Output { status, stdout, stderr } = command.output().await.unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Said { code: status.code(), out: text(stdout), error: text(stderr) }
 }
 
-async fn status(desk: &Desk, key: &str) -> u16 {
-    let batch = desk.batch(MAKERS_FILE).await;
-    let visitor = desk.visitor();
+async fn status(app: &TestApp, key: &str) -> u16 {
+    let batch = app.batch(MAKERS_FILE).await;
+    let visitor = app.visitor();
     let request = visitor.bare("GET", &format!("/api/v1/batches/{batch}")).bearer_auth(key);
     visitor.send(request).await.status
 }
 
 #[tokio::test]
 async fn a_key_is_made_shown_once_and_revoked() {
-    let desk = Desk::start().await;
+    let app = TestApp::start().await;
     let folder = tempfile::tempdir().unwrap();
     let acme = ["--organisation", "Acme Stores"];
     let key = |words: &[&'static str]| [&["key"], words, &acme[..]].concat();
 
-    let made = run(&desk, folder.path(), &key(&["create", "--name", "Shop system"])).await;
+    let made = run(&app, folder.path(), &key(&["create", "--name", "Shop system"])).await;
     assert_eq!(made.code, Some(0), "{}", made.error);
     let bearer = made.out.trim_end();
     assert!(bearer.starts_with("bd_") && bearer.len() == 46 && !bearer.contains(char::is_whitespace), "{}", made.out);
-    assert_eq!(status(&desk, bearer).await, 200);
-    let second = run(&desk, folder.path(), &key(&["create", "--name", " Shop system "])).await;
+    assert_eq!(status(&app, bearer).await, 200);
+    let second = run(&app, folder.path(), &key(&["create", "--name", " Shop system "])).await;
     assert_eq!(second.code, Some(1), "one name, one key");
     for (refused, why) in [
         (&["create", "--name", "Approver", "--role", "checker"][..], "only people approve"),
@@ -54,13 +54,13 @@ async fn a_key_is_made_shown_once_and_revoked() {
         (&["create", "--name", " "], "1 to 100 characters"),
         (&["revoke", "--name", "Nobody"], "no key named"),
     ] {
-        let said = run(&desk, folder.path(), &key(refused)).await;
+        let said = run(&app, folder.path(), &key(refused)).await;
         assert!(said.code == Some(1) && said.error.contains(why) && said.out.is_empty(), "{refused:?}: {}", said.error);
     }
-    let elsewhere = run(&desk, folder.path(), &["key", "list", "--organisation", "Nowhere"]).await;
+    let elsewhere = run(&app, folder.path(), &["key", "list", "--organisation", "Nowhere"]).await;
     assert!(elsewhere.code == Some(1) && elsewhere.error.contains("no organisation named"), "{}", elsewhere.error);
 
-    let mut database = desk.database().await;
+    let mut database = app.database().await;
     let stored: String = sqlx::query_scalar(
         "SELECT string_agg(k::text || o::text, '') FROM api_key k JOIN api_key_organisation o ON o.api_key_id = k.id",
     )
@@ -75,16 +75,16 @@ async fn a_key_is_made_shown_once_and_revoked() {
     .unwrap();
     assert!(!stored.contains(&bearer[3..]) && hash.len() == 32, "only its hash is stored");
 
-    let revoked = run(&desk, folder.path(), &key(&["revoke", "--name", "Shop system"])).await;
+    let revoked = run(&app, folder.path(), &key(&["revoke", "--name", "Shop system"])).await;
     assert_eq!(revoked.code, Some(0), "{}", revoked.error);
-    assert_eq!(status(&desk, bearer).await, 401);
-    assert_eq!(status(&desk, "bd_demo_acme").await, 200, "the others go on");
-    assert_eq!(run(&desk, folder.path(), &key(&["revoke", "--name", "Shop system"])).await.code, Some(1));
+    assert_eq!(status(&app, bearer).await, 401);
+    assert_eq!(status(&app, "bd_demo_acme").await, 200, "the others go on");
+    assert_eq!(run(&app, folder.path(), &key(&["revoke", "--name", "Shop system"])).await.code, Some(1));
 
-    let again = run(&desk, folder.path(), &key(&["create", "--name", "Shop system", "--role", "maker"])).await;
+    let again = run(&app, folder.path(), &key(&["create", "--name", "Shop system", "--role", "maker"])).await;
     assert_eq!(again.code, Some(0), "a name is free again: {}", again.error);
     assert_ne!(again.out, made.out);
-    let list = run(&desk, folder.path(), &key(&["list"])).await.out;
+    let list = run(&app, folder.path(), &key(&["list"])).await.out;
     let lines: Vec<&str> = list.lines().collect();
     assert_eq!(lines.len(), 3, "{list}");
     assert!(lines[0].starts_with("Shop system: maker, made 20") && !lines[0].contains("revoked"), "{list}");
@@ -102,28 +102,28 @@ async fn a_key_is_made_shown_once_and_revoked() {
 
 #[tokio::test]
 async fn the_audit_trail_is_checked_against_heads_that_were_kept() {
-    let desk = Desk::start().await;
+    let app = TestApp::start().await;
     let folder = tempfile::tempdir().unwrap();
     let verify = ["audit", "verify"];
     // The web part does not chain; the worker does.
-    batchdesk::server::ops::audit::seal_all(&desk.state).await.unwrap();
-    let heads = run(&desk, folder.path(), &["audit", "head"]).await;
+    batchdesk::server::ops::audit::seal_all(&app.state).await.unwrap();
+    let heads = run(&app, folder.path(), &["audit", "head"]).await;
     assert_eq!((heads.code, heads.out.lines().count()), (Some(0), 2), "{}", heads.error);
     assert!(heads.out.lines().all(|line| line.starts_with("batchdesk-head,1,")), "{}", heads.out);
     let exported = folder.path().join("exported");
     std::fs::write(&exported, &heads.out).unwrap();
     let exported = exported.to_str().unwrap();
-    let sound = run(&desk, folder.path(), &["audit", "verify", "--head", exported]).await;
+    let sound = run(&app, folder.path(), &["audit", "verify", "--head", exported]).await;
     assert_eq!(sound.code, Some(0), "{}{}", sound.out, sound.error);
     assert!(sound.out.contains("Acme Stores: ") && sound.out.contains(" entries, the chain is sound"), "{}", sound.out);
 
-    desk.signed_in(ADMIN).await;
-    let waiting = run(&desk, folder.path(), &verify).await;
+    app.signed_in(ADMIN).await;
+    let waiting = run(&app, folder.path(), &verify).await;
     assert!(waiting.code == Some(0) && waiting.out.contains(", 1 not chained yet"), "{}", waiting.out);
 
-    let mut database = desk.database().await;
+    let mut database = app.database().await;
     sqlx::raw_sql("DELETE FROM audit_seal WHERE sequence = 3").execute(&mut database).await.unwrap();
-    let broken = run(&desk, folder.path(), &verify).await;
+    let broken = run(&app, folder.path(), &verify).await;
     assert!(broken.code == Some(1) && broken.out.contains("entry 3 is not in the chain"), "{}", broken.out);
     assert!(broken.error.contains("is not what it was"), "{}", broken.error);
 
@@ -131,22 +131,22 @@ async fn the_audit_trail_is_checked_against_heads_that_were_kept() {
         (["audit", "verify", "--head", "/nowhere/heads"], 2),
         (["audit", "verify", "--head", concat!(env!("CARGO_MANIFEST_DIR"), "/LICENSE")], 2),
     ] {
-        let said = run(&desk, folder.path(), &arguments).await;
+        let said = run(&app, folder.path(), &arguments).await;
         assert_eq!(said.code, Some(code), "{}", said.error);
     }
 }
 
 #[tokio::test]
 async fn a_database_of_other_migrations_is_refused_in_one_line() {
-    let desk = Desk::start().await;
+    let app = TestApp::start().await;
     let folder = tempfile::tempdir().unwrap();
-    let mut database = desk.database().await;
+    let mut database = app.database().await;
     database.execute("UPDATE _sqlx_migrations SET checksum = 'other' WHERE version = 1").await.unwrap();
     let line = "The tables of this database were made by an earlier version of Batchdesk that this one cannot take over. Name a new, empty database in DATABASE_URL.";
     for arguments in
         [&["migrate"][..], &["serve"], &["serve", "--migrate"], &["key", "list", "--organisation", "Acme Stores"]]
     {
-        let said = run(&desk, folder.path(), arguments).await;
+        let said = run(&app, folder.path(), arguments).await;
         assert_eq!(said.code, Some(2), "{arguments:?}: {}", said.error);
         assert!(said.error.trim_end().ends_with(line), "{arguments:?}: {}", said.error);
     }

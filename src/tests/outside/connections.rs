@@ -1,6 +1,6 @@
 //! Connections and stops over HTTP: what people see, what they never see, and who may do what.
 
-use super::support::{ADMIN, Browser, CHECKER, Desk, MAKER, MAKERS_FILE, PASSWORD, STRANGER, VIEWER, fingerprint};
+use super::support::{ADMIN, Browser, CHECKER, MAKER, MAKERS_FILE, PASSWORD, STRANGER, TestApp, VIEWER, fingerprint};
 use batchdesk::simulator::{self, SimulatorArgs};
 use tokio::{net::TcpListener, task::JoinHandle};
 
@@ -60,8 +60,8 @@ async fn added(admin: &Browser, simulator: &Simulator) -> String {
 
 #[tokio::test]
 async fn a_connection_is_added_tested_paused_resumed_and_chosen_by_plain_forms() {
-    let (desk, simulator) = (Desk::start().await, simulator().await);
-    let admin = desk.signed_in(ADMIN).await;
+    let (app, simulator) = (TestApp::start().await, simulator().await);
+    let admin = app.signed_in(ADMIN).await;
     let page = added(&admin, &simulator).await;
     let shown = admin.get(&page).await;
     assert!(shown.text.contains("It works: Juspay answered at"), "{}", shown.text);
@@ -90,18 +90,18 @@ async fn a_connection_is_added_tested_paused_resumed_and_chosen_by_plain_forms()
 
     assert_eq!(admin.form(&format!("{page}/choose"), &[("reason", "It is cheaper")]).await.status, 303);
     assert!(admin.get(&page).await.text.contains("New batches use this connection."));
-    let maker = desk.signed_in(MAKER).await;
+    let maker = app.signed_in(MAKER).await;
     assert!(maker.get("/batch/batch-refunds/new").await.text.contains("Juspay (globex)"), "new batches go there");
-    let batch = desk.batch(MAKERS_FILE).await;
+    let batch = app.batch(MAKERS_FILE).await;
     let sentence = "SELECT g.merchant_id FROM batch b JOIN gateway g ON g.id = b.gateway_id WHERE b.id = $1::uuid";
     let (merchant,): (String,) =
-        sqlx::query_as(sentence).bind(&batch).fetch_one(&mut desk.database().await).await.unwrap();
+        sqlx::query_as(sentence).bind(&batch).fetch_one(&mut app.database().await).await.unwrap();
     assert_eq!(merchant, "acme", "a batch keeps the connection it began with");
 
     let acts: Vec<(String,)> =
         sqlx::query_as("SELECT action FROM audit WHERE actor = $1 AND action LIKE 'gateway.%' ORDER BY id")
             .bind(ADMIN)
-            .fetch_all(&mut desk.database().await)
+            .fetch_all(&mut app.database().await)
             .await
             .unwrap();
     let acts: Vec<&str> = acts.iter().map(|(act,)| act.as_str()).collect();
@@ -110,8 +110,8 @@ async fn a_connection_is_added_tested_paused_resumed_and_chosen_by_plain_forms()
 
 #[tokio::test]
 async fn a_key_is_on_no_page_and_in_no_row_as_it_was_typed() {
-    let (desk, simulator) = (Desk::start().await, simulator().await);
-    let admin = desk.signed_in(ADMIN).await;
+    let (app, simulator) = (TestApp::start().await, simulator().await);
+    let admin = app.signed_in(ADMIN).await;
     let page = added(&admin, &simulator).await;
     let refused = admin.form(LIST, &entry(&simulator, WRONG_KEY)).await;
     assert_eq!(refused.status, 422);
@@ -132,7 +132,7 @@ async fn a_key_is_on_no_page_and_in_no_row_as_it_was_typed() {
             assert!(!text.contains(key), "{key} is on a page: {text}");
         }
     }
-    let mut database = desk.database().await;
+    let mut database = app.database().await;
     for table in ["audit", "gateway", "gateway_capability", "settings_change", "outbox", "notice", "session"] {
         let statement = format!(
             "SELECT count(*) FROM {table} t WHERE t::text LIKE '%' || $1 || '%' OR t::text LIKE '%sim_globex%'"
@@ -145,12 +145,12 @@ async fn a_key_is_on_no_page_and_in_no_row_as_it_was_typed() {
 
 #[tokio::test]
 async fn others_neither_see_nor_change_a_connection() {
-    let (desk, simulator) = (Desk::start().await, simulator().await);
-    let admin = desk.signed_in(ADMIN).await;
+    let (app, simulator) = (TestApp::start().await, simulator().await);
+    let admin = app.signed_in(ADMIN).await;
     let page = added(&admin, &simulator).await;
-    let before = fingerprint(&desk).await;
+    let before = fingerprint(&app).await;
     for (email, status) in [(MAKER, 403), (CHECKER, 403), (VIEWER, 403), (STRANGER, 404)] {
-        let browser = desk.signed_in(email).await;
+        let browser = app.signed_in(email).await;
         assert_eq!(browser.get(&page).await.status, status, "{email}");
         for (act, fields) in [
             (
@@ -173,20 +173,20 @@ async fn others_neither_see_nor_change_a_connection() {
             assert_eq!(browser.form(LIST, &entry(&simulator, "sim_globex")).await.status, 403, "{email}");
         }
     }
-    assert_eq!(fingerprint(&desk).await, before, "nothing may have changed");
+    assert_eq!(fingerprint(&app).await, before, "nothing may have changed");
 }
 
 #[tokio::test]
 async fn a_stop_of_everything_is_said_on_every_batch_with_who_and_why_and_told_apart_from_batchdesks_own() {
-    let desk = Desk::start().await;
-    let admin = desk.signed_in(ADMIN).await;
-    let maker = desk.signed_in(MAKER).await;
+    let app = TestApp::start().await;
+    let admin = app.signed_in(ADMIN).await;
+    let maker = app.signed_in(MAKER).await;
     sqlx::query("UPDATE batch SET status = 'processing' WHERE file_name = $1")
         .bind(MAKERS_FILE)
-        .execute(&mut desk.database().await)
+        .execute(&mut app.database().await)
         .await
         .unwrap();
-    let page = format!("/batch/batch-refunds/{}", desk.batch(MAKERS_FILE).await);
+    let page = format!("/batch/batch-refunds/{}", app.batch(MAKERS_FILE).await);
     assert!(!maker.get(&page).await.text.contains("paused all sending"));
     assert_eq!(admin.form("/settings/pause", &[("reason", "Bank holiday")]).await.status, 303);
     for address in [page.as_str(), "/batch/batch-refunds", "/"] {
@@ -200,7 +200,7 @@ async fn a_stop_of_everything_is_said_on_every_batch_with_who_and_why_and_told_a
 
     // Batchdesk's own stop names nobody.
     sqlx::query("UPDATE organisation SET sending = false, stopped_at = now(), stopped_reason = 'Something does not add up.' WHERE name = 'Acme Stores'")
-        .execute(&mut desk.database().await)
+        .execute(&mut app.database().await)
         .await
         .unwrap();
     let text = maker.get(&page).await.text;
@@ -211,9 +211,9 @@ async fn a_stop_of_everything_is_said_on_every_batch_with_who_and_why_and_told_a
 
 #[tokio::test]
 async fn what_an_administrator_paused_only_an_administrator_resumes() {
-    let desk = Desk::start().await;
-    let owner = desk.signed_in(STRANGER).await;
-    let batch = desk.batch(super::support::STRANGERS_FILE).await;
+    let app = TestApp::start().await;
+    let owner = app.signed_in(STRANGER).await;
+    let batch = app.batch(super::support::STRANGERS_FILE).await;
     let page = format!("/batch/batch-refunds/{batch}");
     assert_eq!(owner.form(&format!("{page}/pause"), &[("reason", "Checking prices")]).await.status, 303);
     let text = owner.get(&page).await.text;
@@ -222,15 +222,15 @@ async fn what_an_administrator_paused_only_an_administrator_resumes() {
     // The owner stays who looks after refunds, but no longer after the settings.
     let statement = "UPDATE role_permission SET \"right\" = 'read' WHERE module = 'settings' AND role_id IN
         (SELECT m.role_id FROM membership m JOIN person p ON p.id = m.person_id WHERE p.email = $1)";
-    sqlx::query(statement).bind(STRANGER).execute(&mut desk.database().await).await.unwrap();
+    sqlx::query(statement).bind(STRANGER).execute(&mut app.database().await).await.unwrap();
     // What the audit trail says is no rule: it stands on the batch.
     let gone = "DELETE FROM audit_waiting; DELETE FROM audit_seal; DELETE FROM audit WHERE action = 'batch.paused'";
-    sqlx::raw_sql(gone).execute(&mut desk.database().await).await.unwrap();
+    sqlx::raw_sql(gone).execute(&mut app.database().await).await.unwrap();
     let refused = owner.form(&format!("{page}/resume"), &[]).await;
     assert_eq!(refused.status, 403, "{}", refused.text);
     let (status,): (String,) = sqlx::query_as("SELECT status FROM batch WHERE id = $1::uuid")
         .bind(&batch)
-        .fetch_one(&mut desk.database().await)
+        .fetch_one(&mut app.database().await)
         .await
         .unwrap();
     assert_eq!(status, "paused");
@@ -239,10 +239,10 @@ async fn what_an_administrator_paused_only_an_administrator_resumes() {
 
 #[tokio::test]
 async fn an_older_proof_asks_for_the_password_once_more() {
-    let (desk, simulator) = (Desk::start().await, simulator().await);
-    let admin = desk.signed_in(ADMIN).await;
+    let (app, simulator) = (TestApp::start().await, simulator().await);
+    let admin = app.signed_in(ADMIN).await;
     let page = added(&admin, &simulator).await;
-    desk.advance(time::Duration::minutes(11));
+    app.advance(time::Duration::minutes(11));
     assert!(admin.get(&page).await.text.contains("id=\"choose-password\""));
     let why = ("reason", "It is cheaper");
     let asked = admin.form(&format!("{page}/choose"), &[why]).await;

@@ -1,8 +1,8 @@
 //! Requests that another site makes a browser send.
 
-use super::support::{ADMIN, Answer, Browser, Desk, MAKER, MAKERS_FILE, PASSWORD, fingerprint};
+use super::support::{ADMIN, Browser, MAKER, MAKERS_FILE, PASSWORD, TestApp, TestResponse, fingerprint};
 
-async fn withdraw(browser: &Browser, path: &str, headers: &[(&str, &str)]) -> Answer {
+async fn withdraw(browser: &Browser, path: &str, headers: &[(&str, &str)]) -> TestResponse {
     let mut request = browser.bare("POST", path);
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -12,11 +12,11 @@ async fn withdraw(browser: &Browser, path: &str, headers: &[(&str, &str)]) -> An
 
 #[tokio::test]
 async fn a_form_of_another_site_changes_nothing() {
-    let desk = Desk::start().await;
-    let maker = desk.signed_in(MAKER).await;
-    let path = format!("/batch/batch-refunds/{}/withdraw", desk.batch(MAKERS_FILE).await);
-    let ours = format!("http://{}", desk.address);
-    let before = fingerprint(&desk).await;
+    let app = TestApp::start().await;
+    let maker = app.signed_in(MAKER).await;
+    let path = format!("/batch/batch-refunds/{}/withdraw", app.batch(MAKERS_FILE).await);
+    let ours = format!("http://{}", app.address);
+    let before = fingerprint(&app).await;
     let refused: [&[(&str, &str)]; 8] = [
         &[],
         &[("sec-fetch-site", "cross-site")],
@@ -32,11 +32,11 @@ async fn a_form_of_another_site_changes_nothing() {
         let answer = withdraw(&maker, &path, headers).await;
         assert_eq!(answer.status, 403, "{headers:?}: {}", answer.text);
     }
-    assert_eq!(fingerprint(&desk).await, before, "nothing may have changed");
+    assert_eq!(fingerprint(&app).await, before, "nothing may have changed");
 
     let taken = withdraw(&maker, &path, &[("origin", &ours)]).await;
     assert_eq!(taken.status, 303, "{}", taken.text);
-    assert_ne!(fingerprint(&desk).await, before);
+    assert_ne!(fingerprint(&app).await, before);
     // Done once already; the point is that the guard lets it pass.
     assert_eq!(withdraw(&maker, &path, &[("sec-fetch-site", "same-origin")]).await.status, 409);
     assert_eq!(withdraw(&maker, &path, &[("sec-fetch-site", "none")]).await.status, 409);
@@ -44,19 +44,19 @@ async fn a_form_of_another_site_changes_nothing() {
 
 #[tokio::test]
 async fn with_a_public_address_only_that_origin_is_ours() {
-    let desk = Desk::with(|config| config.public_url = Some("http://desk.example.test:8080".parse().unwrap())).await;
-    let maker = desk.signed_in(MAKER).await;
+    let app = TestApp::with(|config| config.public_url = Some("http://desk.example.test:8080".parse().unwrap())).await;
+    let maker = app.signed_in(MAKER).await;
     let theme = async |origin: &str| withdraw(&maker, "/theme", &[("origin", origin)]).await.status;
     assert_eq!(theme("http://desk.example.test:8080").await, 303);
     assert_eq!(theme("http://desk.example.test").await, 403);
     assert_eq!(theme("https://desk.example.test:8080").await, 403);
-    assert_eq!(theme(&format!("http://{}", desk.address)).await, 403, "the host header is not asked");
+    assert_eq!(theme(&format!("http://{}", app.address)).await, 403, "the host header is not asked");
 }
 
 #[tokio::test]
 async fn nobody_can_be_signed_in_by_another_site() {
-    let desk = Desk::start().await;
-    let visitor = desk.visitor();
+    let app = TestApp::start().await;
+    let visitor = app.visitor();
     for (headers, status) in
         [(vec![("sec-fetch-site", "cross-site")], 403), (vec![("origin", "https://evil.test")], 403), (vec![], 303)]
     {
@@ -71,11 +71,11 @@ async fn nobody_can_be_signed_in_by_another_site() {
 
 #[tokio::test]
 async fn nothing_is_changed_by_get() {
-    let desk = Desk::start().await;
-    let maker = desk.signed_in(MAKER).await;
-    let admin = desk.signed_in(ADMIN).await;
-    let batch = desk.batch(MAKERS_FILE).await;
-    let before = fingerprint(&desk).await;
+    let app = TestApp::start().await;
+    let maker = app.signed_in(MAKER).await;
+    let admin = app.signed_in(ADMIN).await;
+    let batch = app.batch(MAKERS_FILE).await;
+    let before = fingerprint(&app).await;
     for route in batchdesk::server::http::routes() {
         // Both what GET serves, and what is only for POST.
         let path: Vec<&str> =
@@ -87,20 +87,20 @@ async fn nothing_is_changed_by_get() {
             let response = browser.request("GET", &address).send().await.unwrap();
             let status = response.status().as_u16();
             assert!(matches!(status, 200 | 303 | 401 | 403 | 404 | 405), "{address}: {status}");
-            if !matches!(route.kind, batchdesk::server::http::Kind::Stream) {
+            if !matches!(route.kind, batchdesk::server::http::RouteKind::Stream) {
                 drop(response.text().await);
             }
         }
     }
-    assert_eq!(fingerprint(&desk).await, before);
+    assert_eq!(fingerprint(&app).await, before);
     assert_eq!(maker.get("/").await.status, 200, "still signed in");
 }
 
 #[tokio::test]
 async fn an_act_without_fields_needs_no_encoding_to_be_named() {
-    let desk = Desk::start().await;
-    let maker = desk.signed_in(MAKER).await;
-    let path = format!("/batch/batch-refunds/{}/withdraw", desk.batch(MAKERS_FILE).await);
+    let app = TestApp::start().await;
+    let maker = app.signed_in(MAKER).await;
+    let path = format!("/batch/batch-refunds/{}/withdraw", app.batch(MAKERS_FILE).await);
     let untyped = maker.send(maker.request("POST", &path).body("x=1")).await;
     assert_eq!(untyped.status, 415, "fields need an encoding: {}", untyped.text);
     let taken = maker.send(maker.request("POST", &path)).await;
@@ -109,14 +109,14 @@ async fn an_act_without_fields_needs_no_encoding_to_be_named() {
 
 #[tokio::test]
 async fn a_key_opens_the_machine_interface_only() {
-    let desk = Desk::start().await;
-    let visitor = desk.visitor();
+    let app = TestApp::start().await;
+    let visitor = app.visitor();
     let key = ("authorization", "Bearer bd_demo_acme");
     let cross = ("sec-fetch-site", "cross-site");
     for route in batchdesk::server::http::routes() {
-        let machine = matches!(route.kind, batchdesk::server::http::Kind::Machine);
+        let machine = matches!(route.kind, batchdesk::server::http::RouteKind::Machine);
         assert_eq!(machine, route.path.starts_with("/api/v1/"), "{}", route.path);
-        assert_eq!(machine, route.need == batchdesk::server::http::Need::Key, "{}", route.path);
+        assert_eq!(machine, route.need == batchdesk::server::http::Access::Key, "{}", route.path);
         if machine {
             continue;
         }

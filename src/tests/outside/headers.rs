@@ -1,12 +1,12 @@
 //! What every answer carries: the content security policy first of all.
 
-use super::support::{Desk, MAKER};
+use super::support::{MAKER, TestApp};
 
 #[tokio::test]
 async fn every_answer_has_a_policy_and_is_not_sniffed_or_kept() {
-    let desk = Desk::start().await;
-    let maker = desk.signed_in(MAKER).await;
-    let visitor = desk.visitor();
+    let app = TestApp::start().await;
+    let maker = app.signed_in(MAKER).await;
+    let visitor = app.visitor();
     let mut paths: Vec<String> =
         ["/", "/login", "/batch/batch-refunds", "/nothing-here", "/api/nothing", "/healthz", "/readyz", "/events"]
             .map(str::to_owned)
@@ -46,8 +46,8 @@ async fn every_answer_has_a_policy_and_is_not_sniffed_or_kept() {
 
 #[tokio::test]
 async fn the_scripts_of_a_page_carry_its_nonce_and_no_two_pages_share_one() {
-    let desk = Desk::start().await;
-    let maker = desk.signed_in(MAKER).await;
+    let app = TestApp::start().await;
+    let maker = app.signed_in(MAKER).await;
     let mut nonces = Vec::new();
     for _ in 0..2 {
         let page = maker.get("/batch/batch-refunds").await;
@@ -68,8 +68,8 @@ async fn the_scripts_of_a_page_carry_its_nonce_and_no_two_pages_share_one() {
 
 #[tokio::test]
 async fn a_missing_page_is_a_page_with_its_status() {
-    let desk = Desk::start().await;
-    for browser in [desk.visitor(), desk.signed_in(MAKER).await] {
+    let app = TestApp::start().await;
+    for browser in [app.visitor(), app.signed_in(MAKER).await] {
         let answer = browser.get("/nothing-here").await;
         assert_eq!(answer.status, 404);
         assert!(answer.header("content-type").starts_with("text/html"));
@@ -80,11 +80,11 @@ async fn a_missing_page_is_a_page_with_its_status() {
 
 #[tokio::test]
 async fn pages_are_compressed_and_streams_are_not() {
-    let desk = Desk::start().await;
-    let maker = desk.signed_in(MAKER).await;
+    let app = TestApp::start().await;
+    let maker = app.signed_in(MAKER).await;
     let page = maker.request("GET", "/").header("accept-encoding", "br, gzip").send().await.unwrap();
     assert_eq!(page.headers()["content-encoding"], "br");
-    let batch = desk.batch(super::support::MAKERS_FILE).await;
+    let batch = app.batch(super::support::MAKERS_FILE).await;
     let stream = maker.request("GET", &format!("/events?batch={batch}")).header("accept-encoding", "br, gzip");
     let stream = stream.send().await.unwrap();
     assert_eq!(stream.headers()["content-type"], "text/event-stream");
@@ -93,7 +93,7 @@ async fn pages_are_compressed_and_streams_are_not() {
 
 #[tokio::test]
 async fn a_form_that_is_too_large_is_refused() {
-    let desk = Desk::start().await;
+    let app = TestApp::start().await;
     let big = "a".repeat(100_000);
-    assert_eq!(desk.visitor().form("/login", &[("email", &big), ("password", "x")]).await.status, 413);
+    assert_eq!(app.visitor().form("/login", &[("email", &big), ("password", "x")]).await.status, 413);
 }

@@ -16,12 +16,12 @@ mod forms;
 mod random;
 #[path = "hostile/raw.rs"]
 mod raw;
-#[path = "hostile/words.rs"]
-mod words;
+#[path = "hostile/texts.rs"]
+mod texts;
 
 use batchdesk::{
     domain::operation::Operation,
-    server::http::{self, Kind, Route},
+    server::http::{self, Route, RouteKind},
 };
 use demo::Demo;
 use forms::{Body, Takes};
@@ -29,7 +29,7 @@ use futures::StreamExt;
 use random::Random;
 use reqwest::RequestBuilder;
 use std::time::Duration;
-use words::{encoded, one, rarely};
+use texts::{encoded, one, rarely};
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
@@ -134,24 +134,24 @@ impl Target {
             request = request.header(name, value);
         }
         let most = match route.kind {
-            Kind::Page => PAGE,
-            Kind::Form if as_page => PAGE,
-            Kind::Form | Kind::Function => MACHINES_ANSWER,
-            Kind::File => FILE,
-            Kind::Stream | Kind::Machine | Kind::Health => 16 * KIB,
+            RouteKind::Page => PAGE,
+            RouteKind::Form if as_page => PAGE,
+            RouteKind::Form | RouteKind::Function => MACHINES_ANSWER,
+            RouteKind::File => FILE,
+            RouteKind::Stream | RouteKind::Machine | RouteKind::Health => 16 * KIB,
         };
         let body = match route.kind {
-            Kind::Function => Some(forms::input(random, &route.path)),
-            Kind::Form => Some(match forms::takes(&route.path) {
+            RouteKind::Function => Some(forms::input(random, &route.path)),
+            RouteKind::Form => Some(match forms::takes(&route.path) {
                 Takes::Fields(names) => forms::form(random, names),
                 Takes::File => forms::upload(random, Operation::Refund),
             }),
-            Kind::Machine => {
+            RouteKind::Machine => {
                 request =
                     request.bearer_auth(if rarely(random, 2) { "bd_demo_acme".to_owned() } else { "k".repeat(9_000) });
                 None
             }
-            Kind::Page | Kind::File | Kind::Stream | Kind::Health => None,
+            RouteKind::Page | RouteKind::File | RouteKind::Stream | RouteKind::Health => None,
         };
         let mut what = format!("{} {:.120}{:.80}", route.method, path, query);
         let mut oversize = false;
@@ -163,7 +163,7 @@ impl Target {
             }
             request = request.body(if chunked { super::chunks::chunked(bytes) } else { bytes.into() });
         }
-        Attempt { what, request, most, oversize, endless: route.kind == Kind::Stream }
+        Attempt { what, request, most, oversize, endless: route.kind == RouteKind::Stream }
     }
 
     /// A file of a kind, to the intake of an operation.
@@ -221,9 +221,9 @@ impl Found {
 }
 
 /// Status, bytes of the body, and whether it says when to come again.
-type Answer = Result<(u16, u64, bool), String>;
+type TestResponse = Result<(u16, u64, bool), String>;
 
-async fn ask(attempt: Attempt) -> (String, u64, Answer) {
+async fn ask(attempt: Attempt) -> (String, u64, TestResponse) {
     let Attempt { what, request, most, oversize, endless } = attempt;
     let answer = async {
         let mut response = request.send().await?;
@@ -254,7 +254,7 @@ async fn whatever_is_sent_the_answer_is_a_bounded_refusal_and_the_process_stays_
     let mut routes = http::routes();
     let mut found = Found::default();
     // Each page once, as it is meant, so that what the process needs at rest is known.
-    for route in routes.iter().filter(|route| route.kind == Kind::Page && !route.path.contains('{')) {
+    for route in routes.iter().filter(|route| route.kind == RouteKind::Page && !route.path.contains('{')) {
         let request = target.request("GET", &route.path, &target.people[1]);
         assert!(request.send().await.unwrap().status().as_u16() < 400, "{}", route.path);
     }
@@ -273,7 +273,7 @@ async fn whatever_is_sent_the_answer_is_a_bounded_refusal_and_the_process_stays_
         let mut attempts = Vec::new();
         for route in &routes {
             // A form that nobody wrote down here is no form that was tried.
-            if route.kind == Kind::Form {
+            if route.kind == RouteKind::Form {
                 forms::takes(&route.path);
             }
             attempts.extend((0..EACH).map(|_| (route, random.next())));

@@ -1,7 +1,7 @@
 //! Live events over real connections.
 
 use super::support::{
-    ADMIN, Browser, CHECKER, Desk, MAKER, MAKER2S_FILE, MAKERS_FILE, STRANGER, STRANGERS_FILE, until,
+    ADMIN, Browser, CHECKER, MAKER, MAKER2S_FILE, MAKERS_FILE, STRANGER, STRANGERS_FILE, TestApp, until,
 };
 use batchdesk::server::http::{HEARTBEAT, STREAMS_PER_SESSION};
 use std::time::{Duration, Instant};
@@ -56,9 +56,9 @@ impl Stream {
 
 #[tokio::test]
 async fn the_first_event_is_the_whole_state_and_changes_follow() {
-    let desk = Desk::start().await;
-    let maker = desk.signed_in(MAKER).await;
-    let batch = desk.batch(MAKERS_FILE).await;
+    let app = TestApp::start().await;
+    let maker = app.signed_in(MAKER).await;
+    let batch = app.batch(MAKERS_FILE).await;
     let mut stream = Stream::open(&maker, &format!("/events?batch={batch}")).await;
     let first = stream.next().await.unwrap();
     assert_eq!((first.name.as_str(), &first.data["id"]), ("progress", &batch.as_str().into()));
@@ -83,9 +83,9 @@ async fn the_first_event_is_the_whole_state_and_changes_follow() {
 
 #[tokio::test]
 async fn a_list_tells_of_all_batches_of_its_operation_and_of_no_other_organisation() {
-    let desk = Desk::start().await;
-    let maker = desk.signed_in(MAKER).await;
-    let (one, two) = (desk.batch(MAKERS_FILE).await, desk.batch(MAKER2S_FILE).await);
+    let app = TestApp::start().await;
+    let maker = app.signed_in(MAKER).await;
+    let (one, two) = (app.batch(MAKERS_FILE).await, app.batch(MAKER2S_FILE).await);
     let mut stream = Stream::open(&maker, "/events?operation=refund").await;
     let mut seen = Vec::new();
     for _ in 0..2 {
@@ -102,13 +102,13 @@ async fn a_list_tells_of_all_batches_of_its_operation_and_of_no_other_organisati
 
 #[tokio::test]
 async fn missed_changes_are_made_up_for() {
-    let desk = Desk::start().await;
-    let maker = desk.signed_in(MAKER).await;
-    let batch = desk.batch(MAKERS_FILE).await;
+    let app = TestApp::start().await;
+    let maker = app.signed_in(MAKER).await;
+    let batch = app.batch(MAKERS_FILE).await;
     let mut stream = Stream::open(&maker, &format!("/events?batch={batch}")).await;
     stream.next().await.unwrap();
     // The listening connection is cut: nobody is told of what happens now, so everything is read again.
-    let mut database = desk.database().await;
+    let mut database = app.database().await;
     let statement = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
         WHERE datname = current_database() AND query LIKE 'LISTEN%'";
     let (cut,): (i64,) = sqlx::query_as(statement).fetch_one(&mut database).await.unwrap();
@@ -119,10 +119,10 @@ async fn missed_changes_are_made_up_for() {
 
 #[tokio::test]
 async fn signing_out_ends_the_streams() {
-    let desk = Desk::start().await;
-    let maker = desk.signed_in(MAKER).await;
-    let other = desk.signed_in(MAKER).await;
-    let batch = desk.batch(MAKERS_FILE).await;
+    let app = TestApp::start().await;
+    let maker = app.signed_in(MAKER).await;
+    let other = app.signed_in(MAKER).await;
+    let batch = app.batch(MAKERS_FILE).await;
     let path = format!("/events?batch={batch}");
     let mut stream = Stream::open(&maker, &path).await;
     let mut kept = Stream::open(&other, &path).await;
@@ -133,44 +133,44 @@ async fn signing_out_ends_the_streams() {
     assert!(stream.next().await.is_none());
     assert!(begun.elapsed() < HEARTBEAT, "at once, not at the next heartbeat");
     // The other session of the same person goes on.
-    desk.state.live.missed();
+    app.state.live.missed();
     assert!(kept.next().await.is_some());
 }
 
 #[tokio::test]
 async fn a_stream_ends_when_rights_are_taken_or_the_session_runs_out() {
-    let desk = Desk::start().await;
-    let (maker, checker) = (desk.signed_in(MAKER).await, desk.signed_in(CHECKER).await);
-    let batch = desk.batch(MAKERS_FILE).await;
+    let app = TestApp::start().await;
+    let (maker, checker) = (app.signed_in(MAKER).await, app.signed_in(CHECKER).await);
+    let batch = app.batch(MAKERS_FILE).await;
     let mut idle = Stream::open(&maker, &format!("/events?batch={batch}")).await;
     idle.next().await.unwrap();
-    desk.advance(time::Duration::minutes(14));
+    app.advance(time::Duration::minutes(14));
     // The checker is still there; the maker's last request is 15 minutes ago.
     assert_eq!(checker.get("/").await.status, 200);
     let mut taken = Stream::open(&checker, &format!("/events?batch={batch}")).await;
     taken.next().await.unwrap();
-    desk.advance(time::Duration::minutes(1));
+    app.advance(time::Duration::minutes(1));
     let statement = "DELETE FROM role_permission WHERE module = 'refunds' AND role_id IN
         (SELECT m.role_id FROM membership m JOIN person p ON p.id = m.person_id WHERE p.email = $1)";
-    sqlx::query(statement).bind(CHECKER).execute(&mut desk.database().await).await.unwrap();
+    sqlx::query(statement).bind(CHECKER).execute(&mut app.database().await).await.unwrap();
     let (idle, taken) = tokio::join!(idle.next(), taken.next());
     assert!(idle.is_none() && taken.is_none());
 }
 
 #[tokio::test]
 async fn stopping_the_server_ends_the_streams() {
-    let desk = Desk::start().await;
-    let maker = desk.signed_in(MAKER).await;
+    let app = TestApp::start().await;
+    let maker = app.signed_in(MAKER).await;
     let mut stream = Stream::open(&maker, "/events?operation=refund").await;
     stream.next().await.unwrap();
-    desk.state.stopping.cancel();
+    app.state.stopping.cancel();
     while stream.next().await.is_some() {}
 }
 
 #[tokio::test]
 async fn one_session_has_room_for_a_number_of_streams() {
-    let desk = Desk::start().await;
-    let maker = desk.signed_in(MAKER).await;
+    let app = TestApp::start().await;
+    let maker = app.signed_in(MAKER).await;
     let mut open = Vec::new();
     for _ in 0..STREAMS_PER_SESSION {
         open.push(Stream::open(&maker, "/events?operation=refund").await);
@@ -186,14 +186,14 @@ async fn one_session_has_room_for_a_number_of_streams() {
 
 #[tokio::test]
 async fn a_question_that_makes_no_sense_is_refused() {
-    let desk = Desk::start().await;
-    let maker = desk.signed_in(MAKER).await;
+    let app = TestApp::start().await;
+    let maker = app.signed_in(MAKER).await;
     for (query, status) in
         [("", 422), ("?batch=1", 404), ("?operation=nothing", 422), ("?batch=1&operation=refund", 422)]
     {
         assert_eq!(maker.get(&format!("/events{query}")).await.status, status, "{query}");
     }
-    let admin = desk.signed_in(ADMIN).await;
+    let admin = app.signed_in(ADMIN).await;
     assert_eq!(admin.get("/events?operation=refund").await.status, 403);
     assert_eq!(admin.get("/events?watch=refund").await.status, 403);
     let many: Vec<String> = (0..65).map(|number| number.to_string()).collect();
@@ -207,10 +207,10 @@ async fn a_question_that_makes_no_sense_is_refused() {
 
 #[tokio::test]
 async fn one_stream_carries_what_several_tabs_watch_and_nothing_else() {
-    let desk = Desk::start().await;
-    let maker = desk.signed_in(MAKER).await;
-    let (one, two) = (desk.batch(MAKERS_FILE).await, desk.batch(MAKER2S_FILE).await);
-    let foreign = desk.batch(STRANGERS_FILE).await;
+    let app = TestApp::start().await;
+    let maker = app.signed_in(MAKER).await;
+    let (one, two) = (app.batch(MAKERS_FILE).await, app.batch(MAKER2S_FILE).await);
+    let foreign = app.batch(STRANGERS_FILE).await;
     // Of what is watched, what is not there and what is another organisation's is left out.
     let path = format!("/events?watch={one},{foreign},{}", uuid::Uuid::nil());
     let mut stream = Stream::open(&maker, &path).await;
@@ -221,7 +221,7 @@ async fn one_stream_carries_what_several_tabs_watch_and_nothing_else() {
     let mut expected = [&one, &two].map(|id| format!("\"{id}\""));
     expected.sort();
     assert_eq!(first, expected);
-    desk.state.live.missed();
+    app.state.live.missed();
     assert_eq!(stream.next().await.unwrap().data["id"], one.as_str());
     assert_eq!(maker.form(&format!("/batch/batch-refunds/{one}/withdraw"), &[]).await.status, 303);
     for stream in [&mut stream, &mut both] {
@@ -233,7 +233,7 @@ async fn one_stream_carries_what_several_tabs_watch_and_nothing_else() {
         };
         assert_eq!(changed.data["id"], one.as_str());
     }
-    let stranger = desk.signed_in(STRANGER).await;
+    let stranger = app.signed_in(STRANGER).await;
     assert_eq!(stranger.get(&format!("/events?watch={one},{two}")).await.status, 404, "nothing of it is theirs");
     // A list and a batch beside it: each batch is told once.
     let mut list = Stream::open(&maker, &format!("/events?watch=refund,{two}")).await;
@@ -247,28 +247,28 @@ async fn one_stream_carries_what_several_tabs_watch_and_nothing_else() {
 
 #[tokio::test]
 async fn the_page_of_another_session_gets_no_stream() {
-    let desk = Desk::start().await;
-    let maker = desk.signed_in(MAKER).await;
+    let app = TestApp::start().await;
+    let maker = app.signed_in(MAKER).await;
     let tag =
         |page: &str| page.split("data-session=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap().to_owned();
     let first = tag(&maker.get("/").await.text);
     assert_eq!(first.len(), 16);
     assert_eq!(tag(&maker.get("/batch/batch-refunds").await.text), first, "the same for all pages of a session");
     Stream::open(&maker, &format!("/events?watch=refund&session={first}")).await;
-    let again = desk.signed_in(MAKER).await;
+    let again = app.signed_in(MAKER).await;
     assert_ne!(tag(&again.get("/").await.text), first);
     assert_eq!(again.get(&format!("/events?watch=refund&session={first}")).await.status, 409);
-    assert!(!desk.visitor().get("/login").await.text.contains("data-session"));
+    assert!(!app.visitor().get("/login").await.text.contains("data-session"));
 }
 
 #[tokio::test]
 async fn a_committed_change_is_soon_in_the_browser() {
-    let desk = Desk::start().await;
-    let maker = desk.signed_in(MAKER).await;
-    let batch = desk.batch(MAKERS_FILE).await;
+    let app = TestApp::start().await;
+    let maker = app.signed_in(MAKER).await;
+    let batch = app.batch(MAKERS_FILE).await;
     let (organisation,): (uuid::Uuid,) = sqlx::query_as("SELECT organisation_id FROM batch WHERE file_name = $1")
         .bind(MAKERS_FILE)
-        .fetch_one(&mut desk.database().await)
+        .fetch_one(&mut app.database().await)
         .await
         .unwrap();
     let mut stream = Stream::open(&maker, &format!("/events?batch={batch}")).await;
@@ -277,7 +277,7 @@ async fn a_committed_change_is_soon_in_the_browser() {
     for round in 0..40u32 {
         // At every point of the dispatcher's and the stream's own rhythm.
         tokio::time::sleep(Duration::from_millis(u64::from(round * 37 % 290))).await;
-        let mut tx = desk.state.db.web(batchdesk::domain::ids::OrganisationId(organisation), None).await.unwrap();
+        let mut tx = app.state.db.web(batchdesk::domain::ids::OrganisationId(organisation), None).await.unwrap();
         batchdesk::server::db::outbox::changed(&mut tx, &[batch.parse().unwrap()]).await.unwrap();
         tx.commit().await.unwrap();
         let committed = Instant::now();

@@ -1,6 +1,6 @@
 //! What people type is text on every page, wherever it stands: in the title, between tags, in attributes, in scripts and in headers.
 
-use super::support::{ADMIN, Answer, Browser, CHECKER, Desk, MAKER, Part};
+use super::support::{ADMIN, Browser, CHECKER, MAKER, Part, TestApp, TestResponse};
 use batchdesk::server::http;
 use html5gum::{DefaultEmitter, Token, Tokenizer};
 use std::collections::BTreeSet;
@@ -53,17 +53,17 @@ fn the_reader_sees_an_element_that_text_became() {
     assert_eq!(parsed("<title>&lt;/title&gt;&amp;lt;</title>").titles, ["</title>&lt;"]);
 }
 
-/// A desk on which everything that can be named is named hostilely: a batch that waits, one of a sync, a connection.
+/// An application on which everything that can be named is named hostilely: a batch that waits, one of a sync, a connection.
 struct Named {
-    desk: Desk,
+    app: TestApp,
     batch: String,
     sync: String,
     connection: String,
 }
 
 async fn named() -> Named {
-    let desk = Desk::start().await;
-    let maker = desk.signed_in(MAKER).await;
+    let app = TestApp::start().await;
+    let maker = app.signed_in(MAKER).await;
     let refunds = "order_id,amount,txn_id,unique_id,marketplace_amount,vendor1_id,vendor1_amount,vendor2_id,vendor2_amount,udf1,udf2,udf3,udf4,udf5,udf6,udf7,udf8,udf9,udf10\nA1,1,,,,,,,,,,,,,,,,,\n";
     let orders = "order_id,txn_id,unique_request_id\nA1,,\n";
     let mut ids = Vec::new();
@@ -73,7 +73,7 @@ async fn named() -> Named {
         assert_eq!(answer.status, 201, "{}", answer.text);
         ids.push(answer.location().rsplit('/').next().unwrap().to_owned());
     }
-    let mut database = desk.database().await;
+    let mut database = app.database().await;
     // Files cannot bring such names any more; rows that are older, or that another way brings, are shown like any others.
     for statement in [
         "SET session_replication_role = replica",
@@ -91,10 +91,10 @@ async fn named() -> Named {
     .await
     .unwrap();
     let [batch, sync] = ids.try_into().unwrap();
-    Named { desk, batch, sync, connection: connection.to_string() }
+    Named { app, batch, sync, connection: connection.to_string() }
 }
 
-fn sound(page: &str, answer: &Answer) -> Vec<String> {
+fn sound(page: &str, answer: &TestResponse) -> Vec<String> {
     let found = parsed(&answer.text);
     assert!(!found.broken, "{page}: text became an element\n{}", answer.text);
     found.titles
@@ -108,9 +108,9 @@ async fn looked_at(browser: &Browser, page: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn what_people_type_is_text_on_every_page() {
-    let Named { desk, batch, sync, connection } = named().await;
+    let Named { app, batch, sync, connection } = named().await;
     let (maker, checker, admin) =
-        (desk.signed_in(MAKER).await, desk.signed_in(CHECKER).await, desk.signed_in(ADMIN).await);
+        (app.signed_in(MAKER).await, app.signed_in(CHECKER).await, app.signed_in(ADMIN).await);
     let order = url::form_urlencoded::byte_serialize(HOSTILE.as_bytes()).collect::<String>();
     // Every page of the application, and its title where that tells of data.
     let pages: Vec<(&str, &Browser, String, Option<String>)> = vec![
@@ -168,7 +168,7 @@ async fn what_people_type_is_text_on_every_page() {
             assert_eq!(titles.first(), Some(&format!("{title} – Batchdesk")), "{page}");
         }
     }
-    let visitor = desk.visitor();
+    let visitor = app.visitor();
     sound("/login", &visitor.get(&format!("/login?next=/{order}")).await);
     sound("a missing page", &maker.get(&format!("/nowhere/{order}")).await);
     sound("a missing order", &maker.get(&format!("/orders/{order}1")).await);
@@ -177,8 +177,11 @@ async fn what_people_type_is_text_on_every_page() {
     let shape = |path: &str| {
         path.split('/').map(|part| if part.starts_with('{') { "{}" } else { part }).collect::<Vec<_>>().join("/")
     };
-    let served: BTreeSet<String> =
-        http::routes().iter().filter(|route| route.kind == http::Kind::Page).map(|route| shape(&route.path)).collect();
+    let served: BTreeSet<String> = http::routes()
+        .iter()
+        .filter(|route| route.kind == http::RouteKind::Page)
+        .map(|route| shape(&route.path))
+        .collect();
     let looked: BTreeSet<String> =
         pages.iter().map(|(route, ..)| (*route).to_owned()).chain(["/login".to_owned()]).collect();
     assert_eq!(served, looked, "left: pages of the application; right: pages that this test looks at");
@@ -186,9 +189,9 @@ async fn what_people_type_is_text_on_every_page() {
 
 #[tokio::test]
 async fn what_was_typed_is_text_where_a_form_gives_it_back() {
-    let Named { desk, batch, connection, .. } = named().await;
+    let Named { app, batch, connection, .. } = named().await;
     let (maker, checker, admin) =
-        (desk.signed_in(MAKER).await, desk.signed_in(CHECKER).await, desk.signed_in(ADMIN).await);
+        (app.signed_in(MAKER).await, app.signed_in(CHECKER).await, app.signed_in(ADMIN).await);
     // The page of a file with findings names the file and shows its cells.
     let file = format!("order_id,amount\n{HOSTILE},1\n");
     for list in ["/batch/batch-refunds", "/batch/batch-sync"] {
@@ -220,8 +223,8 @@ async fn what_was_typed_is_text_where_a_form_gives_it_back() {
 
 #[tokio::test]
 async fn a_notice_of_a_form_names_the_file_as_text() {
-    let Named { desk, batch, .. } = named().await;
-    let checker = desk.signed_in(CHECKER).await;
+    let Named { app, batch, .. } = named().await;
+    let checker = app.signed_in(CHECKER).await;
     let page = format!("/approvals/{batch}");
     let shown = checker.get(&page).await.text;
     let hash = shown.split("name=\"content_hash\"").nth(1).unwrap().split("value=\"").nth(1).unwrap();
@@ -239,8 +242,8 @@ async fn a_notice_of_a_form_names_the_file_as_text() {
 
 #[tokio::test]
 async fn the_name_of_a_file_stays_inside_its_header() {
-    let desk = Desk::start().await;
-    let maker = desk.signed_in(MAKER).await;
+    let app = TestApp::start().await;
+    let maker = app.signed_in(MAKER).await;
     let file = "order_id,txn_id,unique_request_id\nORD_1,,\n";
     let parts = [Part::Field("description", "x"), Part::File("plain.csv", file)];
     let answer = maker.upload("/batch/batch-sync", "application/json", &parts).await;
@@ -249,7 +252,7 @@ async fn the_name_of_a_file_stays_inside_its_header() {
     sqlx::query("UPDATE batch SET file_name = $1 WHERE id = $2::uuid")
         .bind(&name)
         .bind(&id)
-        .execute(&mut desk.database().await)
+        .execute(&mut app.database().await)
         .await
         .unwrap();
     let original = maker.get(&format!("/batch/batch-sync/{id}/original")).await;

@@ -25,7 +25,7 @@ fn file(number: usize) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn six_large_files_at_once_stay_within_their_budget() {
     let program = Program::start(None, &[]);
-    program.sql("UPDATE desk.organisation SET row_limit = 100000").await;
+    program.sql("UPDATE batchdesk.organisation SET row_limit = 100000").await;
     let people = [
         Browser::signed_in(program.address, MAKER).await,
         Browser::signed_in(program.address, "maker2@acme.test").await,

@@ -1,12 +1,12 @@
 //! Orders by plain forms: what is offered to whom, values that are kept, names that would lead elsewhere.
 
-use super::support::{Answer, Desk, MAKER, MAKER2S_ORDERS, STRANGER, VIEWER, fingerprint};
+use super::support::{MAKER, MAKER2S_ORDERS, STRANGER, TestApp, TestResponse, VIEWER, fingerprint};
 
-/// A desk where Acme's store has these orders: charged 100.00, so much of it refundable.
-async fn desk(orders: &[(&str, i64)]) -> Desk {
-    let desk = Desk::start().await;
-    let batch = desk.batch(MAKER2S_ORDERS).await;
-    let mut database = desk.database().await;
+/// An application where Acme's store has these orders: charged 100.00, so much of it refundable.
+async fn app(orders: &[(&str, i64)]) -> TestApp {
+    let app = TestApp::start().await;
+    let batch = app.batch(MAKER2S_ORDERS).await;
+    let mut database = app.database().await;
     // What the statement sets off belongs to the organisation too.
     let tenant = "SELECT set_config('app.organisation', organisation_id::text, false) FROM batch WHERE id = $1::uuid";
     sqlx::query(tenant).bind(&batch).execute(&mut database).await.unwrap();
@@ -17,11 +17,11 @@ async fn desk(orders: &[(&str, i64)]) -> Desk {
                 decode(repeat('00', 32), 'hex'), now() FROM batch b WHERE b.id = $1::uuid";
         sqlx::query(statement).bind(&batch).bind(order).bind(refundable).execute(&mut database).await.unwrap();
     }
-    desk
+    app
 }
 
 /// What stands in the fields called so, in order.
-fn values(page: &Answer, name: &str) -> Vec<String> {
+fn values(page: &TestResponse, name: &str) -> Vec<String> {
     page.text
         .split("<input")
         .skip(1)
@@ -33,8 +33,8 @@ fn values(page: &Answer, name: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn the_form_is_there_for_who_may_refund_and_refused_to_others() {
-    let desk = desk(&[("A-1", 10_000), ("A-2", 0)]).await;
-    let maker = desk.signed_in(MAKER).await;
+    let app = app(&[("A-1", 10_000), ("A-2", 0)]).await;
+    let maker = app.signed_in(MAKER).await;
     let list = maker.get("/orders").await;
     assert_eq!(list.status, 200);
     assert_eq!(values(&list, "order").len(), 2);
@@ -44,8 +44,8 @@ async fn the_form_is_there_for_who_may_refund_and_refused_to_others() {
     assert!(page.text.contains("Refund this order") && page.text.contains("action=\"/orders/A-1/sync\""));
     assert!(!maker.get("/orders/A-2").await.text.contains("Refund this order"));
 
-    let viewer = desk.signed_in(VIEWER).await;
-    let before = fingerprint(&desk).await;
+    let viewer = app.signed_in(VIEWER).await;
+    let before = fingerprint(&app).await;
     for path in ["/orders", "/orders/A-1"] {
         let page = viewer.get(path).await;
         assert_eq!(page.status, 200);
@@ -58,20 +58,20 @@ async fn the_form_is_there_for_who_may_refund_and_refused_to_others() {
     let send = [("order", "A-1"), ("amount", "1"), ("description", "x"), ("do", "send")];
     assert_eq!(viewer.form("/orders/refund", &send).await.status, 403);
     assert_eq!(viewer.form("/orders/A-1/sync", &[]).await.status, 403);
-    let stranger = desk.signed_in(STRANGER).await;
+    let stranger = app.signed_in(STRANGER).await;
     assert_eq!(stranger.get("/orders/A-1").await.status, 404);
     assert!(!stranger.get("/orders?q=A-").await.text.contains("A-1</a>"));
     let theirs = stranger.form("/orders/refund", &send).await;
     assert_eq!(theirs.status, 422);
     assert!(theirs.text.contains("never seen at the gateway"));
     assert_eq!(stranger.form("/orders/A-1/sync", &[]).await.status, 404);
-    assert_eq!(fingerprint(&desk).await, before, "nothing was made");
+    assert_eq!(fingerprint(&app).await, before, "nothing was made");
 }
 
 #[tokio::test]
 async fn what_is_typed_is_kept_until_it_is_sent() {
-    let desk = desk(&[("A-1", 10_000), ("A-2", 5_000), ("A-3", 5_000)]).await;
-    let maker = desk.signed_in(MAKER).await;
+    let app = app(&[("A-1", 10_000), ("A-2", 5_000), ("A-3", 5_000)]).await;
+    let maker = app.signed_in(MAKER).await;
     let page = maker.get("/orders/refund?order=A-1&order=A-2&order=A-3").await;
     assert_eq!((page.status, values(&page, "amount")), (200, ["100.00", "50.00", "50.00"].map(str::to_owned).to_vec()));
     let typed = |wish: &'static str| {
@@ -130,8 +130,8 @@ async fn what_is_typed_is_kept_until_it_is_sent() {
 
 #[tokio::test]
 async fn refunds_of_which_one_is_the_sum_of_the_others_are_confirmed_with_a_box_of_their_own() {
-    let desk = desk(&["B-1", "B-2", "B-3"].map(|name| (name, 10_000))).await;
-    let maker = desk.signed_in(MAKER).await;
+    let app = app(&["B-1", "B-2", "B-3"].map(|name| (name, 10_000))).await;
+    let maker = app.signed_in(MAKER).await;
     let typed = |last: &'static str| {
         let lines =
             [("order", "B-1"), ("amount", "1"), ("order", "B-2"), ("amount", "2"), ("order", "B-3"), ("amount", last)];
@@ -155,8 +155,8 @@ async fn refunds_of_which_one_is_the_sum_of_the_others_are_confirmed_with_a_box_
 #[tokio::test]
 async fn an_order_has_its_page_whatever_it_is_called() {
     let names = ["refund", "sync", "A/B", "a b?c#d%41", "é–ü", "..%2F", "<b>x"];
-    let desk = desk(&names.map(|name| (name, 10_000))).await;
-    let maker = desk.signed_in(MAKER).await;
+    let app = app(&names.map(|name| (name, 10_000))).await;
+    let maker = app.signed_in(MAKER).await;
     let list = maker.get("/orders").await.text;
     let links: Vec<&str> = list
         .split("<tr role=\"row\" data-order")

@@ -1,15 +1,15 @@
 //! Review by form: what is typed is kept, the password is asked for again, another site's form changes nothing.
 
-use super::support::{Answer, CHECKER, Desk, MAKER, MAKER2S_FILE, PASSWORD, VIEWER, fingerprint};
+use super::support::{CHECKER, MAKER, MAKER2S_FILE, PASSWORD, TestApp, TestResponse, VIEWER, fingerprint};
 use time::Duration;
 
 const WHY: &str = "The gateway's desk says \"no\"";
 
-/// A desk with a batch whose first two rows are in review.
-async fn case() -> (Desk, String) {
-    let desk = Desk::start().await;
-    let batch = desk.batch(MAKER2S_FILE).await;
-    let mut database = desk.database().await;
+/// An application with a batch whose first two rows are in review.
+async fn case() -> (TestApp, String) {
+    let app = TestApp::start().await;
+    let batch = app.batch(MAKER2S_FILE).await;
+    let mut database = app.database().await;
     for statement in [
         "UPDATE batch SET status = 'processing' WHERE id = $1::uuid",
         "INSERT INTO attempt (organisation_id, batch_id, from_row, to_row, revision, attempt, chunk_no, epoch, owner)
@@ -24,19 +24,19 @@ async fn case() -> (Desk, String) {
         sqlx::query(trigger).execute(&mut database).await.unwrap();
         sqlx::query(statement).bind(&batch).execute(&mut database).await.unwrap();
     }
-    (desk, batch)
+    (app, batch)
 }
 
 /// The values of a field on a page, in order.
-fn values(page: &Answer, name: &str) -> Vec<String> {
+fn values(page: &TestResponse, name: &str) -> Vec<String> {
     let mark = format!("name=\"{name}\" value=\"");
     page.text.split(&mark).skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
 }
 
 #[tokio::test]
 async fn one_proposes_another_confirms_and_what_was_typed_is_kept() {
-    let (desk, batch) = case().await;
-    let maker = desk.signed_in(MAKER).await;
+    let (app, batch) = case().await;
+    let maker = app.signed_in(MAKER).await;
     let page = maker.get(&format!("/review?batch={batch}")).await;
     let rows = values(&page, "row");
     assert_eq!(rows.len(), 2, "{}", page.text);
@@ -52,12 +52,12 @@ async fn one_proposes_another_confirms_and_what_was_typed_is_kept() {
     assert_eq!((done.status, done.location()), (303, format!("/review?batch={batch}")), "{}", done.text);
     assert!(maker.get(&done.location()).await.text.contains("Proposed for 1 refund"));
 
-    let checker = desk.signed_in(CHECKER).await;
+    let checker = app.signed_in(CHECKER).await;
     let page = checker.get(&format!("/review?batch={batch}")).await;
     let proposals = values(&page, "proposal");
     assert_eq!(proposals.len(), 1);
     assert!(values(&page, "row").is_empty(), "who may not propose sees no form for it");
-    desk.advance(Duration::minutes(11));
+    app.advance(Duration::minutes(11));
     let answer = format!("/review/{batch}/answer");
     let fields = |password: &'static str| {
         [("proposal", proposals[0].as_str()), ("answer", "confirm"), ("note", "seen"), ("password", password)]
@@ -73,7 +73,7 @@ async fn one_proposes_another_confirms_and_what_was_typed_is_kept() {
     let state: (String, String) =
         sqlx::query_as("SELECT state, message FROM task WHERE batch_id = $1::uuid AND row_no = 1")
             .bind(&batch)
-            .fetch_one(&mut desk.database().await)
+            .fetch_one(&mut app.database().await)
             .await
             .unwrap();
     assert_eq!(state, ("FAILED".to_owned(), format!("Two people found that it was not carried out: {WHY}")));
@@ -84,19 +84,19 @@ async fn one_proposes_another_confirms_and_what_was_typed_is_kept() {
 
 #[tokio::test]
 async fn who_may_not_decide_sees_no_form_and_another_sites_form_changes_nothing() {
-    let (desk, batch) = case().await;
-    let viewer = desk.signed_in(VIEWER).await;
+    let (app, batch) = case().await;
+    let viewer = app.signed_in(VIEWER).await;
     let page = viewer.get(&format!("/review?batch={batch}")).await;
     assert!(page.text.contains("without a known end") && !page.text.contains("/propose"), "{}", page.text);
     assert!(viewer.get("/").await.text.contains("2 refunds in review"));
-    let maker = desk.signed_in(MAKER).await;
+    let maker = app.signed_in(MAKER).await;
     let rows = values(&maker.get("/review").await, "row");
-    let before = fingerprint(&desk).await;
+    let before = fingerprint(&app).await;
     let fields = [("row", rows[0].as_str()), ("finding", "not_done"), ("reason", WHY)];
     for origin in ["https://evil.test", "null"] {
         let request = maker.bare("POST", &format!("/review/{batch}/propose")).header("origin", origin);
         assert_eq!(maker.send(request.form(&fields)).await.status, 403, "{origin}");
     }
-    assert_eq!(fingerprint(&desk).await, before);
+    assert_eq!(fingerprint(&app).await, before);
     assert_eq!(maker.form(&format!("/review/{batch}/propose"), &fields).await.status, 303);
 }

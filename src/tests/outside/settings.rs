@@ -1,15 +1,15 @@
 //! The organisation's own rules: who changes them, and that they hold at once.
 
-use super::support::{ADMIN, Desk, MAKER, Part};
+use super::support::{ADMIN, MAKER, Part, TestApp};
 
 #[tokio::test]
 async fn a_changed_row_limit_holds_for_the_next_upload_and_a_bad_one_changes_nothing() {
-    let desk = Desk::start().await;
-    let admin = desk.signed_in(ADMIN).await;
+    let app = TestApp::start().await;
+    let admin = app.signed_in(ADMIN).await;
     let refused = admin.form("/settings/limits", &[("row_limit", "0"), ("approval_days", "7")]).await;
     assert_eq!(refused.status, 422);
     assert!(refused.text.contains("Give a whole number of rows from 1 to"), "{}", refused.text);
-    let maker = desk.signed_in(MAKER).await;
+    let maker = app.signed_in(MAKER).await;
     let file = "order_id,amount,txn_id,unique_id,marketplace_amount,vendor1_id,vendor1_amount,vendor2_id,vendor2_amount,udf1,udf2,udf3,udf4,udf5,udf6,udf7,udf8,udf9,udf10\nA1,1,,,,,,,,,,,,,,,,,\nA2,1,,,,,,,,,,,,,,,,,\nA3,1,,,,,,,,,,,,,,,,,\n";
     let upload = || async {
         let parts = [Part::Field("description", "three"), Part::File("three.csv", file)];
@@ -24,8 +24,8 @@ async fn a_changed_row_limit_holds_for_the_next_upload_and_a_bad_one_changes_not
 
 #[tokio::test]
 async fn without_the_rule_a_batch_needs_no_second_person_and_says_so() {
-    let desk = Desk::start().await;
-    let admin = desk.signed_in(ADMIN).await;
+    let app = TestApp::start().await;
+    let admin = app.signed_in(ADMIN).await;
     let off =
         admin.form("/settings/approval", &[("operation", "refund"), ("needed", "no"), ("reason", "Quiet week")]).await;
     assert_eq!(off.status, 303);

@@ -3,15 +3,15 @@
 use super::{
     chunks::chunked,
     log::Log,
-    support::{Answer, Browser, Desk, STRANGER, STRANGERS_FILE, fingerprint},
+    support::{Browser, STRANGER, STRANGERS_FILE, TestApp, TestResponse, fingerprint},
 };
-use batchdesk::server::http::{self, Kind, Route};
+use batchdesk::server::http::{self, Route, RouteKind};
 use reqwest::Body;
 use serde_json::{Value, json};
 
 const JSON: &str = "application/json";
 
-fn routes(kind: Kind) -> Vec<Route> {
+fn routes(kind: RouteKind) -> Vec<Route> {
     let routes: Vec<Route> = http::routes().into_iter().filter(|route| route.kind == kind).collect();
     assert!(!routes.is_empty(), "{kind:?}");
     routes
@@ -34,7 +34,7 @@ pub(crate) fn input(path: &str) -> Value {
     }
 }
 
-async fn call(browser: &Browser, path: &str, kind: Option<&str>, body: impl Into<Body>) -> Answer {
+async fn call(browser: &Browser, path: &str, kind: Option<&str>, body: impl Into<Body>) -> TestResponse {
     let request = browser.request("POST", path).header("accept", JSON).body(body);
     browser
         .send(match kind {
@@ -45,7 +45,7 @@ async fn call(browser: &Browser, path: &str, kind: Option<&str>, body: impl Into
 }
 
 /// The refusal that a server function answers with.
-fn refused(answer: &Answer, status: u16, code: &str, what: &str) {
+fn refused(answer: &TestResponse, status: u16, code: &str, what: &str) {
     assert_eq!(answer.status, status, "{what}: {}", answer.text);
     let refusal = &answer.json()["refusal"];
     assert_eq!(refusal["kind"], code, "{what}");
@@ -54,11 +54,11 @@ fn refused(answer: &Answer, status: u16, code: &str, what: &str) {
 
 #[tokio::test]
 async fn what_a_server_function_cannot_read_is_malformed_too_large_or_of_another_kind_and_no_error() {
-    let desk = Desk::start().await;
+    let app = TestApp::start().await;
     let log = Log::begin();
-    let owner = desk.signed_in(STRANGER).await;
-    let before = fingerprint(&desk).await;
-    for route in routes(Kind::Function) {
+    let owner = app.signed_in(STRANGER).await;
+    let before = fingerprint(&app).await;
+    for route in routes(RouteKind::Function) {
         let path = route.path.as_str();
         let good = input(path);
         let answer = call(&owner, path, Some(JSON), good.to_string()).await;
@@ -89,16 +89,16 @@ async fn what_a_server_function_cannot_read_is_malformed_too_large_or_of_another
             refused(&call(&owner, path, Some(JSON), body).await, 413, "too_large", path);
         }
     }
-    assert_eq!(fingerprint(&desk).await, before);
+    assert_eq!(fingerprint(&app).await, before);
     log.has_nothing_of_ours();
 }
 
 #[tokio::test]
 async fn forms_that_cannot_be_read_are_refused_on_a_page_that_says_why() {
-    let desk = Desk::start().await;
+    let app = TestApp::start().await;
     let log = Log::begin();
-    let owner = desk.signed_in(STRANGER).await;
-    let before = fingerprint(&desk).await;
+    let owner = app.signed_in(STRANGER).await;
+    let before = fingerprint(&app).await;
     const FORM: &str = "application/x-www-form-urlencoded";
     for path in ["/batch/batch-refunds/new/description", "/orders/refund", "/settings/limits", "/notices/read"] {
         for (kind, body, status, sentence) in [
@@ -120,7 +120,7 @@ async fn forms_that_cannot_be_read_are_refused_on_a_page_that_says_why() {
             assert!(answer.text.contains(sentence) && answer.text.contains("Sign out"), "{what}: {}", answer.text);
         }
     }
-    assert_eq!(fingerprint(&desk).await, before);
+    assert_eq!(fingerprint(&app).await, before);
     log.has_nothing_of_ours();
 }
 
@@ -143,11 +143,11 @@ fn addresses(route: &Route, batch: &str, hostile: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn no_id_is_made_of_what_no_id_holds() {
-    let desk = Desk::start().await;
+    let app = TestApp::start().await;
     let log = Log::begin();
-    let owner = desk.signed_in(STRANGER).await;
-    let batch = desk.batch(STRANGERS_FILE).await;
-    let before = fingerprint(&desk).await;
+    let owner = app.signed_in(STRANGER).await;
+    let batch = app.batch(STRANGERS_FILE).await;
+    let before = fingerprint(&app).await;
     let long = "9".repeat(5_000);
     let hostile = [
         "%00",
@@ -169,8 +169,8 @@ async fn no_id_is_made_of_what_no_id_holds() {
             for address in addresses(&route, &batch, hostile) {
                 let request = owner.request(route.method.as_str(), &address).header("accept", "text/html");
                 let request = match route.kind {
-                    Kind::Machine => request.bearer_auth("bd_demo_globex"),
-                    Kind::Form => request.form(&[("reason", "x")]),
+                    RouteKind::Machine => request.bearer_auth("bd_demo_globex"),
+                    RouteKind::Form => request.form(&[("reason", "x")]),
                     _ => request,
                 };
                 let answer = owner.send(request).await;
@@ -180,17 +180,17 @@ async fn no_id_is_made_of_what_no_id_holds() {
         }
     }
     assert!(tried > 300, "{tried}");
-    assert_eq!(fingerprint(&desk).await, before);
+    assert_eq!(fingerprint(&app).await, before);
     log.has_nothing_of_ours();
 }
 
 #[tokio::test]
 async fn an_address_with_characters_that_nobody_types_is_refused_by_every_page() {
-    let desk = Desk::start().await;
+    let app = TestApp::start().await;
     let log = Log::begin();
-    let owner = desk.signed_in(STRANGER).await;
-    let batch = desk.batch(STRANGERS_FILE).await;
-    for route in routes(Kind::Page) {
+    let owner = app.signed_in(STRANGER).await;
+    let batch = app.batch(STRANGERS_FILE).await;
+    for route in routes(RouteKind::Page) {
         if route.path == "/login"
             || route.path.contains("/tasks/")
             || route.path.contains("{id}") && !route.path.contains("refunds")

@@ -1,10 +1,10 @@
 //! How many statements an address costs. They are read from the log of the database, of the web part's connections alone.
 
-use super::support::{CHECKER, Desk, MAKERS_FILE, Part, STRANGER, execute, until};
+use super::support::{CHECKER, MAKERS_FILE, Part, STRANGER, TestApp, execute, until};
 use sqlx::Connection;
 use std::{collections::HashSet, path::PathBuf};
 
-/// The log of a desk's database from the moment on that it holds every statement.
+/// The log of an application's database from the moment on that it holds every statement.
 struct StatementLog {
     path: PathBuf,
     begin: usize,
@@ -12,12 +12,12 @@ struct StatementLog {
 }
 
 impl StatementLog {
-    async fn of(desk: &Desk) -> Self {
-        let mut admin = desk.database().await;
+    async fn of(app: &TestApp) -> Self {
+        let mut admin = app.database().await;
         execute(&mut admin, "ALTER SYSTEM SET log_line_prefix = '%d %p '".to_owned()).await;
         execute(&mut admin, "SELECT pg_reload_conf()".to_owned()).await;
         until("new sessions name their database in the log", || async {
-            let mut connection = desk.database().await;
+            let mut connection = app.database().await;
             let prefix: String = sqlx::query_scalar("SHOW log_line_prefix").fetch_one(&mut connection).await.unwrap();
             (prefix == "%d %p ").then_some(())
         })
@@ -74,13 +74,13 @@ macro_rules! cost {
 
 #[tokio::test]
 async fn a_page_a_decision_and_an_upload_ask_the_database_no_more_than_they_need() {
-    let desk = Desk::start().await;
-    let checker = desk.signed_in(CHECKER).await;
-    let owner = desk.signed_in(STRANGER).await;
-    let batch = desk.batch(MAKERS_FILE).await;
+    let app = TestApp::start().await;
+    let checker = app.signed_in(CHECKER).await;
+    let owner = app.signed_in(STRANGER).await;
+    let batch = app.batch(MAKERS_FILE).await;
     let detail = checker.api("/api/approvals/detail", serde_json::json!({ "batch": batch })).await.json();
     let hash = detail["snapshot"]["content_sha256"].as_str().unwrap().to_owned();
-    let log = StatementLog::of(&desk).await;
+    let log = StatementLog::of(&app).await;
 
     let page = format!("/batch/batch-refunds/{batch}");
     let (answer, run) = cost!(log, "a batch's page", checker.get(&page).await);

@@ -1,4 +1,4 @@
-//! A desk to test against: the whole web part on a socket of its own, over a database cloned from one that was seeded once.
+//! An application to test against: the whole web part on a socket of its own, over a database cloned from one that was seeded once.
 
 use batchdesk::server::{
     clock::Clock,
@@ -102,20 +102,20 @@ fn config() -> Config {
 }
 
 /// A running web part with its own database and clock.
-pub(crate) struct Desk {
+pub(crate) struct TestApp {
     pub(crate) state: AppState,
     pub(crate) address: SocketAddr,
     pub(crate) client: reqwest::Client,
     options: PgConnectOptions,
 }
 
-impl Drop for Desk {
+impl Drop for TestApp {
     fn drop(&mut self) {
         self.state.stopping.cancel();
     }
 }
 
-impl Desk {
+impl TestApp {
     pub(crate) async fn start() -> Self {
         Self::with(|_| {}).await
     }
@@ -149,11 +149,11 @@ impl Desk {
     /// A connection as the cluster's first user, to look behind the scenes.
     pub(crate) async fn database(&self) -> sqlx::PgConnection {
         let mut connection = self.options.connect().await.unwrap();
-        connection.execute("SET search_path = desk").await.unwrap();
+        connection.execute("SET search_path = batchdesk").await.unwrap();
         connection
     }
 
-    /// The address of the database, for commands beside the desk.
+    /// The address of the database, for commands beside the application.
     pub(crate) fn database_url(&self) -> String {
         self.options.to_url_lossy().to_string()
     }
@@ -199,13 +199,13 @@ pub(crate) struct Browser {
 
 /// An answer, read to its end.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct TestResponse {
     pub(crate) status: u16,
     pub(crate) headers: reqwest::header::HeaderMap,
     pub(crate) text: String,
 }
 
-impl Answer {
+impl TestResponse {
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
@@ -268,7 +268,7 @@ impl Browser {
         self.bare(method, path).header("sec-fetch-site", "same-origin")
     }
 
-    pub(crate) async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+    pub(crate) async fn send(&self, request: reqwest::RequestBuilder) -> TestResponse {
         let response = request.send().await.unwrap();
         for line in response.headers().get_all("set-cookie") {
             let pair = line.to_str().unwrap().split(';').next().unwrap();
@@ -276,29 +276,29 @@ impl Browser {
             self.set_cookie(name, value);
         }
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Answer { status, headers, text: response.text().await.unwrap() }
+        TestResponse { status, headers, text: response.text().await.unwrap() }
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> TestResponse {
         self.send(self.request("GET", path).header("accept", "text/html")).await
     }
 
-    pub(crate) async fn form(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn form(&self, path: &str, fields: &[(&str, &str)]) -> TestResponse {
         self.send(self.request("POST", path).header("accept", "text/html").form(fields)).await
     }
 
-    pub(crate) async fn api(&self, path: &str, input: serde_json::Value) -> Answer {
+    pub(crate) async fn api(&self, path: &str, input: serde_json::Value) -> TestResponse {
         let request = self.request("POST", path).header("content-type", "application/json").body(input.to_string());
         self.send(request.header("accept", "application/json")).await
     }
 
     /// Posts a multipart form; `accept` decides whether the answer is a page or JSON.
-    pub(crate) async fn upload(&self, path: &str, accept: &str, parts: &[Part<'_>]) -> Answer {
+    pub(crate) async fn upload(&self, path: &str, accept: &str, parts: &[Part<'_>]) -> TestResponse {
         self.upload_body(path, accept, multipart(parts)).await
     }
 
     /// The same of a form that was made before.
-    pub(crate) async fn upload_body(&self, path: &str, accept: &str, body: String) -> Answer {
+    pub(crate) async fn upload_body(&self, path: &str, accept: &str, body: String) -> TestResponse {
         let request = self.request("POST", path).header("accept", accept);
         let request = request.header("content-type", format!("multipart/form-data; boundary={BOUNDARY}"));
         self.send(request.body(body)).await
@@ -342,27 +342,28 @@ pub(crate) async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut reac
 
 /// Everything the database holds that a person could have changed, as one number of rows and one text to compare.
 /// Taken when the notices of what happened before are delivered: that goes on behind the answers.
-pub(crate) async fn fingerprint(desk: &Desk) -> String {
+pub(crate) async fn fingerprint(app: &TestApp) -> String {
     until("everything in the outbox is delivered", || async {
         let waiting: (i64,) = sqlx::query_as("SELECT count(*) FROM outbox WHERE delivered_at IS NULL")
-            .fetch_one(&mut desk.database().await)
+            .fetch_one(&mut app.database().await)
             .await
             .unwrap();
         (waiting == (0,)).then_some(())
     })
     .await;
-    let mut connection = desk.database().await;
+    let mut connection = app.database().await;
     let tables: Vec<(String,)> = sqlx::query_as(
-        "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'desk' AND table_type = 'BASE TABLE'
+        "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'batchdesk' AND table_type = 'BASE TABLE'
          AND table_name NOT IN ('session', 'audit', 'audit_waiting', '_sqlx_migrations') ORDER BY 1",
     )
     .fetch_all(&mut connection)
     .await
     .unwrap();
+    assert!(tables.len() > 30, "only {} tables: the comparison is blind", tables.len());
     let mut text = String::new();
     for (table,) in tables {
         let statement =
-            format!("SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM desk.{table} t");
+            format!("SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM batchdesk.{table} t");
         let (hash,): (String,) =
             sqlx::query_as(sqlx::AssertSqlSafe(statement)).fetch_one(&mut connection).await.unwrap();
         text.push_str(&format!("{table} {hash}\n"));

@@ -1,6 +1,6 @@
 //! Batch Sync by plain forms: the toggle that stays as it was, files, the external system in the settings.
 
-use super::support::{ADMIN, Desk, MAKER, Part, STRANGER};
+use super::support::{ADMIN, MAKER, Part, STRANGER, TestApp};
 
 const LIST: &str = "/batch/batch-sync";
 const HEADER: &str = "order_id,txn_id,unique_request_id";
@@ -13,8 +13,8 @@ fn is_on(page: &str) -> bool {
 
 #[tokio::test]
 async fn the_switch_is_on_at_first_and_stays_as_it_was_set() {
-    let desk = Desk::start().await;
-    let owner = desk.signed_in(STRANGER).await;
+    let app = TestApp::start().await;
+    let owner = app.signed_in(STRANGER).await;
     assert!(is_on(&owner.get(&format!("{LIST}/new")).await.text), "on, for a gateway is connected");
     let bad = format!("{HEADER}\nORD 1,,\n");
     // A box that is not ticked sends nothing.
@@ -41,8 +41,8 @@ async fn the_switch_is_on_at_first_and_stays_as_it_was_set() {
 
 #[tokio::test]
 async fn findings_are_the_specification_s_for_machines_too() {
-    let desk = Desk::start().await;
-    let owner = desk.signed_in(STRANGER).await;
+    let app = TestApp::start().await;
+    let owner = app.signed_in(STRANGER).await;
     let many: String = (0..1_001).map(|n| format!("A{n},,\n")).collect();
     for (file, code, begins) in [
         (format!("{HEADER}\n,T,\n"), "empty_order_id", "Empty order ID"),
@@ -62,8 +62,8 @@ async fn findings_are_the_specification_s_for_machines_too() {
 
 #[tokio::test]
 async fn pages_say_what_the_specification_says_and_offer_only_what_one_may_do() {
-    let desk = Desk::start().await;
-    let page = desk.signed_in(MAKER).await.get(LIST).await.text;
+    let app = TestApp::start().await;
+    let page = app.signed_in(MAKER).await.get(LIST).await.text;
     for words in [
         "This module helps in creating data synchronization in bulk using a file upload. It provides a holistic view of the files \
          uploaded. Upon clicking the filename in the table below a detailed view of each sync operation uploaded is displayed.",
@@ -75,7 +75,7 @@ async fn pages_say_what_the_specification_says_and_offer_only_what_one_may_do() 
         assert!(page.contains(words), "{words}");
     }
     assert!(!page.contains(">Amount<"));
-    let page = desk.signed_in("viewer@acme.test").await.get(LIST).await.text;
+    let page = app.signed_in("viewer@acme.test").await.get(LIST).await.text;
     assert!(
         !page.contains("Create Batch Sync")
             && !page.contains("Sync with Gateway")
@@ -83,15 +83,15 @@ async fn pages_say_what_the_specification_says_and_offer_only_what_one_may_do() 
     );
     // The tabs lead to what one may read.
     assert!(page.contains("href=\"/batch/batch-refunds\"") && page.contains("href=\"/batch/batch-sync\""));
-    let sample = desk.signed_in(MAKER).await.get("/samples/batch_sync_sample.csv").await;
+    let sample = app.signed_in(MAKER).await.get("/samples/batch_sync_sample.csv").await;
     assert_eq!(sample.header("content-disposition"), "attachment; filename=\"batch_sync_sample.csv\"");
     assert!(sample.text.starts_with(&format!("{HEADER}\nORD_123456789,TXN_987654321,SYNC_REQ_001\n")));
 }
 
 #[tokio::test]
 async fn an_administrator_names_the_external_system_and_sees_its_secret_once() {
-    let desk = Desk::start().await;
-    let admin = desk.signed_in(ADMIN).await;
+    let app = TestApp::start().await;
+    let admin = app.signed_in(ADMIN).await;
     let inside = admin.form("/settings/external", &[("url", "https://10.0.0.1/orders"), ("enabled", "on")]).await;
     assert_eq!(inside.status, 422);
     assert!(inside.text.contains("private network") && inside.text.contains("https://10.0.0.1/orders"));
@@ -107,7 +107,7 @@ async fn an_administrator_names_the_external_system_and_sees_its_secret_once() {
     let page = admin.get("/settings").await.text;
     assert!(!page.contains("shown this once") && !page.contains(secret), "once");
     assert!(page.contains("Each synchronised order is told to https://erp.example.com/orders."));
-    let maker = desk.signed_in(MAKER).await;
+    let maker = app.signed_in(MAKER).await;
     let new = maker.get(&format!("{LIST}/new?draft=x")).await;
     assert_eq!(new.status, 200);
     assert!(!new.text.contains("whsec_"));

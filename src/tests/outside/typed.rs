@@ -2,7 +2,9 @@
 
 use super::{
     log::Log,
-    support::{Browser, CHECKER, Desk, MAKER, MAKER2S_FILE, MAKERS_FILE, Part, STRANGER, STRANGERS_FILE, fingerprint},
+    support::{
+        Browser, CHECKER, MAKER, MAKER2S_FILE, MAKERS_FILE, Part, STRANGER, STRANGERS_FILE, TestApp, fingerprint,
+    },
 };
 use serde_json::json;
 
@@ -20,12 +22,12 @@ struct Case<'a> {
 
 #[tokio::test]
 async fn every_field_names_what_it_does_not_take() {
-    let desk = Desk::start().await;
+    let app = TestApp::start().await;
     let log = Log::begin();
     let (owner, maker, checker) =
-        (desk.signed_in(STRANGER).await, desk.signed_in(MAKER).await, desk.signed_in(CHECKER).await);
+        (app.signed_in(STRANGER).await, app.signed_in(MAKER).await, app.signed_in(CHECKER).await);
     let (waiting, ended, theirs) =
-        (desk.batch(MAKER2S_FILE).await, desk.batch(MAKERS_FILE).await, desk.batch(STRANGERS_FILE).await);
+        (app.batch(MAKER2S_FILE).await, app.batch(MAKERS_FILE).await, app.batch(STRANGERS_FILE).await);
     let case = |who, path: &str, fields: &[(&'static str, &'static str)], field, named, most| Case {
         who,
         path: path.to_owned(),
@@ -78,7 +80,7 @@ async fn every_field_names_what_it_does_not_take() {
         ),
         case(&owner, &format!("/review/{theirs}/acknowledge"), &[], "note", "The note", 500),
     ];
-    let before = fingerprint(&desk).await;
+    let before = fingerprint(&app).await;
     for Case { who, path, fields, field, named, most } in cases {
         let long = "é".repeat(most + 1);
         let texts = [
@@ -97,7 +99,7 @@ async fn every_field_names_what_it_does_not_take() {
             assert!(answer.text.contains(&sentence), "{what}: no {sentence:?} in {}", answer.text);
         }
     }
-    assert_eq!(fingerprint(&desk).await, before);
+    assert_eq!(fingerprint(&app).await, before);
 
     // Beside a file, and in the input of server functions, too.
     let file = "order_id,amount\nORD_1,1\n";
@@ -122,8 +124,8 @@ async fn every_field_names_what_it_does_not_take() {
 
 #[tokio::test]
 async fn a_name_is_found_however_it_was_typed() {
-    let desk = Desk::start().await;
-    let owner = desk.signed_in(STRANGER).await;
+    let app = TestApp::start().await;
+    let owner = app.signed_in(STRANGER).await;
     // As a Mac names it, and as everybody else does.
     for (number, name) in ["cafe\u{301} de\u{301}cembre.csv", "caf\u{e9} janvier.csv"].into_iter().enumerate() {
         let file = format!(

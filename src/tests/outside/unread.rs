@@ -1,6 +1,6 @@
 //! Requests that are refused before anybody reads their body: what comes after them on the same connection.
 
-use super::support::{Desk, MAKER};
+use super::support::{MAKER, TestApp};
 use futures::future::join_all;
 use std::time::Duration;
 use tokio::{
@@ -11,7 +11,7 @@ use tokio::{
 const CONNECTIONS: usize = 40;
 
 /// One answer with its body.
-async fn answer(stream: &mut TcpStream) -> Option<String> {
+async fn read_response(stream: &mut TcpStream) -> Option<String> {
     let mut text = String::new();
     let mut part = [0; 4096];
     loop {
@@ -30,26 +30,26 @@ async fn answer(stream: &mut TcpStream) -> Option<String> {
 }
 
 /// Sends head and body apart: the answer to it, and what was answered to the next request.
-async fn twice(desk: &Desk, head: &str, body: &[u8]) -> (String, Option<String>) {
-    let mut stream = TcpStream::connect(desk.address).await.unwrap();
+async fn twice(app: &TestApp, head: &str, body: &[u8]) -> (String, Option<String>) {
+    let mut stream = TcpStream::connect(app.address).await.unwrap();
     stream.set_nodelay(true).unwrap();
-    let host = desk.address;
+    let host = app.address;
     let head = format!("{head}\r\nhost: {host}\r\naccept: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
     stream.write_all(head.as_bytes()).await.unwrap();
     // A second packet: not in time for whoever answers without it.
     tokio::time::sleep(Duration::from_millis(20)).await;
     let _ = stream.write_all(body).await;
-    let first = answer(&mut stream).await.expect("an answer to the first request");
+    let first = read_response(&mut stream).await.expect("an answer to the first request");
     if stream.write_all(format!("GET /healthz HTTP/1.1\r\nhost: {host}\r\n\r\n").as_bytes()).await.is_err() {
         return (first, None);
     }
-    (first, answer(&mut stream).await)
+    (first, read_response(&mut stream).await)
 }
 
 #[tokio::test]
 async fn the_next_request_is_answered_after_every_kind_of_refusal() {
-    let desk = Desk::start().await;
-    let maker = desk.signed_in(MAKER).await;
+    let app = TestApp::start().await;
+    let maker = app.signed_in(MAKER).await;
     let session = format!("cookie: batchdesk={}", maker.cookie("batchdesk").unwrap());
     let refusals = [
         ("403", "POST /theme HTTP/1.1\r\nsec-fetch-site: cross-site".to_owned()),
@@ -62,7 +62,7 @@ async fn the_next_request_is_answered_after_every_kind_of_refusal() {
     ];
     for (status, head) in refusals {
         let body = vec![b'x'; 2000];
-        let all = join_all((0..CONNECTIONS).map(|_| twice(&desk, &head, &body))).await;
+        let all = join_all((0..CONNECTIONS).map(|_| twice(&app, &head, &body))).await;
         let answered =
             all.iter().filter(|(_, next)| next.as_ref().is_some_and(|next| next.starts_with("HTTP/1.1 200"))).count();
         for (first, _) in &all {
@@ -74,31 +74,31 @@ async fn the_next_request_is_answered_after_every_kind_of_refusal() {
 
 #[tokio::test]
 async fn a_body_that_is_too_long_to_read_off_ends_the_connection_and_the_answer_says_so() {
-    let desk = Desk::start().await;
+    let app = TestApp::start().await;
     let body = vec![b'x'; 200 * 1024];
     for head in ["POST /theme HTTP/1.1\r\nsec-fetch-site: cross-site", "POST /login HTTP/1.1"] {
-        let (first, next) = twice(&desk, head, &body).await;
+        let (first, next) = twice(&app, head, &body).await;
         assert!(first.contains("connection: close\r\n"), "{head}: {first}");
         assert_eq!(next, None);
     }
     // Half a body that never comes to its end: a second, and no longer.
-    let mut stream = TcpStream::connect(desk.address).await.unwrap();
+    let mut stream = TcpStream::connect(app.address).await.unwrap();
     let head = "POST /theme HTTP/1.1\r\nhost: x\r\nsec-fetch-site: cross-site\r\ncontent-length: 2000\r\n\r\nhalf";
     stream.write_all(head.as_bytes()).await.unwrap();
-    let first = answer(&mut stream).await.expect("an answer");
+    let first = read_response(&mut stream).await.expect("an answer");
     assert!(first.starts_with("HTTP/1.1 403") && first.contains("connection: close\r\n"), "{first}");
     // One that waits for the word to go on is not told to.
-    let mut stream = TcpStream::connect(desk.address).await.unwrap();
+    let mut stream = TcpStream::connect(app.address).await.unwrap();
     let head = "POST /theme HTTP/1.1\r\nhost: x\r\nsec-fetch-site: cross-site\r\ncontent-length: 2000\r\nexpect: 100-continue\r\n\r\n";
     stream.write_all(head.as_bytes()).await.unwrap();
-    let first = answer(&mut stream).await.expect("an answer");
+    let first = read_response(&mut stream).await.expect("an answer");
     assert!(first.starts_with("HTTP/1.1 403") && first.contains("connection: close\r\n"), "{first}");
 }
 
 #[tokio::test]
 async fn a_compressed_body_is_refused_whatever_the_address() {
-    let desk = Desk::start().await;
-    let maker = desk.signed_in(MAKER).await;
+    let app = TestApp::start().await;
+    let maker = app.signed_in(MAKER).await;
     for route in batchdesk::server::http::routes() {
         for coding in ["gzip", "br", "identity, gzip", "x-unknown"] {
             let path = route.path.replace("{id}", "1").replace("{row}", "1");

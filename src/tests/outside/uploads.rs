@@ -1,6 +1,6 @@
 //! Files that come in by form, and files that leave.
 
-use super::support::{BOUNDARY, Desk, MAKER, MAKERS_FILE, Part, STRANGER, fingerprint, multipart};
+use super::support::{BOUNDARY, MAKER, MAKERS_FILE, Part, STRANGER, TestApp, fingerprint, multipart};
 use std::time::Duration;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -17,8 +17,8 @@ fn csv(order: &str, amount: &str) -> String {
 
 #[tokio::test]
 async fn a_clean_file_becomes_a_batch() {
-    let desk = Desk::start().await;
-    let owner = desk.signed_in(STRANGER).await;
+    let app = TestApp::start().await;
+    let owner = app.signed_in(STRANGER).await;
     let file = csv("ORD_1", "100.50");
     let answer = owner.upload(LIST, "text/html", &[Part::File("r.csv", &file)]).await;
     assert_eq!(answer.status, 303, "{}", answer.text);
@@ -36,8 +36,8 @@ async fn a_clean_file_becomes_a_batch() {
 
 #[tokio::test]
 async fn findings_come_back_on_the_page_and_the_person_can_go_on_without_javascript() {
-    let desk = Desk::start().await;
-    let maker = desk.signed_in(MAKER).await;
+    let app = TestApp::start().await;
+    let maker = app.signed_in(MAKER).await;
     let described =
         maker.form(&format!("{LIST}/new/description"), &[("description", "Parcels that never arrived")]).await;
     assert_eq!(described.status, 303, "{}", described.text);
@@ -63,8 +63,8 @@ async fn findings_come_back_on_the_page_and_the_person_can_go_on_without_javascr
 
 #[tokio::test]
 async fn what_must_be_confirmed_is_an_error_until_it_is_on_every_way_in() {
-    let desk = Desk::start().await;
-    let owner = desk.signed_in(STRANGER).await;
+    let app = TestApp::start().await;
+    let owner = app.signed_in(STRANGER).await;
     let row = |order: &str, amount: &str| csv(order, amount).lines().nth(1).unwrap().to_owned();
     let refunds = format!("{HEADER}\n{}\n{}\n{}\n", row("ORD_1", "1"), row("ORD_2", "2.50"), row("ORD_3", "3.50"));
     let orders = "order_id,txn_id,unique_request_id\nTotal,,\n".to_owned();
@@ -94,8 +94,8 @@ async fn what_must_be_confirmed_is_an_error_until_it_is_on_every_way_in() {
 
 #[tokio::test]
 async fn whatever_a_file_holds_the_answer_and_what_is_kept_of_it_are_small() {
-    let desk = Desk::start().await;
-    let owner = desk.signed_in(STRANGER).await;
+    let app = TestApp::start().await;
+    let owner = app.signed_in(STRANGER).await;
     let header = format!("{},amount\n{}", "x".repeat(250_000), "a\"b,1\n".repeat(900));
     let unseen = format!("{HEADER}\n{}", format!("{}\n", vec!["\u{202e}".repeat(120); 19].join(",")).repeat(600));
     let names =
@@ -110,7 +110,7 @@ async fn whatever_a_file_holds_the_answer_and_what_is_kept_of_it_are_small() {
             println!("{name} {path}: {} bytes of JSON, {} of the page", answer.text.len(), page.text.len());
         }
     }
-    let mut admin = desk.database().await;
+    let mut admin = app.database().await;
     let (kept,): (i64,) = sqlx::query_as("SELECT max(length(findings) + length(repeats))::bigint FROM draft")
         .fetch_one(&mut admin)
         .await
@@ -120,8 +120,8 @@ async fn whatever_a_file_holds_the_answer_and_what_is_kept_of_it_are_small() {
 
 #[tokio::test]
 async fn a_description_that_is_too_long_comes_back_as_typed() {
-    let desk = Desk::start().await;
-    let maker = desk.signed_in(MAKER).await;
+    let app = TestApp::start().await;
+    let maker = app.signed_in(MAKER).await;
     let typed = format!("a<b {}", "x".repeat(500));
     let page = maker.form(&format!("{LIST}/new/description"), &[("description", &typed)]).await;
     assert_eq!(page.status, 422);
@@ -130,9 +130,9 @@ async fn a_description_that_is_too_long_comes_back_as_typed() {
 
 #[tokio::test]
 async fn forms_that_make_no_sense_change_nothing() {
-    let desk = Desk::start().await;
-    let owner = desk.signed_in(STRANGER).await;
-    let before = fingerprint(&desk).await;
+    let app = TestApp::start().await;
+    let owner = app.signed_in(STRANGER).await;
+    let before = fingerprint(&app).await;
     let file = csv("ORD_1", "1.00");
     let none: [Part<'_>; 0] = [];
     let empty = [Part::File("", "")];
@@ -166,13 +166,13 @@ async fn forms_that_make_no_sense_change_nothing() {
         let answer = owner.send(request.header("content-type", content_type).body(body)).await;
         assert_eq!(answer.status, 422, "{name}: {}", answer.text);
     }
-    assert_eq!(fingerprint(&desk).await, before);
+    assert_eq!(fingerprint(&app).await, before);
 }
 
 #[tokio::test]
 async fn hostile_file_names_are_only_names() {
-    let desk = Desk::start().await;
-    let owner = desk.signed_in(STRANGER).await;
+    let app = TestApp::start().await;
+    let owner = app.signed_in(STRANGER).await;
     for (number, name) in [
         "../../etc/passwd",
         "a\\b\\c.csv",
@@ -209,14 +209,14 @@ async fn hostile_file_names_are_only_names() {
 }
 
 /// Sends a form of `size` bytes by hand and stops when an answer comes: how much was taken, and the answer.
-async fn push(desk: &Desk, cookie: &str, announced: bool, size: usize) -> (usize, String) {
-    let mut stream = TcpStream::connect(desk.address).await.unwrap();
+async fn push(app: &TestApp, cookie: &str, announced: bool, size: usize) -> (usize, String) {
+    let mut stream = TcpStream::connect(app.address).await.unwrap();
     let start = format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"big.csv\"\r\n\r\n");
     let length = if announced { format!("content-length: {size}") } else { "transfer-encoding: chunked".to_owned() };
     let head = format!(
         "POST {LIST} HTTP/1.1\r\nhost: {}\r\ncookie: batchdesk={cookie}\r\nsec-fetch-site: same-origin\r\n\
          accept: application/json\r\ncontent-type: multipart/form-data; boundary={BOUNDARY}\r\n{length}\r\n\r\n",
-        desk.address
+        app.address
     );
     stream.write_all(head.as_bytes()).await.unwrap();
     let (mut reader, mut writer) = stream.into_split();
@@ -250,19 +250,19 @@ async fn push(desk: &Desk, cookie: &str, announced: bool, size: usize) -> (usize
 
 #[tokio::test]
 async fn a_file_that_is_too_large_is_refused_without_reading_it_all() {
-    let desk = Desk::start().await;
-    let owner = desk.signed_in(STRANGER).await;
+    let app = TestApp::start().await;
+    let owner = app.signed_in(STRANGER).await;
     let cookie = owner.cookie("batchdesk").unwrap();
     const SIZE: usize = 100 * 1024 * 1024;
-    let before = fingerprint(&desk).await;
+    let before = fingerprint(&app).await;
     for announced in [true, false] {
-        let (sent, answer) = push(&desk, &cookie, announced, SIZE).await;
+        let (sent, answer) = push(&app, &cookie, announced, SIZE).await;
         assert!(answer.starts_with("HTTP/1.1 413"), "announced {announced}: {answer}");
         assert!(answer.contains("file_too_large"), "{answer}");
         // The limit is 5 MiB; 16 MiB more are read and dropped, and some lie in the buffers of the connection.
         assert!(sent < 40 * 1024 * 1024, "announced {announced}: {sent} bytes were read");
     }
-    assert_eq!(fingerprint(&desk).await, before);
+    assert_eq!(fingerprint(&app).await, before);
 
     // A little over the limit: the page comes back.
     let file = format!("{}{}", csv("ORD_1", "1.00"), "\n".repeat(5 * 1024 * 1024));
@@ -273,11 +273,11 @@ async fn a_file_that_is_too_large_is_refused_without_reading_it_all() {
 
 #[tokio::test]
 async fn nobody_elses_bytes_are_read() {
-    let desk = Desk::start().await;
-    let viewer = desk.signed_in(super::support::VIEWER).await;
+    let app = TestApp::start().await;
+    let viewer = app.signed_in(super::support::VIEWER).await;
     let cookie = viewer.cookie("batchdesk").unwrap();
     for (cookie, status) in [(cookie.as_str(), "403"), ("AAAAAAAAAAAAAAAAAAAAAA", "401")] {
-        let (sent, answer) = push(&desk, cookie, true, 50 * 1024 * 1024).await;
+        let (sent, answer) = push(&app, cookie, true, 50 * 1024 * 1024).await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
         assert!(sent < 50 * 1024 * 1024);
     }
@@ -285,9 +285,9 @@ async fn nobody_elses_bytes_are_read() {
 
 #[tokio::test]
 async fn downloads_are_attachments_with_the_names_of_the_specification() {
-    let desk = Desk::start().await;
-    let maker = desk.signed_in(MAKER).await;
-    let batch = desk.batch(MAKERS_FILE).await;
+    let app = TestApp::start().await;
+    let maker = app.signed_in(MAKER).await;
+    let batch = app.batch(MAKERS_FILE).await;
     let data = maker.get(&format!("{LIST}/{batch}/batch_refund.csv")).await;
     assert_eq!(data.header("content-disposition"), "attachment; filename=\"batch_refund.csv\"");
     assert_eq!(data.header("content-type"), "text/csv; charset=utf-8");
@@ -310,14 +310,14 @@ async fn downloads_are_attachments_with_the_names_of_the_specification() {
 }
 
 /// Sends a part whose head has `size` bytes, in pieces: the answer.
-async fn push_head(desk: &Desk, cookie: &str, before: &str, size: usize) -> String {
+async fn push_head(app: &TestApp, cookie: &str, before: &str, size: usize) -> String {
     let head = format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.csv\"\r\nX-More: ");
     let length = before.len() + head.len() + size;
-    let mut stream = TcpStream::connect(desk.address).await.unwrap();
+    let mut stream = TcpStream::connect(app.address).await.unwrap();
     let request = format!(
         "POST {LIST} HTTP/1.1\r\nhost: {}\r\ncookie: batchdesk={cookie}\r\nsec-fetch-site: same-origin\r\naccept: application/json\r\n\
          content-type: multipart/form-data; boundary={BOUNDARY}\r\ncontent-length: {length}\r\n\r\n{before}{head}",
-        desk.address
+        app.address
     );
     stream.write_all(request.as_bytes()).await.unwrap();
     let (mut reader, mut writer) = stream.into_split();
@@ -336,14 +336,14 @@ async fn push_head(desk: &Desk, cookie: &str, before: &str, size: usize) -> Stri
 
 #[tokio::test]
 async fn the_head_of_a_part_has_an_end() {
-    let desk = Desk::start().await;
-    let owner = desk.signed_in(STRANGER).await;
+    let app = TestApp::start().await;
+    let owner = app.signed_in(STRANGER).await;
     let cookie = owner.cookie("batchdesk").unwrap();
     let field = multipart(&[Part::Field("description", "x")]).replace(&format!("--{BOUNDARY}--\r\n"), "");
     for (before, size) in
         [("", 12 * 1024), ("", 3 * 1024 * 1024), (field.as_str(), 3 * 1024 * 1024), ("no boundary ", 64 * 1024)]
     {
-        let answer = push_head(&desk, &cookie, before, size).await;
+        let answer = push_head(&app, &cookie, before, size).await;
         assert!(answer.starts_with("HTTP/1.1 422"), "{size}: {answer}");
         assert!(answer.contains("more than 8 KB of headers"), "{size}: {answer}");
     }
@@ -362,16 +362,16 @@ async fn the_head_of_a_part_has_an_end() {
 
 #[tokio::test]
 async fn one_person_has_four_files_on_their_way_and_the_next_is_told_to_wait() {
-    let desk = Desk::start().await;
-    let owner = desk.signed_in(STRANGER).await;
+    let app = TestApp::start().await;
+    let owner = app.signed_in(STRANGER).await;
     let cookie = owner.cookie("batchdesk").unwrap();
     let mut open = Vec::new();
     for _ in 0..4 {
-        let mut stream = TcpStream::connect(desk.address).await.unwrap();
+        let mut stream = TcpStream::connect(app.address).await.unwrap();
         let request = format!(
             "POST {LIST} HTTP/1.1\r\nhost: {}\r\ncookie: batchdesk={cookie}\r\nsec-fetch-site: same-origin\r\n\
              content-type: multipart/form-data; boundary={BOUNDARY}\r\ncontent-length: 1000000\r\nexpect: 100-continue\r\n\r\n",
-            desk.address
+            app.address
         );
         stream.write_all(request.as_bytes()).await.unwrap();
         // The word to go on comes when the form begins to be read.

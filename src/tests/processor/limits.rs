@@ -2,7 +2,7 @@
 //! with one worker process and with several.
 
 use super::matrix::{
-    Arena,
+    GatewayMatrix,
     connectors::Mistake,
     server::{Call, Fault, Kind, Times},
 };
@@ -24,16 +24,16 @@ fn rows(fault: Fault, count: usize) -> Vec<(String, String)> {
     (0..count).map(|number| (format!("{}_{number:05}", fault.name()), format!("2.{:02}", number % 100))).collect()
 }
 
-async fn upload(arena: &Arena, rows: &[(String, String)]) -> BatchId {
+async fn upload(matrix: &GatewayMatrix, rows: &[(String, String)]) -> BatchId {
     let rows: Vec<(&str, &str)> = rows.iter().map(|(id, amount)| (id.as_str(), amount.as_str())).collect();
-    arena.world.upload("owner@globex.test", &refunds(&rows)).await
+    matrix.test.upload("owner@globex.test", &refunds(&rows)).await
 }
 
 /// Waits until the gateway has had so many requests.
-async fn until(arena: &Arena, calls: usize) -> Vec<Call> {
+async fn until(matrix: &GatewayMatrix, calls: usize) -> Vec<Call> {
     let give_up = Instant::now() + Duration::from_secs(60);
     loop {
-        let had = arena.server.gateway.calls();
+        let had = matrix.server.gateway.calls();
         if had.len() >= calls {
             return had;
         }
@@ -59,24 +59,24 @@ async fn stop(running: Vec<(CancellationToken, JoinHandle<()>)>) {
     }
 }
 
-async fn sql(arena: &Arena, sql: &str) {
-    arena.world.as_superuser(sql).await.unwrap();
+async fn sql(matrix: &GatewayMatrix, sql: &str) {
+    matrix.test.as_superuser(sql).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sends_and_questions_together_keep_to_the_rate_and_a_change_acts_without_a_restart() {
-    let arena = Arena::new(Kind::Keyed, GatewayClass::K, TIMES, Mistake::None).await;
-    sql(&arena, "UPDATE gateway SET rate_limit = 10").await;
+    let matrix = GatewayMatrix::new(Kind::Keyed, GatewayClass::K, TIMES, Mistake::None).await;
+    sql(&matrix, "UPDATE gateway SET rate_limit = 10").await;
     // Each row takes a reading of its order and a send.
-    upload(&arena, &rows(Fault::Plain, 90)).await;
+    upload(&matrix, &rows(Fault::Plain, 90)).await;
     let begun = Instant::now();
-    let running = vec![arena.start()];
-    let calls = until(&arena, 45).await;
+    let running = vec![matrix.start()];
+    let calls = until(&matrix, 45).await;
     assert!(calls.iter().any(|call| call.send) && calls.iter().any(|call| !call.send));
     assert_eq!(early(&calls, begun, 10, 2), None, "at most 10 in a second are allowed");
-    sql(&arena, "UPDATE gateway SET rate_limit = 200").await;
+    sql(&matrix, "UPDATE gateway SET rate_limit = 200").await;
     let before = Instant::now();
-    let calls = until(&arena, 180).await;
+    let calls = until(&matrix, 180).await;
     assert!(early(&calls, before, 10, 15).is_some(), "the new limit never acted");
     stop(running).await;
 }
@@ -84,27 +84,27 @@ async fn sends_and_questions_together_keep_to_the_rate_and_a_change_acts_without
 #[tokio::test(flavor = "multi_thread")]
 async fn several_worker_processes_share_one_rate_and_one_number_of_calls() {
     let times = Times { latency: Duration::from_millis(120), ..TIMES };
-    let arena = Arena::new(Kind::Listed, GatewayClass::Q, times, Mistake::None).await;
-    sql(&arena, "UPDATE gateway SET rate_limit = 20, concurrency = 3").await;
+    let matrix = GatewayMatrix::new(Kind::Listed, GatewayClass::Q, times, Mistake::None).await;
+    sql(&matrix, "UPDATE gateway SET rate_limit = 20, concurrency = 3").await;
     // A process drives three runs of rows at a time: there must be some left for the others.
     for batch in 0..9 {
         let rows: Vec<_> = (0..14).map(|n| (format!("PLAIN_{batch}{n:03}"), "2.00".to_owned())).collect();
-        upload(&arena, &rows).await;
+        upload(&matrix, &rows).await;
     }
-    let mut running = vec![arena.start()];
-    until(&arena, 10).await;
+    let mut running = vec![matrix.start()];
+    until(&matrix, 10).await;
     let begun = Instant::now();
-    running.push(arena.start());
-    running.push(arena.start());
-    let calls = until(&arena, 110).await;
+    running.push(matrix.start());
+    running.push(matrix.start());
+    let calls = until(&matrix, 110).await;
     assert_eq!(early(&calls, begun, 20, 24), None, "at most 20 in a second are allowed from three processes");
-    let at_once = arena.server.gateway.most_at_once();
+    let at_once = matrix.server.gateway.most_at_once();
     assert!((2..=3).contains(&at_once), "{at_once} calls at once from three processes, at most 3 allowed");
-    let mut admin = arena.world.options.clone().options([("search_path", "desk")]).connect().await.unwrap();
+    let mut admin = matrix.test.options.clone().options([("search_path", "batchdesk")]).connect().await.unwrap();
     let owners: i64 =
         sqlx::query_scalar("SELECT count(DISTINCT owner) FROM attempt").fetch_one(&mut admin).await.unwrap();
     assert!(owners > 1, "the test must be able to fail: {owners} processes sent anything");
-    until(&arena, 126).await;
+    until(&matrix, 126).await;
     stop(running).await;
     let left: i64 = sqlx::query_scalar("SELECT count(*) FROM gateway_worker").fetch_one(&mut admin).await.unwrap();
     assert_eq!(left, 0, "who stops gives its part back");
@@ -112,26 +112,27 @@ async fn several_worker_processes_share_one_rate_and_one_number_of_calls() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn retry_after_stops_the_whole_connection_in_all_processes() {
-    let arena = Arena::new(Kind::Keyed, GatewayClass::K, Times { retry_after: 8, ..TIMES }, Mistake::None).await;
-    sql(&arena, "UPDATE gateway SET concurrency = 2").await;
+    let matrix =
+        GatewayMatrix::new(Kind::Keyed, GatewayClass::K, Times { retry_after: 8, ..TIMES }, Mistake::None).await;
+    sql(&matrix, "UPDATE gateway SET concurrency = 2").await;
     let mut all = rows(Fault::Plain, 300);
     all.extend(rows(Fault::TooMany, 1));
     all.extend((300..400).map(|n| (format!("PLAIN_{n:05}"), "2.00".to_owned())));
-    upload(&arena, &all).await;
-    upload(&arena, &(400..600).map(|n| (format!("PLAIN_{n:05}"), "2.00".to_owned())).collect::<Vec<_>>()).await;
-    let running = vec![arena.start(), arena.start()];
+    upload(&matrix, &all).await;
+    upload(&matrix, &(400..600).map(|n| (format!("PLAIN_{n:05}"), "2.00".to_owned())).collect::<Vec<_>>()).await;
+    let running = vec![matrix.start(), matrix.start()];
     let refused = loop {
-        match arena.server.gateway.calls().iter().find(|call| call.answered == 429) {
+        match matrix.server.gateway.calls().iter().find(|call| call.answered == 429) {
             Some(call) => break call.at,
             None => tokio::time::sleep(Duration::from_millis(20)).await,
         }
     };
-    let caller = arena.world.caller("owner@globex.test").await;
-    let mut admin = arena.world.options.clone().options([("search_path", "desk")]).connect().await.unwrap();
+    let caller = matrix.test.caller("owner@globex.test").await;
+    let mut admin = matrix.test.options.clone().options([("search_path", "batchdesk")]).connect().await.unwrap();
     let (batch,): (Uuid,) =
         sqlx::query_as("SELECT id FROM batch ORDER BY id LIMIT 1").fetch_one(&mut admin).await.unwrap();
     loop {
-        let health = arena.world.connection_health(&caller, BatchId(batch)).await;
+        let health = matrix.test.connection_health(&caller, BatchId(batch)).await;
         if matches!(health.state, ConnectionState::Paused { .. }) {
             break;
         }
@@ -140,12 +141,12 @@ async fn retry_after_stops_the_whole_connection_in_all_processes() {
     }
     // The process that heard it stops at once; the other reads of it within a second, on a machine with nothing else to do.
     let (from, to) = (refused + Duration::from_secs(5), refused + Duration::from_millis(7_900));
-    while !arena.server.gateway.calls().iter().any(|call| call.at > to) {
+    while !matrix.server.gateway.calls().iter().any(|call| call.at > to) {
         assert!(refused.elapsed() < Duration::from_secs(60), "and afterwards it goes on");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     stop(running).await;
-    let calls = arena.server.gateway.calls();
+    let calls = matrix.server.gateway.calls();
     let inside = calls.iter().filter(|call| call.at > from && call.at < to).count();
     assert_eq!(inside, 0, "requests while the gateway wants none");
 }
@@ -153,14 +154,14 @@ async fn retry_after_stops_the_whole_connection_in_all_processes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_intended_ahead_is_not_sent_once_the_gateway_wants_to_be_left_alone() {
     let times = Times { latency: Duration::from_millis(100), ..TIMES };
-    let arena = Arena::new(Kind::Keyed, GatewayClass::K, times, Mistake::None).await;
-    sql(&arena, "UPDATE gateway SET concurrency = 1, preflight = false").await;
+    let matrix = GatewayMatrix::new(Kind::Keyed, GatewayClass::K, times, Mistake::None).await;
+    sql(&matrix, "UPDATE gateway SET concurrency = 1, preflight = false").await;
     let mut all = rows(Fault::Plain, 10);
     all.extend(rows(Fault::TooMany, 1));
     all.extend((10..20).map(|n| (format!("PLAIN_{n:05}"), "2.00".to_owned())));
-    upload(&arena, &all).await;
-    let running = vec![arena.start()];
-    let calls = until(&arena, 13).await;
+    upload(&matrix, &all).await;
+    let running = vec![matrix.start()];
+    let calls = until(&matrix, 13).await;
     stop(running).await;
     let mut sends: Vec<_> = calls.iter().filter(|call| call.send).collect();
     sends.sort_by_key(|call| call.at);
@@ -168,7 +169,7 @@ async fn a_row_intended_ahead_is_not_sent_once_the_gateway_wants_to_be_left_alon
     // On a busy machine a row before it may have been too late for its send, and come again after it.
     assert!(refused > 0, "rows before it went first");
     // The row behind it had its intent while this one was on the wire: it waits with all others.
-    let mut admin = arena.world.options.clone().options([("search_path", "desk")]).connect().await.unwrap();
+    let mut admin = matrix.test.options.clone().options([("search_path", "batchdesk")]).connect().await.unwrap();
     let held: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM evidence WHERE replies LIKE '%left alone for a while, so it was not sent%'",
     )
@@ -182,19 +183,19 @@ async fn a_row_intended_ahead_is_not_sent_once_the_gateway_wants_to_be_left_alon
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_shown_of_a_connection_is_what_happens_there() {
-    let arena = Arena::new(Kind::Keyed, GatewayClass::K, TIMES, Mistake::None).await;
-    sql(&arena, "UPDATE gateway SET rate_limit = 20, concurrency = 2").await;
+    let matrix = GatewayMatrix::new(Kind::Keyed, GatewayClass::K, TIMES, Mistake::None).await;
+    sql(&matrix, "UPDATE gateway SET rate_limit = 20, concurrency = 2").await;
     // An estimate takes ten seconds of work.
-    let batch = upload(&arena, &rows(Fault::Plain, 180)).await;
-    let caller = arena.world.caller("owner@globex.test").await;
-    let health = async || arena.world.connection_health(&caller, batch).await;
+    let batch = upload(&matrix, &rows(Fault::Plain, 180)).await;
+    let caller = matrix.test.caller("owner@globex.test").await;
+    let health = async || matrix.test.connection_health(&caller, batch).await;
     let before = health().await;
     assert_eq!((before.state, before.finished_in_a_minute, before.rate.as_str()), (ConnectionState::Working, 0, ""));
     assert_eq!(before.limit, "20 requests a second, 2 calls at once");
     assert!(before.eta.starts_with("No estimate yet"), "{}", before.eta);
     let begun = Instant::now();
-    let running = vec![arena.start()];
-    let mut admin = arena.world.options.clone().options([("search_path", "desk")]).connect().await.unwrap();
+    let running = vec![matrix.start()];
+    let mut admin = matrix.test.options.clone().options([("search_path", "batchdesk")]).connect().await.unwrap();
     let mut estimated = false;
     let give_up = Instant::now() + Duration::from_secs(300);
     loop {
@@ -220,7 +221,7 @@ async fn what_is_shown_of_a_connection_is_what_happens_there() {
     assert!(shown.workers <= 1, "{shown:?}");
     assert!(shown.rate.ends_with("a second"), "{}", shown.rate);
     stop(running).await;
-    sql(&arena, "UPDATE gateway SET sending = false, stopped_at = now(), stopped_reason = 'The gateway refused our key (HTTP 401).'").await;
+    sql(&matrix, "UPDATE gateway SET sending = false, stopped_at = now(), stopped_reason = 'The gateway refused our key (HTTP 401).'").await;
     assert!(
         matches!(health().await.state, ConnectionState::Stopped { since: Some(_), reason } if reason.contains("refused"))
     );
@@ -228,7 +229,7 @@ async fn what_is_shown_of_a_connection_is_what_happens_there() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_database_refuses_limits_that_are_none() {
-    let arena = Arena::new(Kind::Mute, GatewayClass::N, TIMES, Mistake::None).await;
+    let matrix = GatewayMatrix::new(Kind::Mute, GatewayClass::N, TIMES, Mistake::None).await;
     for bad in [
         "rate_limit = 0",
         "rate_limit = -5",
@@ -237,8 +238,8 @@ async fn the_database_refuses_limits_that_are_none() {
         "rate_burst = 3",
         "rate_limit = 10001",
     ] {
-        let error = arena.world.as_superuser(&format!("UPDATE gateway SET {bad}")).await.unwrap_err();
+        let error = matrix.test.as_superuser(&format!("UPDATE gateway SET {bad}")).await.unwrap_err();
         assert_eq!(error.as_database_error().unwrap().code().unwrap(), "23514", "{bad}");
     }
-    sql(&arena, "UPDATE gateway SET rate_limit = 5, rate_burst = 2, concurrency = 1").await;
+    sql(&matrix, "UPDATE gateway SET rate_limit = 5, rate_burst = 2, concurrency = 1").await;
 }

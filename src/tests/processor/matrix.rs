@@ -4,7 +4,7 @@
 pub(super) mod connectors;
 pub(super) mod server;
 
-use super::super::support::{World, config, refunds};
+use super::super::support::{TestState, config, refunds};
 use crate::server::{clock::Clock, config::Config, gateway::GatewayClass, live::Live, processor, state::AppState};
 use connectors::{Connectors, Mistake};
 use server::{Fault, Kind, Server, Times};
@@ -32,17 +32,17 @@ fn rows_of_a_cell() -> usize {
     std::env::var("BATCHDESK_MATRIX_ROWS").ok().and_then(|rows| rows.parse().ok()).unwrap_or(12)
 }
 
-/// A world whose connection is to a gateway of `kind`, stored as one of `class`.
-pub(super) struct Arena {
-    pub(super) world: World,
+/// A test state whose connection is to a gateway of `kind`, stored as one of `class`.
+pub(super) struct GatewayMatrix {
+    pub(super) test: TestState,
     pub(super) server: Server,
     kind: Kind,
     mistake: Mistake,
 }
 
-impl Arena {
+impl GatewayMatrix {
     pub(super) async fn new(kind: Kind, class: GatewayClass, times: Times, mistake: Mistake) -> Self {
-        let world = World::new().await;
+        let test = TestState::new().await;
         let declared = connectors::descriptor(kind);
         let sql = format!(
             "UPDATE gateway_promise SET class = '{}', key_window = '24 hours';
@@ -52,14 +52,14 @@ impl Arena {
             declared.reads_orders,
             declared.balances_known,
         );
-        world.as_superuser(&sql).await.unwrap();
-        Self { world, server: Server::start(kind, times).await, kind, mistake }
+        test.as_superuser(&sql).await.unwrap();
+        Self { test, server: Server::start(kind, times).await, kind, mistake }
     }
 
     /// A worker process's part, over the same database.
     pub(super) fn start(&self) -> (CancellationToken, tokio::task::JoinHandle<()>) {
         let config = Config { gateway_timeout: TIMEOUT, resolve_after: RESOLVE_AFTER, ..config() };
-        let db = self.world.state.db.clone();
+        let db = self.test.state.db.clone();
         let state = AppState::new(config, db, Clock::system(), Live::default(), CancellationToken::new());
         let connect = Connectors { kind: self.kind, url: self.server.url.clone(), mistake: self.mistake };
         let soft = CancellationToken::new();
@@ -70,15 +70,15 @@ impl Arena {
     async fn shorten(&self) {
         // Back-offs of minutes and hours are a second here; the wait before the first question stays.
         let sql = "UPDATE open_task SET run_at = now() + interval '1 second' WHERE owner IS NULL AND state <> 'REVIEW' AND run_at > now() + interval '4 seconds'";
-        self.world.as_superuser(sql).await.unwrap();
+        self.test.as_superuser(sql).await.unwrap();
     }
 
     /// Where every row ended, by id.
     async fn run(&self, rows: &[(String, String)]) -> HashMap<String, String> {
         let rows: Vec<(&str, &str)> = rows.iter().map(|(id, amount)| (id.as_str(), amount.as_str())).collect();
-        let batch = self.world.upload("owner@globex.test", &refunds(&rows)).await;
+        let batch = self.test.upload("owner@globex.test", &refunds(&rows)).await;
         let (soft, task) = self.start();
-        let mut admin = self.world.options.clone().options([("search_path", "desk")]).connect().await.unwrap();
+        let mut admin = self.test.options.clone().options([("search_path", "batchdesk")]).connect().await.unwrap();
         let give_up = Instant::now() + Duration::from_secs(60 + rows.len() as u64 / 4);
         let ended = loop {
             let states: Vec<(String, String)> = sqlx::query_as("SELECT order_id, state FROM task WHERE batch_id = $1")
@@ -220,14 +220,14 @@ fn no_money_is_lost_or_doubled(cells: &BTreeMap<Fault, Cell>) {
 }
 
 async fn cells_of(kind: Kind, class: GatewayClass, faults: &[Fault]) -> BTreeMap<Fault, Cell> {
-    let arena = Arena::new(kind, class, TIMES, Mistake::None).await;
+    let matrix = GatewayMatrix::new(kind, class, TIMES, Mistake::None).await;
     let rows = file(faults, rows_of_a_cell());
     let begun = Instant::now();
-    let ended = arena.run(&rows).await;
-    let cells = judge(kind, &arena.server, &rows, &ended);
+    let ended = matrix.run(&rows).await;
+    let cells = judge(kind, &matrix.server, &rows, &ended);
     print(&format!("{kind:?} ({class:?}), {} s", begun.elapsed().as_secs()), &cells);
     if class != GatewayClass::K {
-        let most = arena.server.gateway.most_at_once();
+        let most = matrix.server.gateway.most_at_once();
         assert!(most <= 8, "{most} requests at once where nothing can be sent again");
     }
     cells
@@ -299,11 +299,11 @@ fn forgetful() -> Times {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_is_not_used_again_when_its_window_is_over() {
-    let arena = Arena::new(Kind::Keyed, GatewayClass::K, forgetful(), Mistake::None).await;
-    arena.world.as_superuser("UPDATE gateway_promise SET key_window = '1 second'").await.unwrap();
+    let matrix = GatewayMatrix::new(Kind::Keyed, GatewayClass::K, forgetful(), Mistake::None).await;
+    matrix.test.as_superuser("UPDATE gateway_promise SET key_window = '1 second'").await.unwrap();
     let rows = file(&[Fault::Pruned], rows_of_a_cell());
-    let ended = arena.run(&rows).await;
-    let cells = judge(Kind::Keyed, &arena.server, &rows, &ended);
+    let ended = matrix.run(&rows).await;
+    let cells = judge(Kind::Keyed, &matrix.server, &rows, &ended);
     print("Keyed (K), keys forgotten", &cells);
     no_money_is_lost_or_doubled(&cells);
     let cell = cells[&Fault::Pruned];
@@ -312,10 +312,10 @@ async fn a_key_is_not_used_again_when_its_window_is_over() {
 
 /// What the matrix sees when a rule is not kept: an instrument that cannot see a doubled refund proves nothing.
 async fn broken(kind: Kind, class: GatewayClass, times: Times, mistake: Mistake, faults: &[Fault]) -> Cell {
-    let arena = Arena::new(kind, class, times, mistake).await;
+    let matrix = GatewayMatrix::new(kind, class, times, mistake).await;
     let rows = file(faults, 3);
-    let ended = arena.run(&rows).await;
-    let cells = judge(kind, &arena.server, &rows, &ended);
+    let ended = matrix.run(&rows).await;
+    let cells = judge(kind, &matrix.server, &rows, &ended);
     print(&format!("{kind:?} as {class:?}, {mistake:?}"), &cells);
     faults.iter().fold(Cell::default(), |sum, fault| {
         let cell = cells[fault];

@@ -4,7 +4,7 @@
 //! join a batch with itself by reading all of it once for each row. A thousand rows took a minute that way, and nobody would ever
 //! have seen the end of a hundred thousand.
 
-use super::{Bench, Script};
+use super::{ProcessorHarness, Script};
 use crate::server::ops::uploads::Ticks;
 use crate::{
     domain::{ids::BatchId, operation::Operation},
@@ -30,7 +30,7 @@ fn file() -> String {
     file
 }
 
-impl Bench {
+impl ProcessorHarness {
     /// Waits until nothing of the batch is queued, without a look at its tasks. Hurrying reads all that waits, so it is done only
     /// where nothing moves: the longer a machine takes, the more of it would be counted.
     async fn drained(&self, batch: BatchId) {
@@ -55,13 +55,13 @@ impl Bench {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_statement_reads_a_batch_once_for_each_of_its_rows() {
-    let bench = Bench::new(GatewayClass::K, Script { lists: true, ..Script::keyed() }).await;
-    let batch = bench.world.upload(OWNER, &file()).await;
-    let running = bench.start();
-    bench.drained(batch).await;
-    bench.compared(1).await;
+    let harness = ProcessorHarness::new(GatewayClass::K, Script { lists: true, ..Script::keyed() }).await;
+    let batch = harness.test.upload(OWNER, &file()).await;
+    let running = harness.start();
+    harness.drained(batch).await;
+    harness.compared(1).await;
     running.stop().await;
-    let (state, caller) = (&bench.world.state, bench.world.caller(OWNER).await);
+    let (state, caller) = (&harness.test.state, harness.test.caller(OWNER).await);
     let detail = batches::detail(state, &caller, Operation::Refund, batch, &Default::default()).await.unwrap();
     assert_eq!(detail.snapshot.counts.failed, 400);
     let mut data = downloads::data(state, &caller, Operation::Refund, batch, downloads::ResultFile::Csv).await.unwrap();
@@ -76,16 +76,16 @@ async fn no_statement_reads_a_batch_once_for_each_of_its_rows() {
         retries::take_all(state, &caller, Operation::Refund, batch, base, true).await.unwrap();
         retries::send(state, &caller, Operation::Refund, batch, base, Ticks::default()).await.unwrap()
     };
-    bench.sql("DELETE FROM recheck").await;
-    assert!(matches!(sent().await, retries::Sent::Revision { records: 400, waits: false }));
-    let running = bench.start();
-    bench.drained(batch).await;
+    harness.sql("DELETE FROM recheck").await;
+    assert!(matches!(sent().await, retries::RetryOutcome::Revision { records: 400, waits: false }));
+    let running = harness.start();
+    harness.drained(batch).await;
     running.stop().await;
-    let other = bench.world.upload(OWNER, &file().replace("UID", "ANOTHER")).await;
+    let other = harness.test.upload(OWNER, &file().replace("UID", "ANOTHER")).await;
     batches::cancel(state, &caller, Operation::Refund, other).await.unwrap();
-    let running = bench.start();
-    bench.drained(other).await;
+    let running = harness.start();
+    harness.drained(other).await;
     running.stop().await;
-    assert_eq!(bench.number("SELECT count(*) FROM unique_id_taken WHERE unique_id LIKE 'ANOTHER%'").await, 0);
-    bench.world.assert_read_in_proportion(ROWS).await;
+    assert_eq!(harness.number("SELECT count(*) FROM unique_id_taken WHERE unique_id LIKE 'ANOTHER%'").await, 0);
+    harness.test.assert_read_in_proportion(ROWS).await;
 }

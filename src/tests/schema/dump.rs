@@ -1,6 +1,6 @@
 //! The schema as the catalogue has it, in the order of names, so that a change of it is seen as a difference of `schema.sql`.
 
-use crate::tests::support::World;
+use crate::tests::support::TestState;
 use sqlx::{ConnectOptions, PgConnection};
 use std::{fmt::Write as _, path::Path};
 
@@ -8,7 +8,7 @@ use std::{fmt::Write as _, path::Path};
 /// without what depends on how the server was built (compression).
 const TABLES: &str = "
 WITH relation AS (
-  SELECT c.* FROM pg_class c WHERE c.relnamespace = 'desk'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND c.relname <> '_sqlx_migrations')
+  SELECT c.* FROM pg_class c WHERE c.relnamespace = 'batchdesk'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND c.relname <> '_sqlx_migrations')
 SELECT c.relname::text, 1 AS part, 0 AS place,
        format('%s %s%s%s', CASE c.relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, c.relname,
          CASE WHEN c.relkind = 'p' THEN ' PARTITION BY ' || pg_get_partkeydef(c.oid)
@@ -28,7 +28,7 @@ UNION ALL
 SELECT c.relname, 3, 0, '  CONSTRAINT ' || k.conname || ' ' || pg_get_constraintdef(k.oid)
   FROM relation c JOIN pg_constraint k ON k.conrelid = c.oid AND k.contype IN ('p', 'u', 'f', 'c')
 UNION ALL
-SELECT c.relname, 4, 0, '  ' || replace(pg_get_indexdef(i.indexrelid), 'desk.', '')
+SELECT c.relname, 4, 0, '  ' || replace(pg_get_indexdef(i.indexrelid), 'batchdesk.', '')
   FROM relation c JOIN pg_index i ON i.indrelid = c.oid WHERE NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u'))
 UNION ALL
 SELECT c.relname, 5, 0, '  ROW LEVEL SECURITY' || CASE WHEN c.relforcerowsecurity THEN ' FORCED' ELSE '' END FROM relation c WHERE c.relrowsecurity
@@ -36,9 +36,9 @@ UNION ALL
 SELECT c.relname, 6, 0, format('  POLICY %s %s FOR %s TO %s%s%s', p.policyname, p.permissive, p.cmd,
          (SELECT string_agg(r::text, ', ' ORDER BY r) FROM unnest(p.roles) AS r),
          ' USING ' || regexp_replace(p.qual, '\\s+', ' ', 'g'), ' WITH CHECK ' || regexp_replace(p.with_check, '\\s+', ' ', 'g'))
-  FROM relation c JOIN pg_policies p ON p.schemaname = 'desk' AND p.tablename = c.relname
+  FROM relation c JOIN pg_policies p ON p.schemaname = 'batchdesk' AND p.tablename = c.relname
 UNION ALL
-SELECT c.relname, 7, 0, '  ' || replace(pg_get_triggerdef(t.oid), 'desk.', '') || CASE t.tgenabled WHEN 'O' THEN '' ELSE ' ' || t.tgenabled::text END
+SELECT c.relname, 7, 0, '  ' || replace(pg_get_triggerdef(t.oid), 'batchdesk.', '') || CASE t.tgenabled WHEN 'O' THEN '' ELSE ' ' || t.tgenabled::text END
   FROM relation c JOIN pg_trigger t ON t.tgrelid = c.oid WHERE NOT t.tgisinternal
 UNION ALL
 SELECT c.relname, 8, 0, format('  OWNER %s', c.relowner::regrole) FROM relation c WHERE c.relowner <> 'batchdesk_owner'::regrole
@@ -64,7 +64,7 @@ SELECT format('%s %s(%s)%s %s%s%s%s%s', CASE p.prokind WHEN 'p' THEN 'PROCEDURE'
          CASE WHEN p.proowner <> 'batchdesk_owner'::regrole THEN ' OWNER ' || p.proowner::regrole::text ELSE '' END)
        || coalesce((SELECT E'\\n  EXECUTE ' || string_agg(coalesce(nullif(x.grantee, 0)::regrole::text, 'PUBLIC'), ', ' ORDER BY x.grantee::regrole::text)
             FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) x WHERE x.grantee <> p.proowner), '')
-  FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang WHERE p.pronamespace = 'desk'::regnamespace ORDER BY p.proname, 1";
+  FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang WHERE p.pronamespace = 'batchdesk'::regnamespace ORDER BY p.proname, 1";
 
 async fn dumped(connection: &mut PgConnection) -> String {
     let mut text = "-- Written by .dev/schema from the catalogue: not applied, compared by a test.\n".to_owned();
@@ -82,8 +82,8 @@ async fn dumped(connection: &mut PgConnection) -> String {
 
 #[tokio::test]
 async fn what_the_migrations_make_is_what_is_written_down() {
-    let world = World::new().await;
-    let mut admin = world.options.clone().options([("search_path", "desk")]).connect().await.unwrap();
+    let test = TestState::new().await;
+    let mut admin = test.options.clone().options([("search_path", "batchdesk")]).connect().await.unwrap();
     let made = dumped(&mut admin).await;
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/schema.sql");
     if std::env::var_os("BATCHDESK_WRITE_SCHEMA").is_some() {

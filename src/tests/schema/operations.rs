@@ -5,7 +5,7 @@ use crate::{
         ids::OrganisationId,
         operation::{Effect, Operation, Work},
     },
-    tests::support::World,
+    tests::support::TestState,
 };
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, PgConnection};
 use uuid::Uuid;
@@ -21,26 +21,26 @@ enum Session {
 }
 
 struct Acme {
-    world: World,
+    test: TestState,
     organisation: OrganisationId,
     admin: PgConnection,
 }
 
 impl Acme {
     async fn new() -> Self {
-        let world = World::new().await;
-        let organisation = world.caller(MAKER).await.organisation.id;
-        let admin = world.options.clone().options([("search_path", "desk")]).connect().await.unwrap();
-        Self { world, organisation, admin }
+        let test = TestState::new().await;
+        let organisation = test.caller(MAKER).await.organisation.id;
+        let admin = test.options.clone().options([("search_path", "batchdesk")]).connect().await.unwrap();
+        Self { test, organisation, admin }
     }
 
     async fn person(&self, email: &str) -> Uuid {
-        self.world.caller(email).await.person.id.0
+        self.test.caller(email).await.person.id.0
     }
 
     /// A connection of the web part as this person or key.
     async fn web(&self, session: Session) -> PgConnection {
-        let mut web = self.world.options.clone().options([("search_path", "desk")]).connect().await.unwrap();
+        let mut web = self.test.options.clone().options([("search_path", "batchdesk")]).connect().await.unwrap();
         let (person, key) = match session {
             Session::Person(id) => (id.to_string(), String::new()),
             Session::Key(id) => (String::new(), id.to_string()),
@@ -161,7 +161,7 @@ async fn the_database_and_the_program_know_the_same_operations() {
 #[tokio::test]
 async fn a_batch_is_the_work_of_its_operation_and_only_an_import_has_no_connection() {
     let mut acme = Acme::new().await;
-    acme.world
+    acme.test
         .as_superuser("INSERT INTO operation VALUES ('test_import', 'import', false, false, false, NULL, false)")
         .await
         .unwrap();
@@ -189,18 +189,18 @@ async fn a_batch_is_the_work_of_its_operation_and_only_an_import_has_no_connecti
     }
     let works = acme.text("SELECT string_agg(operation || ' ' || work, ', ' ORDER BY operation) FROM batch").await;
     // The test must be able to fail.
-    acme.world.as_superuser("ALTER TABLE batch DROP CONSTRAINT connected").await.unwrap();
+    acme.test.as_superuser("ALTER TABLE batch DROP CONSTRAINT connected").await.unwrap();
     for (operation, gateway, currency) in [("refund", "NULL", "'INR'"), ("test_import", "id", "NULL")] {
         assert_eq!(code_of(&mut web, &insert(operation, gateway, currency)).await, "done");
     }
-    acme.world.as_superuser("DELETE FROM batch WHERE (work = 'import') <> (gateway_id IS NULL)").await.unwrap();
+    acme.test.as_superuser("DELETE FROM batch WHERE (work = 'import') <> (gateway_id IS NULL)").await.unwrap();
     assert_eq!(works, "order_sync query, refund send, test_import import");
     // Neither the web part nor whoever may write everything makes another kind of work of it.
     assert_eq!(code_of(&mut web, "UPDATE batch SET work = 'query'").await, "42501");
-    acme.world.as_superuser("UPDATE batch SET work = 'query' WHERE operation = 'refund'").await.unwrap();
+    acme.test.as_superuser("UPDATE batch SET work = 'query' WHERE operation = 'refund'").await.unwrap();
     assert_eq!(acme.text("SELECT work FROM batch WHERE operation = 'refund'").await, "send");
     let refused =
-        acme.world.as_superuser("INSERT INTO operation VALUES ('x', 'import', true, false, false, NULL, false)").await;
+        acme.test.as_superuser("INSERT INTO operation VALUES ('x', 'import', true, false, false, NULL, false)").await;
     assert_eq!(code(refused), "23514", "an import that moves money");
 }
 
@@ -208,7 +208,7 @@ async fn a_batch_is_the_work_of_its_operation_and_only_an_import_has_no_connecti
 async fn without_a_rule_an_operation_says_whether_a_checker_is_needed() {
     let mut acme = Acme::new().await;
     let person = acme.person(MAKER).await;
-    acme.world
+    acme.test
         .as_superuser(
             "DELETE FROM approval_rule; INSERT INTO operation VALUES ('test_file', 'send', true, false, false, 'refund', true)",
         )
@@ -224,7 +224,7 @@ async fn without_a_rule_an_operation_says_whether_a_checker_is_needed() {
     }
     // A rule of the organisation wins.
     let organisation = acme.organisation;
-    acme.world
+    acme.test
         .as_superuser(&format!("INSERT INTO approval_rule VALUES ('{organisation}', 'test_file', true)"))
         .await
         .unwrap();
@@ -273,12 +273,12 @@ async fn who_a_batch_came_from_is_the_session_s_and_nobody_else_submits_or_withd
          SELECT organisation_id, '{fetched}', id, 'refund', 'x', 'INR', 'sftp', gen_random_uuid(), NULL, 'awaiting_approval' FROM gateway WHERE organisation_id = '{organisation}';
          INSERT INTO batch_revision VALUES ('{organisation}', '{fetched}', 1, NULL, sha256('x'), true, 1, 1, now())"
     );
-    acme.world.as_superuser(&sql).await.unwrap();
+    acme.test.as_superuser(&sql).await.unwrap();
     let withdraw = format!("SELECT withdraw('{fetched}')");
     assert_eq!(code_of(&mut web, &withdraw).await, "BD403");
     assert_eq!(code_of(&mut others[2], &withdraw).await, "done");
     let nobody = format!("UPDATE batch SET source = 'person', source_id = NULL WHERE id = '{batch}'");
-    assert_eq!(code(acme.world.as_superuser(&nobody).await), "23514", "a person's batch without a person");
+    assert_eq!(code(acme.test.as_superuser(&nobody).await), "23514", "a person's batch without a person");
 }
 
 #[tokio::test]
@@ -324,7 +324,7 @@ async fn who_had_a_hand_in_a_key_does_not_decide_on_what_it_submits() {
             .replace("{key}", &key.to_string())
             .replace("{checker}", &checker.to_string());
         let by = format!("SET app.organisation = '{organisation}'; SET app.person = '{checker}'; {touched}");
-        acme.world.as_superuser(&by).await.unwrap();
+        acme.test.as_superuser(&by).await.unwrap();
         assert!(!may(&mut deciding, batch).await);
         assert_eq!(code_of(&mut deciding, &approve(batch)).await, "BD403", "{touched}");
     }
@@ -375,12 +375,12 @@ async fn what_an_administrator_paused_the_database_lets_no_other_resume() {
             "INSERT INTO role_permission SELECT organisation_id, id, '{module}', 'read_write' FROM role
               WHERE organisation_id = '{organisation}' AND code = 'checker' ON CONFLICT DO NOTHING"
         );
-        acme.world.as_superuser(&right).await.unwrap();
+        acme.test.as_superuser(&right).await.unwrap();
         let checker = acme.person(CHECKER).await;
         let mut pausing = acme.web(Session::Person(checker)).await;
         assert_eq!(code_of(&mut pausing, &format!("SELECT control('{batch}', 'PAUSE')")).await, "done");
         assert_eq!(code_of(&mut web, &format!("SELECT control('{batch}', 'RESUME')")).await, expected, "{module}");
         assert_eq!(code_of(&mut web, &format!("SELECT control('{batch}', 'CANCEL')")).await, "done", "{module}");
-        acme.world.as_superuser(&format!("DELETE FROM role_permission WHERE module = '{module}' AND role_id IN (SELECT id FROM role WHERE code = 'checker')")).await.unwrap();
+        acme.test.as_superuser(&format!("DELETE FROM role_permission WHERE module = '{module}' AND role_id IN (SELECT id FROM role WHERE code = 'checker')")).await.unwrap();
     }
 }

@@ -4,7 +4,7 @@
 use crate::{
     domain::{ids::PersonId, operation::Operation},
     server::db,
-    tests::support::World,
+    tests::support::TestState,
 };
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, PgConnection, QueryBuilder};
 use std::{
@@ -150,11 +150,11 @@ struct Roles {
 }
 
 impl Roles {
-    async fn new(world: &World) -> Self {
-        let organisation = world.caller("maker@acme.test").await.organisation.id;
+    async fn new(test: &TestState) -> Self {
+        let organisation = test.caller("maker@acme.test").await.organisation.id;
         let mut connections = Vec::new();
         for role in ["batchdesk_web", "batchdesk_worker"] {
-            let mut connection = world.options.clone().options([("search_path", "desk")]).connect().await.unwrap();
+            let mut connection = test.options.clone().options([("search_path", "batchdesk")]).connect().await.unwrap();
             let session = format!("SET ROLE {role}; SET app.organisation = '{organisation}'");
             connection.execute(AssertSqlSafe(session)).await.unwrap();
             connections.push(connection);
@@ -188,8 +188,8 @@ impl Roles {
 
 #[tokio::test]
 async fn every_statement_fits_the_schema_and_the_rights_of_a_role() {
-    let world = World::new().await;
-    let mut roles = Roles::new(&world).await;
+    let test = TestState::new().await;
+    let mut roles = Roles::new(&test).await;
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/server/db");
     let (mut tried, mut wrong, mut pieces) = (0, Vec::new(), Vec::new());
     for path in files(&root) {
@@ -251,9 +251,9 @@ mod tests { const C: &str = "DELETE"; }"##;
 #[tokio::test]
 async fn every_list_of_orders_fits_the_schema() {
     use db::orders::store::{self, Listing, Start};
-    let world = World::new().await;
-    let maker = world.caller("maker@acme.test").await;
-    let mut roles = Roles::new(&world).await;
+    let test = TestState::new().await;
+    let maker = test.caller("maker@acme.test").await;
+    let mut roles = Roles::new(&test).await;
     let starts = [None, Some(Start::Seen(OffsetDateTime::UNIX_EPOCH, "A")), Some(Start::Matched("A", "B"))];
     for start in starts {
         for (n, search) in (0..16).zip(["", "A"].into_iter().cycle()) {
@@ -280,7 +280,7 @@ async fn every_list_of_orders_fits_the_schema() {
             roles.plan(&sql).await.unwrap_or_else(|said| panic!("{said}: {sql}"));
         }
     }
-    let mut tx = world.state.db.web(maker.organisation.id, Some(maker.person.id)).await.unwrap();
+    let mut tx = test.state.db.web(maker.organisation.id, Some(maker.person.id)).await.unwrap();
     assert!(store::some(&mut tx, &["ORD_1".to_owned()]).await.unwrap().is_empty());
 }
 
@@ -288,9 +288,9 @@ async fn every_list_of_orders_fits_the_schema() {
 #[tokio::test]
 async fn every_list_of_batches_fits_the_schema() {
     use crate::domain::page::{BatchQuery, BatchSort, TaskQuery};
-    let world = World::new().await;
-    let maker = world.caller("maker@acme.test").await;
-    let mut tx = world.state.db.web(maker.organisation.id, Some(maker.person.id)).await.unwrap();
+    let test = TestState::new().await;
+    let maker = test.caller("maker@acme.test").await;
+    let mut tx = test.state.db.web(maker.organisation.id, Some(maker.person.id)).await.unwrap();
     let day = Some(OffsetDateTime::UNIX_EPOCH);
     for operation in Operation::ALL {
         for sort in BatchSort::ALL {

@@ -5,192 +5,194 @@ use crate::{
     domain::{finding::FindingCode, operation::Operation, page::TaskQuery, task::TaskStatus, view::CellPart},
     server::ops::{batches, uploads::Submitted},
 };
-use bench::OWNER;
+use harness::OWNER;
 use std::time::Instant;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_gateway_is_asked_and_orders_are_stored() {
-    let bench = Bench::new().await;
-    bench.book.write("GONE", Order::Missing);
-    bench.book.write("PART", Order::Charged(2_500));
-    let batch = bench.batch(&["PLAIN,PLAIN-1,R1", "GONE,,R2", "PART,,", "MIXED,OTHER-1,"], true).await;
-    let running = bench.start();
-    bench.settled(batch).await;
+    let harness = SyncHarness::new().await;
+    harness.book.write("GONE", Order::Missing);
+    harness.book.write("PART", Order::Charged(2_500));
+    let batch = harness.batch(&["PLAIN,PLAIN-1,R1", "GONE,,R2", "PART,,", "MIXED,OTHER-1,"], true).await;
+    let running = harness.start();
+    harness.settled(batch).await;
     running.stop().await;
-    let plain = bench.task(batch, "PLAIN").await;
+    let plain = harness.task(batch, "PLAIN").await;
     assert_eq!((plain.status.as_str(), plain.gateway_status.as_deref()), ("ACCEPTED", Some("SYNCED")));
     assert_eq!((plain.response.as_deref(), plain.message), (Some("Stored in Batchdesk"), None));
-    let gone = bench.task(batch, "GONE").await;
+    let gone = harness.task(batch, "GONE").await;
     assert_eq!((gone.status.as_str(), gone.gateway_status.as_deref(), gone.response), ("FAILED", Some("FAILED"), None));
     assert_eq!(gone.message.as_deref(), Some("The gateway does not know order GONE."));
-    let mixed = bench.task(batch, "MIXED").await;
+    let mixed = harness.task(batch, "MIXED").await;
     assert_eq!((mixed.status.as_str(), mixed.gateway_status.as_deref()), ("FAILED", Some("FAILED")));
     let message = mixed.message.unwrap();
     assert!(message.contains("OTHER-1") && message.contains("MIXED-1"), "both are named: {message}");
-    assert_eq!(bench.status(batch).await, "completed_with_failures");
-    assert_eq!(bench.number("SELECT count(*) FROM stored_order").await, 3, "what was read is kept, matched or not");
+    assert_eq!(harness.status(batch).await, "completed_with_failures");
+    assert_eq!(harness.number("SELECT count(*) FROM stored_order").await, 3, "what was read is kept, matched or not");
     assert_eq!(
-        bench.number("SELECT count(*) FROM stored_order WHERE order_id = 'PART' AND refunded_minor = 2500 AND refundable_minor = 7500
+        harness.number("SELECT count(*) FROM stored_order WHERE order_id = 'PART' AND refunded_minor = 2500 AND refundable_minor = 7500
                        AND transactions = '{PART-1}' AND refunds->0->>'reference' = 'SIM1' AND body LIKE '%PART%'").await,
         1
     );
-    assert_eq!(bench.number("SELECT count(*) FROM evidence WHERE source = 'QUERY'").await, 4, "each answer is kept");
-    assert_eq!(bench.number("SELECT count(*) FROM attempt").await, 0);
+    assert_eq!(harness.number("SELECT count(*) FROM evidence WHERE source = 'QUERY'").await, 4, "each answer is kept");
+    assert_eq!(harness.number("SELECT count(*) FROM attempt").await, 0);
 
-    let owner = bench.world.caller(OWNER).await;
+    let owner = harness.test.caller(OWNER).await;
     let query = TaskQuery { status: Some(TaskStatus::Failed), ..TaskQuery::default() };
-    let detail = batches::detail(&bench.world.state, &owner, Operation::OrderSync, batch, &query).await.unwrap();
+    let detail = batches::detail(&harness.test.state, &owner, Operation::OrderSync, batch, &query).await.unwrap();
     assert_eq!((detail.tasks.total, detail.switch, detail.row_map.as_str()), (2, Some(true), "AFAF"));
     assert_eq!((detail.snapshot.counts.accepted, detail.snapshot.counts.failed, detail.snapshot.records), (2, 2, 4));
     let row = &detail.tasks.rows[0];
     assert_eq!((&row.cells[0][0], row.row_id.as_str()), (&CellPart::Flag("NOT SYNCED".to_owned()), "R2"));
-    assert!(batches::detail(&bench.world.state, &owner, Operation::Refund, batch, &query).await.is_err());
+    assert!(batches::detail(&harness.test.state, &owner, Operation::Refund, batch, &query).await.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_the_toggle_off_what_is_stored_counts() {
-    let bench = Bench::new().await;
-    let before = bench.batch(&["OLD,,"], true).await;
-    let running = bench.start();
-    bench.settled(before).await;
-    let batch = bench.batch(&["OLD,OLD-1,", "NEW,,"], false).await;
-    bench.settled(batch).await;
+    let harness = SyncHarness::new().await;
+    let before = harness.batch(&["OLD,,"], true).await;
+    let running = harness.start();
+    harness.settled(before).await;
+    let batch = harness.batch(&["OLD,OLD-1,", "NEW,,"], false).await;
+    harness.settled(batch).await;
     running.stop().await;
-    let old = bench.task(batch, "OLD").await;
+    let old = harness.task(batch, "OLD").await;
     assert_eq!((old.status.as_str(), old.gateway_status.as_deref()), ("ACCEPTED", Some("NOT REQUESTED")));
-    let new = bench.task(batch, "NEW").await;
+    let new = harness.task(batch, "NEW").await;
     assert_eq!((new.status.as_str(), new.gateway_status.as_deref()), ("FAILED", Some("NOT REQUESTED")));
     let message = new.message.unwrap();
     assert!(message.contains("NEW") && message.contains("Turn Sync With Gateway on"), "{message}");
-    assert_eq!((bench.book.asked("OLD"), bench.book.asked("NEW")), (1, 0));
+    assert_eq!((harness.book.asked("OLD"), harness.book.asked("NEW")), (1, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_button_asks_about_every_record_and_counters_move_both_ways() {
-    let bench = Bench::told().await;
-    bench.book.write("LATE", Order::Missing);
-    let batch = bench.batch(&["LATE,,", "LEAVES,,", "STAYS,,", "CHANGES,,"], true).await;
-    let running = bench.start();
-    bench.settled(batch).await;
-    assert_eq!(bench.status(batch).await, "completed_with_failures");
-    bench.book.write("LATE", Order::Charged(0));
-    bench.book.write("CHANGES", Order::Charged(100));
-    let said = bench.press(batch).await;
+    let harness = SyncHarness::with_external_system().await;
+    harness.book.write("LATE", Order::Missing);
+    let batch = harness.batch(&["LATE,,", "LEAVES,,", "STAYS,,", "CHANGES,,"], true).await;
+    let running = harness.start();
+    harness.settled(batch).await;
+    assert_eq!(harness.status(batch).await, "completed_with_failures");
+    harness.book.write("LATE", Order::Charged(0));
+    harness.book.write("CHANGES", Order::Charged(100));
+    let said = harness.press(batch).await;
     assert!(said.starts_with("Asking the gateway about 4 orders."), "{said}");
-    bench.until("the missing order is there", async || bench.task(batch, "LATE").await.status == "ACCEPTED").await;
-    bench.settled(batch).await;
-    assert_eq!(bench.status(batch).await, "completed", "failed to accepted");
-    assert_eq!(bench.book.asked("STAYS"), 2);
-    assert_eq!(bench.endpoint.arrived("STAYS").len(), 1, "what did not change is not told again");
-    let told = bench.endpoint.arrived("CHANGES");
+    harness.until("the missing order is there", async || harness.task(batch, "LATE").await.status == "ACCEPTED").await;
+    harness.settled(batch).await;
+    assert_eq!(harness.status(batch).await, "completed", "failed to accepted");
+    assert_eq!(harness.book.asked("STAYS"), 2);
+    assert_eq!(harness.endpoint.arrived("STAYS").len(), 1, "what did not change is not told again");
+    let told = harness.endpoint.arrived("CHANGES");
     assert_eq!(told.len(), 2);
     assert_ne!(told[0].id, told[1].id);
     assert_eq!(told[1].body["data"]["order"]["refunds"][0]["amount"], 100);
 
-    bench.book.write("LEAVES", Order::Missing);
-    bench.press(batch).await;
-    bench.until("the order is gone", async || bench.task(batch, "LEAVES").await.status == "FAILED").await;
-    bench.settled(batch).await;
-    assert_eq!(bench.status(batch).await, "completed_with_failures", "accepted to failed");
+    harness.book.write("LEAVES", Order::Missing);
+    harness.press(batch).await;
+    harness.until("the order is gone", async || harness.task(batch, "LEAVES").await.status == "FAILED").await;
+    harness.settled(batch).await;
+    assert_eq!(harness.status(batch).await, "completed_with_failures", "accepted to failed");
     running.stop().await;
     let counted = "SELECT (accepted * 10 + failed)::bigint FROM batch_progress";
-    assert_eq!(bench.number(&format!("{counted} WHERE batch_id = '{batch}'")).await, 31);
+    assert_eq!(harness.number(&format!("{counted} WHERE batch_id = '{batch}'")).await, 31);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_of_stored_orders_asks_the_gateway_after_the_button() {
-    let bench = Bench::new().await;
-    let batch = bench.batch(&["NEW,,"], false).await;
-    let running = bench.start();
-    bench.settled(batch).await;
-    assert_eq!(bench.book.asked("NEW"), 0);
-    bench.press(batch).await;
-    bench.until("it is read", async || bench.task(batch, "NEW").await.status == "ACCEPTED").await;
-    bench.settled(batch).await;
+    let harness = SyncHarness::new().await;
+    let batch = harness.batch(&["NEW,,"], false).await;
+    let running = harness.start();
+    harness.settled(batch).await;
+    assert_eq!(harness.book.asked("NEW"), 0);
+    harness.press(batch).await;
+    harness.until("it is read", async || harness.task(batch, "NEW").await.status == "ACCEPTED").await;
+    harness.settled(batch).await;
     running.stop().await;
-    assert_eq!(bench.task(batch, "NEW").await.gateway_status.as_deref(), Some("SYNCED"));
+    assert_eq!(harness.task(batch, "NEW").await.gateway_status.as_deref(), Some("SYNCED"));
     // A second press within ten seconds joins the first.
-    let owner = bench.world.caller(OWNER).await;
-    let again = batches::sync(&bench.world.state, &owner, Operation::OrderSync, batch).await.unwrap();
+    let owner = harness.test.caller(OWNER).await;
+    let again = batches::sync(&harness.test.state, &owner, Operation::OrderSync, batch).await.unwrap();
     assert_eq!(again.message, "Nothing to ask: all 1 orders are final.");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gateway_that_does_not_answer_is_asked_again() {
-    let bench = Bench::new().await;
-    bench.book.write("SLOW", Order::Silent(3));
-    let batch = bench.batch(&["SLOW,,", "PLAIN,,"], true).await;
-    let running = bench.start();
-    bench.until("one waits", async || bench.task(batch, "PLAIN").await.status == "ACCEPTED").await;
-    bench.settled(batch).await;
+    let harness = SyncHarness::new().await;
+    harness.book.write("SLOW", Order::Silent(3));
+    let batch = harness.batch(&["SLOW,,", "PLAIN,,"], true).await;
+    let running = harness.start();
+    harness.until("one waits", async || harness.task(batch, "PLAIN").await.status == "ACCEPTED").await;
+    harness.settled(batch).await;
     running.stop().await;
-    assert_eq!((bench.book.asked("SLOW"), bench.status(batch).await.as_str()), (4, "completed"));
+    assert_eq!((harness.book.asked("SLOW"), harness.status(batch).await.as_str()), (4, "completed"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_statement_reads_a_batch_once_for_each_of_its_rows() {
-    let bench = Bench::new().await;
+    let harness = SyncHarness::new().await;
     let rows: Vec<String> = (0..1_000).map(|n| format!("PLAIN{n:04},,")).collect();
-    let batch = bench.batch(&rows.iter().map(String::as_str).collect::<Vec<_>>(), true).await;
-    let running = bench.start();
-    bench.questions(1_000).await;
+    let batch = harness.batch(&rows.iter().map(String::as_str).collect::<Vec<_>>(), true).await;
+    let running = harness.start();
+    harness.questions(1_000).await;
     running.stop().await;
-    bench.press(batch).await;
-    let running = bench.start();
-    bench.questions(2_000).await;
+    harness.press(batch).await;
+    let running = harness.start();
+    harness.questions(2_000).await;
     running.stop().await;
-    assert_eq!(bench.number("SELECT count(*) FROM order_task WHERE run_at IS NOT NULL").await, 0);
-    let (_, text) = bench.download(batch).await;
+    assert_eq!(harness.number("SELECT count(*) FROM order_task WHERE run_at IS NOT NULL").await, 0);
+    let (_, text) = harness.download(batch).await;
     assert_eq!(text.lines().count(), 1_001);
-    bench.world.assert_read_in_proportion(1_000).await;
+    harness.test.assert_read_in_proportion(1_000).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn questions_keep_to_the_rate_of_the_connection() {
-    let bench = Bench::new().await;
-    bench.sql("UPDATE gateway SET rate_limit = 10").await;
+    let harness = SyncHarness::new().await;
+    harness.sql("UPDATE gateway SET rate_limit = 10").await;
     let rows: Vec<String> = (0..40).map(|n| format!("PLAIN{n:02},,")).collect();
-    let batch = bench.batch(&rows.iter().map(String::as_str).collect::<Vec<_>>(), true).await;
+    let batch = harness.batch(&rows.iter().map(String::as_str).collect::<Vec<_>>(), true).await;
     let begun = Instant::now();
-    let running = bench.start();
+    let running = harness.start();
     let accepted = "SELECT count(*) FROM order_task WHERE status = 'ACCEPTED'";
-    bench.until("some were asked about", async || bench.number(accepted).await >= 12).await;
-    let owner = bench.world.caller(OWNER).await;
-    let health = bench.world.connection_health(&owner, batch).await;
+    harness.until("some were asked about", async || harness.number(accepted).await >= 12).await;
+    let owner = harness.test.caller(OWNER).await;
+    let health = harness.test.connection_health(&owner, batch).await;
     assert!(!health.eta.is_empty() && !health.eta.contains("every row was sent"), "{}", health.eta);
-    bench.settled(batch).await;
+    harness.settled(batch).await;
     running.stop().await;
-    assert_eq!(bench.status(batch).await, "completed");
-    let early = bench.book.earlier_than(begun, 10);
+    assert_eq!(harness.status(batch).await, "completed");
+    let early = harness.book.earlier_than(begun, 10);
     assert_eq!(early, None, "questions that came before their time");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_key_stops_the_connection_and_burns_no_order() {
-    let bench = Bench::new().await;
-    bench.book.write("LOCKED", Order::Locked);
-    let batch = bench.batch(&["LOCKED,,"], true).await;
-    let running = bench.start();
+    let harness = SyncHarness::new().await;
+    harness.book.write("LOCKED", Order::Locked);
+    let batch = harness.batch(&["LOCKED,,"], true).await;
+    let running = harness.start();
     let stopped = "SELECT count(*) FROM gateway WHERE NOT sending";
-    bench.until("the connection stops", async || bench.number(stopped).await == 1).await;
-    let asked = bench.book.asked("LOCKED");
-    bench
-        .until("time passes", async || bench.number("SELECT count(*) FROM order_task WHERE run_at <= now()").await == 1)
+    harness.until("the connection stops", async || harness.number(stopped).await == 1).await;
+    let asked = harness.book.asked("LOCKED");
+    harness
+        .until("time passes", async || {
+            harness.number("SELECT count(*) FROM order_task WHERE run_at <= now()").await == 1
+        })
         .await;
-    assert!(bench.book.asked("LOCKED") <= asked + 1, "a stopped connection is not asked");
-    assert_eq!(bench.task(batch, "LOCKED").await.status, "QUEUED");
+    assert!(harness.book.asked("LOCKED") <= asked + 1, "a stopped connection is not asked");
+    assert_eq!(harness.task(batch, "LOCKED").await.status, "QUEUED");
     // What only needs what is stored goes on.
-    let off = bench.batch(&["OTHER,,"], false).await;
-    bench.settled(off).await;
+    let off = harness.batch(&["OTHER,,"], false).await;
+    harness.settled(off).await;
     running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn download_and_failed_rows_are_the_specifications() {
-    let bench = Bench::new().await;
-    bench.book.write("-GONE", Order::Missing);
-    let batch = bench.batch(&["PLAIN,PLAIN-1,R1", "-GONE,,", "OPEN,\"TRANS_ ABC,789\",R3"], true).await;
-    let (name, text) = bench.download(batch).await;
+    let harness = SyncHarness::new().await;
+    harness.book.write("-GONE", Order::Missing);
+    let batch = harness.batch(&["PLAIN,PLAIN-1,R1", "-GONE,,", "OPEN,\"TRANS_ ABC,789\",R3"], true).await;
+    let (name, text) = harness.download(batch).await;
     assert_eq!(name, "batch_sync.csv");
     let created = text.lines().nth(1).unwrap().split(',').nth(9).unwrap().to_owned();
     assert!(created.ends_with("+05:30"), "{text}");
@@ -200,10 +202,10 @@ async fn download_and_failed_rows_are_the_specifications() {
          3,OPEN,\"TRANS_ ABC,789\",R3,,,,QUEUED,,{created},{created}\n"
     );
     assert_eq!(text, expected, "blank while queued");
-    let running = bench.start();
-    bench.settled(batch).await;
+    let running = harness.start();
+    harness.settled(batch).await;
     running.stop().await;
-    let (_, text) = bench.download(batch).await;
+    let (_, text) = harness.download(batch).await;
     let lines: Vec<&str> = text.lines().collect();
     assert!(
         lines[1].starts_with(&format!("1,PLAIN,PLAIN-1,R1,SYNCED,Stored in Batchdesk,SYNCED,ACCEPTED,,{created},"))
@@ -215,9 +217,9 @@ async fn download_and_failed_rows_are_the_specifications() {
         "{text}"
     );
     assert!(lines[3].contains(",NOT SYNCED,,FAILED,FAILED,\"Transaction TRANS_ ABC,789 does not belong"), "{text}");
-    let owner = bench.world.caller(OWNER).await;
+    let owner = harness.test.caller(OWNER).await;
     let file =
-        crate::server::ops::downloads::failed_rows(&bench.world.state, &owner, Operation::OrderSync, batch).await;
+        crate::server::ops::downloads::failed_rows(&harness.test.state, &owner, Operation::OrderSync, batch).await;
     let pieces: Vec<_> = futures::TryStreamExt::try_collect(file.unwrap().body).await.unwrap();
     let failed = pieces.concat();
     assert_eq!(
@@ -225,13 +227,13 @@ async fn download_and_failed_rows_are_the_specifications() {
         "order_id,txn_id,unique_request_id\n'-GONE,,\nOPEN,\"TRANS_ ABC,789\",R3\n"
     );
     // It can be uploaded as it is.
-    let again = bench.try_upload(OWNER, std::str::from_utf8(&failed).unwrap(), true).await;
+    let again = harness.try_upload(OWNER, std::str::from_utf8(&failed).unwrap(), true).await;
     assert!(matches!(again, Submitted::Batch(_)), "{again:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_bad_file_makes_a_draft_that_names_what_is_wrong() {
-    let bench = Bench::new().await;
+    let harness = SyncHarness::new().await;
     let header = "order_id,txn_id,unique_request_id\n";
     let many: String = (0..1_001).map(|n| format!("A{n},,\n")).collect();
     for (file, code, row, column) in [
@@ -249,19 +251,19 @@ async fn every_bad_file_makes_a_draft_that_names_what_is_wrong() {
         (format!("{header}{many}"), FindingCode::RowLimitExceeded, None, None),
         (header.to_owned(), FindingCode::EmptyFile, None, None),
     ] {
-        let Submitted::Draft(draft) = bench.try_upload(OWNER, &file, false).await else { panic!("taken: {code:?}") };
+        let Submitted::Draft(draft) = harness.try_upload(OWNER, &file, false).await else { panic!("taken: {code:?}") };
         let found = draft.findings.iter().find(|finding| finding.code == code).unwrap_or_else(|| panic!("{draft:?}"));
         assert_eq!((found.row, found.column.as_deref()), (row, column), "{code:?}");
         assert_eq!(draft.switch, Some(false), "what was chosen is still chosen");
     }
-    assert_eq!(bench.number("SELECT count(*) FROM batch").await, 0);
+    assert_eq!(harness.number("SELECT count(*) FROM batch").await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_bytes_again_are_asked_about_and_single_orders_are_not() {
-    let bench = Bench::new().await;
-    bench.batch(&["A,,R1", "B,,R2"], true).await;
-    let owner = bench.world.caller(OWNER).await;
+    let harness = SyncHarness::new().await;
+    harness.batch(&["A,,R1", "B,,R2"], true).await;
+    let owner = harness.test.caller(OWNER).await;
     let upload = |file: &str| crate::server::ops::uploads::Upload {
         file_name: "again.csv".to_owned(),
         bytes: file.as_bytes().to_vec().into(),
@@ -269,7 +271,7 @@ async fn the_same_bytes_again_are_asked_about_and_single_orders_are_not() {
         ..Default::default()
     };
     let submit = async |file: &str| {
-        crate::server::ops::uploads::submit(&bench.world.state, &owner, Operation::OrderSync, upload(file))
+        crate::server::ops::uploads::submit(&harness.test.state, &owner, Operation::OrderSync, upload(file))
             .await
             .unwrap()
     };

@@ -2,36 +2,36 @@
 
 use super::*;
 use crate::{
-    domain::{error::RefusalKind, operation::Operation, task::TaskStatus, view::retries::StoryStep},
+    domain::{error::RefusalKind, operation::Operation, task::TaskStatus, view::retries::HistoryEvent},
     server::ops::{activity, downloads, history},
 };
-use bench::OWNER;
+use harness::OWNER;
 
-fn values<'a>(step: &'a StoryStep, name: &str) -> Vec<&'a str> {
+fn values<'a>(step: &'a HistoryEvent, name: &str) -> Vec<&'a str> {
     step.facts.iter().filter(|(other, _)| other == name).map(|(_, value)| value.as_str()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_question_and_each_message_is_in_the_trail_of_its_order() {
-    let bench = Bench::told().await;
-    bench.endpoint.answer("A", &[(503, "busy"), (200, "{\"ok\":true,\"token\":\"hush\"}")]);
-    bench.book.write("GONE", Order::Missing);
-    let batch = bench.batch(&["A,A-1,R1", "GONE,,"], true).await;
-    let running = bench.start();
-    bench.settled(batch).await;
-    let press = bench.press(batch).await;
+    let harness = SyncHarness::with_external_system().await;
+    harness.endpoint.reply_with("A", &[(503, "busy"), (200, "{\"ok\":true,\"token\":\"hush\"}")]);
+    harness.book.write("GONE", Order::Missing);
+    let batch = harness.batch(&["A,A-1,R1", "GONE,,"], true).await;
+    let running = harness.start();
+    harness.settled(batch).await;
+    let press = harness.press(batch).await;
     assert!(!press.is_empty());
-    bench.settled(batch).await;
+    harness.settled(batch).await;
     running.stop().await;
 
-    let owner = bench.world.caller(OWNER).await;
-    let state = &bench.world.state;
-    let story = history::task(state, &owner, Operation::OrderSync, batch, 1).await.unwrap();
-    assert_eq!((story.order_id.as_str(), story.status, story.retry), ("A", TaskStatus::Accepted, false));
+    let owner = harness.test.caller(OWNER).await;
+    let state = &harness.test.state;
+    let history = history::task(state, &owner, Operation::OrderSync, batch, 1).await.unwrap();
+    assert_eq!((history.order_id.as_str(), history.status, history.retry), ("A", TaskStatus::Accepted, false));
     let (asked, told) = ("The gateway was asked about the order", "The external system was told the order");
     let pressed = "Sync with Gateway: every order of the batch is asked about again";
     // The clock of acts stands still in tests, that of the database does not.
-    let (presses, steps): (Vec<_>, Vec<_>) = story.steps.iter().partition(|step| step.title == pressed);
+    let (presses, steps): (Vec<_>, Vec<_>) = history.steps.iter().partition(|step| step.title == pressed);
     assert_eq!(presses.iter().map(|step| step.actor.as_str()).collect::<Vec<_>>(), [OWNER]);
     let titles: Vec<&str> = steps.iter().map(|step| step.title.as_str()).collect();
     // Told again after 503; asked again by the press, and not told what it has already.
@@ -65,29 +65,29 @@ async fn each_question_and_each_message_is_in_the_trail_of_its_order() {
     assert!(!gone.steps.iter().any(|step| step.title == told), "an order that is not known is not told");
     let missing = history::task(state, &owner, Operation::OrderSync, batch, 3).await.unwrap_err();
     assert_eq!(missing.refusal.kind, RefusalKind::NotFound);
-    let viewer = bench.world.caller("viewer@acme.test").await;
+    let viewer = harness.test.caller("viewer@acme.test").await;
     let theirs = history::task(state, &viewer, Operation::OrderSync, batch, 1).await.unwrap_err();
     assert_eq!(theirs.refusal.kind, RefusalKind::NotFound, "another organisation's");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_log_of_a_batch_says_who_did_what_and_when_its_tasks_ended() {
-    let bench = Bench::new().await;
-    let batch = bench.batch(&["A,,", "B,,"], true).await;
-    let owner = bench.world.caller(OWNER).await;
-    let state = &bench.world.state;
+    let harness = SyncHarness::new().await;
+    let batch = harness.batch(&["A,,", "B,,"], true).await;
+    let owner = harness.test.caller(OWNER).await;
+    let state = &harness.test.state;
     let log = async |page| activity::log(state, &owner, Operation::OrderSync, batch, page).await.unwrap();
     let before = log(1).await;
     let names =
         |log: &crate::domain::view::activity::ActivityLog| log.facts.iter().map(|fact| fact.0).collect::<Vec<_>>();
     assert_eq!(names(&before), ["Created", "Decision"]);
     assert_eq!(before.facts[1].1, "Not required");
-    let running = bench.start();
-    bench.settled(batch).await;
-    bench.press(batch).await;
-    bench.settled(batch).await;
+    let running = harness.start();
+    harness.settled(batch).await;
+    harness.press(batch).await;
+    harness.settled(batch).await;
     running.stop().await;
-    bench.download(batch).await;
+    harness.download(batch).await;
     let file = downloads::ResultFile::Workbook;
     downloads::data(state, &owner, Operation::OrderSync, batch, file).await.unwrap();
 

@@ -139,7 +139,7 @@ pub(super) fn mentions(module: &[String], tokens: &[Token]) -> Vec<(String, usiz
     found
 }
 
-/// Reads one path, or a tree of them in braces, from `at` on; answers where it ends.
+/// Reads one path, or a tree of them in braces, from `at` on; returns where it ends.
 fn tree(tokens: &[Token], mut at: usize, base: &[String], found: &mut Vec<(String, usize)>) -> usize {
     let mut path = base.to_vec();
     let line = tokens.get(at).map_or(0, |token| token.line);

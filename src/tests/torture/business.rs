@@ -3,10 +3,10 @@
 use super::{
     checker::{self, Verdict},
     client::{self, Client, GLOBEX},
+    deployment::{Deployment, Out, Setup, size, size_of_three},
     file::{End, RefundFile, minor},
     report::Report,
     run::settled,
-    world::{Out, Setup, World, size, size_of_three},
 };
 use std::{
     collections::{BTreeMap, HashMap},
@@ -20,33 +20,37 @@ const CAPTURED: i64 = 10_000_000;
 #[test]
 fn g11_the_same_file_needs_an_explicit_word() {
     let setup = Setup { scenario: "G11 same file again", knobs: &["--forget-keys"], out: Out::Nothing, cut: false };
-    let mut world = World::begin(&setup);
-    world.serve(&[], &[]);
-    let tag = world.tag();
+    let mut deployment = Deployment::begin(&setup);
+    deployment.serve(&[], &[]);
+    let tag = deployment.tag();
     let rows = (0..20).map(|at| (format!("ORD_{tag}x{at}"), 1_000 + at, None));
     let file = RefundFile::plain(&tag, rows);
-    world.submit(&GLOBEX, file.clone());
+    deployment.submit(&GLOBEX, file.clone());
     let again = size(3, 10);
     for _ in 0..again {
-        let (status, text) = world.client.upload(&GLOBEX, &file.name, &file.text(), false).unwrap();
+        let (status, text) = deployment.client.upload(&GLOBEX, &file.name, &file.text(), false).unwrap();
         if status != 422 {
-            world.breaches.push(format!("the same file was taken again: {status} {text}"));
+            deployment.breaches.push(format!("the same file was taken again: {status} {text}"));
         }
     }
-    if world.number("SELECT count(*) FROM desk.batch") != 1 {
-        world.breaches.push("there is more than one batch".to_owned());
+    if deployment.number("SELECT count(*) FROM batchdesk.batch") != 1 {
+        deployment.breaches.push("there is more than one batch".to_owned());
     }
-    world.finish(format!("{again} uploads of the same file"), settled).expect_clean();
+    deployment.finish(format!("{again} uploads of the same file"), settled).expect_clean();
 }
 
 /// Two people upload the same unique ids for different orders, at the same moment.
 pub(super) fn racing_ids(out: Out) -> Report {
-    let mut world =
-        World::begin(&Setup { scenario: "G11 unique id in two batches", knobs: &["--forget-keys"], out, cut: false });
-    world.serve(&[], &[]);
-    let (races, base) = (size(6, 50), world.client.base().to_owned());
+    let mut deployment = Deployment::begin(&Setup {
+        scenario: "G11 unique id in two batches",
+        knobs: &["--forget-keys"],
+        out,
+        cut: false,
+    });
+    deployment.serve(&[], &[]);
+    let (races, base) = (size(6, 50), deployment.client.base().to_owned());
     for race in 0..races {
-        let tag = world.tag();
+        let tag = deployment.tag();
         let file = |side: &str| {
             let rows =
                 (0..10).map(|at| (format!("ORD_{tag}{side}x{at}"), 1_000 + at, Some(format!("R{tag}N{race}U{at}"))));
@@ -69,15 +73,15 @@ pub(super) fn racing_ids(out: Out) -> Report {
             .collect();
         if taken.len() != 1 {
             let told: Vec<_> = answers.iter().map(|(status, _)| *status).collect();
-            world
+            deployment
                 .breaches
                 .push(format!("the same unique ids in two batches: {} of 2 were taken ({told:?})", taken.len()));
         }
         for (id, file) in taken {
-            world.observed(&GLOBEX, file.clone(), id);
+            deployment.observed(&GLOBEX, file.clone(), id);
         }
     }
-    world.finish(format!("{races} races"), settled)
+    deployment.finish(format!("{races} races"), settled)
 }
 
 #[test]
@@ -87,37 +91,38 @@ fn g11_a_unique_id_is_taken_once() {
 
 /// Many refunds of few orders, in several batches and by two workers: together more than was captured.
 pub(super) fn over_refunds(out: Out) -> Report {
-    let mut world = World::begin(&Setup {
+    let mut deployment = Deployment::begin(&Setup {
         scenario: "G11 partial refunds over the captured amount",
         knobs: &["--forget-keys", "--latency-ms", "1..20"],
         out,
         cut: false,
     });
-    world.serve(&[], &[]);
-    world.serve(&["--no-web"], &[]);
+    deployment.serve(&[], &[]);
+    deployment.serve(&["--no-web"], &[]);
     let (batches, orders, each) = size_of_three((3, 4, 20), (8, 20, 40), (13, 20, 40));
-    let first = world.tag();
+    let first = deployment.tag();
     for number in 0..batches {
         let mut rows: Vec<_> = (0..orders * each)
             .map(|at| {
                 // Amounts of an order never repeat: alike ones are kept apart in time.
-                let amount = world.random.within(1_000..=CAPTURED as u64 / each as u64).cast_signed() * 10 + number;
+                let amount =
+                    deployment.random.within(1_000..=CAPTURED as u64 / each as u64).cast_signed() * 10 + number;
                 (format!("ORD_{first}o{}", at % orders), amount, None)
             })
             .collect();
-        world.random.shuffle(&mut rows);
+        deployment.random.shuffle(&mut rows);
         let mut seen = std::collections::HashSet::new();
         rows.retain(|(order, amount, _)| seen.insert((order.clone(), *amount)));
         let file = RefundFile::plain(&format!("{first}n{number}"), rows);
-        let (status, text) = world.client.upload(&GLOBEX, &file.name, &file.text(), true).unwrap();
+        let (status, text) = deployment.client.upload(&GLOBEX, &file.name, &file.text(), true).unwrap();
         let id = client::batch_of(status, &text).unwrap_or_else(|| panic!("{status} {text}"));
-        world.observed(&GLOBEX, file, id);
+        deployment.observed(&GLOBEX, file, id);
     }
-    for batch in 0..world.batches.len() {
-        world.wait(batch, settled);
+    for batch in 0..deployment.batches.len() {
+        deployment.wait(batch, settled);
     }
     let mut verdict = Verdict::default();
-    let ledger = world.ledger();
+    let ledger = deployment.ledger();
     let (mut effects, mut refunded) = (HashMap::<(&str, &str), Vec<i64>>::new(), BTreeMap::<&str, i64>::new());
     for line in ledger.iter().filter(|line| line.effect) {
         let amount = minor(&line.amount).unwrap();
@@ -129,8 +134,8 @@ pub(super) fn over_refunds(out: Out) -> Report {
             verdict.breaches.push(format!("{order}: {sum} refunded of {CAPTURED} captured"));
         }
     }
-    for batch in &world.batches {
-        let results = checker::read(&world.client.results(batch.organisation, &batch.id), &mut verdict.breaches);
+    for batch in &deployment.batches {
+        let results = checker::read(&deployment.client.results(batch.organisation, &batch.id), &mut verdict.breaches);
         if results.len() != batch.file.rows.len() {
             verdict.breaches.push(format!("{}: {} rows of {}", batch.file.name, results.len(), batch.file.rows.len()));
         }
@@ -162,7 +167,7 @@ pub(super) fn over_refunds(out: Out) -> Report {
     if failed == 0 {
         verdict.breaches.push("nothing was refused: nothing was tried".to_owned());
     }
-    world.report(format!("{orders} orders, {batches} batches: {accepted} refunded, {failed} refused"), verdict)
+    deployment.report(format!("{orders} orders, {batches} batches: {accepted} refunded, {failed} refused"), verdict)
 }
 
 #[test]
@@ -172,9 +177,10 @@ fn g11_never_more_than_was_captured() {
 
 /// Declined and missing orders, to see counters of failed rows move.
 pub(super) fn declined(out: Out) -> Report {
-    let mut world = World::begin(&Setup { scenario: "declined rows", knobs: &["--forget-keys"], out, cut: false });
-    world.serve(&[], &[]);
-    let file = world.file(&[("ORD_DECLINE_", End::Failed, 3), ("ORD_", End::Accepted, 7)]);
-    world.submit(&GLOBEX, file);
-    world.finish("3 declined rows".to_owned(), settled)
+    let mut deployment =
+        Deployment::begin(&Setup { scenario: "declined rows", knobs: &["--forget-keys"], out, cut: false });
+    deployment.serve(&[], &[]);
+    let file = deployment.file(&[("ORD_DECLINE_", End::Failed, 3), ("ORD_", End::Accepted, 7)]);
+    deployment.submit(&GLOBEX, file);
+    deployment.finish("3 declined rows".to_owned(), settled)
 }

@@ -229,7 +229,7 @@ pub(super) fn read(text: &str, breaches: &mut Vec<String>) -> Vec<[String; 7]> {
 }
 
 /// The first breaches, for a panic's text.
-pub(super) fn told(breaches: &[String]) -> String {
+pub(super) fn breaches_text(breaches: &[String]) -> String {
     let mut text = String::new();
     for breach in breaches.iter().take(25) {
         let _ = writeln!(text, "  {breach}");

@@ -28,7 +28,7 @@ pub(super) const GLOBEX: Organisation =
     Organisation { merchant: "globex", api_key: "bd_demo_globex", maker: "owner@globex.test", checker: None };
 
 /// An answer, read whole.
-struct Answer {
+struct ClientResponse {
     status: u16,
     cookie: Option<String>,
     text: String,
@@ -63,7 +63,7 @@ impl Client {
 
     fn try_sign_in(&self, email: &str) -> Result<String, String> {
         let form = [("email", email), ("password", PASSWORD)];
-        let answer = self.answer(self.post("/login").form(&form))?;
+        let answer = self.response(self.post("/login").form(&form))?;
         match answer.cookie {
             Some(cookie) if answer.status == 303 => Ok(cookie),
             _ => Err(format!("{email} cannot sign in: {} {}", answer.status, answer.text)),
@@ -102,7 +102,7 @@ impl Client {
             .header(header::ACCEPT, "application/json")
             .header(header::CONTENT_TYPE, format!("multipart/form-data; boundary={mark}"))
             .body(body);
-        let answer = self.answer(request)?;
+        let answer = self.response(request)?;
         Ok((answer.status, answer.text))
     }
 
@@ -116,14 +116,14 @@ impl Client {
         let cookie = self.try_sign_in(checker)?;
         let form = [("decision", "approve"), ("content_hash", waiting["content_sha256"].as_str().unwrap())];
         let request = self.post(&format!("/approvals/{batch}")).header(header::COOKIE, cookie).form(&form);
-        let answer = self.answer(request)?;
+        let answer = self.response(request)?;
         if answer.status == 303 { Ok(()) } else { Err(format!("not approved: {} {}", answer.status, answer.text)) }
     }
 
     /// What the API says of a batch. The error is a server, or its database, that is not there at the moment.
     pub(super) fn snapshot(&self, organisation: &Organisation, batch: &str) -> Result<Value, String> {
         let request = self.request(Method::GET, &format!("/api/v1/batches/{batch}")).bearer_auth(organisation.api_key);
-        let answer = self.answer(request)?;
+        let answer = self.response(request)?;
         match answer.status {
             200 => Ok(serde_json::from_str(&answer.text).unwrap()),
             500.. => Err(answer.text),
@@ -135,7 +135,7 @@ impl Client {
     pub(super) fn results(&self, organisation: &Organisation, batch: &str) -> String {
         let cookie = self.sign_in(organisation.maker);
         let path = format!("/batch/batch-refunds/{batch}/batch_refund.csv");
-        let answer = self.answer(self.request(Method::GET, &path).header(header::COOKIE, cookie)).unwrap();
+        let answer = self.response(self.request(Method::GET, &path).header(header::COOKIE, cookie)).unwrap();
         assert_eq!(answer.status, 200, "{}", answer.text);
         answer.text
     }
@@ -144,7 +144,7 @@ impl Client {
     pub(super) fn sync(&self, organisation: &Organisation, batch: &str) {
         let cookie = self.sign_in(organisation.maker);
         let request = self.post(&format!("/batch/batch-refunds/{batch}/sync")).header(header::COOKIE, cookie);
-        let answer = self.answer(request).unwrap();
+        let answer = self.response(request).unwrap();
         assert_eq!(answer.status, 303, "{}", answer.text);
     }
 
@@ -161,7 +161,7 @@ impl Client {
         self.request(Method::POST, path).header(header::ORIGIN, &self.base)
     }
 
-    fn answer(&self, request: RequestBuilder) -> Result<Answer, String> {
+    fn response(&self, request: RequestBuilder) -> Result<ClientResponse, String> {
         self.runtime.block_on(async {
             let response = request.send().await.map_err(|error| error.to_string())?;
             let status = response.status().as_u16();
@@ -171,7 +171,7 @@ impl Client {
                 .find(|cookie| cookie.starts_with("batchdesk="))
                 .map(str::to_owned);
             let text = response.text().await.map_err(|error| error.to_string())?;
-            Ok(Answer { status, cookie, text })
+            Ok(ClientResponse { status, cookie, text })
         })
     }
 }

@@ -2,10 +2,10 @@
 
 use super::{
     client::ACME,
+    deployment::{Deployment, Out, Setup, budget, size},
     file::{End, FAULTS},
     report::say,
     run::{FORGETFUL_AND_SLOW, settled},
-    world::{Out, Setup, World, budget, size},
 };
 use std::{fs, path::PathBuf, time::Instant};
 
@@ -24,10 +24,10 @@ fn g9_the_servers_clock_jumps() {
         return;
     };
     let setup = Setup { scenario: "G9 clock jumps", knobs: &FORGETFUL_AND_SLOW, out: Out::Nothing, cut: false };
-    let mut world = World::begin(&setup);
+    let mut deployment = Deployment::begin(&setup);
     let offset = tempfile::NamedTempFile::new().unwrap();
     fs::write(offset.path(), "+0").unwrap();
-    world.serve(
+    deployment.serve(
         &[],
         &[
             ("LD_PRELOAD", library.to_str().unwrap()),
@@ -40,22 +40,22 @@ fn g9_the_servers_clock_jumps() {
     let (most, each, plain) = size((3, 1, 150), (20, 5, 900));
     let kinds: Vec<_> = FAULTS.iter().map(|(prefix, end)| (*prefix, *end, each)).collect();
     let kinds = [kinds, vec![("ORD_", End::Accepted, plain)]].concat();
-    let file = world.file(&kinds);
-    let mut batch = world.submit(&ACME, file);
+    let file = deployment.file(&kinds);
+    let mut batch = deployment.submit(&ACME, file);
     let (begun, time, mut jumps) = (Instant::now(), budget(20, 90), 0);
     while jumps < most && begun.elapsed() < time {
-        batch = world.in_the_middle(batch, &kinds, time);
-        world.pass_time(300);
-        let before = world.clock(batch);
-        let jump = if world.random.within(0..=1) == 0 { 3_600 } else { -3_600 };
+        batch = deployment.in_the_middle(batch, &kinds, time);
+        deployment.pass_time(300);
+        let before = deployment.clock(batch);
+        let jump = if deployment.random.within(0..=1) == 0 { 3_600 } else { -3_600 };
         fs::write(offset.path(), format!("{jump:+}")).unwrap();
-        let moved = (world.clock(batch) - before - jump).rem_euclid(86_400);
+        let moved = (deployment.clock(batch) - before - jump).rem_euclid(86_400);
         if moved > 30 {
-            world.breaches.push(format!("the clock did not jump: it is off by {moved} s"));
+            deployment.breaches.push(format!("the clock did not jump: it is off by {moved} s"));
         }
-        world.pass_time(2_000);
+        deployment.pass_time(2_000);
         fs::write(offset.path(), "+0").unwrap();
         jumps += 1;
     }
-    world.finish(format!("{jumps} jumps of an hour, and back"), settled).expect_clean();
+    deployment.finish(format!("{jumps} jumps of an hour, and back"), settled).expect_clean();
 }

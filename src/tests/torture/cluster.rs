@@ -177,7 +177,7 @@ fn empty(port: u16) {
     runtime.block_on(async {
         let mut connection = sqlx::PgConnection::connect(&url(port)).await.unwrap();
         let statement = "DO $$ BEGIN EXECUTE (SELECT 'TRUNCATE ' || string_agg(c.oid::regclass::text, ', ') || ' CASCADE' FROM pg_class c
-            WHERE c.relnamespace = 'desk'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+            WHERE c.relnamespace = 'batchdesk'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
               AND (c.relname IN ('batch', 'order_balance') OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'batch_id'))); END $$";
         sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
     });

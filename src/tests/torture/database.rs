@@ -2,9 +2,9 @@
 
 use super::{
     client::ACME,
+    deployment::{Deployment, Out, Setup, budget, size},
     file::{End, FAULTS},
     run::{FORGETFUL_AND_SLOW, settled},
-    world::{Out, Setup, World, budget, size},
 };
 use std::{
     thread,
@@ -14,42 +14,42 @@ use std::{
 #[test]
 fn g3_the_database_dies_and_loses_its_word() {
     let setup = Setup { scenario: "G3 database", knobs: &FORGETFUL_AND_SLOW, out: Out::Nothing, cut: true };
-    let mut world = World::begin(&setup);
+    let mut deployment = Deployment::begin(&setup);
     let (each, plain) = size((2, 150), (8, 900));
     let kinds: Vec<_> = FAULTS.iter().map(|(prefix, end)| (*prefix, *end, each)).collect();
     let kinds = [kinds, vec![("ORD_", End::Accepted, plain)]].concat();
-    world.serve(&[], &[]);
-    let file = world.file(&kinds);
-    let mut batch = world.submit(&ACME, file);
+    deployment.serve(&[], &[]);
+    let file = deployment.file(&kinds);
+    let mut batch = deployment.submit(&ACME, file);
     // SIGKILL, immediate stop, ended sessions, lost COMMITs.
     let most = size([2, 1, 4, 12], [50, 20, 200, 200]);
     let (begun, time, mut done, mut outages) = (Instant::now(), budget(40, 300), [0; 4], Vec::new());
-    let intents = |world: &World| world.cut.as_ref().unwrap().cuts().2;
+    let intents = |deployment: &Deployment| deployment.cut.as_ref().unwrap().cuts().2;
     // On a busy machine it goes on until something was tried.
-    while begun.elapsed() < time || (intents(&world) == 0 && begun.elapsed() < time * 5) {
+    while begun.elapsed() < time || (intents(&deployment) == 0 && begun.elapsed() < time * 5) {
         let left: Vec<usize> = (0..4).filter(|kind| done[*kind] < most[*kind]).collect();
         let Some(last) = left.len().checked_sub(1) else { break };
         // The many small ones come more often.
-        let pick = world.random.within(0..=u64::try_from(last).unwrap() * 2);
+        let pick = deployment.random.within(0..=u64::try_from(last).unwrap() * 2);
         let kind = left[usize::try_from(pick).unwrap().min(last)];
-        batch = world.in_the_middle(batch, &kinds, time);
-        world.pass_time(400);
+        batch = deployment.in_the_middle(batch, &kinds, time);
+        deployment.pass_time(400);
         match kind {
             0 | 1 => {
-                if kind == 0 { world.cluster.kill() } else { world.cluster.stop_at_once() }
-                world.cluster.up();
+                if kind == 0 { deployment.cluster.kill() } else { deployment.cluster.stop_at_once() }
+                deployment.cluster.up();
                 let up = Instant::now();
-                while world.look(batch).is_none() && up.elapsed() < Duration::from_secs(30) {
+                while deployment.look(batch).is_none() && up.elapsed() < Duration::from_secs(30) {
                     thread::sleep(Duration::from_millis(20));
                 }
                 outages.push(up.elapsed());
             }
-            2 => world.sql(
+            2 => deployment.sql(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'batchdesk' AND random() < 0.5",
             ),
             _ => {
-                let (reply, intents_only) = (world.random.within(0..=2) > 0, world.random.within(0..=1) == 0);
-                let cut = world.cut.as_ref().unwrap();
+                let (reply, intents_only) = (deployment.random.within(0..=2) > 0, deployment.random.within(0..=1) == 0);
+                let cut = deployment.cut.as_ref().unwrap();
                 cut.arm(reply, intents_only);
                 let give_up = Instant::now() + Duration::from_secs(3);
                 while cut.is_armed() && Instant::now() < give_up {
@@ -64,9 +64,9 @@ fn g3_the_database_dies_and_loses_its_word() {
         }
         done[kind] += 1;
     }
-    let (replies, requests, lost_intents) = world.cut.as_ref().unwrap().cuts();
+    let (replies, requests, lost_intents) = deployment.cut.as_ref().unwrap().cuts();
     if lost_intents == 0 {
-        world.breaches.push("the COMMIT of an intent was never lost: nothing was tried".to_owned());
+        deployment.breaches.push("the COMMIT of an intent was never lost: nothing was tried".to_owned());
     }
     outages.sort();
     let worst = outages.last().map_or(0, Duration::as_millis);
@@ -75,5 +75,5 @@ fn g3_the_database_dies_and_loses_its_word() {
          {replies} COMMIT replies and {requests} COMMITs lost ({lost_intents} of intents)",
         done[0], done[1], done[2]
     );
-    world.finish(injected, settled).expect_clean();
+    deployment.finish(injected, settled).expect_clean();
 }

@@ -3,8 +3,8 @@
 use super::{
     checker,
     client::{ACME, GLOBEX},
+    deployment::size,
     run::{FAST, FORGETFUL_AND_SLOW, Run, settled},
-    world::size,
 };
 use nix::sys::signal::{Signal, kill};
 use std::{collections::HashMap, thread, time::Duration};

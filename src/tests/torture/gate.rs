@@ -2,10 +2,10 @@
 
 use super::{
     client::{ACME, batch_of},
+    deployment::{Deployment, Out, Setup},
     file::End,
     report::Report,
     run::settled,
-    world::{Out, Setup, World},
 };
 use std::{
     thread,
@@ -13,15 +13,15 @@ use std::{
 };
 
 pub(super) fn undecided(out: Out) -> Report {
-    let mut world =
-        World::begin(&Setup { scenario: "G13 decision and hash", knobs: &["--forget-keys"], out, cut: false });
-    world.serve(&[], &[]);
-    let file = world.file(&[("ORD_", End::Accepted, 10)]);
-    let (status, text) = world.client.upload(&ACME, &file.name, &file.text(), false).unwrap();
+    let mut deployment =
+        Deployment::begin(&Setup { scenario: "G13 decision and hash", knobs: &["--forget-keys"], out, cut: false });
+    deployment.serve(&[], &[]);
+    let file = deployment.file(&[("ORD_", End::Accepted, 10)]);
+    let (status, text) = deployment.client.upload(&ACME, &file.name, &file.text(), false).unwrap();
     let id = batch_of(status, &text).unwrap();
     let open = format!(
-        "UPDATE desk.batch SET status = 'processing' WHERE id = '{id}';
-         UPDATE desk.chunk SET state = 'WAITING', run_at = now() WHERE batch_id = '{id}';"
+        "UPDATE batchdesk.batch SET status = 'processing' WHERE id = '{id}';
+         UPDATE batchdesk.chunk SET state = 'WAITING', run_at = now() WHERE batch_id = '{id}';"
     );
     for (what, change) in [
         ("no decision", String::new()),
@@ -29,35 +29,35 @@ pub(super) fn undecided(out: Out) -> Report {
             "a decision for another content",
             format!(
                 "SET session_replication_role = replica;
-                 INSERT INTO desk.decision (organisation_id, batch_id, revision, checker, verdict, content_sha256)
-                 SELECT organisation_id, id, 1, maker, 'APPROVE', sha256('something else') FROM desk.batch WHERE id = '{id}';"
+                 INSERT INTO batchdesk.decision (organisation_id, batch_id, revision, checker, verdict, content_sha256)
+                 SELECT organisation_id, id, 1, maker, 'APPROVE', sha256('something else') FROM batchdesk.batch WHERE id = '{id}';"
             ),
         ),
     ] {
-        world.sql(&format!("{change}{open}"));
-        let looks = format!("SELECT epoch FROM desk.chunk WHERE batch_id = '{id}'");
-        let (before, give_up) = (world.number(&looks), Instant::now() + Duration::from_secs(20));
+        deployment.sql(&format!("{change}{open}"));
+        let looks = format!("SELECT epoch FROM batchdesk.chunk WHERE batch_id = '{id}'");
+        let (before, give_up) = (deployment.number(&looks), Instant::now() + Duration::from_secs(20));
         // Looked at three times: claimed, refused, given back.
-        while world.number(&looks) < before + 3 && world.ledger().is_empty() && Instant::now() < give_up {
+        while deployment.number(&looks) < before + 3 && deployment.ledger().is_empty() && Instant::now() < give_up {
             thread::sleep(Duration::from_millis(20));
         }
-        let sent = world.ledger().len();
+        let sent = deployment.ledger().len();
         if sent > 0 {
-            world.breaches.push(format!("{sent} rows were sent with {what}"));
+            deployment.breaches.push(format!("{sent} rows were sent with {what}"));
         } else if Instant::now() > give_up {
-            world.breaches.push(format!("with {what} nobody looked at the rows: nothing was tried"));
+            deployment.breaches.push(format!("with {what} nobody looked at the rows: nothing was tried"));
         }
     }
-    world.sql(&format!(
-        "SET session_replication_role = replica; DELETE FROM desk.decision WHERE batch_id = '{id}';
-         UPDATE desk.batch SET status = 'awaiting_approval' WHERE id = '{id}';
-         UPDATE desk.chunk SET state = 'HELD', run_at = 'infinity' WHERE batch_id = '{id}' AND state <> 'DONE';"
+    deployment.sql(&format!(
+        "SET session_replication_role = replica; DELETE FROM batchdesk.decision WHERE batch_id = '{id}';
+         UPDATE batchdesk.batch SET status = 'awaiting_approval' WHERE id = '{id}';
+         UPDATE batchdesk.chunk SET state = 'HELD', run_at = 'infinity' WHERE batch_id = '{id}' AND state <> 'DONE';"
     ));
-    if world.breaches.is_empty() {
-        world.client.approve(&ACME, &id).unwrap();
-        world.observed(&ACME, file, id);
+    if deployment.breaches.is_empty() {
+        deployment.client.approve(&ACME, &id).unwrap();
+        deployment.observed(&ACME, file, id);
     }
-    world.finish("no decision, another content's decision".to_owned(), settled)
+    deployment.finish("no decision, another content's decision".to_owned(), settled)
 }
 
 #[test]

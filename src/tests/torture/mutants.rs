@@ -5,10 +5,10 @@
 //! (`mutants/*.patch`). The cheap ones run with every `make test`, all with `make torture-mutants`, which makes the copy.
 
 use super::{
-    business, gate,
-    moments::{self, deaths, lost_commit},
-    poison, replicas, restored,
-    world::Out,
+    business,
+    deployment::Out,
+    failpoints::{self, deaths, lost_commit},
+    gate, poison, replicas, restored,
 };
 use std::time::Duration;
 
@@ -26,43 +26,43 @@ macro_rules! mutants {
     )*};
 }
 
-const NO_DECISION: &str = "DO $do$ BEGIN EXECUTE regexp_replace(pg_get_functiondef('desk.attempt_guard'::regproc),
+const NO_DECISION: &str = "DO $do$ BEGIN EXECUTE regexp_replace(pg_get_functiondef('batchdesk.attempt_guard'::regproc),
     'JOIN decision d ON .*?d\\.content_sha256 = v\\.content_sha256', ''); END $do$";
-const NO_HASH: &str = "DO $do$ BEGIN EXECUTE replace(pg_get_functiondef('desk.attempt_guard'::regproc),
+const NO_HASH: &str = "DO $do$ BEGIN EXECUTE replace(pg_get_functiondef('batchdesk.attempt_guard'::regproc),
     'AND d.content_sha256 = v.content_sha256', ''); END $do$";
 const NO_UNIQUE_IDS: &str =
-    "CREATE OR REPLACE FUNCTION desk.take_unique_ids(p_organisation uuid, p_batch uuid, p_revision smallint)
+    "CREATE OR REPLACE FUNCTION batchdesk.take_unique_ids(p_organisation uuid, p_batch uuid, p_revision smallint)
     RETURNS void LANGUAGE sql AS ''";
-const NO_COUNTERS: &str = "CREATE FUNCTION desk.forget() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+const NO_COUNTERS: &str = "CREATE FUNCTION batchdesk.forget() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     IF NEW.failed > OLD.failed THEN RETURN NULL; END IF; RETURN NEW; END $$;
-    CREATE TRIGGER aaa_forget BEFORE UPDATE ON desk.batch_progress FOR EACH ROW EXECUTE FUNCTION desk.forget()";
+    CREATE TRIGGER aaa_forget BEFORE UPDATE ON batchdesk.batch_progress FOR EACH ROW EXECUTE FUNCTION batchdesk.forget()";
 
 /// The epoch of rows that are claimed stays as it is, so that nobody's is stale.
-const NO_CHUNK_FENCE: &str = "CREATE FUNCTION desk.same_epoch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.epoch := OLD.epoch; RETURN NEW; END $$;
-    CREATE TRIGGER zzz_same_epoch BEFORE UPDATE ON desk.chunk FOR EACH ROW EXECUTE FUNCTION desk.same_epoch()";
-const NO_TASK_FENCE: &str = "CREATE FUNCTION desk.same_epoch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.epoch := OLD.epoch; RETURN NEW; END $$;
-    CREATE TRIGGER zzz_same_epoch BEFORE UPDATE ON desk.open_task FOR EACH ROW EXECUTE FUNCTION desk.same_epoch()";
+const NO_CHUNK_FENCE: &str = "CREATE FUNCTION batchdesk.same_epoch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.epoch := OLD.epoch; RETURN NEW; END $$;
+    CREATE TRIGGER zzz_same_epoch BEFORE UPDATE ON batchdesk.chunk FOR EACH ROW EXECUTE FUNCTION batchdesk.same_epoch()";
+const NO_TASK_FENCE: &str = "CREATE FUNCTION batchdesk.same_epoch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.epoch := OLD.epoch; RETURN NEW; END $$;
+    CREATE TRIGGER zzz_same_epoch BEFORE UPDATE ON batchdesk.open_task FOR EACH ROW EXECUTE FUNCTION batchdesk.same_epoch()";
 /// What was perhaps sent when its sender died is sent again without a question.
-const ABANDONED_IS_READY: &str = "CREATE FUNCTION desk.ready() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+const ABANDONED_IS_READY: &str = "CREATE FUNCTION batchdesk.ready() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     NEW.state := 'RETRY'; NEW.run_at := now(); RETURN NEW; END $$;
-    CREATE TRIGGER zzz_ready BEFORE INSERT ON desk.open_task FOR EACH ROW WHEN (NEW.code = 'abandoned' AND NEW.state = 'UNKNOWN') EXECUTE FUNCTION desk.ready()";
+    CREATE TRIGGER zzz_ready BEFORE INSERT ON batchdesk.open_task FOR EACH ROW WHEN (NEW.code = 'abandoned' AND NEW.state = 'UNKNOWN') EXECUTE FUNCTION batchdesk.ready()";
 /// What is sent of an order is not set aside.
-const NO_RESERVATION: &str = "CREATE FUNCTION desk.forget_committed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+const NO_RESERVATION: &str = "CREATE FUNCTION batchdesk.forget_committed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     NEW.committed_minor := least(NEW.committed_minor, OLD.committed_minor); RETURN NEW; END $$;
-    CREATE TRIGGER zzz_forget BEFORE UPDATE ON desk.order_balance FOR EACH ROW EXECUTE FUNCTION desk.forget_committed()";
+    CREATE TRIGGER zzz_forget BEFORE UPDATE ON batchdesk.order_balance FOR EACH ROW EXECUTE FUNCTION batchdesk.forget_committed()";
 
 mutants! {
-    timeout_is_failed, Out::Code("timeout_is_failed"), moments::undisturbed, ["FAILED, and refunded"];
+    timeout_is_failed, Out::Code("timeout_is_failed"), failpoints::undisturbed, ["FAILED, and refunded"];
     amount_not_matched, Out::Code("amount_not_matched"), poison::poisoned, ["is accepted, not queued"];
     abandoned_becomes_ready, Out::Sql(ABANDONED_IS_READY), died_with_a_reply, ["refunded 2 times"];
     #[ignore = "make torture-mutants"]
-    doubtful_is_sent_again, Out::Code("doubtful_is_sent_again"), moments::undisturbed, ["refunded 2 times"];
+    doubtful_is_sent_again, Out::Code("doubtful_is_sent_again"), failpoints::undisturbed, ["refunded 2 times"];
     #[ignore = "make torture-mutants"]
-    error_500_is_failed, Out::Code("error_500_is_failed"), moments::undisturbed, ["FAILED, and refunded"];
+    error_500_is_failed, Out::Code("error_500_is_failed"), failpoints::undisturbed, ["FAILED, and refunded"];
     #[ignore = "make torture-mutants"]
-    not_found_is_failed, Out::Code("not_found_is_failed"), moments::undisturbed, ["is failed, not accepted"];
+    not_found_is_failed, Out::Code("not_found_is_failed"), failpoints::undisturbed, ["is failed, not accepted"];
     #[ignore = "make torture-mutants"]
-    fresh_key, Out::Code("fresh_key"), moments::undisturbed, ["sent under two keys"];
+    fresh_key, Out::Code("fresh_key"), failpoints::undisturbed, ["sent under two keys"];
     #[ignore = "make torture-mutants"]
     key_not_matched, Out::Patch("key_not_matched"), poison::poisoned, ["is accepted, not queued"];
     #[ignore = "make torture-mutants"]

@@ -43,7 +43,7 @@ fn work_waits_while_the_gateway_refuses_our_key() {
     let mut run = Run::begin("key refused", &FORGETFUL, &FAST);
     connect(&run, &run.demo.gateway(), "sim_wrong");
     let batch = run.submit(&GLOBEX, 0, ROWS);
-    // For a moment, until the refusal is recorded, the notice may say only that the gateway does not answer well.
+    // For a failpoint, until the refusal is recorded, the notice may say only that the gateway does not answer well.
     let told = run.wait(batch, "the notice", |snapshot| {
         snapshot["notice"].as_str().is_some_and(|notice| notice.contains("refused our key"))
     });

@@ -2,10 +2,10 @@
 
 use super::{
     client::GLOBEX,
+    deployment::{Deployment, Out, Setup, budget, size_of_three, size_text},
     file::End,
     report::Report,
     run::{FORGETFUL, settled},
-    world::{Out, Setup, World, budget, size_of_three, size_text},
 };
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -16,53 +16,54 @@ use std::{
 
 /// Twice the lease of these worlds.
 const SLEEP: Duration = Duration::from_secs(8);
-const FENCED: &str = "SELECT count(*) FROM desk.evidence WHERE fenced";
+const FENCED: &str = "SELECT count(*) FROM batchdesk.evidence WHERE fenced";
 
 /// Who holds the open task, as a number.
-const HOLDER: &str = "SELECT coalesce(max(hashtext(owner::text)), 0)::bigint FROM desk.open_task";
+const HOLDER: &str = "SELECT coalesce(max(hashtext(owner::text)), 0)::bigint FROM batchdesk.open_task";
 
 /// All workers but one are stopped again and again: among them, mostly, the one that holds the rows.
 fn asleep(scenario: &'static str, workers: usize) {
     // Nothing but the key keeps a request apart that was under way when its sender fell asleep.
     let knobs = ["--hang-ms", "300", "--latency-ms", "10..60"];
-    let mut world = World::begin(&Setup { scenario, knobs: &knobs, out: Out::Nothing, cut: false });
+    let mut deployment = Deployment::begin(&Setup { scenario, knobs: &knobs, out: Out::Nothing, cut: false });
     let (sleeps, plain) = size_of_three((2, 700), (25, 990), (50, 990));
     let kinds =
         [("ORD_T_BEFORE_", End::Accepted, 3), ("ORD_T_AFTER_", End::Accepted, 3), ("ORD_", End::Accepted, plain)];
-    world.serve(&["--no-worker"], &[]);
+    deployment.serve(&["--no-worker"], &[]);
     for _ in 0..workers {
-        world.serve(&["--no-web"], &[]);
+        deployment.serve(&["--no-web"], &[]);
     }
-    let file = world.file(&kinds);
-    let mut batch = world.submit(&GLOBEX, file);
+    let file = deployment.file(&kinds);
+    let mut batch = deployment.submit(&GLOBEX, file);
     let (begun, time, mut slept, mut killed) = (Instant::now(), budget(40, 150), 0, 0);
     while slept < sleeps && begun.elapsed() < time {
-        batch = world.in_the_middle(batch, &kinds, time);
-        world.pass_time(600);
-        if world.random.within(0..=2) == 0 {
-            let dead = 1 + usize::try_from(world.random.within(0..=workers as u64 - 1)).unwrap();
-            world.servers.remove(dead).kill();
-            world.serve(&["--no-web"], &[]);
+        batch = deployment.in_the_middle(batch, &kinds, time);
+        deployment.pass_time(600);
+        if deployment.random.within(0..=2) == 0 {
+            let dead = 1 + usize::try_from(deployment.random.within(0..=workers as u64 - 1)).unwrap();
+            deployment.servers.remove(dead).kill();
+            deployment.serve(&["--no-web"], &[]);
             killed += 1;
             continue;
         }
-        let awake = 1 + usize::try_from(world.random.within(0..=workers as u64 - 1)).unwrap();
+        let awake = 1 + usize::try_from(deployment.random.within(0..=workers as u64 - 1)).unwrap();
         let sleepers: Vec<usize> = (1..=workers).filter(|worker| *worker != awake).collect();
-        sleepers.iter().for_each(|worker| world.signal(*worker, Signal::SIGSTOP));
+        sleepers.iter().for_each(|worker| deployment.signal(*worker, Signal::SIGSTOP));
         thread::sleep(SLEEP);
-        sleepers.iter().for_each(|worker| world.signal(*worker, Signal::SIGCONT));
+        sleepers.iter().for_each(|worker| deployment.signal(*worker, Signal::SIGCONT));
         slept += 1;
     }
     let mut ended = 0;
-    while ended < world.batches.len() {
-        world.wait(ended, settled);
+    while ended < deployment.batches.len() {
+        deployment.wait(ended, settled);
         ended += 1;
     }
-    let (fenced, owners) = (world.number(FENCED), world.number("SELECT count(DISTINCT owner) FROM desk.attempt"));
+    let (fenced, owners) =
+        (deployment.number(FENCED), deployment.number("SELECT count(DISTINCT owner) FROM batchdesk.attempt"));
     if fenced == 0 && size_text() != "short" {
-        world.breaches.push("no stale write was refused: the fence was never hit".to_owned());
+        deployment.breaches.push("no stale write was refused: the fence was never hit".to_owned());
     }
-    world
+    deployment
         .finish(
             format!("{slept} sleeps of 2 leases, {killed} kills, {owners} senders, {fenced} stale writes refused"),
             settled,
@@ -86,41 +87,42 @@ fn g4_four_workers_and_three_asleep() {
 pub(super) fn frozen(
     out: Out,
     scenario: &'static str,
-    moment: &str,
+    failpoint: &str,
     knobs: &[&str],
     kinds: &[(&'static str, End, usize)],
 ) -> Report {
-    let mut world = World::begin(&Setup { scenario, knobs, out, cut: false });
-    world.serve(&["--no-worker"], &[]);
-    let sleeper = world.serve(&["--no-web"], &[("BATCHDESK_FAULT", &format!("{moment}@1=stop"))]);
-    let file = world.file(kinds);
-    let batch = world.submit(&GLOBEX, file);
-    if !world.frozen(sleeper, Duration::from_secs(180)) {
-        world.breaches.push(format!("{moment} was never reached"));
+    let mut deployment = Deployment::begin(&Setup { scenario, knobs, out, cut: false });
+    deployment.serve(&["--no-worker"], &[]);
+    let sleeper = deployment.serve(&["--no-web"], &[("BATCHDESK_FAULT", &format!("{failpoint}@1=stop"))]);
+    let file = deployment.file(kinds);
+    let batch = deployment.submit(&GLOBEX, file);
+    if !deployment.frozen(sleeper, Duration::from_secs(180)) {
+        deployment.breaches.push(format!("{failpoint} was never reached"));
     }
-    let holder = world.number(HOLDER);
-    world.serve(&["--no-web"], &[]);
+    let holder = deployment.number(HOLDER);
+    deployment.serve(&["--no-web"], &[]);
     let begun = Instant::now();
-    let open = i64::try_from(world.batches[batch].file.rows.iter().filter(|row| row.end == End::Open).count()).unwrap();
+    let open =
+        i64::try_from(deployment.batches[batch].file.rows.iter().filter(|row| row.end == End::Open).count()).unwrap();
     let done = move |snapshot: &Value| snapshot["counts"]["queued"] == open;
-    world.wait(batch, done);
+    deployment.wait(batch, done);
     // What is still open was taken over too.
     let give_up = Instant::now() + Duration::from_secs(120);
-    while open > 0 && world.number(HOLDER) == holder && Instant::now() < give_up {
+    while open > 0 && deployment.number(HOLDER) == holder && Instant::now() < give_up {
         thread::sleep(Duration::from_millis(50));
     }
     // Longer than the lease, and than the time after which a send must not begin.
     thread::sleep(SLEEP.saturating_sub(begun.elapsed()));
-    world.signal(sleeper, Signal::SIGCONT);
+    deployment.signal(sleeper, Signal::SIGCONT);
     let give_up = Instant::now() + Duration::from_secs(60);
-    while world.number(FENCED) == 0 && Instant::now() < give_up {
+    while deployment.number(FENCED) == 0 && Instant::now() < give_up {
         thread::sleep(Duration::from_millis(50));
     }
-    let fenced = world.number(FENCED);
+    let fenced = deployment.number(FENCED);
     if fenced == 0 {
-        world.breaches.push("no stale write was refused: it moved something, or was lost".to_owned());
+        deployment.breaches.push("no stale write was refused: it moved something, or was lost".to_owned());
     }
-    world.finish(format!("asleep at {moment}, {fenced} stale writes refused"), done)
+    deployment.finish(format!("asleep at {failpoint}, {fenced} stale writes refused"), done)
 }
 
 const PLAIN: [(&str, End, usize); 1] = [("ORD_", End::Accepted, 12)];

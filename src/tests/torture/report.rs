@@ -1,6 +1,6 @@
 //! What a scenario found, as one line of the table.
 
-use super::{checker::Verdict, world};
+use super::{checker::Verdict, deployment};
 use std::{io::Write, time::Duration};
 
 /// The end of a scenario.
@@ -20,13 +20,13 @@ impl Report {
     pub(super) fn expect_clean(self) {
         self.print("torture");
         let test = std::thread::current().name().unwrap_or_default().to_owned();
-        let size = world::size_text();
+        let size = deployment::size_text();
         assert!(
             self.verdict.breaches.is_empty(),
             "{}, {}:\n{}run it again: BATCHDESK_SEED={} BATCHDESK_TORTURE={size} make torture only={test}",
             self.scenario,
             self.injected,
-            super::checker::told(&self.verdict.breaches),
+            super::checker::breaches_text(&self.verdict.breaches),
             self.seed,
         );
     }
@@ -49,7 +49,7 @@ impl Report {
                 panic!(
                     "without the guard {mutant} nothing of {by:?} is seen, seed {}:\n{}",
                     self.seed,
-                    super::checker::told(&self.verdict.breaches)
+                    super::checker::breaches_text(&self.verdict.breaches)
                 );
             }
         }

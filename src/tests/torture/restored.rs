@@ -3,10 +3,10 @@
 use super::{
     checker,
     client::{ACME, batch_of},
+    deployment::{Deployment, Out, Setup, size},
     file::{End, RefundFile},
     report::Report,
     run::settled,
-    world::{Out, Setup, World, size},
 };
 use serde_json::Value;
 use std::{
@@ -17,7 +17,7 @@ use std::{
 /// A gateway that takes its time: there is a middle to make a backup in.
 const SLOW: [&str; 5] = ["--forget-keys", "--hang-ms", "300", "--latency-ms", "60..160"];
 /// Longest wait for anything.
-const PATIENCE: Duration = Duration::from_secs(150);
+const MAX_WAIT: Duration = Duration::from_secs(150);
 
 /// The commands of the README's block that has this one in it.
 fn commands(with: &str) -> Vec<String> {
@@ -35,7 +35,7 @@ fn commands(with: &str) -> Vec<String> {
 }
 
 fn until(what: &str, mut there: impl FnMut() -> bool) {
-    let give_up = Instant::now() + PATIENCE;
+    let give_up = Instant::now() + MAX_WAIT;
     while !there() {
         assert!(Instant::now() < give_up, "waited in vain for {what}");
         thread::sleep(Duration::from_millis(20));
@@ -51,69 +51,69 @@ fn left_to_people(snapshot: &Value) -> bool {
 }
 
 pub(super) fn drill(scenario: &'static str, class: &str, out: Out) -> Report {
-    let mut world = World::begin(&Setup { scenario, knobs: &SLOW, out, cut: false });
-    world.sql(&format!("UPDATE desk.gateway_promise SET class = '{class}'"));
-    let data = world.place("data");
+    let mut deployment = Deployment::begin(&Setup { scenario, knobs: &SLOW, out, cut: false });
+    deployment.sql(&format!("UPDATE batchdesk.gateway_promise SET class = '{class}'"));
+    let data = deployment.place("data");
     let settings = [("BATCHDESK_DATA_DIR", data.as_str())];
-    let server = world.serve(&[], &settings);
+    let server = deployment.serve(&[], &settings);
 
     // Under way, waiting for a decision, and to come: at the time of the backup.
     // A file has at most 1,000 rows.
     let plain = size(260, 990);
     let missing = if class == "N" { 0 } else { 3 };
-    let file = world.file(&[("ORD_", End::Accepted, plain), ("ORD_MISSING_", End::Failed, missing)]);
-    let waiting = world.file_of(size(150, 600), "w");
-    let (status, text) = world.client.upload(&ACME, &waiting.name, &waiting.text(), false).unwrap();
+    let file = deployment.file(&[("ORD_", End::Accepted, plain), ("ORD_MISSING_", End::Failed, missing)]);
+    let waiting = deployment.file_of(size(150, 600), "w");
+    let (status, text) = deployment.client.upload(&ACME, &waiting.name, &waiting.text(), false).unwrap();
     let waits = batch_of(status, &text).unwrap();
-    let batch = world.submit(&ACME, file);
-    let late = world.file_of(12, "l");
+    let batch = deployment.submit(&ACME, file);
+    let late = deployment.file_of(12, "l");
     until("the middle of the batch", || {
-        world.look(batch).is_some_and(|now| now["counts"]["accepted"].as_i64() > Some(5))
+        deployment.look(batch).is_some_and(|now| now["counts"]["accepted"].as_i64() > Some(5))
     });
     for line in commands("pg_dump") {
-        let (done, told) = world.shell(&line, &[]);
+        let (done, told) = deployment.shell(&line, &[]);
         assert!(done, "{line}: {told}");
     }
-    let dumped = world.ledger().len();
-    world.client.approve(&ACME, &waits).unwrap();
-    let first = world.observed(&ACME, waiting, waits.clone());
-    let second = world.submit(&ACME, late.clone());
+    let dumped = deployment.ledger().len();
+    deployment.client.approve(&ACME, &waits).unwrap();
+    let first = deployment.observed(&ACME, waiting, waits.clone());
+    let second = deployment.submit(&ACME, late.clone());
     // The first is through, the others are under way.
-    world.wait(batch, settled);
+    deployment.wait(batch, settled);
     until("the middle of the batch that was approved since", || {
-        world.look(first).is_some_and(|now| now["counts"]["accepted"].as_i64() > Some(20))
+        deployment.look(first).is_some_and(|now| now["counts"]["accepted"].as_i64() > Some(20))
     });
-    let left = world.look(first).unwrap()["counts"]["queued"].as_i64().unwrap();
-    world.kill(server);
-    let sent = arrived(&world);
+    let left = deployment.look(first).unwrap()["counts"]["queued"].as_i64().unwrap();
+    deployment.kill(server);
+    let sent = arrived(&deployment);
     let since = sent.iter().filter(|line| line.effect).count().saturating_sub(dumped);
     if since < 24 || left < 5 {
-        world
+        deployment
             .breaches
             .push(format!("{since} refunds were sent after the backup and {left} were left: nothing was tried"));
     }
     if class == "N" {
         // What was not sent is for people to decide; what was is found.
         for batch in [batch, first] {
-            world.open_where(batch, |order| !sent.iter().any(|line| line.effect && line.order == order));
+            deployment.open_where(batch, |order| !sent.iter().any(|line| line.effect && line.order == order));
         }
     }
 
-    world.another_cluster();
+    deployment.another_cluster();
     // The uploaded file of the batch that is forgotten is what people have.
-    world.forget(second);
+    deployment.forget(second);
     for line in commands("pg_restore") {
         match line.as_str() {
             "batchdesk serve" => {
-                world.serve(&[], &settings);
+                deployment.serve(&[], &settings);
             }
             "batchdesk restored" => {
-                refused(&mut world, &settings);
-                let (done, told) = world.shell(&line, &settings);
+                refused(&mut deployment, &settings);
+                let (done, told) = deployment.shell(&line, &settings);
                 assert!(done && told.contains("not sent yet"), "{told}");
             }
             _ => {
-                let (done, told) = world.shell(&line, &settings);
+                let (done, told) = deployment.shell(&line, &settings);
                 assert!(done, "{line}: {told}");
                 if line.contains("audit verify") {
                     assert!(told.contains("the chain is sound") && told.contains("of before the restore"), "{told}");
@@ -121,25 +121,25 @@ pub(super) fn drill(scenario: &'static str, class: &str, out: Out) -> Report {
             }
         }
     }
-    world.client.approve(&ACME, &waits).unwrap();
-    let again = world.submit(&ACME, late);
+    deployment.client.approve(&ACME, &waits).unwrap();
+    let again = deployment.submit(&ACME, late);
     for batch in [batch, first, again] {
-        world.wait(batch, left_to_people);
+        deployment.wait(batch, left_to_people);
     }
-    let twice = checker::refunded_twice(&world.ledger()).len();
-    let effects = world.ledger().iter().filter(|line| line.effect).count();
+    let twice = checker::refunded_twice(&deployment.ledger()).len();
+    let effects = deployment.ledger().iter().filter(|line| line.effect).count();
     let injected = format!(
         "backup after {dumped} refunds, {since} sent after it, restored into a new server: {effects} refunds in all, {twice} of them double"
     );
-    world.finish(injected, left_to_people)
+    deployment.finish(injected, left_to_people)
 }
 
 /// The gateway's ledger when what was on the wire has arrived: it has not grown for three times as long as an answer takes.
-fn arrived(world: &World) -> Vec<checker::Line> {
+fn arrived(deployment: &Deployment) -> Vec<checker::Line> {
     loop {
-        let before = world.ledger();
+        let before = deployment.ledger();
         thread::sleep(Duration::from_millis(500));
-        let after = world.ledger();
+        let after = deployment.ledger();
         if after.len() == before.len() {
             return after;
         }
@@ -147,27 +147,27 @@ fn arrived(world: &World) -> Vec<checker::Line> {
 }
 
 /// The server is ready, serves its pages, says why it sends nothing, and sends nothing.
-fn refused(world: &mut World, settings: &[(&str, &str)]) {
-    let before = world.ledger().len();
-    let server = world.serve(&[], settings);
-    let give_up = Instant::now() + PATIENCE;
+fn refused(deployment: &mut Deployment, settings: &[(&str, &str)]) {
+    let before = deployment.ledger().len();
+    let server = deployment.serve(&[], settings);
+    let give_up = Instant::now() + MAX_WAIT;
     let told = "The database went back to an older state.";
-    while !(world.server_log().contains(told)
-        && world.number("SELECT count(*) FROM desk.organisation WHERE sending") == 0)
+    while !(deployment.server_log().contains(told)
+        && deployment.number("SELECT count(*) FROM batchdesk.organisation WHERE sending") == 0)
     {
         if Instant::now() > give_up {
-            world.breaches.push("a server on an older state was not refused".to_owned());
+            deployment.breaches.push("a server on an older state was not refused".to_owned());
             break;
         }
         thread::sleep(Duration::from_millis(20));
     }
     // As long as several looks for work take.
     thread::sleep(Duration::from_millis(1_000));
-    let sent = world.ledger().len() - before;
+    let sent = deployment.ledger().len() - before;
     if sent > 0 {
-        world.breaches.push(format!("{sent} refunds were sent by a server on an older state"));
+        deployment.breaches.push(format!("{sent} refunds were sent by a server on an older state"));
     }
-    let (status, _) = world.stop(server);
+    let (status, _) = deployment.stop(server);
     assert!(status.success(), "it ended with {status}");
 }
 

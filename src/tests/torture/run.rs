@@ -4,10 +4,10 @@ use super::{
     checker::{self, Verdict},
     client::{Client, Organisation},
     demo::Demo,
+    deployment::size,
     file::RefundFile,
     random::{self, Random},
     report::{Report, say},
-    world::size,
 };
 use serde_json::Value;
 use std::{

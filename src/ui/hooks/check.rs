@@ -2,7 +2,7 @@
 
 use crate::ui::worker::{
     exports,
-    messages::{Act, Options, Output, Report, RowsPage, RowsQuery},
+    messages::{EditorRequest, Options, Output, Report, RowsPage, RowsQuery},
 };
 use js_sys::{Array, Function, Object, Promise, Reflect, Uint8Array};
 use serde::{Serialize, de::DeserializeOwned};
@@ -114,7 +114,7 @@ impl Checker {
     }
 
     /// Changes what is kept.
-    pub async fn act(&self, act: Act) -> Result<Report, String> {
+    pub async fn act(&self, act: EditorRequest) -> Result<Report, String> {
         parse(&self.ask("change_file", exports::change_file, &act).await?)
     }
 

@@ -50,7 +50,7 @@ struct Problem {
 }
 
 /// Reads the server's answer to an upload.
-pub fn read_answer(status: u16, body: &str) -> Outcome {
+pub fn read_response(status: u16, body: &str) -> Outcome {
     if status == 0 {
         return Outcome::NoAnswer;
     }
@@ -122,7 +122,7 @@ pub use sending::Sending;
 
 #[cfg(feature = "hydrate")]
 mod sending {
-    use super::{Outcome, read_answer};
+    use super::{Outcome, read_response};
     use js_sys::Promise;
     use std::{cell::Cell, rc::Rc};
     use wasm_bindgen::{JsCast, JsValue, closure::Closure};
@@ -173,7 +173,7 @@ mod sending {
             }
             let status = self.request.status().unwrap_or(0);
             let body = self.request.response_text().ok().flatten().unwrap_or_default();
-            read_answer(status, &body)
+            read_response(status, &body)
         }
     }
 }
@@ -186,31 +186,31 @@ mod tests {
     fn every_answer_of_the_server_is_understood() {
         let id = "0191d3a0-0000-7000-8000-000000000001";
         let made = format!(r#"{{"batch_id":"{id}","location":"/batch/batch-refunds/{id}"}}"#);
-        assert_eq!(read_answer(201, &made), Outcome::Made(format!("/batch/batch-refunds/{id}")));
+        assert_eq!(read_response(201, &made), Outcome::Made(format!("/batch/batch-refunds/{id}")));
         let found =
             r#"{"errors":[{"row":14,"column":"amount","code":"invalid_data_type","message":"Invalid data type: x"}]}"#;
-        assert!(matches!(read_answer(422, found), Outcome::Found(list) if list[0].row == Some(14)));
+        assert!(matches!(read_response(422, found), Outcome::Found(list) if list[0].row == Some(14)));
         let repeated = format!(
             r#"{{"errors":[{{"row":null,"column":null,"code":"repeated","message":"The same file","batch_id":"{id}"}}]}}"#
         );
-        assert!(matches!(read_answer(422, &repeated), Outcome::Repeated(list) if list.len() == 1));
+        assert!(matches!(read_response(422, &repeated), Outcome::Repeated(list) if list.len() == 1));
         let large =
             r#"{"errors":[{"row":null,"column":null,"code":"file_too_large","message":"File too large: 6 MB"}]}"#;
-        assert_eq!(read_answer(413, large), Outcome::Refused("File too large: 6 MB".into()));
+        assert_eq!(read_response(413, large), Outcome::Refused("File too large: 6 MB".into()));
         let none = r#"{"errors":[{"row":null,"column":null,"code":"conflict","message":"No gateway is connected."}]}"#;
-        assert_eq!(read_answer(409, none), Outcome::Refused("No gateway is connected.".into()));
-        assert_eq!(read_answer(403, r#"{"detail":"You may not."}"#), Outcome::Refused("You may not.".into()));
-        assert_eq!(read_answer(401, "{}"), Outcome::SignedOut);
-        assert_eq!(read_answer(0, ""), Outcome::NoAnswer);
-        assert_eq!(read_answer(504, "<html>"), Outcome::NoAnswer);
-        assert!(matches!(read_answer(500, "x"), Outcome::Refused(_)));
+        assert_eq!(read_response(409, none), Outcome::Refused("No gateway is connected.".into()));
+        assert_eq!(read_response(403, r#"{"detail":"You may not."}"#), Outcome::Refused("You may not.".into()));
+        assert_eq!(read_response(401, "{}"), Outcome::SignedOut);
+        assert_eq!(read_response(0, ""), Outcome::NoAnswer);
+        assert_eq!(read_response(504, "<html>"), Outcome::NoAnswer);
+        assert!(matches!(read_response(500, "x"), Outcome::Refused(_)));
     }
 
     #[test]
     fn nobody_is_sent_to_another_site() {
         for location in ["//evil.example", "https://evil.example", "/\\evil.example"] {
             let body = format!(r#"{{"location":{}}}"#, serde_json::Value::String(location.into()));
-            assert!(!matches!(read_answer(201, &body), Outcome::Made(_)), "{location}");
+            assert!(!matches!(read_response(201, &body), Outcome::Made(_)), "{location}");
         }
     }
 }

@@ -234,7 +234,7 @@ fn ThemeSwitch(
 mod tests {
     use super::trail;
 
-    fn words(path: &str) -> String {
+    fn placeholder(path: &str) -> String {
         trail(path)
             .into_iter()
             .map(|(text, href)| href.map_or(text.clone(), |href| format!("{text}({href})")))
@@ -244,17 +244,17 @@ mod tests {
 
     #[test]
     fn every_page_says_where_it_stands() {
-        assert_eq!(words("/"), "Home");
-        assert_eq!(words("/batch/batch-refunds"), "Payments / Bulk Operations / Refunds");
+        assert_eq!(placeholder("/"), "Home");
+        assert_eq!(placeholder("/batch/batch-refunds"), "Payments / Bulk Operations / Refunds");
         assert_eq!(
-            words("/batch/batch-refunds/new"),
+            placeholder("/batch/batch-refunds/new"),
             "Payments / Bulk Operations / Refunds(/batch/batch-refunds) / New batch"
         );
         assert_eq!(
-            words("/batch/batch-refunds/019aa064-3421-72cf-98ed-3238f9fbe3c9"),
+            placeholder("/batch/batch-refunds/019aa064-3421-72cf-98ed-3238f9fbe3c9"),
             "Payments / Bulk Operations / Refunds(/batch/batch-refunds) / …f9fbe3c9"
         );
-        assert_eq!(words("/approvals/019aa064-3421-72cf-98ed-3238f9fbe3c9"), "Approvals(/approvals) / …f9fbe3c9");
-        assert_eq!(words("/nowhere"), "");
+        assert_eq!(placeholder("/approvals/019aa064-3421-72cf-98ed-3238f9fbe3c9"), "Approvals(/approvals) / …f9fbe3c9");
+        assert_eq!(placeholder("/nowhere"), "");
     }
 }

@@ -17,13 +17,13 @@ use crate::{
         view::{ApprovalDetail, DecisionView, Flash},
     },
     ui::{
-        components::{Banner, BatchStamp, LinkButton, LoadFailed, MoneyView, Size, TimeView, Title},
+        components::{Banner, BatchStatusBadge, LinkButton, LoadFailed, MoneyView, Size, TimeView, Title},
         hooks::{
             live::use_live_batch,
             page::{flash, page_context},
             url::here,
         },
-        pages::batches::detail::{fresh::refetch_while_moving, words::things},
+        pages::batches::detail::{fresh::refetch_while_moving, labels::things},
     },
 };
 use leptos::prelude::*;
@@ -124,7 +124,7 @@ pub fn Request(
         <div class="head">
             <div class="head-title">
                 <h1>{snapshot.file_name.clone()}</h1>
-                <BatchStamp status=snapshot.status/>
+                <BatchStatusBadge status=snapshot.status/>
             </div>
             <div class="meta">
                 <span>{kind}{again}", asked for by "{detail.maker.clone()}</span>
@@ -137,7 +137,7 @@ pub fn Request(
             <div class="stack" data-gap="24">
                 {outcome(&detail)}
                 <evidence::WillHappen detail=detail.clone()/>
-                {detail.retry.clone().map(|asked| view! { <retry::Asked asked total/> })}
+                {detail.retry.clone().map(|asked| view! { <retry::RetryRequest asked total/> })}
                 <evidence::Largest snapshot=snapshot.clone() rows=detail.largest.clone()/>
                 {operation.has_amounts().then(|| view! {
                     <evidence::Again operation repeated=detail.repeated.clone() earlier=detail.earlier.clone()/>

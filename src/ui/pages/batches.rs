@@ -3,12 +3,12 @@
 #[cfg(feature = "ssr")]
 pub mod activity;
 pub mod detail;
+#[cfg(feature = "ssr")]
+pub mod history;
 pub mod list;
 pub mod new;
 #[cfg(feature = "ssr")]
 pub mod retry;
-#[cfg(feature = "ssr")]
-pub mod story;
 
 use crate::{
     domain::{access::Right, operation::Operation},

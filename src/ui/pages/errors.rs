@@ -1,8 +1,8 @@
 //! What a person sees instead of a page.
 
-use crate::{
-    app::ErrorPage,
-    ui::components::{LinkButton, Title},
+use crate::ui::{
+    components::{LinkButton, Title},
+    context::ErrorPage,
 };
 use leptos::prelude::*;
 

@@ -11,7 +11,7 @@ use crate::{
     },
     ui::{
         components::{
-            BatchStamp, EmptyState, Glyph, Kind, LinkButton, LoadFailed, MoneyView, Tile, TimeView, Title, count,
+            BatchStatusBadge, EmptyState, Glyph, Kind, LinkButton, LoadFailed, MoneyView, Tile, TimeView, Title, count,
         },
         hooks::page::page_context,
     },
@@ -121,7 +121,7 @@ fn Needs(attention: Vec<(String, String)>) -> impl IntoView {
         })
         .collect_view();
     view! {
-        <section class="sheet" aria-label="Needs you">
+        <section class="card" aria-label="Needs you">
             <ol class="needs">{items}</ol>
         </section>
     }
@@ -144,7 +144,7 @@ fn Figures(home: Home, may: May) -> impl IntoView {
             <div class="section-head">
                 <h2 id="figures">"Figures"</h2>
             </div>
-            <div class="sheet tiles">
+            <div class="card tiles">
                 {may
                     .decide
                     .then(|| {
@@ -210,7 +210,7 @@ fn Figures(home: Home, may: May) -> impl IntoView {
 fn FirstSteps(may: May) -> impl IntoView {
     if !may.create {
         return view! {
-            <section class="sheet" aria-label="Batches">
+            <section class="card" aria-label="Batches">
                 <EmptyState
                     icon="stack"
                     title="No batches yet"
@@ -221,7 +221,7 @@ fn FirstSteps(may: May) -> impl IntoView {
         .into_any();
     }
     view! {
-        <section class="sheet" aria-label="First steps">
+        <section class="card" aria-label="First steps">
             <EmptyState
                 icon="stack"
                 title="Three steps to the first refunds"
@@ -240,7 +240,7 @@ fn FirstSteps(may: May) -> impl IntoView {
                     <li>"Watch each one get its answer, and download the result."</li>
                 </ol>
             </EmptyState>
-            <div class="sheet-foot">
+            <div class="card-foot">
                 <LinkButton href="/batch/batch-refunds/new".to_owned() kind=Kind::Primary icon="plus">
                     "Create Batch Refunds"
                 </LinkButton>
@@ -268,7 +268,7 @@ fn Recent(recent: Vec<(Operation, BatchRow)>) -> impl IntoView {
                         </a>
                     </th>
                     <td role="cell" data-cell="mark">
-                        <BatchStamp status=row.status />
+                        <BatchStatusBadge status=row.status />
                     </td>
                     <td role="cell" class="cash" data-cell="end">
                         {operation.has_amounts().then(|| view! { <MoneyView amount=row.amount /> })}
@@ -296,7 +296,7 @@ fn Recent(recent: Vec<(Operation, BatchRow)>) -> impl IntoView {
                         .collect_view()}
                 </span>
             </div>
-            <div class="sheet">
+            <div class="card">
                 <div class="table-box">
                     <table role="table" class="table" data-slips="" data-density="compact">
                         <caption class="vh">"Recent batches"</caption>

@@ -47,7 +47,7 @@ fn Loaded(notices: Notices) -> impl IntoView {
                     }
                 })}
         </div>
-        <section class="sheet" aria-label="Notices">
+        <section class="card" aria-label="Notices">
             {if none {
                 view! {
                     <EmptyState

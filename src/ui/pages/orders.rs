@@ -7,10 +7,9 @@ use crate::{
     api::orders::load_orders,
     domain::view::orders::{OrderList, OrderQuery, Refunded, StoredOrder, order_path},
     ui::{
-        components::{
-            Button, EmptyState, Glyph, Icon, Kind, LinkButton, LoadFailed, MoneyView, TimeView, Title, Tone, count,
-        },
+        components::{Button, EmptyState, Icon, Kind, LinkButton, LoadFailed, MoneyView, TimeView, Title, count},
         hooks::url::here,
+        parts::order_badge::badge,
     },
 };
 use leptos::prelude::*;
@@ -46,7 +45,7 @@ pub fn OrdersPage() -> impl IntoView {
 fn Loaded(list: OrderList) -> impl IntoView {
     if !list.any {
         return view! {
-            <section class="sheet" aria-label="Orders">
+            <section class="card" aria-label="Orders">
                 <EmptyState
                     icon="orders"
                     title="No orders yet"
@@ -159,7 +158,7 @@ fn nothing(query: &OrderQuery) -> AnyView {
     let only = OrderQuery { search: query.search.clone(), ..OrderQuery::default() };
     let filtered = only != *query && !query.search.is_empty();
     view! {
-        <section class="sheet" aria-label="Orders">
+        <section class="card" aria-label="Orders">
             <EmptyState
                 icon="search"
                 title=title
@@ -172,22 +171,6 @@ fn nothing(query: &OrderQuery) -> AnyView {
         </section>
     }
     .into_any()
-}
-
-/// Tone and glyph of an order: money was captured, or not.
-pub(super) fn look(order: &StoredOrder) -> (Tone, &'static str) {
-    if order.charged { ("accepted", "done") } else { ("neutral", "dash") }
-}
-
-/// The gateway's word.
-pub(super) fn stamp(order: &StoredOrder) -> impl IntoView + use<> {
-    let (tone, glyph) = look(order);
-    view! {
-        <span class="badge" data-code="" data-tone=tone data-order-status=order.status.clone()>
-            <Glyph name=glyph />
-            {order.status.clone()}
-        </span>
-    }
 }
 
 fn table(
@@ -222,7 +205,7 @@ fn table(
         }
     });
     let body = view! {
-        <div class="sheet-head">
+        <div class="card-head">
             <h2>"Orders"</h2>
             <small>{sorted}</small>
             {act}
@@ -247,10 +230,10 @@ fn table(
     // Choosing changes nothing, so it is a question like any other: the address of the next page says what was chosen.
     match may_refund {
         true => view! {
-            <form class="sheet choose" method="get" action="/orders/refund" aria-label="Orders">{body}</form>
+            <form class="card choose" method="get" action="/orders/refund" aria-label="Orders">{body}</form>
         }
         .into_any(),
-        false => view! { <section class="sheet" aria-label="Orders">{body}</section> }.into_any(),
+        false => view! { <section class="card" aria-label="Orders">{body}</section> }.into_any(),
     }
 }
 
@@ -300,7 +283,7 @@ fn row(order: StoredOrder, search: &str, may_refund: bool) -> AnyView {
                     </span>
                 </span>
             </th>
-            <td role="cell" class="tight" data-cell="mark">{stamp(&order)}</td>
+            <td role="cell" class="tight" data-cell="mark">{badge(&order)}</td>
             <td role="cell" class="cash" data-cell="end"><MoneyView amount=order.amount /></td>
             <td role="cell" class="cash" data-label="Refunded">{(order.refunded.minor > 0).then(|| view! { <MoneyView amount=order.refunded /> })}{refunds}</td>
             <td role="cell" class="cash" data-label="Refundable">{left}</td>

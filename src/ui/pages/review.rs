@@ -12,7 +12,7 @@ use crate::{
         view::review::{Reconciled, Review, ReviewBatch},
     },
     ui::{
-        components::{Banner, BatchStamp, Chip, Chips, EmptyState, LinkButton, LoadFailed, Size, Title, count},
+        components::{Banner, BatchStatusBadge, Chip, Chips, EmptyState, LinkButton, LoadFailed, Size, Title, count},
         hooks::{
             page::flash,
             url::{here, query_value},
@@ -65,7 +65,7 @@ fn Loaded(review: Review) -> impl IntoView {
         batches.iter().all(|batch| batch.open.is_empty() && batch.proposed.is_empty() && batch.entries.is_empty());
     let empty = nothing.then(|| match only {
         None => view! {
-            <section class="sheet" aria-label="Review">
+            <section class="card" aria-label="Review">
                 <EmptyState
                     icon="check"
                     title="Nothing is in review"
@@ -126,20 +126,20 @@ fn Section(
     let heading = format!("batch-{}", batch.id);
     let more = (batch.more > 0).then(|| {
         view! {
-            <p class="sheet-foot">
+            <p class="card-foot">
                 {format!("{} more of this batch appear here when these are decided.", tasks::refunds(batch.more))}
             </p>
         }
     });
     view! {
-        <section class="sheet review" aria-labelledby=heading.clone()>
-            <div class="sheet-head">
+        <section class="card review" aria-labelledby=heading.clone()>
+            <div class="card-head">
                 <h2 id=heading.clone()>
                     <a class="name" href=href.clone() rel="external">
                         {batch.file_name.clone()}
                     </a>
                 </h2>
-                <BatchStamp status=batch.status />
+                <BatchStatusBadge status=batch.status />
                 <LinkButton href=href size=Size::Small on_server=true>
                     "Open batch"
                 </LinkButton>
@@ -182,7 +182,7 @@ fn LastComparison(reconciled: Reconciled) -> impl IntoView {
         })
         .collect_view();
     view! {
-        <div class="sheet-body stack" data-gap="8">
+        <div class="card-body stack" data-gap="8">
             <p class="compared" data-tone=glyph.0>
                 <crate::ui::components::Glyph name=glyph.1 />
                 {reconciled.sentence}

@@ -11,10 +11,11 @@ use crate::{
     },
     ui::{
         components::{
-            BatchStamp, Button, EmptyState, Icon, Kind, LoadFailed, MoneyView, Sheet, TaskStamp, TimeView, Title, count,
+            BatchStatusBadge, Button, Card, EmptyState, Icon, Kind, LoadFailed, MoneyView, TaskStatusBadge, TimeView,
+            Title, count,
         },
         hooks::url::query_value,
-        pages::orders::stamp,
+        parts::order_badge::badge,
     },
 };
 use leptos::prelude::*;
@@ -144,12 +145,12 @@ fn Orders(orders: Vec<StoredOrder>, more: bool, text: String) -> impl IntoView {
     let all = OrderQuery { search: text.clone(), ..OrderQuery::default() }.to_path();
     let rows = orders.into_iter().map(|order| order_row(order, &text)).collect_view();
     view! {
-        <Sheet title="Orders" note=note>
+        <Card title="Orders" note=note>
             {table("Orders that were found", ["Order", "Status", "Amount", "Refundable", "Last seen"], rows.into_any())}
-            <div class="sheet-foot">
+            <div class="card-foot">
                 <a href=all>"Show them in the list of orders"</a>
             </div>
-        </Sheet>
+        </Card>
     }
     .into_any()
 }
@@ -169,7 +170,7 @@ fn order_row(order: StoredOrder, text: &str) -> AnyView {
                 <a class="name id" href=order_path(&order.order_id)>{marked(&order.order_id, text)}</a>
                 {by}
             </th>
-            <td role="cell" class="tight" data-cell="mark">{stamp(&order)}</td>
+            <td role="cell" class="tight" data-cell="mark">{badge(&order)}</td>
             <td role="cell" class="cash" data-cell="end">
                 <MoneyView amount=order.amount />
             </td>
@@ -191,9 +192,9 @@ fn Tasks(tasks: Vec<FoundTask>, more: bool, text: String) -> impl IntoView {
     };
     let rows = tasks.into_iter().map(|task| task_row(task, &text)).collect_view();
     view! {
-        <Sheet title="Tasks" note=note>
+        <Card title="Tasks" note=note>
             {table("Tasks that were found", ["Order", "Task Status", "Amount", "Batch", "Created"], rows.into_any())}
-        </Sheet>
+        </Card>
     }
     .into_any()
 }
@@ -212,7 +213,7 @@ fn task_row(task: FoundTask, text: &str) -> AnyView {
                 {by}
             </th>
             <td role="cell" class="tight" data-cell="mark">
-                <TaskStamp status=task.status />
+                <TaskStatusBadge status=task.status />
             </td>
             <td role="cell" class="cash" data-cell="end">
                 {task.operation.has_amounts().then(|| view! { <MoneyView amount=task.amount /> })}
@@ -245,7 +246,7 @@ fn Batches(batches: Vec<FoundBatch>, text: String) -> impl IntoView {
                         <small class="id">{marked(&id, if named { "" } else { &text })}</small>
                     </th>
                     <td role="cell" class="tight" data-cell="mark">
-                        <BatchStamp status=batch.status />
+                        <BatchStatusBadge status=batch.status />
                     </td>
                     <td role="cell" class="cash" data-cell="end">
                         {batch.operation.has_amounts().then(|| view! { <MoneyView amount=batch.amount /> })}
@@ -260,9 +261,9 @@ fn Batches(batches: Vec<FoundBatch>, text: String) -> impl IntoView {
         })
         .collect_view();
     view! {
-        <Sheet title="Batches">
+        <Card title="Batches">
             {table("Batches that were found", ["File", "Status", "Amount", "Module", "Created"], rows.into_any())}
-        </Sheet>
+        </Card>
     }
     .into_any()
 }

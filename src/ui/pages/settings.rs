@@ -18,7 +18,7 @@ use crate::{
         },
     },
     ui::{
-        components::{Button, Glyph, Kind, LoadFailed, Sheet, Title},
+        components::{Button, Card, Glyph, Kind, LoadFailed, Title},
         hooks::page::flash,
     },
 };
@@ -66,15 +66,15 @@ fn Loaded(settings: Settings) -> impl IntoView {
                 may_change=may_change
             />
             <WaitingChanges changes=settings.changes.clone() flash=flash() />
-            <Sheet title="Gateway connections" note="The accounts that carry out your batches.">
-                <div class="sheet-body">
+            <Card title="Gateway connections" note="The accounts that carry out your batches.">
+                <div class="card-body">
                     <a class="button" href="/settings/connections" rel="external">
                         "Open Connections"
                     </a>
                 </div>
-            </Sheet>
-            <Sheet title="Organisation">
-                <div class="sheet-body">
+            </Card>
+            <Card title="Organisation">
+                <div class="card-body">
                     <dl class="facts">
                         <dt>"Name"</dt>
                         <dd>{organisation.name}</dd>
@@ -84,8 +84,8 @@ fn Loaded(settings: Settings) -> impl IntoView {
                         <dd>{organisation.zone}</dd>
                     </dl>
                 </div>
-            </Sheet>
-            <Sheet title="Approvals" note="A second person decides before anything is carried out.">
+            </Card>
+            <Card title="Approvals" note="A second person decides before anything is carried out.">
                 <ul class="rules">
                     {approvals
                         .into_iter()
@@ -95,7 +95,7 @@ fn Loaded(settings: Settings) -> impl IntoView {
                         })
                         .collect_view()}
                 </ul>
-            </Sheet>
+            </Card>
             <ExternalSystem
                 external=settings.external.clone()
                 may_change=may_change
@@ -169,9 +169,9 @@ fn ExternalSystem(external: Option<External>, may_change: bool, changes: Changes
     };
     if !may_change {
         return view! {
-            <Sheet title="External system" note="Batch Sync">
-                <p class="sheet-body">{state}</p>
-            </Sheet>
+            <Card title="External system" note="Batch Sync">
+                <p class="card-body">{state}</p>
+            </Card>
         }
         .into_any();
     }
@@ -186,8 +186,8 @@ fn ExternalSystem(external: Option<External>, may_change: bool, changes: Changes
         None => "whsec_ and base64. Leave it empty to have one made; it is shown once.",
     };
     view! {
-        <Sheet title="External system" note="Batch Sync tells it each order, signed as Standard Webhooks say.">
-            <form class="sheet-body stack narrow" method="post" action="/settings/external" novalidate>
+        <Card title="External system" note="Batch Sync tells it each order, signed as Standard Webhooks say.">
+            <form class="card-body stack narrow" method="post" action="/settings/external" novalidate>
                 <p>{state}</p>
                 <Line
                     tried=tried.clone()
@@ -212,7 +212,7 @@ fn ExternalSystem(external: Option<External>, may_change: bool, changes: Changes
                     <Button>"Save external system"</Button>
                 </div>
             </form>
-        </Sheet>
+        </Card>
     }
     .into_any()
 }
@@ -225,8 +225,8 @@ fn Limits(settings: Settings) -> impl IntoView {
     let most = group(settings.most_rows.into(), true);
     if !settings.may_change {
         return view! {
-            <Sheet title="Limits">
-                <div class="sheet-body">
+            <Card title="Limits">
+                <div class="card-body">
                     <dl class="facts">
                         <dt>"Rows of a file"</dt>
                         <dd>{rows}</dd>
@@ -234,14 +234,14 @@ fn Limits(settings: Settings) -> impl IntoView {
                         <dd>{days}</dd>
                     </dl>
                 </div>
-            </Sheet>
+            </Card>
         }
         .into_any();
     }
     let tried = Tried::of("limits", &flash());
     view! {
-        <Sheet title="Limits" note="Batches that exist keep what they were accepted under.">
-            <form class="sheet-body stack narrow" method="post" action="/settings/limits" novalidate>
+        <Card title="Limits" note="Batches that exist keep what they were accepted under.">
+            <form class="card-body stack narrow" method="post" action="/settings/limits" novalidate>
                 <Line
                     tried=tried.clone()
                     name="row_limit"
@@ -263,7 +263,7 @@ fn Limits(settings: Settings) -> impl IntoView {
                     <Button>"Save limits"</Button>
                 </div>
             </form>
-        </Sheet>
+        </Card>
     }
     .into_any()
 }

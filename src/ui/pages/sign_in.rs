@@ -48,8 +48,8 @@ pub fn SignInPage() -> impl IntoView {
                 </a>
             </header>
             <main class="door-page" id="main">
-                <div class="sheet">
-                    <form class="sheet-body stack" data-gap="24" method="post" action="/login">
+                <div class="card">
+                    <form class="card-body stack" data-gap="24" method="post" action="/login">
                         <div class="stack" data-gap="4">
                             <h1>"Sign in"</h1>
                             <p class="soft">"to check, approve and follow bulk payments"</p>
@@ -84,7 +84,7 @@ pub fn SignInPage() -> impl IntoView {
                         .demo
                         .then(|| {
                             view! {
-                                <form class="sheet-body" method="post" action="/login" aria-labelledby="demo">
+                                <form class="card-body" method="post" action="/login" aria-labelledby="demo">
                                     <h2 id="demo">"This is the demo: no money moves"</h2>
                                     <p class="small soft">
                                         "Choose a person. The password of all is "

@@ -10,7 +10,7 @@ use crate::{
         limits::MAX_CELL_BYTES,
     },
     formats::{
-        results::{put_cell, put_text},
+        csv_cell::{put_cell, put_text},
         sheet::{Sheet, SheetRow, write},
     },
 };

@@ -21,7 +21,7 @@ pub struct Options {
 /// A change of the sheet that the person asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Act {
+pub enum EditorRequest {
     /// A cell was typed in.
     Edit {
         /// Row of the spreadsheet.
@@ -40,7 +40,7 @@ pub enum Act {
     /// The last change is taken back.
     Undo,
     /// The server found more than could be known here.
-    Answer(Vec<ServerFinding>),
+    ServerFindings(Vec<ServerFinding>),
 }
 
 /// A finding as the server's answer has it.

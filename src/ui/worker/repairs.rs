@@ -4,8 +4,9 @@ use super::messages::{Repair, RepairKind};
 use crate::{
     domain::operation::Operation,
     formats::{
+        delimiter::other_delimiter,
         registry,
-        repair::{Rearranged, convert_delimiter, other_delimiter},
+        repair::{Rearranged, convert_delimiter},
         sheet::Sheet,
         text,
     },

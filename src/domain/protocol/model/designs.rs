@@ -3,7 +3,7 @@
 use super::{
     super::{Before, Confirmed, Event, GatewayClass, Illegal, Now, ReplyClass, State, Step, Then},
     Rule, Wrong,
-    world::{Design, Faults, Quarantine},
+    system_state::{Design, Faults, Quarantine},
 };
 
 /// The rules as the processor runs them.
@@ -174,7 +174,7 @@ fn unaskable_repeats(state: State, event: Event, now: Now) -> Result<Step, Illeg
     }
 }
 
-/// Designs that hold; with `all` faults at a time, or in two worlds that together have each.
+/// Designs that hold; with `all` faults at a time, or in two system states that together have each.
 pub(super) fn safe(all: bool) -> Vec<Case> {
     let careful = Design { quarantine: Quarantine::Senders, ..forgetful(guarded_decline) };
     let designs = [

@@ -30,7 +30,7 @@ fn valid_record() -> impl Strategy<Value = RefundRecord> {
                 .collect();
             let sum = marketplace.unwrap_or(0) + vendors.iter().map(|(_, minor)| minor).sum::<i64>();
             let split = (sum > 0).then_some(Split { marketplace, vendors });
-            let plain = |id: String| crate::results::without_guard(&id).to_owned();
+            let plain = |id: String| crate::csv_cell::without_guard(&id).to_owned();
             RefundRecord {
                 number: 0,
                 row: 0,

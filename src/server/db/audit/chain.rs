@@ -143,7 +143,7 @@ impl<'r> Link<'r> {
     }
 }
 
-/// Gives the next `limit` links after the place `after` to `each`, in their order; answers how many there were.
+/// Gives the next `limit` links after the place `after` to `each`, in their order; returns how many there were.
 pub async fn each_link(
     tx: &mut Tx,
     after: i64,

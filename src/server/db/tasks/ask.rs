@@ -2,7 +2,7 @@
 
 use super::{
     TaskRecord,
-    claim::{Chunk, Hold},
+    claim::{Chunk, ChunkLease},
     record::record_columns,
 };
 use crate::server::db::Tx;
@@ -38,7 +38,7 @@ pub async fn rows(tx: &mut Tx, chunk: &Chunk, from: i32, to: i32) -> sqlx::Resul
 }
 
 /// Rows of the chunk below `to` were asked about: they may be sent. False: the lease is lost, or it is too early to ask.
-pub async fn asked(tx: &mut Tx, hold: Hold, worker: Uuid, to: i32) -> sqlx::Result<bool> {
+pub async fn asked(tx: &mut Tx, hold: ChunkLease, worker: Uuid, to: i32) -> sqlx::Result<bool> {
     let organisation = tx.organisation();
     sqlx::query(
         "UPDATE chunk SET asked_to = greatest(asked_to, $6)
@@ -61,7 +61,7 @@ pub const TAKEN: i64 = 1;
 
 /// The next row of the chunk was sent in a past that is forgotten, or may have been: its intent is written down again, and it is an
 /// open task of this worker. False: the lease is lost.
-pub async fn take_over(tx: &mut Tx, hold: Hold, worker: Uuid, row: i32) -> sqlx::Result<bool> {
+pub async fn take_over(tx: &mut Tx, hold: ChunkLease, worker: Uuid, row: i32) -> sqlx::Result<bool> {
     sqlx::query_scalar("SELECT take_over($1, $2, $3, $4, $5)")
         .bind(hold.batch)
         .bind(hold.chunk)

@@ -53,7 +53,7 @@ pub async fn check_batch(tx: &mut Tx, batch: Uuid) -> sqlx::Result<Vec<String>> 
     Ok(rows.into_iter().map(|(sentence,)| sentence).collect())
 }
 
-/// Takes the hourly look at balances, where it is due. Answers since when batches must have changed to be looked at; none: all of them.
+/// Takes the hourly look at balances, where it is due. Returns since when batches must have changed to be looked at; none: all of them.
 /// The transaction that looks holds it: whoever else comes waits, and finds that it is done.
 pub async fn claim_balances(tx: &mut Tx) -> sqlx::Result<Option<Option<OffsetDateTime>>> {
     let organisation = tx.organisation();

@@ -61,7 +61,7 @@ impl Chunk {
 
 /// Names a held chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Hold {
+pub struct ChunkLease {
     /// Batch.
     pub batch: Uuid,
     /// Number within the batch.
@@ -108,7 +108,11 @@ pub async fn claim_chunks(
 /// T1, in the same transaction, for chunks that were held before: sends of an earlier holder that have neither an outcome nor an
 /// open task are abandoned. They become UNKNOWN, to be asked after `resolve_after` from their intent (REVIEW on class N).
 /// Answers how many, by batch and chunk.
-pub async fn recover(tx: &mut Tx, holds: &[Hold], resolve_after: Duration) -> sqlx::Result<Vec<(Uuid, i32, i32)>> {
+pub async fn recover(
+    tx: &mut Tx,
+    holds: &[ChunkLease],
+    resolve_after: Duration,
+) -> sqlx::Result<Vec<(Uuid, i32, i32)>> {
     let organisation = tx.organisation();
     sqlx::query_as(
         "WITH lost AS (
@@ -143,7 +147,12 @@ pub async fn recover(tx: &mut Tx, holds: &[Hold], resolve_after: Duration) -> sq
 }
 
 /// Heartbeat: one statement for all chunks that a worker holds. What does not come back is lost.
-pub async fn keep_leases(tx: &mut Tx, worker: Uuid, holds: &[Hold], lease: Duration) -> sqlx::Result<Vec<(Uuid, i32)>> {
+pub async fn keep_leases(
+    tx: &mut Tx,
+    worker: Uuid,
+    holds: &[ChunkLease],
+    lease: Duration,
+) -> sqlx::Result<Vec<(Uuid, i32)>> {
     let organisation = tx.organisation();
     sqlx::query_as(
         "UPDATE chunk c SET leased_at = now(), run_at = now() + make_interval(secs => $6)
@@ -162,7 +171,7 @@ pub async fn keep_leases(tx: &mut Tx, worker: Uuid, holds: &[Hold], lease: Durat
 }
 
 /// Gives a chunk back, due after `delay`: on a graceful stop, when its intent was refused, when orders cannot be read.
-pub async fn release(tx: &mut Tx, hold: Hold, delay: Duration) -> sqlx::Result<bool> {
+pub async fn release(tx: &mut Tx, hold: ChunkLease, delay: Duration) -> sqlx::Result<bool> {
     let organisation = tx.organisation();
     sqlx::query(
         "WITH b AS MATERIALIZED (SELECT held_status($2) AS status)
@@ -181,8 +190,8 @@ pub async fn release(tx: &mut Tx, hold: Hold, delay: Duration) -> sqlx::Result<b
 }
 
 /// Rows of a cancelled batch that were never sent: FAILED, no attempt, nothing to give back. Rows already sent keep their own
-/// outcome, and rows that must be asked about first are left. Answers how many rows.
-pub async fn cancel_rows(tx: &mut Tx, hold: Hold) -> sqlx::Result<i32> {
+/// outcome, and rows that must be asked about first are left. Returns how many rows.
+pub async fn cancel_rows(tx: &mut Tx, hold: ChunkLease) -> sqlx::Result<i32> {
     let organisation = tx.organisation();
     let rows: Option<i32> = sqlx::query_scalar(
         "WITH c AS MATERIALIZED (

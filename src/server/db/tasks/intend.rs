@@ -1,6 +1,6 @@
 //! T2: the intent to send, committed before the send.
 
-use super::{TaskRecord, claim::Hold};
+use super::{TaskRecord, claim::ChunkLease};
 use crate::server::db::Tx;
 use uuid::Uuid;
 
@@ -8,7 +8,7 @@ use uuid::Uuid;
 #[derive(Clone, Copy, Debug)]
 pub struct Run {
     /// The chunk that holds it.
-    pub hold: Hold,
+    pub hold: ChunkLease,
     /// First row.
     pub from_row: i32,
     /// Last row.
@@ -67,7 +67,7 @@ pub async fn intend(tx: &mut Tx, worker: Uuid, run: Run) -> sqlx::Result<Vec<Int
 }
 
 /// T2, second statement of the same transaction, for rows without `reserved`: what still fits is taken in row order, the others
-/// become FAILED, never sent, with the sentence that says why. Answers the rows that may be sent after all.
+/// become FAILED, never sent, with the sentence that says why. Returns the rows that may be sent after all.
 pub async fn settle_refused(
     tx: &mut Tx,
     batch: Uuid,

@@ -1,6 +1,6 @@
 //! Rows that a person asked about again: final ones without the gateway's word for it, and those in review.
 
-use super::{Answer, TaskRecord, record::record_columns, resolve::RowKey};
+use super::{TaskRecord, TaskReply, record::record_columns, resolve::RowKey};
 use crate::{domain::ids::GatewayId, server::db::Tx};
 use std::time::Duration;
 use uuid::Uuid;
@@ -87,8 +87,8 @@ pub async fn keep_evidence(tx: &mut Tx, key: RowKey, id: Uuid, replies: &str) ->
 }
 
 /// The gateway takes back its last word: the outcome stays, a reversal is appended, counters and balance move. Only of the latest
-/// revision of a row, and once. Answers whether it was written.
-pub async fn reverse(tx: &mut Tx, key: RowKey, succeeded: bool, answer: &Answer) -> sqlx::Result<bool> {
+/// revision of a row, and once. Returns whether it was written.
+pub async fn reverse(tx: &mut Tx, key: RowKey, succeeded: bool, answer: &TaskReply) -> sqlx::Result<bool> {
     let organisation = tx.organisation();
     sqlx::query(
         "WITH rev AS (

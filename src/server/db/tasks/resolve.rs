@@ -1,6 +1,6 @@
 //! T5: tasks that are not final, row by row.
 
-use super::{Answer, TaskRecord, Verdict, record::record_columns};
+use super::{TaskRecord, TaskReply, Verdict, record::record_columns};
 use crate::{
     domain::{ids::GatewayId, task::TaskState},
     server::db::{Tx, codes},
@@ -142,7 +142,7 @@ pub struct Resolution {
     /// The fence.
     pub epoch: i64,
     /// What is known.
-    pub answer: Answer,
+    pub answer: TaskReply,
     /// Whether it moves the back-off on (an answered status query).
     pub counts: bool,
     /// The reply as it came (a JSON array of one) and the id of its evidence; none when nobody was asked.
@@ -151,7 +151,7 @@ pub struct Resolution {
 
 /// Records answers about open tasks: evidence always, the state only where the task's epoch still holds. Counters move by old and
 /// new state. What was ACCEPTED (PENDING) leaves it only for FAILED; a review after acceptance stays PENDING with the gateway's
-/// word MANUAL_REVIEW. Answers what each task became.
+/// word MANUAL_REVIEW. Returns what each task became.
 pub async fn resolve(tx: &mut Tx, source: Source, resolutions: &[Resolution]) -> sqlx::Result<Vec<(RowKey, Verdict)>> {
     let organisation = tx.organisation();
     let kept: Vec<(&Resolution, &(Uuid, String))> =

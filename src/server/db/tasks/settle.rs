@@ -1,6 +1,6 @@
 //! T3: what became of first sends, in groups.
 
-use super::{Answer, claim::Hold};
+use super::{TaskReply, claim::ChunkLease};
 use crate::server::db::Tx;
 use uuid::Uuid;
 
@@ -10,9 +10,9 @@ pub struct Settled {
     /// Made by us, so that a repeat after a lost COMMIT reply writes it once.
     pub evidence: Uuid,
     /// The chunk they were sent from.
-    pub hold: Hold,
+    pub hold: ChunkLease,
     /// Row and what is known about it.
-    pub answers: Vec<(i32, Answer)>,
+    pub answers: Vec<(i32, TaskReply)>,
     /// The replies as they came, a JSON array.
     pub replies: String,
 }
@@ -24,10 +24,10 @@ impl Settled {
 }
 
 /// Records a group: evidence always; outcomes, open tasks, balances and counters only where the chunk's epoch still holds. An
-/// amount that differs from the record's goes to REVIEW. Answers the indices (from 0) of the runs that were not fenced.
+/// amount that differs from the record's goes to REVIEW. Returns the indices (from 0) of the runs that were not fenced.
 pub async fn settle(tx: &mut Tx, runs: &[Settled]) -> sqlx::Result<Vec<usize>> {
     let organisation = tx.organisation();
-    let flat: Vec<(i32, i32, &Answer)> = (1i32..)
+    let flat: Vec<(i32, i32, &TaskReply)> = (1i32..)
         .zip(runs)
         .flat_map(|(number, run)| run.answers.iter().map(move |(row, answer)| (number, *row, answer)))
         .collect();

@@ -8,7 +8,7 @@ use crate::{
             Found, ListedRefund, Listing, OrderSnapshot, OrderState, RefundRequest, Reply, ReplyClass, SeenRefund,
             Target,
         },
-        outbound::client::{Answer, Exchange},
+        outbound::client::{Exchange, HttpResponse},
     },
 };
 use std::time::Duration;
@@ -131,7 +131,7 @@ fn listed(refund: &RefundBody, same_currency: bool, currency: Currency) -> Liste
     }
 }
 
-fn snapshot(reply: &Reply, answer: &Answer, order_id: &str) -> Result<OrderSnapshot, &'static str> {
+fn snapshot(reply: &Reply, answer: &HttpResponse, order_id: &str) -> Result<OrderSnapshot, &'static str> {
     let order = parse::<OrderBody>(answer).filter(|order| order.order_id == order_id);
     let order = order.ok_or("The gateway's answer about the order cannot be read.")?;
     let currency = order.currency.as_deref().and_then(|code| code.parse::<Currency>().ok());
@@ -173,7 +173,7 @@ fn seen_refund(refund: &RefundBody, currency: Currency) -> SeenRefund {
 }
 
 /// A 2xx: it counts only when it names our key and our amount.
-fn done(reply: Reply, answer: &Answer, request: &RefundRequest) -> Reply {
+fn done(reply: Reply, answer: &HttpResponse, request: &RefundRequest) -> Reply {
     let unreadable = "The gateway answered, but not with this refund.";
     let unclear = |reply: Reply| Reply { message: Some(unreadable.to_owned()), ..reply };
     if let Target::Transaction(txn_id) = &request.target {
@@ -270,7 +270,7 @@ fn judge(mut reply: Reply, currency: Option<&str>, refund: &RefundBody, request:
 
 /// A 4xx. Only what stands here is definite: this request was not carried out, and the same one never will be. Whether an
 /// earlier request with the same key was is not the connector's to say.
-fn error(reply: Reply, answer: &Answer, request: &RefundRequest) -> Reply {
+fn error(reply: Reply, answer: &HttpResponse, request: &RefundRequest) -> Reply {
     let body = error_body(answer);
     if body.is_unknown_order(&request.order_id) {
         return unknown_order(reply);
@@ -338,11 +338,11 @@ fn review(reply: Reply, code: &str, message: String) -> Reply {
     Reply { class: ReplyClass::Review, code: Some(code.to_owned()), message: Some(message), ..reply }
 }
 
-fn parse<T: serde::de::DeserializeOwned>(answer: &Answer) -> Option<T> {
+fn parse<T: serde::de::DeserializeOwned>(answer: &HttpResponse) -> Option<T> {
     serde_json::from_slice(&answer.body).ok()
 }
 
-fn error_body(answer: &Answer) -> ErrorBody {
+fn error_body(answer: &HttpResponse) -> ErrorBody {
     parse(answer).unwrap_or_default()
 }
 

@@ -115,7 +115,7 @@ impl Follower {
                     due = Due::everything();
                 }
                 () = sleep_until(next), if !due.is_empty() => {
-                    Box::pin(self.tell(std::mem::take(&mut due))).await?;
+                    Box::pin(self.send_event(std::mem::take(&mut due))).await?;
                     next = tokio::time::Instant::now() + STEP;
                 }
             }
@@ -130,7 +130,7 @@ impl Follower {
             })
     }
 
-    async fn tell(&mut self, due: Due) -> Result<(), Ended> {
+    async fn send_event(&mut self, due: Due) -> Result<(), Ended> {
         let mut batches = due.some;
         if let Some(since) = due.all {
             for batch in self.everything().await.map_err(ended)? {

@@ -78,7 +78,7 @@ impl Bounds {
 }
 
 /// All open connections of a listener.
-pub(super) struct Places {
+pub(super) struct SocketTable {
     bounds: Bounds,
     open: Mutex<Open>,
     /// Seats for connections that wait for a place or are being refused; beyond, they are closed without a word.
@@ -98,7 +98,7 @@ struct Open {
 
 /// The place of one connection; free again when dropped.
 pub(super) struct Place {
-    places: Arc<Places>,
+    places: Arc<SocketTable>,
     number: u64,
     standing: Arc<Standing>,
 }
@@ -117,7 +117,7 @@ pub(super) struct Standing {
     leave: Notify,
 }
 
-impl Places {
+impl SocketTable {
     pub(super) fn new(bounds: Bounds) -> Self {
         let seats = Arc::new(Semaphore::new(bounds.ending()));
         Self { bounds, open: Mutex::default(), seats, warned: Mutex::default() }
@@ -192,7 +192,7 @@ impl Open {
 
 /// Where a connection waits for a place.
 pub(super) struct Seat {
-    places: Arc<Places>,
+    places: Arc<SocketTable>,
     _seat: OwnedSemaphorePermit,
 }
 
@@ -302,7 +302,7 @@ impl Busy {
         if body.is_end_stream() {
             return body;
         }
-        Body::new(Sent { body, _busy: self })
+        Body::new(TrackedBody { body, _busy: self })
     }
 }
 
@@ -315,12 +315,12 @@ impl Drop for Busy {
     }
 }
 
-struct Sent {
+struct TrackedBody {
     body: Body,
     _busy: Busy,
 }
 
-impl hyper::body::Body for Sent {
+impl hyper::body::Body for TrackedBody {
     type Data = Bytes;
     type Error = axum::Error;
 

@@ -15,7 +15,7 @@ const READ: usize = 8 * 1024;
 const TEXT: &str = "Too many connections are open. Nothing was changed. Try again in a few seconds.\n";
 
 /// Answers 503 and closes.
-pub(super) async fn answer(mut stream: TcpStream) {
+pub(super) async fn respond(mut stream: TcpStream) {
     let answered = timeout(TIME, async {
         let mut asked = Vec::new();
         let mut part = [0; 1024];

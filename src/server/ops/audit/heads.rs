@@ -164,13 +164,13 @@ impl Heads {
         let mut found = Self::default();
         for (number, line) in text.lines().enumerate() {
             let mut sound = true;
-            for word in words(line, HEAD) {
+            for word in fields(line, HEAD) {
                 match Head::open(key, word) {
                     Some(head) => found.heads.push(head),
                     None => sound = false,
                 }
             }
-            for word in words(line, RESTORED) {
+            for word in fields(line, RESTORED) {
                 match Restored::open(key, word) {
                     Some(restored) => found.restores.push(restored),
                     None => sound = false,
@@ -190,7 +190,7 @@ impl Heads {
 }
 
 /// The words of a line that begin with `tag`.
-fn words<'a>(line: &'a str, tag: &'static str) -> impl Iterator<Item = &'a str> {
+fn fields<'a>(line: &'a str, tag: &'static str) -> impl Iterator<Item = &'a str> {
     let part = |c: char| c.is_ascii_alphanumeric() || matches!(c, ',' | '-' | '.' | ':');
     line.match_indices(tag).filter_map(move |(at, _)| {
         let rest = line.get(at..)?;

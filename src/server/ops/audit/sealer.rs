@@ -23,7 +23,7 @@ const OTHERS: Duration = Duration::from_secs(60);
 /// Turns of one organisation, of 1,000 entries each, before the next has its turn.
 const TURNS: u32 = 20;
 
-/// Chains everything that waits, of every organisation, and signs the new ends; answers how many entries were chained.
+/// Chains everything that waits, of every organisation, and signs the new ends; returns how many entries were chained.
 pub async fn seal_all(state: &AppState) -> OpResult<u64> {
     let mut global = state.db.worker_global().await?;
     let organisations = db::audit::backlog(&mut global).await?;

@@ -13,7 +13,7 @@ use crate::{
             audit::chain::{self, Position, Stray},
         },
         error::{OpError, OpResult},
-        ops::moment,
+        ops::time_format,
         state::AppState,
     },
 };
@@ -74,7 +74,8 @@ pub enum Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let signed = |head: &Head| format!("the signed head names entry {} ({})", head.sequence, moment::utc(head.at));
+        let signed =
+            |head: &Head| format!("the signed head names entry {} ({})", head.sequence, time_format::utc(head.at));
         match self {
             Self::Gone(place) => {
                 write!(f, "entry {place} was removed: the chain has its place, and there is no such entry")
@@ -108,7 +109,7 @@ impl fmt::Display for Finding {
                     f,
                     "entry {} is not the one that the signed head of {} names",
                     head.sequence,
-                    moment::utc(head.at)
+                    time_format::utc(head.at)
                 )
             }
             Self::NoOrganisation(head) => {
@@ -156,7 +157,7 @@ impl AuditReport {
 
 /// Heads that the chains are compared with, besides those of the data folder.
 #[derive(Clone, Debug, Default)]
-pub struct Kept {
+pub struct KeptHead {
     /// Where they come from.
     pub place: String,
     /// What it says.
@@ -165,13 +166,13 @@ pub struct Kept {
 
 /// Checks the audit trail of every organisation, against the heads of the data folder and those that were kept elsewhere. All that is
 /// wrong is told, not the first of it.
-pub async fn verify(state: &AppState, kept: &[Kept]) -> OpResult<Vec<AuditReport>> {
+pub async fn verify(state: &AppState, kept: &[KeptHead]) -> OpResult<Vec<AuditReport>> {
     let mut stray = AuditReport::default();
     // Before the database: a head that is written meanwhile would name what is read before it is there.
     let mut heads = sealer::read_heads(state).await?;
     let place = state.config.data_dir.join(super::heads::FILE).display().to_string();
     heads.unsigned.iter().for_each(|line| stray.add(Finding::Unsigned(place.clone(), *line)));
-    for Kept { place, text } in kept {
+    for KeptHead { place, text } in kept {
         let read = Heads::read(&state.config.secret_key, text);
         if read == Heads::default() {
             let message =
@@ -257,7 +258,7 @@ async fn check(state: &AppState, tx: &mut Tx, heads: &Heads) -> OpResult<AuditRe
     restores.sort_by_key(|restored| restored.at);
     restores.dedup();
     for restored in restores {
-        let at = moment::utc(restored.at);
+        let at = time_format::utc(restored.at);
         report.notes.push(format!(
             "entries {} to {} of before the restore that was declared at {at} are lost",
             restored.kept + 1,
@@ -270,7 +271,7 @@ async fn check(state: &AppState, tx: &mut Tx, heads: &Heads) -> OpResult<AuditRe
     Ok(report)
 }
 
-/// Reads the whole chain; takes out of `wanted` every head that stands in it. Answers the last place.
+/// Reads the whole chain; takes out of `wanted` every head that stands in it. Returns the last place.
 async fn links(
     tx: &mut Tx,
     report: &mut AuditReport,

@@ -1,10 +1,10 @@
 //! The trail of one order through a sync: each question to the gateway and each message to the external system.
 
-use super::{Teller, Told, fact};
+use super::{DatedEvent, TaskPresenter, fact};
 use crate::{
     domain::{
         task::TaskStatus,
-        view::{CellPart, retries::StoryStep},
+        view::{CellPart, retries::HistoryEvent},
     },
     server::{
         db::{
@@ -18,11 +18,11 @@ use crate::{
 };
 use serde_json::Value;
 
-impl Teller<'_> {
+impl TaskPresenter<'_> {
     /// Everything that happened to a task that is asked about.
     pub(super) fn queried(
         &self,
-        told: &mut Vec<Told>,
+        events: &mut Vec<DatedEvent>,
         revisions: &[RowRevision],
         presses: &[AuditRow],
         replies: &[RowReply],
@@ -36,33 +36,33 @@ impl Teller<'_> {
             if let Some((switch, on)) = operation.descriptor().switch.zip(operation.switched(&self.batch.options)) {
                 facts.push(fact(switch.label, if on { "On" } else { "Off" }));
             }
-            let step = StoryStep {
+            let step = HistoryEvent {
                 kind: "file",
                 tone: "neutral",
                 title: format!("Row {} of {}", revision.sheet_row, self.batch.file_name),
                 actor: revision.submission.maker_email.clone(),
                 facts,
-                ..StoryStep::default()
+                ..HistoryEvent::default()
             };
-            told.push(self.told(revision.submission.created_at, 0, step));
-            self.decision(told, revision);
+            events.push(self.event(revision.submission.created_at, 0, step));
+            self.decision(events, revision);
         }
         for press in presses {
-            let step = StoryStep {
+            let step = HistoryEvent {
                 kind: "attempt",
                 tone: "queued",
                 title: "Sync with Gateway: every order of the batch is asked about again".to_owned(),
                 actor: press.actor.clone(),
-                ..StoryStep::default()
+                ..HistoryEvent::default()
             };
-            told.push(self.told(press.at, 2, step));
+            events.push(self.event(press.at, 2, step));
         }
-        told.extend(replies.iter().map(|reply| self.answer(reply)));
-        self.result(told, task);
+        events.extend(replies.iter().map(|reply| self.reply_event(reply)));
+        self.result(events, task);
     }
 
     /// What the gateway or the external system answered.
-    fn answer(&self, reply: &RowReply) -> Told {
+    fn reply_event(&self, reply: &RowReply) -> DatedEvent {
         let said: Value = serde_json::from_str(&reply.reply).unwrap_or_default();
         let number = |name: &str| said.get(name).and_then(Value::as_u64);
         let text = |name: &str| said.get(name).and_then(Value::as_str).map(str::to_owned);
@@ -80,20 +80,20 @@ impl Teller<'_> {
         let mut facts = vec![fact("HTTP status", status)];
         facts.extend(number("ms").map(|ms| fact("Answered after", format!("{ms} ms"))));
         facts.extend(text("id").map(|id| fact("Message", id)));
-        let step = StoryStep {
+        let step = HistoryEvent {
             kind: "reply",
             tone,
             title: title.to_owned(),
             actor: actor.to_owned(),
             facts,
             raw: super::readable(&text("body").unwrap_or_default()),
-            ..StoryStep::default()
+            ..HistoryEvent::default()
         };
-        self.told(reply.at, rank, step)
+        self.event(reply.at, rank, step)
     }
 
     /// Where the order stands now.
-    fn result(&self, told: &mut Vec<Told>, task: &TaskRow) {
+    fn result(&self, events: &mut Vec<DatedEvent>, task: &TaskRow) {
         let Some(at) = task.updated_at else { return };
         let outcome = Outcome::of(task, self.batch.unit());
         let (title, tone, kind) = match outcome.state.status() {
@@ -106,20 +106,20 @@ impl Teller<'_> {
         let said = operations::of(self.batch.operation).cells(&outcome);
         let facts = columns.zip(said).filter_map(|(head, parts)| {
             let text = parts.into_iter().find_map(|part| match part {
-                CellPart::Flag(text) | CellPart::Answer(text) => Some(text),
+                CellPart::Flag(text) | CellPart::Response(text) => Some(text),
                 CellPart::Small(_) | CellPart::Id(_) | CellPart::SmallId(_) => None,
             })?;
             Some(fact(&head, text))
         });
-        let step = StoryStep {
+        let step = HistoryEvent {
             kind,
             tone,
             title: title.to_owned(),
             actor: "Batchdesk".to_owned(),
             facts: facts.collect(),
             remark: outcome.message,
-            ..StoryStep::default()
+            ..HistoryEvent::default()
         };
-        told.push(self.told(at, 6, step));
+        events.push(self.event(at, 6, step));
     }
 }

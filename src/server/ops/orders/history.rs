@@ -5,11 +5,11 @@ use crate::{
     domain::{
         money::Money,
         task::TaskState,
-        view::{orders::OrderStep, retries::StoryStep},
+        view::{orders::OrderStep, retries::HistoryEvent},
     },
     server::{
         db::orders::store::OrderRecord,
-        ops::{history, moment},
+        ops::{history, time_format},
     },
 };
 use jiff::tz::TimeZone;
@@ -17,7 +17,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 /// The page that tells everything of a refund.
-pub(super) fn story(record: &OrderRecord) -> String {
+pub(super) fn last_event(record: &OrderRecord) -> String {
     format!("{}/tasks/{}", batch(record), record.row_no)
 }
 
@@ -32,42 +32,42 @@ pub(super) fn of(
     presses: &[(Uuid, OffsetDateTime, String)],
     zone: &TimeZone,
 ) -> Vec<OrderStep> {
-    let mut teller = Teller { zone, told: Vec::new() };
+    let mut builder = OrderHistoryBuilder { zone, events: Vec::new() };
     for record in records {
-        teller.record(record);
+        builder.record(record);
         for (_, at, actor) in presses.iter().filter(|(batch, ..)| *batch == record.batch_id) {
-            let step = StoryStep {
+            let step = HistoryEvent {
                 tone: "neutral",
                 title: "Sync with Gateway was pressed".to_owned(),
                 actor: actor.clone(),
-                ..StoryStep::default()
+                ..HistoryEvent::default()
             };
-            teller.tell(*at, 2, record, step);
+            builder.push(*at, 2, record, step);
         }
     }
-    let mut told = teller.told;
+    let mut events = builder.events;
     // What has the same time stands in the order in which it must have happened.
-    told.sort_by_key(|(at, rank, _)| std::cmp::Reverse((*at, *rank)));
-    told.into_iter().map(|(_, _, step)| step).collect()
+    events.sort_by_key(|(at, rank, _)| std::cmp::Reverse((*at, *rank)));
+    events.into_iter().map(|(_, _, step)| step).collect()
 }
 
-struct Teller<'a> {
+struct OrderHistoryBuilder<'a> {
     zone: &'a TimeZone,
-    told: Vec<(OffsetDateTime, u8, OrderStep)>,
+    events: Vec<(OffsetDateTime, u8, OrderStep)>,
 }
 
 fn fact(name: &str, value: impl Into<String>) -> (String, String) {
     (name.to_owned(), value.into())
 }
 
-impl Teller<'_> {
-    fn tell(&mut self, at: OffsetDateTime, rank: u8, record: &OrderRecord, step: StoryStep) {
+impl OrderHistoryBuilder<'_> {
+    fn push(&mut self, at: OffsetDateTime, rank: u8, record: &OrderRecord, step: HistoryEvent) {
         let mut links = vec![(batch(record), record.file_name.clone())];
         if !is_sync(record) {
-            links.push((story(record), format!("Row {}", record.row_no)));
+            links.push((last_event(record), format!("Row {}", record.row_no)));
         }
-        let step = StoryStep { at: Some(moment::moment(at, self.zone)), ..step };
-        self.told.push((at, rank, OrderStep { step, links }));
+        let step = HistoryEvent { at: Some(time_format::display_time(at, self.zone)), ..step };
+        self.events.push((at, rank, OrderStep { step, links }));
     }
 
     fn record(&mut self, record: &OrderRecord) {
@@ -82,31 +82,32 @@ impl Teller<'_> {
             facts.push(fact("Key at the gateway", &record.gateway_key));
         }
         let actor = record.submission.maker_email.clone();
-        self.tell(
+        self.push(
             record.submission.created_at,
             0,
             record,
-            StoryStep { kind, tone: "neutral", title, actor, facts, ..StoryStep::default() },
+            HistoryEvent { kind, tone: "neutral", title, actor, facts, ..HistoryEvent::default() },
         );
         self.decision(record);
         for at in record.asked.iter().rev().skip(1) {
-            let step = StoryStep { tone: "neutral", title: "The gateway was asked".to_owned(), ..StoryStep::default() };
-            self.tell(*at, 3, record, step);
+            let step =
+                HistoryEvent { tone: "neutral", title: "The gateway was asked".to_owned(), ..HistoryEvent::default() };
+            self.push(*at, 3, record, step);
         }
         if let Some(at) = record.updated_at {
-            self.tell(at, 5, record, end(record, amount));
+            self.push(at, 5, record, end(record, amount));
         }
     }
 
     fn decision(&mut self, record: &OrderRecord) {
         if let Some((at, step)) = history::decision(&record.submission) {
-            self.tell(at, 1, record, step);
+            self.push(at, 1, record, step);
         }
     }
 }
 
 /// What it came to, or where it stands.
-fn end(record: &OrderRecord, amount: Money) -> StoryStep {
+fn end(record: &OrderRecord, amount: Money) -> HistoryEvent {
     use TaskState as S;
     let (tone, title) = match (is_sync(record), record.state) {
         (true, S::Succeeded) => ("accepted", "Synchronised".to_owned()),
@@ -127,12 +128,12 @@ fn end(record: &OrderRecord, amount: Money) -> StoryStep {
         ("External System Response", &record.response),
     ];
     let facts = named.into_iter().filter_map(|(name, value)| Some(fact(name, value.as_ref()?))).collect();
-    StoryStep {
+    HistoryEvent {
         kind: "outcome",
         tone,
         title,
         remark: record.message.clone().filter(|_| record.state != S::Succeeded).unwrap_or_default(),
         facts,
-        ..StoryStep::default()
+        ..HistoryEvent::default()
     }
 }

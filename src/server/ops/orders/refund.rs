@@ -1,7 +1,7 @@
 //! Refunds that are made from orders: the rows are written as the file that somebody would have uploaded, and go the way of every
 //! file. What is added here is only what an order's page knows: an order that has nothing left is not taken.
 
-use super::{Eye, file_name};
+use super::{OrderPresenter, file_name};
 use crate::{
     domain::{
         access::{Module, Right},
@@ -12,7 +12,7 @@ use crate::{
         money::{Currency, Money, group},
         operation::Operation,
         text::{DESCRIPTION, ORDER_ID},
-        view::orders::{Chosen, RefundLine, RefundOrders},
+        view::orders::{RefundLine, RefundOrders, RefundSelection},
     },
     formats::refunds::{TypedRefund, check_refund_records, typed_rows},
     server::{
@@ -20,7 +20,7 @@ use crate::{
         error::{OpError, OpResult},
         ops::{
             access::{Caller, authorise},
-            moment,
+            time_format,
             uploads::{self, Submitted, Ticks, Upload},
         },
         state::AppState,
@@ -31,7 +31,7 @@ use std::collections::HashMap;
 
 /// What became of orders that were to be refunded.
 #[derive(Clone, Debug)]
-pub enum Sent {
+pub enum RefundOutcome {
     /// They are a batch now.
     Batch {
         /// Which.
@@ -53,10 +53,10 @@ pub enum Sent {
 }
 
 /// The page that refunds these orders, as far as it is typed. Needs `refunds` ReadWrite and `orders` Read.
-pub async fn page(state: &AppState, caller: &Caller, chosen: Chosen) -> OpResult<RefundOrders> {
+pub async fn page(state: &AppState, caller: &Caller, chosen: RefundSelection) -> OpResult<RefundOrders> {
     authorise(caller, Module::Refunds, Right::ReadWrite)?;
     authorise(caller, Module::Orders, Right::Read)?;
-    let Looked { lines, left_out, total, new, file } = look(state, caller, &chosen).await?;
+    let Preview { lines, left_out, total, new, file } = look(state, caller, &chosen).await?;
     let (findings, repeats) = new.draft.map(|draft| (draft.findings, draft.repeats)).unwrap_or_default();
     let warnings = findings.iter().filter(|finding| finding.must_be_confirmed()).cloned().collect();
     let (placed, whole): (Vec<Finding>, Vec<Finding>) = findings
@@ -82,22 +82,27 @@ pub async fn page(state: &AppState, caller: &Caller, chosen: Chosen) -> OpResult
         findings: whole.into_iter().map(|finding| finding.message).collect(),
         repeats,
         warnings,
-        seal: seal(&file),
+        seal: fingerprint(&file),
     })
 }
 
 /// Names a file.
-fn seal(file: &str) -> String {
+fn fingerprint(file: &str) -> String {
     hex::encode(Sha256::digest(file))
 }
 
 /// Makes the batch, all or nothing. A tick is the seal of the lines that it was shown with. Needs
 /// `refunds` ReadWrite and `orders` Read.
-pub async fn send(state: &AppState, caller: &Caller, chosen: &Chosen, ticks: Ticks<'_>) -> OpResult<Sent> {
+pub async fn send(
+    state: &AppState,
+    caller: &Caller,
+    chosen: &RefundSelection,
+    ticks: Ticks<'_>,
+) -> OpResult<RefundOutcome> {
     authorise(caller, Module::Refunds, Right::ReadWrite)?;
     authorise(caller, Module::Orders, Right::Read)?;
     let looked = look(state, caller, chosen).await?;
-    let stay = |sentence: String, field| Ok(Sent::Findings { draft: None, sentence, field });
+    let stay = |sentence: String, field| Ok(RefundOutcome::Findings { draft: None, sentence, field });
     if looked.lines.is_empty() && looked.left_out.is_empty() {
         return stay("No order is chosen. Nothing was made.".to_owned(), None);
     }
@@ -130,7 +135,7 @@ pub async fn send(state: &AppState, caller: &Caller, chosen: &Chosen, ticks: Tic
         Err(sentence) => return stay(sentence, Some("description")),
     };
     let records = looked.lines.len() as u64;
-    let shown = seal(&looked.file);
+    let shown = fingerprint(&looked.file);
     let upload = Upload {
         file_name: file_name(state, caller, "orders"),
         confirm_repeat: ticks.repeats == shown,
@@ -140,7 +145,7 @@ pub async fn send(state: &AppState, caller: &Caller, chosen: &Chosen, ticks: Tic
         ..Upload::default()
     };
     match uploads::submit(state, caller, Operation::Refund, upload).await? {
-        Submitted::Batch(batch) => Ok(Sent::Batch { batch, records, waits: looked.new.maker_checker }),
+        Submitted::Batch(batch) => Ok(RefundOutcome::Batch { batch, records, waits: looked.new.maker_checker }),
         Submitted::Draft(draft) => {
             let sentence = match (draft.findings.iter().any(is_error), draft.repeats.is_empty()) {
                 (true, _) => "Something must be corrected. Nothing was made.",
@@ -151,13 +156,13 @@ pub async fn send(state: &AppState, caller: &Caller, chosen: &Chosen, ticks: Tic
                     "Some of these refunds went out before. Nothing was made now: look at them, then confirm."
                 }
             };
-            Ok(Sent::Findings { draft: Some(draft.id), sentence: sentence.to_owned(), field: None })
+            Ok(RefundOutcome::Findings { draft: Some(draft.id), sentence: sentence.to_owned(), field: None })
         }
     }
 }
 
 /// What was chosen, looked up and checked.
-struct Looked {
+struct Preview {
     lines: Vec<RefundLine>,
     left_out: Vec<(String, String)>,
     total: Option<Money>,
@@ -167,7 +172,7 @@ struct Looked {
     new: crate::domain::view::NewBatch,
 }
 
-async fn look(state: &AppState, caller: &Caller, chosen: &Chosen) -> OpResult<Looked> {
+async fn look(state: &AppState, caller: &Caller, chosen: &RefundSelection) -> OpResult<Preview> {
     for order in &chosen.orders {
         ORDER_ID.read(&order.order_id)?;
     }
@@ -190,20 +195,20 @@ async fn look(state: &AppState, caller: &Caller, chosen: &Chosen) -> OpResult<Lo
         unique_id: &line.unique_id,
     }));
     let total = check(&mut lines, file.clone(), new.currency, new.limits).await?;
-    Ok(Looked { lines, left_out, total, file, new })
+    Ok(Preview { lines, left_out, total, file, new })
 }
 
 /// A line for each order that can be refunded, and why the others cannot.
 async fn lines(
     state: &AppState,
     caller: &Caller,
-    chosen: &Chosen,
+    chosen: &RefundSelection,
 ) -> OpResult<(Vec<RefundLine>, Vec<(String, String)>)> {
-    let zone = moment::zone(&caller.organisation.zone);
+    let zone = time_format::zone(&caller.organisation.zone);
     let ids: Vec<String> = chosen.orders.iter().map(|order| order.order_id.clone()).collect();
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let rows = db::orders::store::some(&mut tx, &ids).await?;
-    let eye = Eye::open(&mut tx, caller, &zone).await?;
+    let eye = OrderPresenter::open(&mut tx, caller, &zone).await?;
     tx.commit().await?;
     let mut known = HashMap::new();
     for row in rows {
@@ -231,7 +236,7 @@ async fn lines(
     Ok((lines, left_out))
 }
 
-/// Puts what the validator of files says at the lines, and amounts that are more than is left. Answers what they come to.
+/// Puts what the validator of files says at the lines, and amounts that are more than is left. Returns what they come to.
 async fn check(lines: &mut [RefundLine], file: String, currency: Currency, limits: Limits) -> OpResult<Option<Money>> {
     if lines.is_empty() {
         return Ok(Some(Money::new(0, currency)));

@@ -5,7 +5,7 @@ use super::{
         access::{Caller, authorise, needs_proof},
         audit,
         connections::{Refused, about, plain},
-        moment,
+        time_format,
     },
     ProposalKey, ProposedRow, TASKS,
 };
@@ -121,7 +121,7 @@ pub async fn propose(
 
 /// How a proposal ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum ReviewDecision {
     /// Another person agrees: it is carried out.
     Confirm,
     /// Another person does not; needs a reason.
@@ -130,7 +130,7 @@ pub enum Answer {
     Withdraw,
 }
 
-impl Answer {
+impl ReviewDecision {
     const fn stored(self) -> &'static str {
         match self {
             Self::Confirm => "CONFIRM",
@@ -154,22 +154,22 @@ pub async fn close(
     state: &AppState,
     caller: &Caller,
     batch: BatchId,
-    answer: Answer,
+    answer: ReviewDecision,
     proposals: &[ProposalKey],
     note: &str,
 ) -> Result<u64, Refused> {
-    let right = if answer == Answer::Withdraw { Right::ReadWrite } else { Right::Approve };
+    let right = if answer == ReviewDecision::Withdraw { Right::ReadWrite } else { Right::Approve };
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await.map_err(plain)?;
     allowed(&mut tx, caller, batch, right).await?;
     at_least_one(proposals).map_err(plain)?;
-    if answer != Answer::Withdraw && needs_proof(state, caller) {
+    if answer != ReviewDecision::Withdraw && needs_proof(state, caller) {
         return Err(about("password", "Give your password again to decide."));
     }
     let note = match answer {
-        Answer::Reject => {
+        ReviewDecision::Reject => {
             NOTE.read_filled(note, "Write a reason, so that whoever proposed it knows what to look at again.")
         }
-        Answer::Confirm | Answer::Withdraw => NOTE.read(note),
+        ReviewDecision::Confirm | ReviewDecision::Withdraw => NOTE.read(note),
     };
     let note = note.map_err(|refusal| about("note", refusal.message))?;
     let n = match db::review::close(&mut tx, batch, answer.stored(), proposals, &note).await {
@@ -196,12 +196,12 @@ async fn close_refused(
     state: &AppState,
     caller: &Caller,
     batch: BatchId,
-    answer: Answer,
+    answer: ReviewDecision,
     proposals: &[ProposalKey],
     error: sqlx::Error,
 ) -> OpError {
     match db::guard_code(&error).as_deref() {
-        Some("BD403") if answer == Answer::Withdraw => {
+        Some("BD403") if answer == ReviewDecision::Withdraw => {
             OpError::refuse(RefusalKind::Forbidden, "Only who proposed it can withdraw it.")
         }
         Some("BD403") => {
@@ -214,7 +214,7 @@ async fn close_refused(
 }
 
 async fn how_it_ended(state: &AppState, caller: &Caller, batch: BatchId, proposals: &[ProposalKey]) -> String {
-    let zone = moment::zone(&caller.organisation.zone);
+    let zone = time_format::zone(&caller.organisation.zone);
     let look = async {
         let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
         for proposal in proposals {
@@ -231,7 +231,10 @@ async fn how_it_ended(state: &AppState, caller: &Caller, batch: BatchId, proposa
                 "REJECT" => "rejected",
                 _ => "withdrew",
             };
-            format!("{person} {word} this on {}. Nothing was changed by you.", moment::moment(at, &zone).text)
+            format!(
+                "{person} {word} this on {}. Nothing was changed by you.",
+                time_format::display_time(at, &zone).text
+            )
         }
         _ => "This was decided meanwhile. Nothing was changed by you. Load the page again.".to_owned(),
     }

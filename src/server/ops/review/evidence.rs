@@ -1,6 +1,6 @@
 //! What the gateway said, readable: one line a reply, and the body with secrets left out.
 
-use super::super::moment;
+use super::super::time_format;
 use crate::{
     domain::{ids::BatchId, view::review::Evidence},
     server::{
@@ -49,7 +49,7 @@ pub(super) async fn of_rows(
                 continue;
             }
             let shown = Evidence {
-                at: moment::moment(kept.at, zone),
+                at: time_format::display_time(kept.at, zone),
                 summary: summary(&kept.source, reply),
                 body: reply.get("body").and_then(Value::as_str).map(readable).unwrap_or_default(),
             };

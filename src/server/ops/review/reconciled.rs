@@ -1,6 +1,6 @@
 //! The last comparison of a batch with the gateway, as pages show it.
 
-use super::{super::moment, words};
+use super::{super::time_format, labels};
 use crate::{
     domain::{money::group, view::review::Reconciled},
     server::{
@@ -18,7 +18,7 @@ pub(in crate::server::ops) async fn last(
     limit: i64,
 ) -> OpResult<Option<Reconciled>> {
     let Some(last) = db::reconcile::last(tx, batch.id).await? else { return Ok(None) };
-    let at = moment::moment(last.finished_at, zone).text;
+    let at = time_format::display_time(last.finished_at, zone).text;
     if last.result != "DONE" {
         let sentence = format!("Not reconciled on {at}: this gateway does not list the refunds of an order.");
         return Ok(Some(Reconciled { sentence, settled: false, differences: Vec::new() }));
@@ -36,6 +36,6 @@ pub(in crate::server::ops) async fn last(
     } else if batch.pending > 0 {
         sentence.push_str(&format!(" {} still pending at the gateway.", number(batch.pending)));
     }
-    let differences = rows.iter().map(|row| words::difference(row, batch.unit())).collect();
+    let differences = rows.iter().map(|row| labels::difference(row, batch.unit())).collect();
     Ok(Some(Reconciled { sentence, settled, differences }))
 }

@@ -57,9 +57,9 @@ pub(super) async fn current(tx: &mut Tx, change: &Change) -> OpResult<Was> {
         Change::Approval { operation, .. } => Was {
             setting: Some(Change::Approval {
                 operation: *operation,
-                needed: db::organisations::approval_needed(tx, *operation).await?,
+                needed: db::approval_rules::is_needed(tx, *operation).await?,
             }),
-            version: db::organisations::approval_version(tx, *operation).await?.to_string(),
+            version: db::approval_rules::version(tx, *operation).await?.to_string(),
         },
         Change::Limits { .. } => {
             let row = db::organisations::load(tx).await?.ok_or_else(|| OpError::not_found("organisation"))?;
@@ -132,7 +132,7 @@ pub(super) async fn apply(
     let done = |action, object: Option<GatewayId>, detail| Applied { action, object: object.map(|id| id.0), detail };
     Ok(match change {
         Change::Approval { operation, needed } => {
-            db::organisations::set_approval_needed(tx, *operation, *needed).await.map_err(plain)?;
+            db::approval_rules::set_needed(tx, *operation, *needed).await.map_err(plain)?;
             done("settings.approval", None, json!({ "operation": operation.code(), "needed": needed }))
         }
         Change::Limits { row_limit, approval_days } => {

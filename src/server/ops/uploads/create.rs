@@ -15,12 +15,12 @@ use crate::{
     },
     formats::{
         findings::{At, finding},
-        shown::shown,
+        printable::printable,
     },
     server::{
         db::{self, Tx, organisations::OrganisationRow},
         error::{OpError, OpResult},
-        ops::{access::Caller, audit, files, gateways, moment},
+        ops::{access::Caller, audit, files, gateways, time_format},
         state::AppState,
     },
 };
@@ -46,7 +46,7 @@ pub(super) struct File {
 }
 
 /// What a batch is made under.
-pub(super) struct Under<'a> {
+pub(super) struct BatchContext<'a> {
     pub(super) organisation: &'a OrganisationRow,
     /// None, like the currency: an import.
     pub(super) gateway: Option<GatewayId>,
@@ -66,7 +66,7 @@ pub(super) struct Sure {
 pub(super) enum Created {
     Batch(BatchId),
     /// These rows have ids that others have.
-    Taken(Vec<Finding>),
+    IdsTaken(Vec<Finding>),
     /// Nobody said that what went out before, which is this, or what was warned of is meant.
     Unconfirmed(Vec<Repeat>),
 }
@@ -76,7 +76,7 @@ pub(super) async fn create(
     state: &AppState,
     caller: &Caller,
     operation: Operation,
-    Under { organisation, gateway, currency }: Under<'_>,
+    BatchContext { organisation, gateway, currency }: BatchContext<'_>,
     file: &File,
     sure: Sure,
     drafts: [Option<DraftId>; 2],
@@ -128,7 +128,7 @@ pub(super) async fn create(
     };
     if let Err(error) = submitted {
         return match db::batches::taken_ids(&error) {
-            Some(taken) => Ok(Created::Taken(taken.into_iter().map(taken_finding).collect())),
+            Some(taken) => Ok(Created::IdsTaken(taken.into_iter().map(taken_finding).collect())),
             None => Err(error.into()),
         };
     }
@@ -153,7 +153,7 @@ pub(super) async fn create(
 pub(in crate::server::ops) fn taken_finding(taken: db::batches::TakenId) -> Finding {
     let message = format!(
         "Unique ID already used: {} belongs to a refund of batch {}. Give this refund an id of its own, or leave the cell empty.",
-        shown(&taken.unique_id),
+        printable(&taken.unique_id),
         taken.batch_id
     );
     let at = At::cell(taken.sheet_row, "unique_id", &taken.unique_id);
@@ -168,13 +168,13 @@ async fn repeats(
     currency: Option<Currency>,
     file: &File,
 ) -> OpResult<Vec<Repeat>> {
-    let zone = moment::zone(&caller.organisation.zone);
+    let zone = time_format::zone(&caller.organisation.zone);
     let since = state.clock.now() - REPEAT_WINDOW;
     let mut found = Vec::new();
     for (batch, file_name, at) in db::batches::same_file(tx, operation, file.source.spool.sha256(), since).await? {
         found.push(Repeat {
             row: None,
-            message: format!("The same file was uploaded on {}.", moment::moment(at, &zone).text),
+            message: format!("The same file was uploaded on {}.", time_format::display_time(at, &zone).text),
             batch: BatchId(batch),
             file_name,
         });
@@ -185,7 +185,8 @@ async fn repeats(
         let mut sent = file.source.clone().sent(ROWS_ASKED);
         while let Some(rows) = sent.recv().await {
             let rows = rows.map_err(OpError::internal)?;
-            let rows: Vec<Sent<'_>> = rows.iter().map(|(row, order, minor)| (*row, order.as_str(), *minor)).collect();
+            let rows: Vec<SentRow<'_>> =
+                rows.iter().map(|(row, order, minor)| (*row, order.as_str(), *minor)).collect();
             looked.add(tx, &rows).await?;
         }
         found.extend(looked.finish());
@@ -194,14 +195,14 @@ async fn repeats(
 }
 
 /// Row of the spreadsheet, order and minor units of what is to be sent.
-pub(in crate::server::ops) type Sent<'a> = (u32, &'a str, i64);
+pub(in crate::server::ops) type SentRow<'a> = (u32, &'a str, i64);
 
 /// Rows with the same order and amount that went out since `since`, the first of them one by one.
 pub(in crate::server::ops) async fn look_alikes(
     tx: &mut Tx,
     currency: Currency,
     zone: &TimeZone,
-    records: &[Sent<'_>],
+    records: &[SentRow<'_>],
     since: OffsetDateTime,
 ) -> OpResult<Vec<Repeat>> {
     let mut looked = LookAlikes { currency, zone, since, found: Vec::new(), more: 0 };
@@ -220,7 +221,7 @@ struct LookAlikes<'a> {
 }
 
 impl LookAlikes<'_> {
-    async fn add(&mut self, tx: &mut Tx, records: &[Sent<'_>]) -> OpResult<()> {
+    async fn add(&mut self, tx: &mut Tx, records: &[SentRow<'_>]) -> OpResult<()> {
         for look in db::batches::look_alikes(tx, records, self.since).await? {
             if self.found.len() >= REPEATS_LISTED {
                 self.more += 1;
@@ -235,7 +236,7 @@ impl LookAlikes<'_> {
                     "{} of {} went out on {} already.",
                     amount,
                     order,
-                    moment::moment(look.created_at, self.zone).text
+                    time_format::display_time(look.created_at, self.zone).text
                 ),
                 batch: BatchId(look.batch_id),
                 file_name: look.file_name,

@@ -4,7 +4,7 @@ use crate::{
     domain::text::storable,
     server::{
         db::orders::{SeenOrder, StoredOrder},
-        db::sync::Taken,
+        db::sync::ClaimedTask,
         gateway::OrderSnapshot,
     },
 };
@@ -83,13 +83,13 @@ impl Content {
     }
 
     /// The name of the message: the same for the same content of the same task, so that the other side knows it when it comes again.
-    pub(super) fn id(&self, task: &Taken) -> String {
+    pub(super) fn id(&self, task: &ClaimedTask) -> String {
         let hash: String = hex::encode(&self.sha256).chars().take(16).collect();
         format!("msg_{}_{}_{hash}", task.batch_id.simple(), task.row_no)
     }
 
     /// The message.
-    pub(super) fn body(&self, task: &Taken, at: OffsetDateTime, unique_request_id: Option<&str>) -> String {
+    pub(super) fn body(&self, task: &ClaimedTask, at: OffsetDateTime, unique_request_id: Option<&str>) -> String {
         json!({
             "type": "order.synchronised",
             "timestamp": at.format(&Rfc3339).unwrap_or_default(),

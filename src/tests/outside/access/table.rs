@@ -8,7 +8,7 @@ pub(super) const PEOPLE: [Option<&str>; 6] =
     [None, Some(VIEWER), Some(MAKER), Some(CHECKER), Some(ADMIN), Some(STRANGER)];
 
 /// What is sent to a route.
-pub(super) enum Sent {
+pub(super) enum RequestBody {
     Get,
     Form(&'static [(&'static str, &'static str)]),
     Multipart,
@@ -21,17 +21,17 @@ pub(super) struct Row {
     pub(super) route: &'static str,
     /// The address asked, with `{}` for a batch of Acme that waits for a decision, and `{sync}` for such a sync.
     pub(super) address: &'static str,
-    pub(super) sent: Sent,
+    pub(super) sent: RequestBody,
     /// Status for nobody, viewer, maker (not this batch's), checker, admin, and another organisation's owner.
     pub(super) status: [u16; 6],
 }
 
-fn row(method: &'static str, route: &'static str, address: &'static str, sent: Sent, status: [u16; 6]) -> Row {
+fn row(method: &'static str, route: &'static str, address: &'static str, sent: RequestBody, status: [u16; 6]) -> Row {
     Row { method, route, address, sent, status }
 }
 
 pub(super) fn table(batch: &str) -> Vec<Row> {
-    use Sent::{Form, Get, Json, Multipart};
+    use RequestBody::{Form, Get, Json, Multipart};
     const LIST: &str = "/batch/batch-refunds";
     const SYNC: &str = "/batch/batch-sync";
     const OPEN: [u16; 6] = [200; 6];
@@ -329,7 +329,7 @@ pub(super) fn table(batch: &str) -> Vec<Row> {
         row("POST", "/review/{id}/answer", "/review/{}/answer", Form(&[]), [303, 403, 403, 422, 403, 404]),
         row("POST", "/review/{id}/withdraw", "/review/{}/withdraw", Form(&[]), [303, 403, 422, 403, 403, 404]),
         row("POST", "/review/{id}/acknowledge", "/review/{}/acknowledge", Form(&[]), [303, 403, 422, 422, 403, 404]),
-        // A session does not open the machine interface.
+        // A session does not open the HTTP API.
         row("GET", "/api/v1/batches/{id}", "/api/v1/batches/{}", Get, [401; 6]),
         row("GET", "/healthz", "/healthz", Get, OPEN),
         row("GET", "/readyz", "/readyz", Get, OPEN),

@@ -2,7 +2,7 @@
 
 use super::{
     random::Random,
-    words::{encoded, one, rarely},
+    texts::{encoded, one, rarely},
 };
 
 /// Names that pages read in their addresses, with values that they do not expect.

@@ -85,7 +85,7 @@ impl Demo {
         let run: serde_json::Value = serde_json::from_slice(&fs::read(self.file("data/run.json")).unwrap()).unwrap();
         let options: PgConnectOptions = run["database_url"].as_str().unwrap().parse().unwrap();
         let mut connection = options.connect().await.unwrap();
-        sqlx::query("SET search_path = desk").execute(&mut connection).await.unwrap();
+        sqlx::query("SET search_path = batchdesk").execute(&mut connection).await.unwrap();
         connection
     }
 

@@ -2,7 +2,7 @@
 
 use super::{
     random::Random,
-    words::{noise, one, rarely, text},
+    texts::{noise, one, rarely, text},
 };
 use batchdesk::{domain::operation::Operation, formats};
 use std::fmt::Write;

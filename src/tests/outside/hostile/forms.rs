@@ -4,7 +4,7 @@ use super::{
     super::shapes,
     files::{self, SAMPLE_WITH_FLAWS},
     random::Random,
-    words::{changed, encoded, noise, one, rarely, text},
+    texts::{changed, encoded, noise, one, rarely, text},
 };
 use batchdesk::domain::operation::Operation;
 

@@ -150,7 +150,7 @@ struct Refund {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kept {
+enum KeyState {
     InProgress,
     Done,
     Declined,
@@ -161,7 +161,7 @@ struct Books {
     calls: Vec<Call>,
     effects: Vec<Effect>,
     refunds: HashMap<String, Vec<Refund>>,
-    keys: HashMap<String, (Instant, Kept)>,
+    keys: HashMap<String, (Instant, KeyState)>,
 }
 
 /// The gateway.
@@ -195,8 +195,8 @@ struct Request {
     body: Value,
 }
 
-enum Act {
-    Answer(u16, Option<u64>, String),
+enum Behaviour {
+    Reply(u16, Option<u64>, String),
     /// No answer for so long, then the connection ends.
     Hang,
     /// Half an answer, then a reset.
@@ -256,10 +256,10 @@ async fn serve(gateway: Arc<Gateways>, mut stream: TcpStream) {
         let at = Instant::now();
         tokio::time::sleep(gateway.times.latency).await;
         let (id, act) = decide(&gateway, &request);
-        let answered = if let Act::Answer(status, _, _) = act { status } else { 0 };
+        let answered = if let Behaviour::Reply(status, _, _) = act { status } else { 0 };
         gateway.books.lock().unwrap().calls.push(Call { at, send: request.send, id, answered });
         match act {
-            Act::Answer(status, wait, body) => {
+            Behaviour::Reply(status, wait, body) => {
                 let wait = wait.map(|wait| format!("Retry-After: {wait}\r\n")).unwrap_or_default();
                 let head = format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\n{wait}\r\n", body.len());
                 gateway.at_once.fetch_sub(1, Ordering::SeqCst);
@@ -267,13 +267,13 @@ async fn serve(gateway: Arc<Gateways>, mut stream: TcpStream) {
                     return;
                 }
             }
-            Act::Hang => {
+            Behaviour::Hang => {
                 // Until whoever asked goes away.
                 let _ = tokio::time::timeout(gateway.times.hang, stream.read_buf(&mut buffer)).await;
                 gateway.at_once.fetch_sub(1, Ordering::SeqCst);
                 return;
             }
-            Act::Cut => {
+            Behaviour::Cut => {
                 let _ = stream.write_all(b"HTTP/1.1 200 X\r\nContent-Length: 500\r\n\r\n{\"refund\":{\"id\"").await;
                 let _ = stream.set_zero_linger();
                 gateway.at_once.fetch_sub(1, Ordering::SeqCst);
@@ -311,7 +311,7 @@ async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Request> {
     }
 }
 
-fn shown(refund: &Refund, id: &str, kind: Kind) -> Value {
+fn refund_json(refund: &Refund, id: &str, kind: Kind) -> Value {
     match kind {
         Kind::Keyed | Kind::Listed => {
             json!({ "id": format!("rf_{}", refund.key), "reference": refund.key, "amount": refund.amount, "status": refund.status })
@@ -320,28 +320,31 @@ fn shown(refund: &Refund, id: &str, kind: Kind) -> Value {
     }
 }
 
-fn error(status: u16, code: &str) -> Act {
-    Act::Answer(status, None, json!({ "error": code }).to_string())
+fn error(status: u16, code: &str) -> Behaviour {
+    Behaviour::Reply(status, None, json!({ "error": code }).to_string())
 }
 
 /// Books what happens, and says what is answered.
-fn decide(gateway: &Arc<Gateways>, request: &Request) -> (String, Act) {
+fn decide(gateway: &Arc<Gateways>, request: &Request) -> (String, Behaviour) {
     let parts: Vec<&str> = request.path.trim_matches('/').split('/').collect();
     let id = parts.get(1).copied().unwrap_or_default().to_owned();
     let act = match (request.send, parts.as_slice()) {
         (true, ["orders" | "payments" | "charges", id, "refunds"]) => send(gateway, id, request),
-        (false, ["orders", _]) => Act::Answer(200, None, json!({ "captured": 10_000_000, "refunded": 0 }).to_string()),
+        (false, ["orders", _]) => {
+            Behaviour::Reply(200, None, json!({ "captured": 10_000_000, "refunded": 0 }).to_string())
+        }
         (false, ["orders", id, "refunds", key]) if gateway.kind == Kind::Keyed => {
             match visible(gateway, id).iter().find(|refund| refund.key == *key) {
                 Some(refund) => {
-                    Act::Answer(200, None, json!({ "refund": shown(refund, id, gateway.kind) }).to_string())
+                    Behaviour::Reply(200, None, json!({ "refund": refund_json(refund, id, gateway.kind) }).to_string())
                 }
                 None => error(404, "no_such_refund"),
             }
         }
         (false, ["payments", id, "refunds"]) if gateway.kind == Kind::Listed => {
-            let all: Vec<Value> = visible(gateway, id).iter().map(|refund| shown(refund, id, gateway.kind)).collect();
-            Act::Answer(200, None, json!({ "refunds": all }).to_string())
+            let all: Vec<Value> =
+                visible(gateway, id).iter().map(|refund| refund_json(refund, id, gateway.kind)).collect();
+            Behaviour::Reply(200, None, json!({ "refunds": all }).to_string())
         }
         _ => error(404, "no_such_path"),
     };
@@ -369,7 +372,7 @@ impl Gateways {
             pruned: Fault::of(id) == Fault::Pruned && self.kind != Kind::Keyed,
         };
         books.refunds.entry(id.to_owned()).or_default().push(refund);
-        books.keys.insert(key.to_owned(), (Instant::now(), Kept::Done));
+        books.keys.insert(key.to_owned(), (Instant::now(), KeyState::Done));
     }
 
     fn decline(&self, id: &str, key: &str, amount: i64) {
@@ -377,11 +380,11 @@ impl Gateways {
         let refund =
             Refund { key: key.to_owned(), amount, status: "failed", shown_from: Instant::now(), pruned: false };
         books.refunds.entry(id.to_owned()).or_default().push(refund);
-        books.keys.insert(key.to_owned(), (Instant::now(), Kept::Declined));
+        books.keys.insert(key.to_owned(), (Instant::now(), KeyState::Declined));
     }
 }
 
-fn send(gateway: &Arc<Gateways>, id: &str, request: &Request) -> Act {
+fn send(gateway: &Arc<Gateways>, id: &str, request: &Request) -> Behaviour {
     let times = gateway.times;
     let amount = request.body["amount"].as_i64().unwrap();
     let key = match gateway.kind {
@@ -392,7 +395,7 @@ fn send(gateway: &Arc<Gateways>, id: &str, request: &Request) -> Act {
     let now = Instant::now();
     let done = || {
         let refund = Refund { key: key.clone(), amount, status: "succeeded", shown_from: now, pruned: false };
-        Act::Answer(200, None, json!({ "refund": shown(&refund, id, gateway.kind) }).to_string())
+        Behaviour::Reply(200, None, json!({ "refund": refund_json(&refund, id, gateway.kind) }).to_string())
     };
     let again = {
         let books = gateway.books.lock().unwrap();
@@ -400,11 +403,11 @@ fn send(gateway: &Arc<Gateways>, id: &str, request: &Request) -> Act {
             let kept = books
                 .keys
                 .get(&key)
-                .filter(|(since, kept)| *kept == Kept::InProgress || since.elapsed() < times.window);
+                .filter(|(since, kept)| *kept == KeyState::InProgress || since.elapsed() < times.window);
             match kept {
-                Some((_, Kept::InProgress)) => return error(409, "in_progress"),
-                Some((_, Kept::Done)) => return done(),
-                Some((_, Kept::Declined)) => return error(402, "declined"),
+                Some((_, KeyState::InProgress)) => return error(409, "in_progress"),
+                Some((_, KeyState::Done)) => return done(),
+                Some((_, KeyState::Declined)) => return error(402, "declined"),
                 None => {}
             }
         }
@@ -416,7 +419,7 @@ fn send(gateway: &Arc<Gateways>, id: &str, request: &Request) -> Act {
         return done();
     }
     let later = |after: Duration| {
-        gateway.books.lock().unwrap().keys.insert(key.clone(), (now, Kept::InProgress));
+        gateway.books.lock().unwrap().keys.insert(key.clone(), (now, KeyState::InProgress));
         let (gateway, id, key) = (gateway.clone(), id.to_owned(), key.clone());
         gateway.coming.fetch_add(1, Ordering::SeqCst);
         tokio::spawn(async move {
@@ -435,14 +438,14 @@ fn send(gateway: &Arc<Gateways>, id: &str, request: &Request) -> Act {
             gateway.decline(id, &key, amount);
             error(402, "declined")
         }
-        Fault::TimeoutBefore => Act::Hang,
+        Fault::TimeoutBefore => Behaviour::Hang,
         Fault::TimeoutAfter => {
             act();
-            Act::Hang
+            Behaviour::Hang
         }
         Fault::Reset => {
             act();
-            Act::Cut
+            Behaviour::Cut
         }
         Fault::ErrorAfter => {
             act();
@@ -454,23 +457,23 @@ fn send(gateway: &Arc<Gateways>, id: &str, request: &Request) -> Act {
             if amount % 7 < 4 {
                 act();
             }
-            Act::Answer(502, None, "<html><body>Bad gateway</body></html>".to_owned())
+            Behaviour::Reply(502, None, "<html><body>Bad gateway</body></html>".to_owned())
         }
         Fault::Truncated => {
             act();
-            let Act::Answer(status, wait, body) = done() else { unreachable!() };
-            Act::Answer(status, wait, body[..body.len() / 2].to_owned())
+            let Behaviour::Reply(status, wait, body) = done() else { unreachable!() };
+            Behaviour::Reply(status, wait, body[..body.len() / 2].to_owned())
         }
         Fault::Empty => {
             act();
-            Act::Answer(200, None, String::new())
+            Behaviour::Reply(200, None, String::new())
         }
         Fault::InProgress => {
             later(times.late / 8);
             error(409, "in_progress")
         }
-        Fault::TooMany => Act::Answer(429, Some(times.retry_after), json!({ "error": "too_many" }).to_string()),
-        Fault::Unavailable => Act::Answer(503, Some(times.retry_after), "Service Unavailable".to_owned()),
+        Fault::TooMany => Behaviour::Reply(429, Some(times.retry_after), json!({ "error": "too_many" }).to_string()),
+        Fault::Unavailable => Behaviour::Reply(503, Some(times.retry_after), "Service Unavailable".to_owned()),
         Fault::Delayed => {
             later(times.late);
             error(500, "oops")
@@ -481,7 +484,7 @@ fn send(gateway: &Arc<Gateways>, id: &str, request: &Request) -> Act {
         }
         Fault::DeclineLost => {
             gateway.decline(id, &key, amount);
-            Act::Hang
+            Behaviour::Hang
         }
     }
 }

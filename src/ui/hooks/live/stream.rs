@@ -7,7 +7,7 @@ use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen]
 extern "C" {
-    /// The script's `follow`, which the document puts into place. Answers what ends the following.
+    /// The script's `follow`, which the document puts into place. Returns what ends the following.
     #[wasm_bindgen(js_name = batchdeskLive, catch)]
     fn script(watch: &str, tell: &Closure<dyn FnMut(String, String)>) -> Result<js_sys::Function, JsValue>;
 }

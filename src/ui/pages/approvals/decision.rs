@@ -8,7 +8,7 @@ use crate::{
     },
     ui::{
         components::{Button, Field, Icon, MoneyView, TextArea},
-        pages::batches::detail::words::things,
+        pages::batches::detail::labels::things,
     },
 };
 use leptos::prelude::*;
@@ -32,7 +32,7 @@ pub fn Decision(
         (false, _) => "The request was about",
     };
     let about = view! {
-        <div class="sheet-body verdict">
+        <div class="card-body verdict">
             <h2 id="decide" class="tile-label">{heading}</h2>
             {if snapshot.operation.has_amounts() {
                 view! {
@@ -68,14 +68,14 @@ pub fn Decision(
         });
         view! {
             <form
-                class="sheet stick"
+                class="card stick"
                 id="decision"
                 method="post"
                 action=format!("/approvals/{}", snapshot.id)
                 aria-labelledby="decide"
             >
                 {about}
-                <div class="sheet-body stack">
+                <div class="card-body stack">
                     <input type="hidden" name="content_hash" value=snapshot.content_sha256.clone()/>
                     // For the keeper of passwords: whose password is asked for.
                     <input
@@ -132,9 +132,9 @@ pub fn Decision(
         });
         let why_not = detail.why_not.clone().map(|why| view! { <p>{why}</p> });
         let says = (why_not.is_some() || withdraw.is_some())
-            .then(|| view! { <div class="sheet-body stack">{why_not}{withdraw}</div> });
+            .then(|| view! { <div class="card-body stack">{why_not}{withdraw}</div> });
         view! {
-            <section class="sheet stick" id="decision" aria-labelledby="decide">
+            <section class="card stick" id="decision" aria-labelledby="decide">
                 {about}
                 {says}
                 {bound}
@@ -150,7 +150,7 @@ fn Fingerprint(hash: String, can_decide: bool) -> impl IntoView {
     let digits: Vec<char> = hash.chars().collect();
     let groups = digits.chunks(4).map(|group| view! { <span>{group.iter().collect::<String>()}</span> }).collect_view();
     view! {
-        <div class="sheet-body stack" data-gap="4">
+        <div class="card-body stack" data-gap="4">
             <span class="small soft row"><Icon name="lock"/>"Bound to exactly these rows"</span>
             <p class="fingerprint" aria-label="SHA-256 of the content">{groups}</p>
             {can_decide.then(|| view! {

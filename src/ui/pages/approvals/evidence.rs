@@ -10,8 +10,8 @@ use crate::{
     ui::{
         components::{Glyph, MoneyView, count},
         pages::batches::detail::{
+            labels::{bar_width, per_mille, things},
             tasks::parts as split_parts,
-            words::{bar_width, per_mille, things},
         },
     },
 };
@@ -70,8 +70,8 @@ pub fn WillHappen(detail: ApprovalDetail) -> impl IntoView {
     };
     let (description, maker) = (detail.description, detail.maker);
     view! {
-        <section class="sheet" aria-labelledby="will">
-            <div class="sheet-body stack">
+        <section class="card" aria-labelledby="will">
+            <div class="card-body stack">
                 <h2 id="will">{title}</h2>
                 <ol class="will" data-size="md">{steps}</ol>
                 {(!description.is_empty()).then(|| view! {
@@ -121,8 +121,8 @@ pub fn Largest(snapshot: BatchSnapshot, rows: Vec<LargeRow>) -> impl IntoView {
         })
         .collect_view();
     view! {
-        <section class="sheet" aria-labelledby="largest">
-            <div class="sheet-head">
+        <section class="card" aria-labelledby="largest">
+            <div class="card-head">
                 <h2 id="largest">{title}</h2>
                 <small>{share.clone()}" of the total"</small>
             </div>
@@ -160,9 +160,9 @@ pub fn Largest(snapshot: BatchSnapshot, rows: Vec<LargeRow>) -> impl IntoView {
 pub fn Again(operation: Operation, repeated: Vec<RepeatedOrder>, earlier: Vec<EarlierRefund>) -> impl IntoView {
     if repeated.is_empty() && earlier.is_empty() {
         return view! {
-            <section class="sheet" aria-labelledby="again">
-                <div class="sheet-head"><h2 id="again">"Repeated orders"</h2></div>
-                <div class="sheet-body">
+            <section class="card" aria-labelledby="again">
+                <div class="card-head"><h2 id="again">"Repeated orders"</h2></div>
+                <div class="card-body">
                     <p class="soft">
                         "None: no order stands in this file twice, and none with the same amount was in a batch of the last 30 days."
                     </p>
@@ -196,8 +196,8 @@ pub fn Again(operation: Operation, repeated: Vec<RepeatedOrder>, earlier: Vec<Ea
         })
         .collect_view();
     view! {
-        <section class="sheet" aria-labelledby="again">
-            <div class="sheet-head"><h2 id="again">"Repeated orders"</h2><small>{heading}</small></div>
+        <section class="card" aria-labelledby="again">
+            <div class="card-head"><h2 id="again">"Repeated orders"</h2><small>{heading}</small></div>
             <div class="findings">{repeated}{earlier}</div>
         </section>
     }
@@ -235,9 +235,9 @@ pub fn Classes(operation: Operation, records: u64, classes: Vec<(String, u64)>) 
         })
         .collect_view();
     view! {
-        <section class="sheet" aria-labelledby="spread">
-            <div class="sheet-head"><h2 id="spread">"Amounts"</h2><small>{things(operation, records)}</small></div>
-            <div class="sheet-body"><div class="bars" data-tone="neutral">{bars}</div></div>
+        <section class="card" aria-labelledby="spread">
+            <div class="card-head"><h2 id="spread">"Amounts"</h2><small>{things(operation, records)}</small></div>
+            <div class="card-body"><div class="bars" data-tone="neutral">{bars}</div></div>
         </section>
     }
     .into_any()
@@ -258,9 +258,9 @@ pub fn Parts(total: Money, parts: Vec<(String, i64)>) -> impl IntoView {
         })
         .collect_view();
     view! {
-        <section class="sheet" aria-labelledby="parts">
-            <div class="sheet-head"><h2 id="parts">"Split settlement"</h2><small>{heading}</small></div>
-            <div class="sheet-body">
+        <section class="card" aria-labelledby="parts">
+            <div class="card-head"><h2 id="parts">"Split settlement"</h2><small>{heading}</small></div>
+            <div class="card-body">
                 <dl class="facts" data-money="">
                     {rows}
                     <dt>"Together"</dt>
@@ -304,8 +304,8 @@ pub fn Preview(snapshot: BatchSnapshot, rows: Vec<TaskRow>) -> impl IntoView {
         })
         .collect_view();
     view! {
-        <section class="sheet" aria-labelledby="preview">
-            <div class="sheet-head">
+        <section class="card" aria-labelledby="preview">
+            <div class="card-head">
                 <h2 id="preview">{title}</h2>
                 <p class="no-print">
                     <a href=base.clone()>{format!("All {}", things(snapshot.operation, snapshot.records))}</a>

@@ -7,9 +7,9 @@ use crate::{
         view::{ApprovalInbox, ApprovalRow},
     },
     ui::{
-        components::{BatchStamp, EmptyState, LoadFailed, MoneyView, TimeView, Title, count},
+        components::{BatchStatusBadge, EmptyState, LoadFailed, MoneyView, TimeView, Title, count},
         hooks::url::{here, query_value},
-        pages::batches::detail::words::things,
+        pages::batches::detail::labels::things,
     },
 };
 use leptos::prelude::*;
@@ -118,7 +118,7 @@ pub fn Inbox(
     view! {
         <div class="stack">
             <nav class="tabs" aria-label="Approvals">{tabs}</nav>
-            <section class="sheet" aria-label=shelf.text()>{list}</section>
+            <section class="card" aria-label=shelf.text()>{list}</section>
         </div>
     }
     .into_any()
@@ -163,7 +163,7 @@ fn row(shelf: Shelf, row: ApprovalRow) -> AnyView {
         expires.into_any()
     } else {
         view! {
-            <BatchStamp status=row.status/>
+            <BatchStatusBadge status=row.status/>
             {(!row.decision.is_empty()).then(|| view! { <small>{row.decision}</small> })}
         }
         .into_any()

@@ -3,7 +3,7 @@
 use crate::{
     domain::{
         money::Money,
-        view::retries::{RetryAsked, RetryAskedRow},
+        view::retries::{RetryAskedRow, RetryRequest},
     },
     ui::components::{Glyph, MoneyView, count},
 };
@@ -11,24 +11,24 @@ use leptos::prelude::*;
 
 /// The rows, those that differ first.
 #[component]
-pub fn Asked(
+pub fn RetryRequest(
     /// What is asked for.
-    asked: RetryAsked,
+    asked: RetryRequest,
     /// Their sum now.
     total: Money,
 ) -> impl IntoView {
     let heading = format!("{} changed, before {}, now {total}", count(asked.changed), asked.before);
     let again = (asked.fails_again > 0).then(|| {
         let words = format!("{} unchanged and would fail again.", count(asked.fails_again));
-        view! { <p class="sheet-body flag" data-tone="waiting"><Glyph name="partial"/>{words}</p> }
+        view! { <p class="card-body flag" data-tone="waiting"><Glyph name="partial"/>{words}</p> }
     });
-    let cut = asked.rows.len() == RetryAsked::SHOWN;
-    let cut = cut
-        .then(|| view! { <p class="sheet-foot">"Only the first rows are shown, those that were changed first."</p> });
+    let cut = asked.rows.len() == RetryRequest::SHOWN;
+    let cut =
+        cut.then(|| view! { <p class="card-foot">"Only the first rows are shown, those that were changed first."</p> });
     let rows = asked.rows.into_iter().map(row).collect_view();
     view! {
-        <section class="sheet" aria-labelledby="retry" data-retry="">
-            <div class="sheet-head"><h2 id="retry">"Failed rows, before and now"</h2><small>{heading}</small></div>
+        <section class="card" aria-labelledby="retry" data-retry="">
+            <div class="card-head"><h2 id="retry">"Failed rows, before and now"</h2><small>{heading}</small></div>
             {again}
             <div class="table-box" tabindex="0" role="region" aria-label="Failed rows, scrolls sideways">
                 <table role="table" class="table" data-slips="" data-density="compact">

@@ -5,7 +5,7 @@ use crate::{
     api::activity::load_activity,
     domain::{ids::BatchId, operation::Operation, view::activity::ActivityLog},
     ui::{
-        components::{BatchStamp, LoadFailed, Pagination, Sheet, Title, count},
+        components::{BatchStatusBadge, Card, LoadFailed, Pagination, Title, count},
         hooks::url::{here, query_value},
     },
 };
@@ -46,12 +46,12 @@ fn Log(log: ActivityLog) -> impl IntoView {
     let address = format!("{batch}/activity");
     let other_page = move |page: u32| format!("{address}?page={page}");
     let nothing =
-        acts.rows.is_empty().then(|| view! { <p class="sheet-body soft">"There is nothing on this page."</p> });
+        acts.rows.is_empty().then(|| view! { <p class="card-body soft">"There is nothing on this page."</p> });
     view! {
         <div class="head">
             <div class="head-title">
                 <h1>"Activity log"</h1>
-                <BatchStamp status=snapshot.status/>
+                <BatchStatusBadge status=snapshot.status/>
             </div>
             <div class="meta">
                 <span>"of "<a href=batch>{snapshot.file_name.clone()}</a></span>
@@ -59,15 +59,15 @@ fn Log(log: ActivityLog) -> impl IntoView {
             </div>
         </div>
         <div class="stack" data-gap="24">
-            <Sheet title="In short">
-                <div class="sheet-body">
+            <Card title="In short">
+                <div class="card-body">
                     <dl class="facts">{facts}</dl>
                 </div>
-            </Sheet>
-            <section class="sheet" aria-labelledby="log">
-                <div class="sheet-head"><h2 id="log">"What was done"</h2><small>"newest first"</small></div>
+            </Card>
+            <section class="card" aria-labelledby="log">
+                <div class="card-head"><h2 id="log">"What was done"</h2><small>"newest first"</small></div>
                 {nothing}
-                <ol class="timeline sheet-body">{timeline(acts.rows)}</ol>
+                <ol class="timeline card-body">{timeline(acts.rows)}</ol>
                 {(pages > 1).then(|| view! { <Pagination page=number pages size total href=other_page/> })}
             </section>
         </div>

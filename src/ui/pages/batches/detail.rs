@@ -7,12 +7,12 @@ pub mod activity;
 pub mod card;
 pub mod fresh;
 pub mod head;
+pub mod labels;
 pub mod notices;
 pub mod progress;
 pub mod revisions;
 pub mod row_map;
 pub mod tasks;
-pub mod words;
 
 use crate::{
     api::{
@@ -157,7 +157,7 @@ pub fn Detail(
         <div class="stack" data-gap="24">
             <notices::Notices detail=detail.clone() shown stale/>
             <div class="state">
-                <section class="sheet" aria-labelledby="progress">
+                <section class="card" aria-labelledby="progress">
                     <progress::Progress shown following/>
                     <progress::Tiles shown query=query.clone()/>
                     <row_map::RowMap letters=row_map/>

@@ -1,10 +1,10 @@
 //! The list of batches of one operation.
 
 pub mod filters;
-pub mod news;
 pub mod sort;
 pub mod table;
 pub mod toolbar;
+pub mod updates;
 
 use super::AreaTabs;
 use crate::{
@@ -31,13 +31,13 @@ use crate::{
 };
 use filters::Filters;
 use leptos::prelude::*;
-use news::{NewBatches, News};
 use std::collections::BTreeMap;
 use table::BatchTable;
 use toolbar::Toolbar;
+use updates::{ListUpdates, NewBatches};
 
 /// What the list was asked by, and what came.
-type Answer = (BatchQuery, Result<BatchList, ApiError>);
+type ListResult = (BatchQuery, Result<BatchList, ApiError>);
 
 /// The newest numbers of batches, as they come.
 type Live = BTreeMap<BatchId, BatchSnapshot>;
@@ -69,7 +69,7 @@ pub fn BatchListPage(
             (query, answer)
         },
     );
-    let news = News::watch(live, list);
+    let news = ListUpdates::watch(live, list);
     let report = RwSignal::new(Report::None);
     let sync = sync_act(operation, report, Callback::new(move |()| list.refetch()));
     let context = page_context();
@@ -165,7 +165,7 @@ fn Loaded(
     if !list.any {
         let href = format!("{}/new", operation.path());
         return view! {
-            <section class="sheet" aria-label=labels.caption>
+            <section class="card" aria-label=labels.caption>
                 <EmptyState icon="stack" title=labels.first_use text=labels.first_use_text>
                     {list
                         .can_create
@@ -190,7 +190,7 @@ fn Loaded(
             <Chips label="File Upload Status" chips=chips />
             <Filters operation=operation query=query.clone() makers=list.makers />
         </div>
-        <section class="sheet" aria-label=labels.caption>
+        <section class="card" aria-label=labels.caption>
             {if list.page.rows.is_empty() {
                 view! { <NothingFound operation=operation query=query narrowed=list.narrowed total=list.page.total /> }.into_any()
             } else {

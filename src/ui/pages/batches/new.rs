@@ -3,15 +3,15 @@
 //! Without JavaScript it is one form, and the server answers with what it found. With it, the same checks run in the
 //! browser first, cells are corrected in place, and the sum is seen before anything is sent.
 
-pub mod bench;
 pub mod description;
-pub mod desk;
 pub mod fields;
 pub mod file;
 pub mod findings;
 pub mod heading;
+pub mod review_step;
 pub mod switch;
 pub mod table;
+pub mod upload_form;
 pub mod view;
 
 use crate::{

@@ -13,9 +13,9 @@ use crate::{
         view::retries::RetryView,
     },
     ui::{
-        components::{Banner, BatchStamp, Glyph, LoadFailed, Title, count},
+        components::{Banner, BatchStatusBadge, Glyph, LoadFailed, Title, count},
         hooks::url::{here, query_value},
-        pages::repeats::{repeats, warnings},
+        parts::repeats::{repeats, warnings},
     },
 };
 use leptos::prelude::*;
@@ -56,7 +56,7 @@ fn Retry(retry: RetryView) -> impl IntoView {
         <div class="head">
             <div class="head-title">
                 <h1>"Send failed rows again"</h1>
-                <BatchStamp status=snapshot.status/>
+                <BatchStatusBadge status=snapshot.status/>
             </div>
             <div class="meta">
                 <span>"of "<a href=batch.clone()>{snapshot.file_name.clone()}</a></span>
@@ -95,8 +95,8 @@ fn Retry(retry: RetryView) -> impl IntoView {
                 {findings(&retry)}
                 {repeats(snapshot.operation, retry.repeats.clone(), retry.seal.clone(), "Send them again anyway")}
                 {warnings(to_confirm(&retry), retry.seal.clone(), "Send them anyway")}
-                <section class="sheet" aria-labelledby="rows">
-                    <div class="sheet-head">
+                <section class="card" aria-labelledby="rows">
+                    <div class="card-head">
                         <h2 id="rows">"Failed rows"</h2>
                         <div class="row">
                             <button class="button" data-size="sm" type="submit" name="do" value="all">"Tick all"</button>
@@ -125,7 +125,7 @@ fn other_pages(page: u32, pages: u32) -> impl IntoView {
         }
     };
     view! {
-        <div class="sheet-foot">
+        <div class="card-foot">
             <span>{format!("Page {page} of {pages}. What is typed is kept on every page.")}</span>
             <span class="row push">
                 {(page > 1).then(|| button(page - 1, "Previous page"))}
@@ -166,7 +166,7 @@ fn findings(retry: &RetryView) -> Option<AnyView> {
     let role = (errors > 0).then_some("alert");
     Some(
         view! {
-            <section class="sheet" id="findings" aria-labelledby="findings-title">
+            <section class="card" id="findings" aria-labelledby="findings-title">
                 <div class="finding" data-tone=tone role=role>
                     <Glyph name=glyph/>
                     <h3 id="findings-title">{title}</h3>

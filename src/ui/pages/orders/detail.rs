@@ -2,11 +2,11 @@
 
 use crate::{
     api::orders::load_order,
-    domain::view::orders::{Chosen, GatewayRefund, OrderPage as Order, StoredOrder, order_path},
+    domain::view::orders::{GatewayRefund, OrderPage as Order, RefundSelection, StoredOrder, order_path},
     ui::{
         components::{Banner, Icon, LoadFailed, MoneyView, Tile, TimeView, Title, count},
         hooks::url::here,
-        pages::batches::story::step,
+        parts::{order_badge::badge, timeline::step},
     },
 };
 use leptos::prelude::*;
@@ -46,7 +46,7 @@ fn Loaded(order: Order) -> impl IntoView {
     let id = order.order_id.clone();
     let refund = order.seen.as_ref().filter(|seen| order.may_refund && seen.left.is_ok()).map(|_| {
         view! {
-            <a class="button" data-kind="primary" href=Chosen::path([id.as_str()])>
+            <a class="button" data-kind="primary" href=RefundSelection::path([id.as_str()])>
                 <Icon name="undo" />
                 "Refund this order"
             </a>
@@ -92,20 +92,20 @@ fn Loaded(order: Order) -> impl IntoView {
     let more = order.more.then(|| {
         let all = format!("/search?q={}", crate::domain::page::encode(&id));
         view! {
-            <div class="sheet-foot">
+            <div class="card-foot">
                 <span>"The newest rows are told of. " <a href=all>"Search all batches for this order"</a></span>
             </div>
         }
     });
     let raw = (!order.raw.is_empty()).then(|| {
         view! {
-            <details class="sheet fold">
+            <details class="card fold">
                 <summary>
                     <Icon name="right" />
                     "Answer as it came"
                     <small>"secrets taken out"</small>
                 </summary>
-                <div class="sheet-body">
+                <div class="card-body">
                     <pre class="code" tabindex="0">{order.raw}</pre>
                 </div>
             </details>
@@ -116,7 +116,7 @@ fn Loaded(order: Order) -> impl IntoView {
         <div class="head">
             <div class="head-title">
                 <h1>{id.clone()}</h1>
-                {order.seen.as_ref().map(super::stamp)}
+                {order.seen.as_ref().map(badge)}
             </div>
             {meta}
             <div class="head-actions no-print">{sync}{refund}</div>
@@ -125,12 +125,12 @@ fn Loaded(order: Order) -> impl IntoView {
             {never}
             {state}
             {known.then(|| view! { <AtGateway transactions=order.transactions refunds=order.refunds /> })}
-            <section class="sheet" aria-labelledby="history">
-                <div class="sheet-head">
+            <section class="card" aria-labelledby="history">
+                <div class="card-head">
                     <h2 id="history">"History"</h2>
                     <small>"newest first"</small>
                 </div>
-                <ol class="timeline story sheet-body">{steps}</ol>
+                <ol class="timeline history card-body">{steps}</ol>
                 {more}
             </section>
             {raw}
@@ -153,7 +153,7 @@ fn State(seen: StoredOrder) -> impl IntoView {
         format!("{} refunds at the gateway", count(refunds))
     };
     view! {
-        <section class="sheet" aria-label="Amounts">
+        <section class="card" aria-label="Amounts">
             <div class="tiles">
                 <Tile label="Amount" number=move || view! { <MoneyView amount=amount /> }>"of the order"</Tile>
                 <Tile label="Refunded" number=move || view! { <MoneyView amount=refunded /> }>{known}</Tile>
@@ -174,7 +174,7 @@ fn AtGateway(transactions: Vec<String>, refunds: Vec<GatewayRefund>) -> impl Int
         .iter()
         .cloned()
         .map(|refund| {
-            let name = match refund.story {
+            let name = match refund.history {
                 Some(href) => view! { <a class="name id" href=href>{refund.key}</a> }.into_any(),
                 None => view! { <span class="id">{refund.key}</span> }.into_any(),
             };
@@ -197,7 +197,7 @@ fn AtGateway(transactions: Vec<String>, refunds: Vec<GatewayRefund>) -> impl Int
         })
         .collect_view();
     let table = match refunds.is_empty() {
-        true => view! { <p class="sheet-body small dim">"The gateway shows no refund of this order."</p> }.into_any(),
+        true => view! { <p class="card-body small dim">"The gateway shows no refund of this order."</p> }.into_any(),
         false => view! {
             <div class="table-box">
                 <table role="table" class="table" data-slips="" aria-label="Refunds at the gateway">
@@ -218,18 +218,18 @@ fn AtGateway(transactions: Vec<String>, refunds: Vec<GatewayRefund>) -> impl Int
     };
     view! {
         <div class="split" data-side="end">
-            <section class="sheet" aria-labelledby="refunds">
-                <div class="sheet-head">
+            <section class="card" aria-labelledby="refunds">
+                <div class="card-head">
                     <h2 id="refunds">"Refunds at the gateway"</h2>
                     <small>"as last seen"</small>
                 </div>
                 {table}
             </section>
-            <section class="sheet" aria-labelledby="transactions">
-                <div class="sheet-head">
+            <section class="card" aria-labelledby="transactions">
+                <div class="card-head">
                     <h2 id="transactions">"Transactions"</h2>
                 </div>
-                <div class="sheet-body">
+                <div class="card-body">
                     {match none {
                         true => view! { <p class="small dim">"The gateway named none."</p> }.into_any(),
                         false => view! { <ul class="ids">{transactions}</ul> }.into_any(),

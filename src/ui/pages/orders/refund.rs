@@ -4,12 +4,15 @@ use crate::{
     api::orders::load_refund,
     domain::{
         operation::Operation,
-        view::orders::{Chosen, RefundLine, RefundOrders, order_path},
+        view::orders::{RefundLine, RefundOrders, RefundSelection, order_path},
     },
     ui::{
         components::{Banner, EmptyState, Glyph, Icon, LoadFailed, MoneyView, TextArea, Title, count},
         hooks::{page::flash, url::here},
-        pages::repeats::{repeats, warnings},
+        parts::{
+            order_badge::badge,
+            repeats::{repeats, warnings},
+        },
     },
 };
 use leptos::prelude::*;
@@ -20,10 +23,11 @@ use leptos_router::hooks::use_query_map;
 pub fn RefundOrdersPage() -> impl IntoView {
     let flash = flash();
     let typed = flash.values.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let mut chosen = Chosen::from_pairs(typed);
+    let mut chosen = RefundSelection::from_pairs(typed);
     if flash.values.is_empty() {
-        chosen = use_query_map()
-            .with_untracked(|map| Chosen::from_pairs(map.into_iter().map(|(name, value)| (name.as_ref(), value))));
+        chosen = use_query_map().with_untracked(|map| {
+            RefundSelection::from_pairs(map.into_iter().map(|(name, value)| (name.as_ref(), value)))
+        });
     }
     let wrong = flash.error.filter(|_| flash.field.as_deref() == Some("description"));
     let address = here().get_untracked();
@@ -52,7 +56,7 @@ fn Loaded(page: RefundOrders, wrong: Option<String>) -> impl IntoView {
         return view! {
             <div class="stack" data-gap="24">
                 {left_out}
-                <section class="sheet" aria-label="Refunds">
+                <section class="card" aria-label="Refunds">
                     <EmptyState icon="orders" title="No order is chosen" text="Tick the orders to refund in the list, or open one of them.">
                         <a class="button" href="/orders">"Choose orders"</a>
                     </EmptyState>
@@ -78,8 +82,8 @@ fn Loaded(page: RefundOrders, wrong: Option<String>) -> impl IntoView {
                 {whole}
                 {repeats(Operation::Refund, page.repeats.clone(), page.seal.clone(), "Refund them again anyway")}
                 {warnings(page.warnings.clone(), page.seal.clone(), "Refund them anyway")}
-                <section class="sheet" aria-labelledby="lines">
-                    <div class="sheet-head">
+                <section class="card" aria-labelledby="lines">
+                    <div class="card-head">
                         <h2 id="lines">"Refunds"</h2>
                         <small>{orders(page.lines.len())}</small>
                     </div>
@@ -122,7 +126,7 @@ fn left_out(orders: Vec<(String, String)>) -> Option<AnyView> {
         .collect_view();
     Some(
         view! {
-            <section class="sheet" aria-labelledby="left-out">
+            <section class="card" aria-labelledby="left-out">
                 <div class="finding" data-tone="waiting">
                     <Glyph name="partial" />
                     <h2 id="left-out">{title}</h2>
@@ -156,7 +160,7 @@ fn line(line: RefundLine) -> impl IntoView {
             <input type="hidden" name="order" value=id.clone() />
             <div class="again-head">
                 <b class="id"><a href=order_path(&id)>{id.clone()}</a></b>
-                {super::stamp(&order)}
+                {badge(&order)}
                 <button class="button push" data-kind="quiet" data-size="sm" type="submit" name="do" value=format!("drop:{id}")>
                     "Leave out"<span class="vh">" "{id.clone()}</span>
                 </button>
@@ -236,8 +240,8 @@ fn Side(page: RefundOrders, wrong: Option<String>) -> impl IntoView {
         }
     });
     view! {
-        <section class="sheet stick" id="send" aria-labelledby="sum">
-            <div class="sheet-body stack">
+        <section class="card stick" id="send" aria-labelledby="sum">
+            <div class="card-body stack">
                 <h2 id="sum" class="tile-label">"To be refunded"</h2>
                 <dl class="facts" data-money="">
                     <dt>"Orders"</dt>
@@ -246,7 +250,7 @@ fn Side(page: RefundOrders, wrong: Option<String>) -> impl IntoView {
                     <dd data-total="amount">{total}</dd>
                 </dl>
             </div>
-            <div class="sheet-body stack">
+            <div class="card-body stack">
                 {description}
                 <p class="small">{decides}" The gateway is asked once more before anything is sent."</p>
                 <div class="acts">

@@ -52,7 +52,7 @@ pub fn ProposeActs(batch: ReviewBatch, flash: Flash) -> impl IntoView {
     });
     let id = batch.id;
     view! {
-        <div class="sheet-foot case-foot">
+        <div class="card-foot case-foot">
             <fieldset class="choices">
                 <legend>"What became of the marked refunds?"</legend>
                 {radios}
@@ -101,7 +101,7 @@ pub(super) fn answer_acts(batch: &ReviewBatch, flash: &Flash, needs_password: bo
         }
     });
     view! {
-        <div class="sheet-foot case-foot">
+        <div class="card-foot case-foot">
             <TextArea
                 name="note"
                 id=format!("{id}-answer-note")

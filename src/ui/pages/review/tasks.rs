@@ -90,7 +90,7 @@ pub fn Proposed(batch: ReviewBatch, flash: Flash, needs_password: bool, reader: 
         let items = mine.iter().map(|task| item(task, tick(task, alone, batch.can_propose), None)).collect_view();
         let withdraw = batch.can_propose.then(|| {
             view! {
-                <div class="sheet-foot">
+                <div class="card-foot">
                     <Button icon="undo">"Withdraw"</Button>
                     <span>"Then another proposal can be made."</span>
                 </div>

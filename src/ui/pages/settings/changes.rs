@@ -21,8 +21,8 @@ pub fn WaitingChanges(changes: Changes, flash: Flash) -> impl IntoView {
         return ().into_any();
     }
     view! {
-        <section class="sheet" id="changes" aria-labelledby="changes-head">
-            <div class="sheet-head">
+        <section class="card" id="changes" aria-labelledby="changes-head">
+            <div class="card-head">
                 <h2 id="changes-head">"Changes waiting for a second administrator"</h2>
                 <small>"Nothing changes before another administrator confirms."</small>
             </div>
@@ -89,7 +89,7 @@ fn Waiting(change: WaitingChange, may_change: bool, needed: bool, viewer: String
         }
     };
     view! {
-        <article class="sheet-body stack change" data-change=change.id.to_string()>
+        <article class="card-body stack change" data-change=change.id.to_string()>
             <h3>{change.summary.clone()}</h3>
             <p class="consequence" data-tone="failed">
                 <Glyph name="failed" />

@@ -74,7 +74,7 @@ fn Loaded(connections: Connections) -> impl IntoView {
         <div class="stack">
             {stopped}
             <WaitingChanges changes=changes flash=flash() />
-            <section class="sheet" aria-label="Connections">
+            <section class="card" aria-label="Connections">
                 {if rows.is_empty() {
                     view! {
                         <EmptyState

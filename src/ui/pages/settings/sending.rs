@@ -120,12 +120,12 @@ pub fn Switch(
         }
     };
     view! {
-        <section class="sheet" aria-label="Sending" id="sending">
-            <div class="sheet-head">
+        <section class="card" aria-label="Sending" id="sending">
+            <div class="card-head">
                 <h2>"Sending"</h2>
                 <SendingMark sending=sending />
             </div>
-            {body.map(|body| view! { <div class="sheet-body">{body}</div> })}
+            {body.map(|body| view! { <div class="card-body">{body}</div> })}
         </section>
     }
     .into_any()

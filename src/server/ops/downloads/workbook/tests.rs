@@ -4,7 +4,11 @@ use crate::{
         money::Money,
         task::{TaskState, TaskStatus},
     },
-    formats::results::{CsvLines, REFUND_RESULTS_HEADER, RefundResult, put_refund_result, without_guard},
+    formats::{
+        csv_cell::without_guard,
+        refunds::{REFUND_RESULTS_HEADER, RefundResult, put_refund_result},
+        results::CsvLines,
+    },
 };
 use std::{
     io::Read,

@@ -2,7 +2,7 @@
 
 use super::{
     head::below,
-    words::{bar_width, things},
+    labels::{bar_width, things},
 };
 use crate::{
     domain::{
@@ -46,9 +46,9 @@ pub fn Activity(
 ) -> impl IntoView {
     let rows = timeline(rows);
     view! {
-        <section class="sheet" aria-labelledby="activity">
-            <div class="sheet-head"><h2 id="activity">"Activity"</h2><small><a class="no-print" href=log rel="external">"Activity log"</a></small></div>
-            <ol class="timeline sheet-body">{rows}</ol>
+        <section class="card" aria-labelledby="activity">
+            <div class="card-head"><h2 id="activity">"Activity"</h2><small><a class="no-print" href=log rel="external">"Activity log"</a></small></div>
+            <ol class="timeline card-body">{rows}</ol>
         </section>
     }
     .into_any()
@@ -89,9 +89,9 @@ pub fn Failures(
         heading.push_str(&format!(", {}", Money::new(sum, currency)));
     }
     view! {
-        <section class="sheet" aria-labelledby="errors">
-            <div class="sheet-head"><h2 id="errors">"Why tasks failed"</h2><small>{heading}</small></div>
-            <div class="sheet-body stack">
+        <section class="card" aria-labelledby="errors">
+            <div class="card-head"><h2 id="errors">"Why tasks failed"</h2><small>{heading}</small></div>
+            <div class="card-body stack">
                 <div class="bars" data-tone="failed">{bars}</div>
                 <p class="small soft">
                     {if amounts {

@@ -1,12 +1,12 @@
 //! The Batch Details card: what the batch is, whoever asks.
 
-use super::{head::below, words::bytes};
+use super::{head::below, labels::bytes};
 use crate::{
     domain::{
         money::Money,
-        view::{BatchDetail, BatchSnapshot, Moment},
+        view::{BatchDetail, BatchSnapshot, DisplayTime},
     },
-    ui::components::{BatchStamp, CopyButton, Icon, MoneyView, TimeView, count},
+    ui::components::{BatchStatusBadge, CopyButton, Icon, MoneyView, TimeView, count},
 };
 use leptos::prelude::*;
 
@@ -39,7 +39,7 @@ pub fn Card(detail: BatchDetail, shown: Memo<BatchSnapshot>) -> impl IntoView {
     // A live event carries the text of the new time; until one has come the loaded moment stands.
     let updated = move || {
         let live = shown.with(|shown| {
-            (!shown.updated_text.is_empty() && shown.updated_text != updated.text).then(|| Moment {
+            (!shown.updated_text.is_empty() && shown.updated_text != updated.text).then(|| DisplayTime {
                 utc: shown.updated_at.clone(),
                 text: shown.updated_text.clone(),
                 date: String::new(),
@@ -68,9 +68,9 @@ pub fn Card(detail: BatchDetail, shown: Memo<BatchSnapshot>) -> impl IntoView {
         })
     };
     view! {
-        <details class="sheet fold" open>
+        <details class="card fold" open>
             <summary><Icon name="right"/>"Batch Details"</summary>
-            <div class="sheet-body">
+            <div class="card-body">
                 <dl class="facts">
                     <dt>"Batch ID"</dt>
                     <dd class="copy">
@@ -78,7 +78,7 @@ pub fn Card(detail: BatchDetail, shown: Memo<BatchSnapshot>) -> impl IntoView {
                         <CopyButton text=id label="Copy batch ID"/>
                     </dd>
                     <dt>"Status"</dt>
-                    <dd><BatchStamp status=Signal::derive(move || shown.with(|shown| shown.status))/></dd>
+                    <dd><BatchStatusBadge status=Signal::derive(move || shown.with(|shown| shown.status))/></dd>
                     {if snapshot.operation.has_amounts() {
                         view! {
                             <dt>"Total Amount"</dt>

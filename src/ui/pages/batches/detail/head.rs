@@ -1,10 +1,10 @@
 //! Title, status and what can be done with the batch.
 
-use super::words::things;
+use super::labels::things;
 use crate::{
     api::ApiError,
     domain::view::{BatchDetail, BatchSnapshot, SyncReport},
-    ui::components::{Banner, BatchStamp, Icon, Menu, TextArea},
+    ui::components::{Banner, BatchStatusBadge, Icon, Menu, TextArea},
 };
 use leptos::prelude::*;
 
@@ -60,7 +60,7 @@ pub fn Head(
         <div class="head">
             <div class="head-title">
                 <h1>{snapshot.file_name.clone()}</h1>
-                <BatchStamp status=Signal::derive(move || shown.with(|shown| shown.status))/>
+                <BatchStatusBadge status=Signal::derive(move || shown.with(|shown| shown.status))/>
             </div>
             <div class="meta">
                 {(!description.is_empty()).then(|| view! { <span>{description}</span> })}

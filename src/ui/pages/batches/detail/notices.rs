@@ -1,6 +1,6 @@
 //! What the person should know or do now, each with its next step.
 
-use super::{head::below, words::things};
+use super::{head::below, labels::things};
 use crate::{
     domain::{
         batch::BatchStatus,

@@ -1,6 +1,6 @@
 //! How far the batch is: one sentence, the strip, and three counters that are also filters.
 
-use super::{tasks::address, words::share};
+use super::{labels::share, tasks::address};
 use crate::{
     domain::{
         batch::BatchStatus,
@@ -9,7 +9,7 @@ use crate::{
         task::TaskStatus,
         view::{BatchSnapshot, Counts},
     },
-    ui::components::{Glyph, MoneyView, Strip, StripSize, count},
+    ui::components::{Glyph, MoneyView, ProgressBar, ProgressBarSize, count},
 };
 use leptos::prelude::*;
 
@@ -56,7 +56,7 @@ pub fn Progress(
         })
     };
     view! {
-        <div class="sheet-body stack">
+        <div class="card-body stack">
             <div class="progress-head">
                 <h2 id="progress">{sentence}</h2>
                 <p class="meta no-print">
@@ -64,7 +64,7 @@ pub fn Progress(
                     {move || (!following.get()).then(|| view! { <a href="" rel="external">"Refresh"</a> })}
                 </p>
             </div>
-            <div class="stack" data-gap="4"><Strip counts size=StripSize::Large/>{ticks}</div>
+            <div class="stack" data-gap="4"><ProgressBar counts size=ProgressBarSize::Large/>{ticks}</div>
             {move || shown.with(|shown| {
                 (!shown.pace.is_empty()).then(|| view! { <p class="small soft" data-pace="">{shown.pace.clone()}</p> })
             })}

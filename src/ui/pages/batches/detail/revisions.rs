@@ -31,8 +31,8 @@ pub fn list(rows: Vec<RevisionRow>) -> AnyView {
         })
         .collect_view();
     view! {
-        <section class="sheet" aria-labelledby="revisions">
-            <div class="sheet-head"><h2 id="revisions">"Retries"</h2><small>"newest first"</small></div>
+        <section class="card" aria-labelledby="revisions">
+            <div class="card-head"><h2 id="revisions">"Retries"</h2><small>"newest first"</small></div>
             <div class="table-box" tabindex="0" role="region" aria-label="Retries, scrolls sideways">
                 <table role="table" class="table" data-slips="" data-density="compact">
                     <caption class="vh">"The file and each retry of its failed rows"</caption>

@@ -90,7 +90,7 @@ pub fn RowMap(
     };
     let view_box = format!("0 0 {} {HEIGHT}", map.columns * STEP - (STEP - WIDTH));
     view! {
-        <figure class="sheet-body stack" data-gap="8">
+        <figure class="card-body stack" data-gap="8">
             <figcaption class="row small">
                 <b>"Where in the file"</b>
                 <span class="dim">{legend}</span>

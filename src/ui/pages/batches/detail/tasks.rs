@@ -1,6 +1,6 @@
 //! The table of tasks: filtered by status, searched by order id, paged; all of it in the address.
 
-use super::words::{next_step, things};
+use super::labels::{next_step, things};
 use crate::{
     domain::{
         batch::BatchStatus,
@@ -11,7 +11,7 @@ use crate::{
         task::TaskStatus,
         view::{BatchSnapshot, CellPart, Split, TaskRow},
     },
-    ui::components::{Chip, Chips, Glyph, Icon, MoneyView, Pagination, TaskStamp, Tone},
+    ui::components::{Chip, Chips, Glyph, Icon, MoneyView, Pagination, TaskStatusBadge, Tone},
 };
 use leptos::prelude::*;
 
@@ -65,8 +65,8 @@ pub fn Tasks(
     let (batch, stopped) = shown.with_untracked(|shown| (shown.status, shown.notice.is_some()));
     let rows = tasks.rows.into_iter().map(|task| row(operation, task, &base, batch, stopped)).collect_view();
     view! {
-        <section class="sheet" aria-labelledby="tasks">
-            <div class="sheet-head">
+        <section class="card" aria-labelledby="tasks">
+            <div class="card-head">
                 <h2 id="tasks">"Tasks"</h2>
                 {chips}
                 <Search clear=here(&TaskQuery { status: query.status, ..TaskQuery::default() }) query search/>
@@ -233,7 +233,7 @@ fn row(operation: Operation, task: TaskRow, base: &str, batch: BatchStatus, stop
                 {(!task.txn_id.is_empty()).then(|| part(CellPart::SmallId(task.txn_id)))}
             </th>
             <td role="cell" class="tight" data-cell="mark">
-                <TaskStamp status/>
+                <TaskStatusBadge status/>
                 {note.map(|note| view! { <small>{note}</small> })}
             </td>
             {operation.has_amounts().then(|| view! {
@@ -262,12 +262,12 @@ fn part(part: CellPart) -> AnyView {
         CellPart::Small(text) => view! { <small>{text}</small> }.into_any(),
         CellPart::Id(text) => view! { <span class="id">{text}</span> }.into_any(),
         CellPart::SmallId(text) => view! { <small class="id">{text}</small> }.into_any(),
-        CellPart::Answer(text) => answer(text),
+        CellPart::Response(text) => response_cell(text),
     }
 }
 
 /// A long answer is cut, and unfolds.
-fn answer(text: String) -> AnyView {
+fn response_cell(text: String) -> AnyView {
     if text.chars().count() <= SHOWN {
         return view! { <span class="id">{text}</span> }.into_any();
     }

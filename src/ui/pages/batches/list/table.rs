@@ -2,8 +2,8 @@
 
 use super::{
     Live, SyncAct,
-    news::instant,
     sort::{order_of, pressed},
+    updates::instant,
 };
 use crate::{
     domain::{
@@ -14,8 +14,8 @@ use crate::{
         view::BatchRow,
     },
     ui::components::{
-        BatchStamp, Button, Kind, MoneyView, Pagination, ShortId, Size, SortHeader, Strip, TimeView, count,
-        progress_words,
+        BatchStatusBadge, Button, Kind, MoneyView, Pagination, ProgressBar, ShortId, Size, SortHeader, TimeView, count,
+        progress_label,
     },
 };
 use leptos::{ev::SubmitEvent, prelude::*};
@@ -177,7 +177,7 @@ fn Row(
     let counts_now = Signal::derive(move || now.get().1);
     let words = move || {
         let (status, counts) = now.get();
-        let (done, failed) = progress_words(status, counts);
+        let (done, failed) = progress_label(status, counts);
         view! {
             <p class="legend">
                 <span>{done}</span>
@@ -209,7 +209,7 @@ fn Row(
                 </small>
             </th>
             <td role="cell" data-cell="mark">
-                <BatchStamp status=status_now />
+                <BatchStatusBadge status=status_now />
                 {row.note.map(|note| view! { <small>{note}</small> })}
             </td>
             {operation
@@ -239,7 +239,7 @@ fn Row(
                 {count(row.records)}
             </td>
             <td role="cell" class="progress">
-                {move || has_strip.get().then(|| view! { <Strip counts=counts_now /> })}
+                {move || has_strip.get().then(|| view! { <ProgressBar counts=counts_now /> })}
                 {words}
             </td>
             <td role="cell">
@@ -314,7 +314,7 @@ fn marked(name: &str, search: &str, case_sensitive: bool) -> Vec<(String, bool)>
 mod tests {
     use super::*;
 
-    fn shown(name: &str, search: &str, case_sensitive: bool) -> String {
+    fn rendered(name: &str, search: &str, case_sensitive: bool) -> String {
         marked(name, search, case_sensitive)
             .into_iter()
             .map(|(piece, found)| if found { format!("[{piece}]") } else { piece })
@@ -323,11 +323,11 @@ mod tests {
 
     #[test]
     fn what_was_searched_for_is_marked() {
-        assert_eq!(shown("refunds_Oct_oct.csv", "oct", true), "refunds_Oct_[oct].csv");
-        assert_eq!(shown("refunds_Oct_oct.csv", "OCT", false), "refunds_[Oct]_[oct].csv");
-        assert_eq!(shown("aaaa", "aa", true), "[aa][aa]");
-        assert_eq!(shown("a.csv", "", true), "a.csv");
-        assert_eq!(shown("İstanbul.csv", "i", false), "İstanbul.csv");
-        assert_eq!(shown("Überweisung.csv", "über", false), "[Über]weisung.csv");
+        assert_eq!(rendered("refunds_Oct_oct.csv", "oct", true), "refunds_Oct_[oct].csv");
+        assert_eq!(rendered("refunds_Oct_oct.csv", "OCT", false), "refunds_[Oct]_[oct].csv");
+        assert_eq!(rendered("aaaa", "aa", true), "[aa][aa]");
+        assert_eq!(rendered("a.csv", "", true), "a.csv");
+        assert_eq!(rendered("İstanbul.csv", "i", false), "İstanbul.csv");
+        assert_eq!(rendered("Überweisung.csv", "über", false), "[Über]weisung.csv");
     }
 }

@@ -61,7 +61,7 @@ fn Inside(new: NewBatch, flash: Flash) -> impl IntoView {
 pub fn DescriptionForm(new: NewBatch, flash: Flash) -> impl IntoView {
     let operation = new.operation;
     view! {
-        <form class="sheet sheet-body stack describe" method="post" action=action(operation)>
+        <form class="card card-body stack describe" method="post" action=action(operation)>
             <DescriptionField new flash/>
             <div class="row">
                 <Button kind=Kind::Primary>"Submit"</Button>

@@ -15,9 +15,9 @@ use leptos::prelude::*;
 pub fn Guide(operation: Operation) -> impl IntoView {
     let format = registry::of(operation);
     view! {
-        <section class="sheet" aria-labelledby="samples">
-            <div class="sheet-head"><h2 id="samples">"Sample file"</h2></div>
-            <ul class="sheet-body stack samples" data-gap="8">
+        <section class="card" aria-labelledby="samples">
+            <div class="card-head"><h2 id="samples">"Sample file"</h2></div>
+            <ul class="card-body stack samples" data-gap="8">
                 {operation.files().samples.iter().map(|sample| view! {
                     <li>
                         <a href=format!("/samples/{}", sample.name) download=sample.name>
@@ -42,11 +42,11 @@ pub fn Rules(operation: Operation) -> impl IntoView {
         view! { <FieldTable fields=template.fields note=template.title title=template.fields_title/> }
     });
     view! {
-        <div class="sheet folds">
+        <div class="card folds">
             {tables.collect_view()}
             <details class="fold">
                 <summary><Icon name="right"/>{notes.title}</summary>
-                <div class="sheet-body stack prose">
+                <div class="card-body stack prose">
                     {(!notes.intro.is_empty()).then(|| view! { <p>{notes.intro}</p> })}
                     <ul>{notes.rules.iter().map(|rule| view! { <li>{*rule}</li> }).collect_view()}</ul>
                     {notes.example.map(|example| view! { <ExampleTable example/> })}

@@ -1,10 +1,10 @@
 //! The form that takes a file. Complete without JavaScript; with it, the file is looked at before anything is sent.
 
 use super::{
-    bench::Bench,
     fields::{Guide, Rules, facts},
     findings::{FindingGroup, Repeats, ToConfirm},
     switch::SwitchField,
+    upload_form::UploadForm,
 };
 use crate::{
     domain::{
@@ -27,17 +27,17 @@ pub fn FileStep(
     /// Description from before, when the address names one.
     draft: Option<DraftView>,
     flash: Flash,
-    bench: Bench,
+    upload: UploadForm,
 ) -> impl IntoView {
     let from_server = flash.error.clone().filter(|_| flash.field.as_deref() == Some("file"));
-    let error = Signal::derive(move || bench.complaint.get().or_else(|| from_server.clone()));
+    let error = Signal::derive(move || upload.complaint.get().or_else(|| from_server.clone()));
     let kept = draft.as_ref().filter(|draft| !draft.file_name.is_empty()).cloned();
     let (operation, rows) = (new.operation, new.limits.rows);
     view! {
         <div class="split" data-side="end">
             <div class="stack">
-                <label class="drop" for="file" data-state=move || bench.over.get().then_some("over")>
-                    <b>{move || if bench.over.get() { "Drop it to check it. Nothing is sent yet." } else { operation.labels().file }}</b>
+                <label class="drop" for="file" data-state=move || upload.over.get().then_some("over")>
+                    <b>{move || if upload.over.get() { "Drop it to check it. Nothing is sent yet." } else { operation.labels().file }}</b>
                     <span class="row">
                         <span class="button">
                             <Icon name="upload"/>
@@ -56,15 +56,15 @@ pub fn FileStep(
                             if error.with(Option::is_some) { "file-hint file-error" } else { "file-hint" }
                         }
                         aria-invalid=move || error.with(Option::is_some).then_some("true")
-                        on:change=move |event| bench.take(&event)
+                        on:change=move |event| upload.take(&event)
                     />
                 </label>
                 <FieldError id="file" error/>
-                {kept.map(|kept| view! { <Kept operation kept/> })}
-                <p class="small" role="status">{move || bench.reading.get().then_some("The file is being read…")}</p>
+                {kept.map(|kept| view! { <DraftNotice operation kept/> })}
+                <p class="small" role="status">{move || upload.reading.get().then_some("The file is being read…")}</p>
                 // Gone, not only hidden, once the file is open: there is one button of this name at any time.
-                {move || (!bench.is_open()).then(|| view! {
-                    {bench.switch().map(|switch| view! { <SwitchField bench switch/> })}
+                {move || (!upload.is_open()).then(|| view! {
+                    {upload.switch().map(|switch| view! { <SwitchField upload switch/> })}
                     <div class="acts">
                         <Button kind=Kind::Primary size=Size::Large>"Upload"</Button>
                         <p>{format!(
@@ -83,7 +83,7 @@ pub fn FileStep(
 
 /// The file of an earlier try, with what was found in it.
 #[component]
-fn Kept(operation: Operation, kept: DraftView) -> impl IntoView {
+fn DraftNotice(operation: Operation, kept: DraftView) -> impl IntoView {
     let groups = group(&kept.findings);
     let wrong = groups.iter().any(|group| group.severity == Severity::Error);
     let asks = !wrong && groups.iter().any(Group::must_be_confirmed);
@@ -96,14 +96,14 @@ fn Kept(operation: Operation, kept: DraftView) -> impl IntoView {
     };
     view! {
         <input type="hidden" name="upload" value=kept.id.to_string()/>
-        <section class="sheet" aria-labelledby="findings">
-            <div class="sheet-head">
+        <section class="card" aria-labelledby="findings">
+            <div class="card-head">
                 <h2 id="findings" tabindex="-1">"Findings"</h2>
                 <small>
                     {format!("{} · {} · {} rows", kept.file_name, size_text(kept.file_bytes), count(kept.rows))}
                 </small>
             </div>
-            <div class="sheet-body small">{advice}</div>
+            <div class="card-body small">{advice}</div>
             <div class="findings">
                 {groups.into_iter().map(|group| view! { <FindingGroup group/> }).collect_view()}
                 {repeats}

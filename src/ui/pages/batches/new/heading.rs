@@ -17,7 +17,7 @@ pub enum Step {
 }
 
 impl Step {
-    const fn words(self, maker_checker: bool) -> &'static str {
+    const fn label(self, maker_checker: bool) -> &'static str {
         match self {
             Self::Describe => "Described",
             Self::Choose => "File chosen",
@@ -51,7 +51,7 @@ pub fn Heading(
                     <svg class="glyph" data-tone=move || look().1 viewBox="0 0 12 12" aria-hidden="true">
                         <use href=move || format!("#{}", look().0)/>
                     </svg>
-                    {this.words(maker_checker)}
+                    {this.label(maker_checker)}
                 </li>
             }
         };

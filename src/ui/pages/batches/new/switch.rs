@@ -1,12 +1,12 @@
 //! What the maker turns on or off for the whole batch, such as "Sync With Gateway".
 
-use super::bench::Bench;
+use super::upload_form::UploadForm;
 use crate::domain::operation::Switch;
 use leptos::{html, prelude::*};
 
 /// The switch, as a field of the form. Which words stand beside it is told by its own state, so it needs no JavaScript.
 #[component]
-pub fn SwitchField(bench: Bench, switch: Switch) -> impl IntoView {
+pub fn SwitchField(upload: UploadForm, switch: Switch) -> impl IntoView {
     let id = switch.name.replace('_', "-");
     let hint = format!("{id}-hint");
     let [on, off] = switch.hints;
@@ -14,7 +14,7 @@ pub fn SwitchField(bench: Bench, switch: Switch) -> impl IntoView {
     // It may have been moved before the page was taken over, and a browser keeps what it held.
     Effect::new(move || {
         if let Some(field) = field.get() {
-            bench.toggle.set(field.checked());
+            upload.toggle.set(field.checked());
         }
     });
     view! {
@@ -27,9 +27,9 @@ pub fn SwitchField(bench: Bench, switch: Switch) -> impl IntoView {
                     value="on"
                     id=id
                     aria-describedby=hint.clone()
-                    checked=bench.toggle.get_untracked()
+                    checked=upload.toggle.get_untracked()
                     node_ref=field
-                    on:change=move |event| bench.toggle.set(event_target_checked(&event))
+                    on:change=move |event| upload.toggle.set(event_target_checked(&event))
                 />
                 <span class="switch-track" aria-hidden="true"></span>
                 <b>{switch.label}</b>

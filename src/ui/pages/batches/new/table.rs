@@ -1,30 +1,30 @@
 //! The rows of the file, each cell to be corrected in its place.
 
-use super::{bench::Bench, findings::look};
+use super::{findings::look, upload_form::UploadForm};
 use crate::{
     domain::finding::Severity,
     ui::{
         components::{Button, Glyph, Icon, Kind, Size, count},
-        worker::messages::{Act, CellView, Note, Output, RowView, RowsQuery},
+        worker::messages::{CellView, EditorRequest, Note, Output, RowView, RowsQuery},
     },
 };
 use leptos::{ev, prelude::*};
 
 /// The table with its head and foot.
 #[component]
-pub fn Rows(bench: Bench) -> impl IntoView {
-    let only = bench.only;
+pub fn Rows(upload: UploadForm) -> impl IntoView {
+    let only = upload.only;
     let heading = move || if only.get() { "Rows with findings" } else { "All rows" };
-    let matching = move || bench.rows.with(|rows| count(rows.matching));
-    let all = move || bench.of(|report| count(report.rows));
+    let matching = move || upload.rows.with(|rows| count(rows.matching));
+    let all = move || upload.of(|report| count(report.rows));
     let switch = move |event: ev::Event| {
         only.set(event_target_checked(&event));
-        bench.show(RowsQuery { only: only.get_untracked(), ..RowsQuery::default() });
+        upload.show(RowsQuery { only: only.get_untracked(), ..RowsQuery::default() });
     };
-    let has_errors = move || bench.of(|report| report.bad() > 0);
+    let has_errors = move || upload.of(|report| report.bad() > 0);
     view! {
-        <section class="sheet" aria-labelledby="rows">
-            <div class="sheet-head">
+        <section class="card" aria-labelledby="rows">
+            <div class="card-head">
                 <h2 id="rows">{heading}</h2>
                 <small>{move || format!("{} of {}", matching(), all())}</small>
                 <span class="row">
@@ -39,7 +39,7 @@ pub fn Rows(bench: Bench) -> impl IntoView {
                             data-size="sm"
                             type="button"
                             aria-keyshortcuts="n"
-                            on:click=move |_| bench.next_error()
+                            on:click=move |_| upload.next_error()
                         >
                             "Next error"
                             <kbd class="only-wide" aria-hidden="true">"n"</kbd>
@@ -53,7 +53,7 @@ pub fn Rows(bench: Bench) -> impl IntoView {
                     <thead>
                         <tr>
                             <th scope="col"><span class="vh">"Row"</span></th>
-                            {move || bench.rows.with(|rows| {
+                            {move || upload.rows.with(|rows| {
                                 let head = |name: &String| {
                                     view! { <th scope="col" class=is_amount(name).then_some("num")>{name.clone()}</th> }
                                 };
@@ -63,20 +63,20 @@ pub fn Rows(bench: Bench) -> impl IntoView {
                     </thead>
                     <tbody>
                         <For
-                            each=move || bench.rows.with(|rows| {
+                            each=move || upload.rows.with(|rows| {
                                 rows.rows.iter().map(|row| (rows.layout, row.row)).collect::<Vec<_>>()
                             })
                             key=|key| *key
-                            children=move |(_, row)| view! { <Row bench row/> }
+                            children=move |(_, row)| view! { <Row upload row/> }
                         />
                     </tbody>
                 </table>
             </div>
-            {move || bench.rows.with(|rows| (rows.matching == 0).then(|| view! {
-                <p class="sheet-body small soft">"No row has a finding."</p>
+            {move || upload.rows.with(|rows| (rows.matching == 0).then(|| view! {
+                <p class="card-body small soft">"No row has a finding."</p>
             }))}
-            <Pages bench/>
-            <Foot bench/>
+            <Pages upload/>
+            <Foot upload/>
         </section>
     }
     .into_any()
@@ -87,14 +87,14 @@ fn is_amount(column: &str) -> bool {
 }
 
 #[component]
-fn Row(bench: Bench, row: u32) -> impl IntoView {
-    let this = Memo::new(move |_| bench.rows.with(|rows| rows.rows.iter().find(|one| one.row == row).cloned()));
-    let columns = bench.rows.with_untracked(|rows| rows.columns.clone());
+fn Row(upload: UploadForm, row: u32) -> impl IntoView {
+    let this = Memo::new(move |_| upload.rows.with(|rows| rows.rows.iter().find(|one| one.row == row).cloned()));
+    let columns = upload.rows.with_untracked(|rows| rows.columns.clone());
     let width = this.with_untracked(|row| row.as_ref().map_or(0, |row| row.cells.len()));
     let cells = (0..width).map(|index| {
         let name = columns.get(index).cloned().unwrap_or_else(|| format!("cell {}", index + 1));
         let cell = Memo::new(move |_| this.with(|row| row.as_ref().and_then(|row| row.cells.get(index).cloned())));
-        view! { <Cell bench row index name cell/> }
+        view! { <Cell upload row index name cell/> }
     });
     let note = move || this.with(|row: &Option<RowView>| row.as_ref().and_then(|row| row.note.clone()));
     view! {
@@ -124,7 +124,7 @@ fn RowNote(note: Note) -> impl IntoView {
 }
 
 #[component]
-fn Cell(bench: Bench, row: u32, index: usize, name: String, cell: Memo<Option<CellView>>) -> impl IntoView {
+fn Cell(upload: UploadForm, row: u32, index: usize, name: String, cell: Memo<Option<CellView>>) -> impl IntoView {
     let text = Memo::new(move |_| cell.with(|cell| cell.as_ref().map(|cell| cell.text.clone()).unwrap_or_default()));
     let note = Memo::new(move |_| cell.with(|cell| cell.as_ref().and_then(|cell| cell.note.clone())));
     let was = Memo::new(move |_| cell.with(|cell| cell.as_ref().and_then(|cell| cell.was.clone())));
@@ -135,14 +135,14 @@ fn Cell(bench: Bench, row: u32, index: usize, name: String, cell: Memo<Option<Ce
     let change = move |event: ev::Event| {
         let typed = event_target_value(&event);
         if text.with_untracked(|text| *text != typed) {
-            bench.edit(row, column, typed);
+            upload.edit(row, column, typed);
         }
     };
     let keys = move |event: ev::KeyboardEvent| match event.key().as_str() {
         "Enter" => {
             event.prevent_default();
             // Leaving the cell saves it.
-            go_down(bench, row, index, event.shift_key());
+            go_down(upload, row, index, event.shift_key());
         }
         "Escape" => restore(&event, &text.get_untracked()),
         _ => {}
@@ -182,7 +182,7 @@ fn Cell(bench: Bench, row: u32, index: usize, name: String, cell: Memo<Option<Ce
                     note.with(|note| note.as_ref().is_some_and(|note| note.severity == Severity::Error)).then_some("true")
                 }
                 data-edited=move || was.with(Option::is_some).then_some("")
-                readonly=move || bench.sending.with(Option::is_some)
+                readonly=move || upload.sending.with(Option::is_some)
                 prop:value=move || text.get()
                 on:change=change
                 on:keydown=keys
@@ -194,11 +194,11 @@ fn Cell(bench: Bench, row: u32, index: usize, name: String, cell: Memo<Option<Ce
 }
 
 /// The same column in the next row, or in the one before.
-fn go_down(bench: Bench, row: u32, index: usize, up: bool) {
+fn go_down(upload: UploadForm, row: u32, index: usize, up: bool) {
     #[cfg(feature = "hydrate")]
     {
         use wasm_bindgen::JsCast;
-        let next = bench.rows.with_untracked(|rows| {
+        let next = upload.rows.with_untracked(|rows| {
             let place = rows.rows.iter().position(|one| one.row == row)?;
             let place = if up { place.checked_sub(1)? } else { place + 1 };
             rows.rows.get(place).map(|row| row.row)
@@ -221,7 +221,7 @@ fn go_down(bench: Bench, row: u32, index: usize, up: bool) {
         }
     }
     #[cfg(not(feature = "hydrate"))]
-    let _ = (bench, row, index, up);
+    let _ = (upload, row, index, up);
 }
 
 fn restore(event: &ev::KeyboardEvent, text: &str) {
@@ -239,10 +239,10 @@ fn restore(event: &ev::KeyboardEvent, text: &str) {
 
 /// The way through the pages of rows; nothing where one is enough.
 #[component]
-fn Pages(bench: Bench) -> impl IntoView {
-    let place = Memo::new(move |_| bench.rows.with(|rows| (rows.page, rows.pages)));
+fn Pages(upload: UploadForm) -> impl IntoView {
+    let place = Memo::new(move |_| upload.rows.with(|rows| (rows.page, rows.pages)));
     let turn =
-        move |page: u32| bench.show(RowsQuery { only: bench.only.get_untracked(), page, ..RowsQuery::default() });
+        move |page: u32| upload.show(RowsQuery { only: upload.only.get_untracked(), page, ..RowsQuery::default() });
     move || {
         let (page, pages) = place.get();
         (pages > 1).then(|| {
@@ -264,9 +264,9 @@ fn Pages(bench: Bench) -> impl IntoView {
 }
 
 #[component]
-fn Foot(bench: Bench) -> impl IntoView {
+fn Foot(upload: UploadForm) -> impl IntoView {
     let changes = move || {
-        let (edited, removed) = bench.of(|report| (report.edited, report.removed));
+        let (edited, removed) = upload.of(|report| (report.edited, report.removed));
         let part = |number: u64, one: &str, many: &str| match number {
             0 => None,
             1 => Some(format!("1 {one}")),
@@ -277,15 +277,15 @@ fn Foot(bench: Bench) -> impl IntoView {
         let parts: Vec<String> = parts.into_iter().flatten().collect();
         if parts.is_empty() { "Changed here".to_owned() } else { parts.join(", ") }
     };
-    let changed = move || bench.of(|report| report.changed);
-    let bad = move || bench.of(|report| report.bad() > 0);
+    let changed = move || upload.of(|report| report.changed);
+    let bad = move || upload.of(|report| report.bad() > 0);
     view! {
-        <div class="sheet-foot">
+        <div class="card-foot">
             {move || changed().then(|| view! {
                 <span class="row" role="status">
                     <Glyph name="edited" tone="queued"/>
                     {changes}
-                    <Button kind=Kind::Quiet size=Size::Small icon="undo" plain=true on_press=Callback::new(move |_| bench.act(Act::Undo))>
+                    <Button kind=Kind::Quiet size=Size::Small icon="undo" plain=true on_press=Callback::new(move |_| upload.act(EditorRequest::Undo))>
                         "Undo"
                     </Button>
                 </span>
@@ -293,13 +293,13 @@ fn Foot(bench: Bench) -> impl IntoView {
             <span class="only-wide"><kbd>"Enter"</kbd>" saves, "<kbd>"Esc"</kbd>" restores"</span>
             <span class="row push">
                 {move || bad().then(|| view! {
-                    <button class="button" data-kind="quiet" data-size="sm" type="button" on:click=move |_| bench.keep(Output::Bad)>
+                    <button class="button" data-kind="quiet" data-size="sm" type="button" on:click=move |_| upload.keep(Output::Bad)>
                         <Icon name="download"/>
                         "Download only rows with errors"
                     </button>
                 })}
                 {move || changed().then(|| view! {
-                    <button class="button" data-kind="quiet" data-size="sm" type="button" on:click=move |_| bench.keep(Output::Whole)>
+                    <button class="button" data-kind="quiet" data-size="sm" type="button" on:click=move |_| upload.keep(Output::Whole)>
                         <Icon name="download"/>
                         "Download corrected file"
                     </button>

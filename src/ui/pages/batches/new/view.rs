@@ -1,12 +1,12 @@
 //! The page once its data is there: the form, and what the browser adds to it.
 
 use super::{
-    bench::Bench,
     description::DescriptionDialog,
-    desk::{Desk, Troubles},
     file::FileStep,
     heading::{Heading, Step},
     problems,
+    review_step::{ReviewStep, Troubles},
+    upload_form::UploadForm,
 };
 use crate::{
     domain::{
@@ -34,16 +34,16 @@ fn left_over(draft: &DraftView) -> Option<(String, String)> {
 /// Everything below the top bar.
 #[component]
 pub fn NewBatchView(new: NewBatch, flash: Flash) -> impl IntoView {
-    let bench = Bench::new(&new);
+    let upload = UploadForm::new(&new);
     let draft = new.draft.clone();
     let must_describe = new.maker_checker && draft.is_none();
     Effect::new(move || {
         if !must_describe {
-            bench.listen();
+            upload.listen();
         }
     });
-    let open = Memo::new(move |_| bench.is_open());
-    let step = Signal::derive(move || match (must_describe, open.get(), bench.sending.with(Option::is_some)) {
+    let open = Memo::new(move |_| upload.is_open());
+    let step = Signal::derive(move || match (must_describe, open.get(), upload.sending.with(Option::is_some)) {
         (true, ..) => Step::Describe,
         (_, _, true) => Step::Send,
         (_, true, _) => Step::Check,
@@ -52,23 +52,23 @@ pub fn NewBatchView(new: NewBatch, flash: Flash) -> impl IntoView {
     let over = move |event: ev::DragEvent| {
         if !must_describe {
             event.prevent_default();
-            bench.over.set(true);
+            upload.over.set(true);
         }
     };
     let dropped = move |event: ev::DragEvent| {
         if !must_describe {
             event.prevent_default();
-            bench.drop_file(&event);
+            upload.drop_file(&event);
         }
     };
     let kept = draft.as_ref().is_some_and(|draft| !draft.file_name.is_empty());
     let submit = move |event: ev::SubmitEvent| {
         // The file of an earlier try lies on the server: the form names it and is sent as it is, unless another one was chosen.
-        if kept && bench.chosen.with_untracked(Option::is_none) {
+        if kept && upload.chosen.with_untracked(Option::is_none) {
             return;
         }
         event.prevent_default();
-        bench.upload();
+        upload.upload();
     };
     let action = new.operation.path();
     let mut error = problems(&flash);
@@ -84,10 +84,10 @@ pub fn NewBatchView(new: NewBatch, flash: Flash) -> impl IntoView {
             data-gap="24"
             inert=must_describe
             on:dragover=over
-            on:dragleave=move |_| bench.over.set(false)
+            on:dragleave=move |_| upload.over.set(false)
             on:drop=dropped
         >
-            <Troubles bench/>
+            <Troubles upload/>
             <form
                 class="stack"
                 data-gap="24"
@@ -100,9 +100,9 @@ pub fn NewBatchView(new: NewBatch, flash: Flash) -> impl IntoView {
             >
                 <ErrorSummary problems=Signal::stored(error)/>
                 {described.map(|draft| view! { <input type="hidden" name="draft" value=draft.id.to_string()/> })}
-                <FileStep new draft flash bench/>
+                <FileStep new draft flash upload/>
             </form>
-            {move || open.get().then(|| view! { <Desk bench new=for_desk.clone()/> })}
+            {move || open.get().then(|| view! { <ReviewStep upload new=for_desk.clone()/> })}
         </div>
     }
     .into_any()

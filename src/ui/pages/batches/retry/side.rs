@@ -49,8 +49,8 @@ pub fn Side(retry: RetryView) -> impl IntoView {
     });
     let left = (left != 0).then(|| view! { <p class="small soft">{rows(left)}" left as failed."</p> });
     view! {
-        <section class="sheet stick" id="send" aria-labelledby="sum">
-            <div class="sheet-body stack">
+        <section class="card stick" id="send" aria-labelledby="sum">
+            <div class="card-body stack">
                 <h2 id="sum" class="tile-label">"To be sent again"</h2>
                 <dl class="facts" data-money="">
                     <dt>"Rows"</dt>
@@ -65,7 +65,7 @@ pub fn Side(retry: RetryView) -> impl IntoView {
                 {again}
                 {left}
             </div>
-            <div class="sheet-body stack">
+            <div class="card-body stack">
                 <p class="small">{decides}" Each row gets a new key; what was accepted is not touched."</p>
                 <div class="acts">
                     <button class="button grow" data-kind="primary" type="submit" name="do" value="send">{send}</button>

@@ -10,7 +10,7 @@ use crate::{
         view::connections::{ConnectionPage, ConnectionRow},
     },
     ui::{
-        components::{Button, Icon, LoadFailed, Sheet, TimeView, Title},
+        components::{Button, Card, Icon, LoadFailed, TimeView, Title},
         hooks::page::flash,
         pages::{
             errors::NotFound,
@@ -84,8 +84,8 @@ fn Loaded(page: ConnectionPage) -> impl IntoView {
                 may_change=page.may_change
             />
             <Choice row=row.clone() page=page.clone() tried=Tried::of("choose", &flash) />
-            <AccountSheet row=row.clone() page=page.clone() tried=Tried::of("change", &flash) />
-            <LimitsSheet row=row.clone() page=page.clone() tried=Tried::of("limits", &flash) />
+            <AccountCard row=row.clone() page=page.clone() tried=Tried::of("change", &flash) />
+            <LimitsCard row=row.clone() page=page.clone() tried=Tried::of("limits", &flash) />
             <Promise row=row page=page tried=Tried::of("measure", &flash) />
         </div>
     }
@@ -101,8 +101,8 @@ fn Choice(row: ConnectionRow, page: ConnectionPage, tried: Tried) -> impl IntoVi
         n => format!("{n} batches on it run or wait."),
     };
     view! {
-        <Sheet title="New batches" note=open>
-            <div class="sheet-body stack narrow">
+        <Card title="New batches" note=open>
+            <div class="card-body stack narrow">
                 {if row.chosen {
                     view! {
                         <p class="row" data-chosen="">
@@ -128,21 +128,21 @@ fn Choice(row: ConnectionRow, page: ConnectionPage, tried: Tried) -> impl IntoVi
                     view! { <p>"New batches use another connection."</p> }.into_any()
                 }}
             </div>
-        </Sheet>
+        </Card>
     }
     .into_any()
 }
 
 /// Address, merchant and key, and the form that changes them.
 #[component]
-fn AccountSheet(row: ConnectionRow, page: ConnectionPage, tried: Tried) -> impl IntoView {
+fn AccountCard(row: ConnectionRow, page: ConnectionPage, tried: Tried) -> impl IntoView {
     let open = tried.is_wrong();
     let held = (page.open_batches > 0).then_some(
         "While batches on it run or wait, only the key can be changed. Add another account as a connection of its own.",
     );
     view! {
-        <Sheet title="Account">
-            <div class="sheet-body">
+        <Card title="Account">
+            <div class="card-body">
                 <dl class="facts">
                     <dt>"Gateway"</dt>
                     <dd>{row.connector.clone()}</dd>
@@ -164,7 +164,7 @@ fn AccountSheet(row: ConnectionRow, page: ConnectionPage, tried: Tried) -> impl 
                                 "Change address, merchant or key"
                             </summary>
                             <form
-                                class="sheet-body stack narrow"
+                                class="card-body stack narrow"
                                 method="post"
                                 action=format!("/settings/connections/{}/change", row.id)
                                 novalidate
@@ -179,20 +179,20 @@ fn AccountSheet(row: ConnectionRow, page: ConnectionPage, tried: Tried) -> impl 
                         </details>
                     }
                 })}
-        </Sheet>
+        </Card>
     }
     .into_any()
 }
 
 /// What the connection may be asked at most.
 #[component]
-fn LimitsSheet(row: ConnectionRow, page: ConnectionPage, tried: Tried) -> impl IntoView {
+fn LimitsCard(row: ConnectionRow, page: ConnectionPage, tried: Tried) -> impl IntoView {
     let (at_once, rate) = limits(&row);
     let stored = |limit: Option<u32>| limit.map(|limit| limit.to_string()).unwrap_or_default();
     let body = if page.may_change {
         view! {
             <form
-                class="sheet-body stack narrow"
+                class="card-body stack narrow"
                 method="post"
                 action=format!("/settings/connections/{}/limits", row.id)
                 novalidate
@@ -231,12 +231,12 @@ fn LimitsSheet(row: ConnectionRow, page: ConnectionPage, tried: Tried) -> impl I
         }
         .into_any()
     } else {
-        view! { <p class="sheet-body">{at_once} ", " {rate}</p> }.into_any()
+        view! { <p class="card-body">{at_once} ", " {rate}</p> }.into_any()
     };
     view! {
-        <Sheet title="Limits" note="Sends and questions together, however many processes there are.">
+        <Card title="Limits" note="Sends and questions together, however many processes there are.">
             {body}
-        </Sheet>
+        </Card>
     }
     .into_any()
 }

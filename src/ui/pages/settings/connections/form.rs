@@ -52,8 +52,8 @@ fn New(page: ConnectionPage) -> impl IntoView {
                 "The account is asked a question before it is stored. Batches use it only when you choose it; what it promises is not known until it is measured, and until then it is treated as class N."
             </p>
         </div>
-        <form class="sheet" method="post" action="/settings/connections" novalidate>
-            <div class="sheet-body stack narrow">
+        <form class="card" method="post" action="/settings/connections" novalidate>
+            <div class="card-body stack narrow">
                 <div class="field">
                     <label class="label" for="add-connector">
                         "Gateway"

@@ -45,15 +45,15 @@ pub fn Promise(row: ConnectionRow, page: ConnectionPage, tried: Tried) -> impl I
         }
     });
     view! {
-        <section class="sheet" aria-label="What the gateway promises" id="promise">
-            <div class="sheet-head">
+        <section class="card" aria-label="What the gateway promises" id="promise">
+            <div class="card-head">
                 <h2>"What the gateway promises"</h2>
                 <span class="badge" data-tone="neutral" data-class=row.class.clone()>
                     "Class "
                     {row.class.clone()}
                 </span>
             </div>
-            <div class="sheet-body stack">
+            <div class="card-body stack">
                 <p>{meaning(&row.class)}</p>
                 <dl class="facts">
                     <dt>"Rests on"</dt>
@@ -73,7 +73,7 @@ pub fn Promise(row: ConnectionRow, page: ConnectionPage, tried: Tried) -> impl I
 #[component]
 fn Evidence(fact: Capability) -> impl IntoView {
     view! {
-        <div class="sheet-body stack">
+        <div class="card-body stack">
             <p class="small soft">
                 "Measured by " {fact.actor} " on " <TimeView moment=fact.at /> " with refunds of the order "
                 <span class="id">{fact.order_id}</span> ":"
@@ -105,7 +105,7 @@ fn Step(step: ProbeStep) -> impl IntoView {
 #[component]
 fn Earlier(facts: Vec<Capability>) -> impl IntoView {
     view! {
-        <div class="sheet-body">
+        <div class="card-body">
             <h3 class="small soft">"Before that"</h3>
             <ul class="small stack" data-gap="4">
                 {facts
@@ -132,7 +132,7 @@ fn Earlier(facts: Vec<Capability>) -> impl IntoView {
 fn Measure(row: ConnectionRow, tried: Tried) -> impl IntoView {
     if !row.sandbox {
         return view! {
-            <div class="sheet-body">
+            <div class="card-body">
                 <p class="small soft">
                     "Only a sandbox can be measured: a measurement sends refunds. Connect the gateway's sandbox and measure that."
                 </p>
@@ -148,7 +148,7 @@ fn Measure(row: ConnectionRow, tried: Tried) -> impl IntoView {
                 <Icon name="right" />
                 "Measure it"
             </summary>
-            <form class="sheet-body stack narrow" method="post" action=action novalidate>
+            <form class="card-body stack narrow" method="post" action=action novalidate>
                 <p class="small soft">
                     "A few refunds of the smallest amounts are sent to the sandbox and asked after. It takes up to half a minute. What is not proved counts as not promised."
                 </p>

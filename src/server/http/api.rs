@@ -1,0 +1,3 @@
+//! The HTTP API, a module a version.
+
+pub(super) mod v1;
