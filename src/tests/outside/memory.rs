@@ -12,6 +12,9 @@ use tokio::{
 };
 
 const MIB: usize = 1024 * 1024;
+const HEADER: &str = "order_id,amount,txn_id,unique_id,marketplace_amount,vendor1_id,vendor1_amount,vendor2_id,vendor2_amount,\
+                      udf1,udf2,udf3,udf4,udf5,udf6,udf7,udf8,udf9,udf10";
+
 /// A file of 60 MiB that is found wanting at once: what is measured is the way of its bytes.
 fn file(number: usize) -> String {
     let line = format!("{number},{}\n", "x".repeat(1000));
@@ -53,6 +56,29 @@ async fn six_large_files_at_once_stay_within_their_budget() {
     assert!(statuses.iter().filter(|status| **status == 422).count() >= 4, "{statuses:?}");
     // A few parts of 1 MiB each, on their way in and on their way to the database.
     assert!(peak - idle <= 160 * 1024, "{} MiB", (peak - idle) / 1024);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_file_becomes_a_batch_in_little_memory() {
+    let program = Program::start(None, &[]);
+    program.sql("UPDATE desk.organisation SET row_limit = 100000").await;
+    let maker = Browser::signed_in(program.address, MAKER).await;
+    let line = |row: usize| format!("ORD_{row},1.00,,U{row},,,,,{}\n", format!(",{}", "x".repeat(200)).repeat(10));
+    let rows: String = (1..=30_000).map(line).collect();
+    let file = format!("{HEADER}\n{rows}");
+    assert!(file.len() > 55 * MIB);
+    let body = multipart(&[Part::File("large.csv", &file)]);
+    let idle = program.kib("VmRSS");
+    program.forget_peak();
+    let answer = maker.upload_body("/batch/batch-refunds", "application/json", body).await;
+    let peak = program.kib("VmHWM");
+    println!("a file of {} MiB: at most {} MiB, {} MiB before", file.len() / MIB, peak / 1024, idle / 1024);
+    assert_eq!(answer.status, 201, "{}", answer.text);
+    assert!(peak - idle <= 64 * 1024, "{} MiB", (peak - idle) / 1024);
+    let original = maker.get(&format!("{}/original", answer.location())).await;
+    let after = program.kib("VmHWM");
+    assert_eq!((original.status, original.text == file), (200, true));
+    assert!(after - idle <= 64 * 1024, "{} MiB when it was downloaded", (after - idle) / 1024);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

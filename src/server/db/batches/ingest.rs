@@ -7,7 +7,6 @@ use crate::domain::{
     operation::Operation,
     task::RecordExtra,
 };
-use std::collections::HashSet;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -71,22 +70,7 @@ async fn look_alikes_of(
     since: OffsetDateTime,
 ) -> sqlx::Result<Vec<LookAlike>> {
     let organisation = tx.organisation();
-    let orders: Vec<&str> = asked.iter().map(|(_, order, _)| *order).collect();
-    // Most orders were never there before, and to know that costs half as much.
-    let known: HashSet<(String, i64)> = sqlx::query_as(
-        "SELECT DISTINCT order_id, amount_minor FROM record WHERE organisation_id = $1 AND order_id = ANY ($2::text[] COLLATE \"C\")",
-    )
-    .bind(organisation.0)
-    .bind(&orders)
-    .fetch_all(tx.conn())
-    .await?
-    .into_iter()
-    .collect();
-    let is_known = |order: &str, amount: i64| known.contains(&(order.to_owned(), amount));
-    if known.is_empty() || !asked.iter().any(|(_, order, amount)| is_known(order, *amount)) {
-        return Ok(Vec::new());
-    }
-    let amounts: Vec<i64> = asked.iter().map(|(_, _, amount)| *amount).collect();
+    let (orders, amounts): (Vec<_>, Vec<_>) = asked.iter().map(|(_, order, amount)| (*order, *amount)).unzip();
     sqlx::query_as(
         "SELECT DISTINCT ON (u.place) u.place - 1 AS place, b.id AS batch_id, b.file_name, v.created_at
            FROM unnest($2::text[], $3::bigint[]) WITH ORDINALITY AS u(order_id, amount_minor, place)
@@ -273,7 +257,7 @@ pub fn taken_ids(error: &sqlx::Error) -> Option<Vec<TakenId>> {
 }
 
 /// The unique ids that the batch still holds.
-pub async fn unique_ids(tx: &mut Tx, id: BatchId) -> sqlx::Result<HashSet<String>> {
+pub async fn unique_ids(tx: &mut Tx, id: BatchId) -> sqlx::Result<std::collections::HashSet<String>> {
     let organisation = tx.organisation();
     sqlx::query_as::<_, (String,)>("SELECT unique_id FROM unique_id_taken WHERE organisation_id = $1 AND batch_id = $2")
         .bind(organisation.0)
