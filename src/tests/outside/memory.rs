@@ -61,7 +61,7 @@ async fn six_large_files_at_once_stay_within_their_budget() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_large_file_becomes_a_batch_in_little_memory() {
     let program = Program::start(None, &[]);
-    program.sql("UPDATE desk.organisation SET row_limit = 100000").await;
+    program.sql("UPDATE batchdesk.organisation SET row_limit = 100000").await;
     let maker = Browser::signed_in(program.address, MAKER).await;
     let line = |row: usize| format!("ORD_{row},1.00,,U{row},,,,,{}\n", format!(",{}", "x".repeat(200)).repeat(10));
     let rows: String = (1..=30_000).map(line).collect();
