@@ -137,8 +137,8 @@ fn BatchPages(operation: Operation) -> impl MatchNestedRoutes + Clone {
     .into_inner()
 }
 
-/// Pages that are rendered on the server only: nothing on them moves by itself, so the browser's part does not hold them.
-/// Every link to one is `rel="external"`.
+/// Pages that are rendered on the server only: nothing on them moves by itself, so the browser's part does not hold
+/// them. Every link to one is `rel="external"`.
 #[cfg(feature = "ssr")]
 #[component(transparent)]
 fn ServerPages() -> impl MatchNestedRoutes + Clone {

@@ -1,4 +1,5 @@
-//! The command line. Exit codes: 0 done, 1 not done, 2 cannot begin (bad value, port taken, database missing or behind).
+//! The command line. Exit codes: 0 done, 1 not done, 2 cannot begin (bad value, port taken, database missing or
+//! behind).
 
 mod audit;
 mod check;
@@ -31,8 +32,8 @@ enum Command {
     Demo(serve::DemoArgs),
     /// Bring the database to this version
     Migrate(commands::MigrateArgs),
-    /// Say that the database went back to an older state (a restored backup, an asynchronous standby that took over): what is
-    /// unfinished is looked up at the gateways before anything of it is sent
+    /// Say that the database went back to an older state (a restored backup, an asynchronous standby that took over):
+    /// what is unfinished is looked up at the gateways before anything of it is sent
     Restored,
     /// Run the gateway simulator
     Simulator(SimulatorArgs),
@@ -148,7 +149,8 @@ mod tests {
         assert!(read(user).is_err(), "a password on the command line would be in the process list");
         assert!(read(&format!("{user} --password-stdin")).is_ok());
         assert!(read(&format!("{} --password-stdin", user.replace("maker", "king"))).is_err());
-        let gateway = "batchdesk gateway add --organisation Acme --connector juspay --base-url https://g.example.com --merchant-id m --api-key-stdin";
+        let gateway = "batchdesk gateway add --organisation Acme --connector juspay --base-url https://g.example.com \
+                       --merchant-id m --api-key-stdin";
         assert!(read(gateway).is_ok());
         assert!(read(&format!("{gateway} --class K")).is_err(), "class K needs the time that keys are known for");
         assert!(read(&format!("{gateway} --class K --key-window-hours 24")).is_ok());

@@ -1,7 +1,7 @@
 //! Batchdesk: a self-hosted desk for bulk payment operations.
 //!
-//! The rooms of the house, and who may use whom. The first two and the last are packages, so the compiler holds what they use; a
-//! tidy test holds the rest:
+//! The rooms of the house, and who may use whom. The first two and the last are packages, so the compiler holds what
+//! they use; a tidy test holds the rest:
 //!
 //! | room | what it holds | may use |
 //! |---|---|---|

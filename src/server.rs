@@ -1,7 +1,7 @@
 //! Everything that only the server has: the one gate for server code.
 //!
-//! `http` and `processor` stand at the edges; both go through `ops` (use cases: authorise first, one transaction) or, for the
-//! processor, straight to `db`. All SQL is in `db`. Nothing here is compiled for the browser.
+//! `http` and `processor` stand at the edges; both go through `ops` (use cases: authorise first, one transaction) or,
+//! for the processor, straight to `db`. All SQL is in `db`. Nothing here is compiled for the browser.
 
 // First: its macros are for the modules below.
 #[macro_use]

@@ -1,7 +1,9 @@
-//! A gateway that answers at once, or after a fixed time, and remembers nothing: what a benchmark of the processor sends to.
+//! A gateway that answers at once, or after a fixed time, and remembers nothing: what a benchmark of the processor
+//! sends to.
 //!
-//! `answerer PORT MILLISECONDS`. Standard library only, a thread for each connection: `rustc -O` builds it in seconds, and it takes
-//! a small part of the time of those who ask it. Orders are charged with 100,000.00 INR; a refund is carried out as asked.
+//! `answerer PORT MILLISECONDS`. Standard library only, a thread for each connection: `rustc -O` builds it in seconds,
+//! and it takes a small part of the time of those who ask it. Orders are charged with 100,000.00 INR; a refund is
+//! carried out as asked.
 
 use std::{
     io::{Read, Write},

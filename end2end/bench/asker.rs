@@ -1,5 +1,5 @@
-//! The requests alone: refunds asked for over kept connections, one thread for each, and nothing remembered. What the wire and the
-//! gateway leave to a queue on this machine.
+//! The requests alone: refunds asked for over kept connections, one thread for each, and nothing remembered. What the
+//! wire and the gateway leave to a queue on this machine.
 //!
 //! `asker PORT CONNECTIONS REQUESTS` prints the requests a second.
 
@@ -28,7 +28,8 @@ fn main() {
                     }
                     let body = format!("unique_request_id=B1R{n}&amount=1.00");
                     let request = format!(
-                        "POST /orders/ORD_1_{n}/refunds HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{body}",
+                        "POST /orders/ORD_1_{n}/refunds HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\ncontent-type: \
+                         application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{body}",
                         body.len()
                     );
                     stream.write_all(request.as_bytes()).unwrap();

@@ -1,4 +1,5 @@
-//! The processor with a gateway inside its own process that answers at once: what the money protocol costs without a wire.
+//! The processor with a gateway inside its own process that answers at once: what the money protocol costs without a
+//! wire.
 //!
 //! Configured as `batchdesk serve --no-web` is. Says `ready`, works until SIGTERM, drains.
 

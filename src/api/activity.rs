@@ -1,4 +1,5 @@
-//! The activity log of a batch. Its page is rendered on the server only, so this is a plain function without an address.
+//! The activity log of a batch. Its page is rendered on the server only, so this is a plain function without an
+//! address.
 
 use super::ApiError;
 use crate::domain::{ids::BatchId, operation::Operation, view::activity::ActivityLog};

@@ -1,5 +1,5 @@
-//! Failed rows that are sent again, and the history of a task. Their pages are rendered on the server only, so these are plain
-//! functions without an address.
+//! Failed rows that are sent again, and the history of a task. Their pages are rendered on the server only, so these
+//! are plain functions without an address.
 
 use super::ApiError;
 use crate::domain::{

@@ -6,9 +6,11 @@ use std::{fs, path::PathBuf};
 
 #[derive(clap::Subcommand, Debug)]
 pub(super) enum AuditCommand {
-    /// Check the chain of every organisation against the signed heads; exit code 1 when one is broken, 2 when it cannot be checked
+    /// Check the chain of every organisation against the signed heads; exit code 1 when one is broken, 2 when it cannot
+    /// be checked
     Verify {
-        /// A file with heads that were kept elsewhere, as `audit head` prints them or the log has them; may be given several times
+        /// A file with heads that were kept elsewhere, as `audit head` prints them or the log has them; may be given
+        /// several times
         #[arg(long, value_name = "FILE")]
         head: Vec<PathBuf>,
     },

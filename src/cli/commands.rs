@@ -78,7 +78,8 @@ pub(super) enum GatewayCommand {
         /// Read the API key from standard input
         #[arg(long, required = true)]
         api_key_stdin: bool,
-        /// What the gateway promises: K keeps every outcome under our key for a known time, Q answers queries, N neither
+        /// What the gateway promises: K keeps every outcome under our key for a known time, Q answers queries, N
+        /// neither
         #[arg(long, value_parser = class, default_value = "N")]
         class: GatewayClass,
         /// How long it keeps keys (class K)
@@ -130,7 +131,8 @@ pub(super) enum ExternalCommand {
         /// Where orders are told, https
         #[arg(long)]
         url: Url,
-        /// Read the signing secret (whsec_…) from standard input; without it a new one is made and printed, or the old one kept
+        /// Read the signing secret (whsec_…) from standard input; without it a new one is made and printed, or the old
+        /// one kept
         #[arg(long)]
         secret_stdin: bool,
         /// Tell nothing for now
@@ -185,7 +187,8 @@ pub(super) async fn migrate(args: MigrateArgs) -> Result<(), Failure> {
 pub(super) async fn restored() -> Result<(), Failure> {
     let (done, wait) = with_state(async |state| Ok((past::restored(state).await?, state.config.resolve_after))).await?;
     println!(
-        "Noted that the database went back to an older state. What is unfinished in it is looked up at the gateways before anything \
+        "Noted that the database went back to an older state. What is unfinished in it is looked up at the gateways \
+         before anything \
          of it is sent, from {} s on: what was sent before may arrive until then.",
         wait.as_secs()
     );
@@ -199,7 +202,8 @@ pub(super) async fn restored() -> Result<(), Failure> {
         println!("  {}: {unsent} not sent yet, {open} without a last word{lost}{stays}", one.organisation);
     }
     println!(
-        "Decisions, pauses and cancellations since that state are forgotten as well: look through the batches that are under way or wait \
+        "Decisions, pauses and cancellations since that state are forgotten as well: look through the batches that are \
+         under way or wait \
          for a decision. What the gateways cannot tell is in Review."
     );
     Ok(())

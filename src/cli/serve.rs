@@ -221,8 +221,8 @@ async fn look_back(state: &AppState) -> Result<Option<String>, Failure> {
     };
     state.db.remember(folder).map_err(unusable)?;
     let behind = past::begin(state).await?;
-    // The demo whose database was removed, so that it makes a new one: there is nothing in it that could be sent twice, and what its
-    // gateway remembers is asked after first.
+    // The demo whose database was removed, so that it makes a new one: there is nothing in it that could be sent twice,
+    // and what its gateway remembers is asked after first.
     if behind.is_some() && state.config.demo && past::is_new(state).await? {
         tracing::warn!("the database is a new one: what is uploaded is looked up at the gateway before it is sent");
         past::restored(state).await?;

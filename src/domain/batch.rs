@@ -46,8 +46,8 @@ impl BatchStatus {
         Self::Cancelled,
     ];
 
-    /// Whether failed rows can be sent again. Only here is nothing queued and something failed: one retry waits or runs at a time. The
-    /// whole life cycle is kept by the database.
+    /// Whether failed rows can be sent again. Only here is nothing queued and something failed: one retry waits or runs
+    /// at a time. The whole life cycle is kept by the database.
     pub const fn can_retry(self) -> bool {
         matches!(self, Self::CompletedWithFailures)
     }

@@ -5,11 +5,12 @@ use unicode_normalization::UnicodeNormalization;
 /// Bytes of an address, at most (RFC 5321).
 pub const MAX_LENGTH: usize = 254;
 
-/// The address in the one form that it is stored, looked up and counted in: trimmed, in lower case, in composed characters (NFC).
-/// None for what nobody can be called: empty, too long, with blanks or control characters.
+/// The address in the one form that it is stored, looked up and counted in: trimmed, in lower case, in composed
+/// characters (NFC). None for what nobody can be called: empty, too long, with blanks or control characters.
 pub fn normalised(typed: &str) -> Option<String> {
     let email = typed.trim();
-    // A composed character is at most three times as long in its parts: what is longer is too long without a look at it.
+    // A composed character is at most three times as long in its parts: what is longer is too long without a look at
+    // it.
     if email.len() > MAX_LENGTH * 3 {
         return None;
     }

@@ -1,7 +1,8 @@
 //! When a batch will be through: an estimate from what was measured, or the reason why there is none.
 //!
-//! Only what was never sent is estimated. What is in doubt waits for the gateway's word or for people, at no rate that could be
-//! measured. Batches of one connection share its rate, and which of them goes first is not promised: the answer is a span.
+//! Only what was never sent is estimated. What is in doubt waits for the gateway's word or for people, at no rate that
+//! could be measured. Batches of one connection share its rate, and which of them goes first is not promised: the
+//! answer is a span.
 
 /// Fewer tasks than these in the last minute say nothing about a rate.
 const ENOUGH: u64 = 10;

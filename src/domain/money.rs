@@ -197,8 +197,8 @@ pub enum AmountError {
     TooLarge,
 }
 
-/// Reads an amount in major units, `[0-9]{1,13}(\.[0-9]{1,d})?` with blanks around it ignored; the result is in minor units
-/// and above zero.
+/// Reads an amount in major units, `[0-9]{1,13}(\.[0-9]{1,d})?` with blanks around it ignored; the result is in minor
+/// units and above zero.
 pub fn parse_amount(text: &str, currency: Currency) -> Result<i64, AmountError> {
     let text = text.trim_matches(|c: char| c == ' ' || c == '\t');
     let (negative, digits) = match text.strip_prefix('-') {

@@ -1,6 +1,6 @@
-//! The operations: what a batch does. Everything that is different between them and that is not code stands in a descriptor,
-//! one file each; whoever branches on an operation asks its [`Work`], its descriptor, or the registries of `formats` and of
-//! `server::operations`, which say how to add one.
+//! The operations: what a batch does. Everything that is different between them and that is not code stands in a
+//! descriptor, one file each; whoever branches on an operation asks its [`Work`], its descriptor, or the registries of
+//! `formats` and of `server::operations`, which say how to add one.
 
 mod descriptor;
 mod order_sync;
@@ -138,7 +138,8 @@ impl Operation {
         if number == 1 { one } else { many }
     }
 
-    /// What is approved beside the records, as the canonical text that the content's hash covers; blank where nothing can be chosen.
+    /// What is approved beside the records, as the canonical text that the content's hash covers; blank where nothing
+    /// can be chosen.
     pub fn options(self, on: bool) -> String {
         self.descriptor().switch.map(|switch| switch.text(on)).unwrap_or_default()
     }

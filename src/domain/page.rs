@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 /// Rows of one page of a list.
 pub const PAGE_SIZE: u32 = 50;
 
-/// Columns that batch lists sort by (File Name, Status, Amount, Date Created, Total Tasks; Total Records counts the same).
+/// Columns that batch lists sort by (File Name, Status, Amount, Date Created, Total Tasks; Total Records counts the
+/// same).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BatchSort {
@@ -46,7 +47,8 @@ impl BatchSort {
     }
 }
 
-/// The state of a batch list. In the address: `?q=&case=0&status=processing&maker=&from=2026-11-01&to=2026-11-20&sort=-created&page=2`.
+/// The state of a batch list. In the address:
+/// `?q=&case=0&status=processing&maker=&from=2026-11-01&to=2026-11-20&sort=-created&page=2`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BatchQuery {
     /// Part of a file name; empty for all.

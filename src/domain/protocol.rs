@@ -1,7 +1,7 @@
 //! The money protocol: what a task with an outside effect may become, and on what word.
 //!
-//! One pure function, [`State::next`], holds every rule. The processor takes its verdicts from it, and the model beside it tries
-//! every interleaving of two workers, a network and a gateway with the very same function.
+//! One pure function, [`State::next`], holds every rule. The processor takes its verdicts from it, and the model beside
+//! it tries every interleaving of two workers, a network and a gateway with the very same function.
 
 #[cfg(test)]
 mod model;
@@ -64,8 +64,8 @@ pub enum ReplyClass {
     NotSent,
     /// Only people can tell (amount or key does not match).
     Review,
-    /// The gateway refused our credentials (401, 403): stops the connection. The refund itself was not carried out by this
-    /// request; an earlier one may still have been.
+    /// The gateway refused our credentials (401, 403): stops the connection. The refund itself was not carried out by
+    /// this request; an earlier one may still have been.
     Refused,
 }
 
@@ -114,8 +114,8 @@ pub enum Since {
 pub enum State {
     /// Never sent.
     Ready,
-    /// Never sent by what the database knows, and the database went back to an older state: nothing is sent before the gateway was
-    /// asked.
+    /// Never sent by what the database knows, and the database went back to an older state: nothing is sent before the
+    /// gateway was asked.
     AskFirst(Since),
     /// The intent is committed; a reply is not.
     Sending(Before),
@@ -212,8 +212,8 @@ pub enum Event {
     NeverClear,
     /// The database went back to an older state, in which it stands so.
     Restored,
-    /// Asked when nothing that was sent before the database went back could arrive any more, and the gateway has nothing under our
-    /// key, nor anything like it that is not ours.
+    /// Asked when nothing that was sent before the database went back could arrive any more, and the gateway has
+    /// nothing under our key, nor anything like it that is not ours.
     NeverThere,
     /// The same, but it shows a refund of this order and amount that nobody here knows.
     Alike,
@@ -383,7 +383,8 @@ impl State {
     const fn restored(self, now: Now) -> Step {
         match self {
             Self::Ready => step(Self::AskFirst(Since::Before), Then::Ask),
-            // Whatever proved it not carried out, it may have been sent since; the key protects a repeat only as it always does.
+            // Whatever proved it not carried out, it may have been sent since; the key protects a repeat only as it
+            // always does.
             Self::Sending(_) | Self::Retry | Self::Unknown | Self::Absent => doubt(now),
             _ => self.stays(),
         }
@@ -446,10 +447,11 @@ impl State {
 
 /// What a question before the first send came to.
 ///
-/// Absence is a proof here, for class K and Q: unlike after a send of our own that may still be under way, nothing can arrive any
-/// more, so that not even the key's window counts. Class N promises nothing about what it shows: a list without the refund proves
-/// nothing, and what the forgotten past has probably sent goes to people. What came after it was never ours to send before; there
-/// the file that a person submitted now is the better word, unless the gateway shows something like it.
+/// Absence is a proof here, for class K and Q: unlike after a send of our own that may still be under way, nothing can
+/// arrive any more, so that not even the key's window counts. Class N promises nothing about what it shows: a list
+/// without the refund proves nothing, and what the forgotten past has probably sent goes to people. What came after it
+/// was never ours to send before; there the file that a person submitted now is the better word, unless the gateway
+/// shows something like it.
 const fn asked_first(since: Since, event: Event, now: Now) -> Step {
     match (event, since, now.class) {
         (Event::Alike, ..) => step(State::Review, Then::Look),
@@ -482,8 +484,8 @@ fn replied(before: Before, class: ReplyClass, confirmed: Confirmed, now: Now) ->
         // This request did not happen; that says nothing about an earlier one.
         ReplyClass::NotSent | ReplyClass::Refused if before == Before::Uncertain => doubt(now),
         ReplyClass::NotSent => step(State::Retry, Then::SendLater),
-        // Only where asking is enough to send again. Otherwise the refusal is the proof that nothing happened: a key that
-        // expired must not turn a batch into reviews.
+        // Only where asking is enough to send again. Otherwise the refusal is the proof that nothing happened: a key
+        // that expired must not turn a batch into reviews.
         ReplyClass::Refused if now.class == GatewayClass::K => doubt(now),
         ReplyClass::Refused => step(State::Retry, Then::SendLater),
     }

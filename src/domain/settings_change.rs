@@ -1,4 +1,5 @@
-//! Changes of settings, and which of them are not one person's: those that weaken a control, or say where money and data go.
+//! Changes of settings, and which of them are not one person's: those that weaken a control, or say where money and
+//! data go.
 
 use super::{access::Module, connection_limits::ConnectionLimits, ids::GatewayId, money::group, operation::Operation};
 use serde::{Deserialize, Serialize};
@@ -166,7 +167,8 @@ impl Change {
         }
     }
 
-    /// Whether a control is weaker after it, or money or data go elsewhere. What is stricter, or stops something, is not.
+    /// Whether a control is weaker after it, or money or data go elsewhere. What is stricter, or stops something, is
+    /// not.
     pub fn weakens(&self, was: Option<&Self>) -> bool {
         match (self, was) {
             (Self::Approval { needed, .. }, Some(Self::Approval { needed: before, .. })) => *before && !needed,

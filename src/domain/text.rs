@@ -1,8 +1,8 @@
-//! Text that people type. One rule for all of it: trimmed, in one normal form, without control characters, of a bounded length; the
-//! refusal names the field and its limit.
+//! Text that people type. One rule for all of it: trimmed, in one normal form, without control characters, of a bounded
+//! length; the refusal names the field and its limit.
 //!
-//! Names and remarks are kept in Unicode's composed form (NFC), so that `café` is one word however a keyboard or a file system wrote
-//! it. Ids are not: an id is what the gateway knows it as, character by character.
+//! Names and remarks are kept in Unicode's composed form (NFC), so that `café` is one word however a keyboard or a file
+//! system wrote it. Ids are not: an id is what the gateway knows it as, character by character.
 
 use super::{
     error::{Refusal, RefusalKind},

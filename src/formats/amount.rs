@@ -16,7 +16,8 @@ pub(super) fn complaint(column: &str, text: &str, error: AmountError, currency: 
         AmountError::Negative => (
             FindingCode::AmountNotPositive,
             format!(
-                "Amount must be greater than 0: {column} {cell} is negative; write what is to be refunded without a sign."
+                "Amount must be greater than 0: {column} {cell} is negative; write what is to be refunded without a \
+                 sign."
             ),
         ),
         AmountError::TooManyDecimals => {
@@ -29,7 +30,8 @@ pub(super) fn complaint(column: &str, text: &str, error: AmountError, currency: 
             (
                 FindingCode::TooManyDecimals,
                 format!(
-                    "Too many decimals: {column} {cell} has {has} {decimals}, {currency} has {may}; money is never rounded here."
+                    "Too many decimals: {column} {cell} has {has} {decimals}, {currency} has {may}; money is never \
+                     rounded here."
                 ),
             )
         }
@@ -104,8 +106,8 @@ fn is_exponent(lower: &str) -> bool {
     digits(number.trim_start_matches(['+', '-'])) && digits(exponent.trim_start_matches(['+', '-']))
 }
 
-/// An amount without thousands separators and the currency's own sign; none when nothing would change, or when it would not be
-/// the same amount without doubt. Never rounds, and never takes another currency's sign away.
+/// An amount without thousands separators and the currency's own sign; none when nothing would change, or when it would
+/// not be the same amount without doubt. Never rounds, and never takes another currency's sign away.
 pub fn plain_amount(text: &str, currency: Currency) -> Option<String> {
     let trimmed = text.trim();
     let bare = without_sign(trimmed, currency).unwrap_or(trimmed);

@@ -3,8 +3,8 @@
 /// Digits of a card's number.
 const DIGITS: std::ops::RangeInclusive<usize> = 13..=19;
 
-/// The last four digits of the first number in a text that is that of a payment card: 13 to 19 digits, first digit 2 to 6 as
-/// banks have them, check digit right, in one piece or in groups with blanks or hyphens between.
+/// The last four digits of the first number in a text that is that of a payment card: 13 to 19 digits, first digit 2 to
+/// 6 as banks have them, check digit right, in one piece or in groups with blanks or hyphens between.
 pub fn card_number(text: &str) -> Option<String> {
     if text.len() < *DIGITS.start() || text.bytes().filter(u8::is_ascii_digit).nth(*DIGITS.start() - 1).is_none() {
         return None;

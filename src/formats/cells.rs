@@ -7,8 +7,8 @@ use super::totals::is_total_word;
 use domain::finding::FindingCode as Code;
 use domain::limits::{MAX_CELL_BYTES, MAX_ID_CHARS};
 
-/// Whether a row has as many cells as the header, none of them too long; says so where it has not. `cut`: columns and bytes of the
-/// cells of which not all is there.
+/// Whether a row has as many cells as the header, none of them too long; says so where it has not. `cut`: columns and
+/// bytes of the cells of which not all is there.
 pub(super) fn is_whole(
     columns: &[&str],
     row: u32,
@@ -21,7 +21,8 @@ pub(super) fn is_whole(
     if width != expected {
         let cells = if width == 1 { "cell" } else { "cells" };
         let message = format!(
-            "Invalid file format: row {row} has {width} {cells}, the header has {expected}; empty cells keep their commas."
+            "Invalid file format: row {row} has {width} {cells}, the header has {expected}; empty cells keep their \
+             commas."
         );
         findings.error(At::row(row), Code::InvalidFileFormat, message);
         return false;
@@ -87,7 +88,8 @@ pub(super) fn total_word(row: u32, order_id: &str, findings: &mut Findings) -> b
     let is = is_total_word(order_id);
     if is {
         let message = format!(
-            "Row that may be a total: order_id {} is a word for a sum; take the row out, or confirm that it is an order.",
+            "Row that may be a total: order_id {} is a word for a sum; take the row out, or confirm that it is an \
+             order.",
             quoted(order_id)
         );
         findings.warning(At::cell(row, "order_id", order_id), Code::TotalLine, message);

@@ -75,7 +75,8 @@ pub struct Checked<L, R> {
     pub total_minor: i64,
     /// The clean rows, in file order.
     pub records: Vec<R>,
-    /// Findings by row, those about the whole file first; as many as can be kept, and at the end how many are not listed.
+    /// Findings by row, those about the whole file first; as many as can be kept, and at the end how many are not
+    /// listed.
     pub findings: Vec<Finding>,
     /// How many errors there are, listed or not.
     pub errors: u64,
@@ -146,8 +147,8 @@ fn unreadable<L, R>(error: &io::Error) -> Checked<L, R> {
     result(None, 0, 0, findings)
 }
 
-/// Checks a file, which is read three times: whether it is text, which ids may stand in it twice, and row by row. Keeps its cells in
-/// `keep` as long as they can be trusted to be all there is.
+/// Checks a file, which is read three times: whether it is text, which ids may stand in it twice, and row by row. Keeps
+/// its cells in `keep` as long as they can be trusted to be all there is.
 pub(super) fn check<F: Format>(
     format: F,
     input: &mut dyn Input,
@@ -232,7 +233,8 @@ fn read_text<F: Format>(
     let lengths = cells.iter().enumerate().map(|(place, cell)| (place, bytes(place, cell)));
     if let Some((place, bytes)) = lengths.into_iter().find(|(_, bytes)| *bytes > MAX_CELL_BYTES) {
         let message = format!(
-            "Too long: cell {} of the header has {} bytes; a cell may have {MAX_CELL_BYTES}. Nothing else was looked at: the first \
+            "Too long: cell {} of the header has {} bytes; a cell may have {MAX_CELL_BYTES}. Nothing else was looked \
+             at: the first \
              row must be the header of the sample file.",
             place + 1,
             group(u64::try_from(bytes).unwrap_or(u64::MAX), false)
@@ -271,7 +273,8 @@ fn read_text<F: Format>(
             spare = reused(cells);
         }
     }
-    // A lost quotation mark hides rows, and rows beyond the limit are not kept: half a sheet must never be taken for the file.
+    // A lost quotation mark hides rows, and rows beyond the limit are not kept: half a sheet must never be taken for
+    // the file.
     if let Some(sheet) = keep
         && (!whole || run.is_over())
     {
@@ -383,12 +386,13 @@ impl<F: Format> Run<F> {
     }
 }
 
-/// Says what is wrong with the quotation marks of a row; false when rows could not be read for them. Where a mark is `lost`, the
-/// others of the row are only what comes of it.
+/// Says what is wrong with the quotation marks of a row; false when rows could not be read for them. Where a mark is
+/// `lost`, the others of the row are only what comes of it.
 fn explain(record: &Record, lost: Option<&Fold>, names: &[String], findings: &mut Findings) -> bool {
     if let Some(fold) = lost {
         let what = format!(
-            "the quotation mark that opens in line {} of the file closes only in line {}, and what stands between has the commas \
+            "the quotation mark that opens in line {} of the file closes only in line {}, and what stands between has \
+             the commas \
              of rows; put the missing quotation mark where the text ends",
             fold.opens, fold.closes
         );

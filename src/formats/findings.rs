@@ -12,10 +12,12 @@ pub(crate) use super::printable::{is_invisible, quoted};
 
 /// Errors that are listed, and warnings likewise; more are counted only.
 pub(crate) const MAX_LISTED: u64 = 20_000;
-/// Memory of the errors that are listed, of card numbers, of what must be confirmed, and of the other warnings likewise; more are counted only. A
-/// file of 1,000 rows cannot reach it in earnest, and a hostile one cannot fill the memory.
+/// Memory of the errors that are listed, of card numbers, of what must be confirmed, and of the other warnings
+/// likewise; more are counted only. A file of 1,000 rows cannot reach it in earnest, and a hostile one cannot fill the
+/// memory.
 const LISTED_BYTES: usize = 960 * 1024;
-/// Bytes of the findings in an answer, as JSON. Where no error is among them, what went out before may stand beside them.
+/// Bytes of the findings in an answer, as JSON. Where no error is among them, what went out before may stand beside
+/// them.
 const ANSWER_BYTES: usize = 224 * 1024;
 const ANSWER_BYTES_BESIDE: usize = 144 * 1024;
 /// Characters of a sentence.
@@ -129,7 +131,8 @@ impl Findings {
         self.warnings.all + self.asked_for.all
     }
 
-    /// Names the warnings that must be confirmed; empty where there is none. A tick "anyway" holds for what it was shown with.
+    /// Names the warnings that must be confirmed; empty where there is none. A tick "anyway" holds for what it was
+    /// shown with.
     pub fn fingerprint(&self) -> String {
         let hash = self.asked.clone().map(|asked| asked.finalize());
         hash.iter().flatten().map(|byte| format!("{byte:02x}")).collect()
@@ -144,8 +147,8 @@ impl Findings {
     }
 }
 
-/// As many findings as an answer holds, errors first to be kept, then what must be confirmed; in the order they had, and at the
-/// end how many are not listed of so many `errors` and `warnings`.
+/// As many findings as an answer holds, errors first to be kept, then what must be confirmed; in the order they had,
+/// and at the end how many are not listed of so many `errors` and `warnings`.
 pub fn fit(mut findings: Vec<Finding>, errors: u64, warnings: u64) -> Vec<Finding> {
     let rank = |finding: &Finding| match finding.severity {
         // A file that holds one is not kept, so it is always told of.

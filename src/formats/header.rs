@@ -96,7 +96,8 @@ fn differences<L: Layout>(names: &[&str], row: u32, template: L, findings: &mut 
     if let Some(first) = absent.first() {
         let (noun, verb) = if absent.len() == 1 { ("column", "is") } else { ("columns", "are") };
         let message = format!(
-            "Invalid file format: the {noun} {} {verb} missing ({}); optional cells may be empty, their columns must be there.",
+            "Invalid file format: the {noun} {} {verb} missing ({}); optional cells may be empty, their columns must \
+             be there.",
             absent.join(", "),
             template.title(),
         );

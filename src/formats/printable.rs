@@ -36,7 +36,8 @@ pub fn quoted(text: &str) -> String {
     format!("\"{}\"", printable(text))
 }
 
-/// Characters that change a text without being seen: controls, blanks other than the space, marks of direction and of width.
+/// Characters that change a text without being seen: controls, blanks other than the space, marks of direction and of
+/// width.
 pub(super) fn is_invisible(character: char) -> bool {
     character.is_control()
         || (character.is_whitespace() && character != ' ')

@@ -162,8 +162,8 @@ pub struct RefundRecord {
 }
 
 impl RefundRecord {
-    /// Everything that decides what is sent and reported, as bytes that no other record has: the base of the request's hash.
-    /// A change of this form would void every stored hash, so the version stands in front.
+    /// Everything that decides what is sent and reported, as bytes that no other record has: the base of the request's
+    /// hash. A change of this form would void every stored hash, so the version stands in front.
     pub fn canonical(&self, currency: Currency) -> Vec<u8> {
         let mut out = Vec::with_capacity(128);
         out.extend_from_slice(b"batchdesk-refund-1");

@@ -1,4 +1,5 @@
-//! What can be asked of the files of an operation, whichever it is: one registry, so that nobody else asks which one it is.
+//! What can be asked of the files of an operation, whichever it is: one registry, so that nobody else asks which one it
+//! is.
 
 use super::{
     csv_cell::put_text,
@@ -80,8 +81,8 @@ pub trait FileFormat: Sync {
     /// Checks a sheet again after it was edited. The result's `sheet` stays empty: the caller has it.
     fn check_sheet(&self, sheet: &Sheet, currency: Currency, limits: Limits) -> Overview;
 
-    /// Checks a whole file and hands each clean row to `sink` as it is read. A later finding may still refuse the file: act on nothing
-    /// before the end.
+    /// Checks a whole file and hands each clean row to `sink` as it is read. A later finding may still refuse the file:
+    /// act on nothing before the end.
     fn read(
         &self,
         input: &mut dyn Input,
@@ -108,7 +109,8 @@ pub trait FileFormat: Sync {
         sink: &mut dyn FnMut(StoredRecord),
     ) -> Overview;
 
-    /// The sheet with the columns of the template that it is meant to be; none where that is in doubt or nothing would change.
+    /// The sheet with the columns of the template that it is meant to be; none where that is in doubt or nothing would
+    /// change.
     fn rearranged(&self, sheet: &Sheet) -> Option<Rearranged>;
 
     /// Its templates, the plain one first.
@@ -143,7 +145,8 @@ pub trait FileFormat: Sync {
     }
 }
 
-/// The files of this operation. Together with its descriptor and with `server::operations` the only place that names one.
+/// The files of this operation. Together with its descriptor and with `server::operations` the only place that names
+/// one.
 pub fn of(operation: Operation) -> &'static dyn FileFormat {
     match operation {
         Operation::Refund => &Registered::<Refunds>(PhantomData),

@@ -11,8 +11,8 @@ pub use super::amount::plain_amount;
 /// Names that a sentence lists; more are counted.
 const NAMED: usize = 20;
 
-/// The file with commas, where the columns are separated by semicolon, tab, caret or bar; none where they are not, or where a
-/// row cannot be read without doubt.
+/// The file with commas, where the columns are separated by semicolon, tab, caret or bar; none where they are not, or
+/// where a row cannot be read without doubt.
 pub fn convert_delimiter(text: &str) -> Option<String> {
     let header = text.lines().find(|line| !line.trim().is_empty())?;
     let (delimiter, _) = other_delimiter(header)?;
@@ -42,8 +42,8 @@ pub fn convert_delimiter(text: &str) -> Option<String> {
     Some(out)
 }
 
-/// The sheet with exactly the template's columns in its order: missing optional ones are blank, unknown ones are dropped. None
-/// when a mandatory column is missing, a column stands twice, a row is not sure, or nothing would change.
+/// The sheet with exactly the template's columns in its order: missing optional ones are blank, unknown ones are
+/// dropped. None when a mandatory column is missing, a column stands twice, a row is not sure, or nothing would change.
 pub(crate) fn fit_template<L: Layout>(sheet: &Sheet, template: L) -> Option<Sheet> {
     let columns = template.columns();
     let places: Vec<Option<usize>> =

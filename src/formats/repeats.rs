@@ -1,5 +1,5 @@
-//! Ids that may stand twice in a file. They are found in a first pass by hashes alone, so that no more than these few are held in
-//! memory while the rows are checked.
+//! Ids that may stand twice in a file. They are found in a first pass by hashes alone, so that no more than these few
+//! are held in memory while the rows are checked.
 
 use super::cells::trim;
 use super::csv_cell::without_guard;

@@ -3,8 +3,9 @@
 use super::csv_cell::put_text;
 use domain::money::Money;
 
-/// Where the cells of a result go: rows from top to bottom, each with the cells of the header from left to right. One list of
-/// cells an operation, whatever kind of file they go to, so that no two files of a batch can say different things.
+/// Where the cells of a result go: rows from top to bottom, each with the cells of the header from left to right. One
+/// list of cells an operation, whatever kind of file they go to, so that no two files of a batch can say different
+/// things.
 pub trait Cells {
     /// A number of ours: S.No.
     fn number(&mut self, number: u32);

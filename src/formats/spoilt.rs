@@ -2,7 +2,8 @@
 
 use super::findings::quoted;
 
-/// What a tool has made of an id and what to do about it, as the rest of a sentence; none where nothing is known to be wrong.
+/// What a tool has made of an id and what to do about it, as the rest of a sentence; none where nothing is known to be
+/// wrong.
 pub(super) fn spoilt(id: &str) -> Option<String> {
     if is_exponent(id) {
         return Some("was an ID with more digits; take it from its source again, as text".to_owned());
@@ -26,7 +27,8 @@ pub(super) fn spoilt(id: &str) -> Option<String> {
     } else if is_formula_error(id) {
         "is the error of a formula in a spreadsheet; take the ID from its source again, as text"
     } else if id.contains('\u{fffd}') {
-        "has U+FFFD, which stands for a character that was lost when the file was saved; save it as \"CSV UTF-8\" from its \
+        "has U+FFFD, which stands for a character that was lost when the file was saved; save it as \"CSV UTF-8\" from \
+         its \
          source again"
     } else {
         return None;
@@ -34,7 +36,8 @@ pub(super) fn spoilt(id: &str) -> Option<String> {
     Some(what.to_owned())
 }
 
-/// The id that a cell was before a tool guarded it: `0012345` of `="0012345"` and of `'0012345`. None where that is not certain.
+/// The id that a cell was before a tool guarded it: `0012345` of `="0012345"` and of `'0012345`. None where that is not
+/// certain.
 pub fn repaired_id(cell: &str) -> Option<String> {
     let cell = cell.trim_matches([' ', '\t']);
     let inner = match cell.strip_prefix("=\"").and_then(|rest| rest.strip_suffix('"')) {
@@ -79,7 +82,8 @@ pub(super) fn doubtful(id: &str) -> Option<&'static str> {
     }
 }
 
-/// Whether an id of letters, digits, underscores and hyphens needs a closer look: most have a digit and no hyphen, or are long.
+/// Whether an id of letters, digits, underscores and hyphens needs a closer look: most have a digit and no hyphen, or
+/// are long.
 pub(super) fn is_odd(id: &str) -> bool {
     id.len() <= 17 && (id.bytes().any(|byte| byte == b'-') || !id.bytes().any(|byte| byte.is_ascii_digit()))
 }

@@ -71,8 +71,8 @@ pub struct SyncRecord {
 }
 
 impl SyncRecord {
-    /// Everything that decides what is asked and reported, as bytes that no other record has: the base of the record's hash. A
-    /// change of this form would void every stored hash, so the version stands in front.
+    /// Everything that decides what is asked and reported, as bytes that no other record has: the base of the record's
+    /// hash. A change of this form would void every stored hash, so the version stands in front.
     pub fn canonical(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(96);
         out.extend_from_slice(b"batchdesk-order-sync-1");

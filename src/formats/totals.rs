@@ -36,8 +36,8 @@ pub(super) struct Running {
 }
 
 impl Running {
-    /// The next row, with its amount where it has one. A row that is not `bare`, as that of an order that stands above or of a
-    /// refund with an id of its own, is no total.
+    /// The next row, with its amount where it has one. A row that is not `bare`, as that of an order that stands above
+    /// or of a refund with an id of its own, is no total.
     pub(super) fn add(&mut self, row: u32, minor: Option<i64>, bare: bool) {
         self.last = minor.filter(|_| bare).map(|minor| (row, minor));
         if let Some(minor) = minor {

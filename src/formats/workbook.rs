@@ -1,6 +1,7 @@
-//! A result as a spreadsheet (Office Open XML, `.xlsx`): the texts of its parts, the rows of its sheet one by one. Ids are text, so
-//! that no leading zero is lost and nothing becomes `1.23457E+15`; amounts are numbers with the currency's decimals, written as the
-//! decimal digits that they are: no float comes near them. Texts are typed as texts, which no spreadsheet runs.
+//! A result as a spreadsheet (Office Open XML, `.xlsx`): the texts of its parts, the rows of its sheet one by one. Ids
+//! are text, so that no leading zero is lost and nothing becomes `1.23457E+15`; amounts are numbers with the currency's
+//! decimals, written as the decimal digits that they are: no float comes near them. Texts are typed as texts, which no
+//! spreadsheet runs.
 
 use super::results::Cells;
 use domain::money::{Currency, Money};
@@ -34,27 +35,33 @@ pub fn parts(sheet: &str, currency: Currency) -> Vec<(&'static str, String)> {
         (
             "[Content_Types].xml",
             format!(
-                "{XML}<Types xmlns=\"{PACKAGE}/content-types\"><Default Extension=\"rels\" ContentType=\"application/vnd.openxmlformats-package.relationships+xml\"/>\
-                 <Default Extension=\"xml\" ContentType=\"application/xml\"/><Override PartName=\"/xl/workbook.xml\" ContentType=\"{KIND}.sheet.main+xml\"/>\
-                 <Override PartName=\"/{SHEET}\" ContentType=\"{KIND}.worksheet+xml\"/><Override PartName=\"/xl/styles.xml\" ContentType=\"{KIND}.styles+xml\"/></Types>"
+                "{XML}<Types xmlns=\"{PACKAGE}/content-types\"><Default Extension=\"rels\" \
+                 ContentType=\"application/vnd.openxmlformats-package.relationships+xml\"/>\
+                 <Default Extension=\"xml\" ContentType=\"application/xml\"/><Override PartName=\"/xl/workbook.xml\" \
+                 ContentType=\"{KIND}.sheet.main+xml\"/>\
+                 <Override PartName=\"/{SHEET}\" ContentType=\"{KIND}.worksheet+xml\"/><Override \
+                 PartName=\"/xl/styles.xml\" ContentType=\"{KIND}.styles+xml\"/></Types>"
             ),
         ),
         (
             "_rels/.rels",
             format!(
-                "{XML}<Relationships xmlns=\"{PACKAGE}/relationships\"><Relationship Id=\"rId1\" Type=\"{OFFICE}/officeDocument\" Target=\"xl/workbook.xml\"/></Relationships>"
+                "{XML}<Relationships xmlns=\"{PACKAGE}/relationships\"><Relationship Id=\"rId1\" \
+                 Type=\"{OFFICE}/officeDocument\" Target=\"xl/workbook.xml\"/></Relationships>"
             ),
         ),
         (
             "xl/workbook.xml",
             format!(
-                "{XML}<workbook xmlns=\"{MAIN}\" xmlns:r=\"{OFFICE}\"><sheets><sheet name=\"{name}\" sheetId=\"1\" r:id=\"rId1\"/></sheets></workbook>"
+                "{XML}<workbook xmlns=\"{MAIN}\" xmlns:r=\"{OFFICE}\"><sheets><sheet name=\"{name}\" sheetId=\"1\" \
+                 r:id=\"rId1\"/></sheets></workbook>"
             ),
         ),
         (
             "xl/_rels/workbook.xml.rels",
             format!(
-                "{XML}<Relationships xmlns=\"{PACKAGE}/relationships\"><Relationship Id=\"rId1\" Type=\"{OFFICE}/worksheet\" Target=\"worksheets/sheet1.xml\"/>\
+                "{XML}<Relationships xmlns=\"{PACKAGE}/relationships\"><Relationship Id=\"rId1\" \
+                 Type=\"{OFFICE}/worksheet\" Target=\"worksheets/sheet1.xml\"/>\
                  <Relationship Id=\"rId2\" Type=\"{OFFICE}/styles\" Target=\"styles.xml\"/></Relationships>"
             ),
         ),
@@ -68,16 +75,21 @@ fn styles(currency: Currency) -> String {
     // 49 is "Text", 1 is "0"; own formats begin at 164.
     let look = |format: u16, font: u8| {
         format!(
-            "<xf numFmtId=\"{format}\" fontId=\"{font}\" fillId=\"0\" borderId=\"0\" xfId=\"0\" applyNumberFormat=\"1\" applyFont=\"1\"/>"
+            "<xf numFmtId=\"{format}\" fontId=\"{font}\" fillId=\"0\" borderId=\"0\" xfId=\"0\" \
+             applyNumberFormat=\"1\" applyFont=\"1\"/>"
         )
     };
     format!(
-        "{XML}<styleSheet xmlns=\"{MAIN}\"><numFmts count=\"1\"><numFmt numFmtId=\"164\" formatCode=\"{amount}\"/></numFmts>\
-         <fonts count=\"2\"><font><sz val=\"11\"/><name val=\"Calibri\"/></font><font><b/><sz val=\"11\"/><name val=\"Calibri\"/></font></fonts>\
-         <fills count=\"2\"><fill><patternFill patternType=\"none\"/></fill><fill><patternFill patternType=\"gray125\"/></fill></fills>\
+        "{XML}<styleSheet xmlns=\"{MAIN}\"><numFmts count=\"1\"><numFmt numFmtId=\"164\" \
+         formatCode=\"{amount}\"/></numFmts>\
+         <fonts count=\"2\"><font><sz val=\"11\"/><name val=\"Calibri\"/></font><font><b/><sz val=\"11\"/><name \
+         val=\"Calibri\"/></font></fonts>\
+         <fills count=\"2\"><fill><patternFill patternType=\"none\"/></fill><fill><patternFill \
+         patternType=\"gray125\"/></fill></fills>\
          <borders count=\"1\"><border><left/><right/><top/><bottom/><diagonal/></border></borders>\
          <cellStyleXfs count=\"1\"><xf numFmtId=\"0\" fontId=\"0\" fillId=\"0\" borderId=\"0\"/></cellStyleXfs>\
-         <cellXfs count=\"5\">{}{}{}{}{}</cellXfs><cellStyles count=\"1\"><cellStyle name=\"Normal\" xfId=\"0\" builtinId=\"0\"/></cellStyles></styleSheet>",
+         <cellXfs count=\"5\">{}{}{}{}{}</cellXfs><cellStyles count=\"1\"><cellStyle name=\"Normal\" xfId=\"0\" \
+         builtinId=\"0\"/></cellStyles></styleSheet>",
         look(0, 0),
         look(49, 1),
         look(49, 0),
@@ -101,7 +113,8 @@ impl SheetRows {
         let columns: Vec<&str> = header.trim_end().split(',').collect();
         let mut out = format!(
             "{XML}<worksheet xmlns=\"{MAIN}\"><sheetViews><sheetView tabSelected=\"1\" workbookViewId=\"0\">\
-             <pane ySplit=\"1\" topLeftCell=\"A2\" activePane=\"bottomLeft\" state=\"frozen\"/></sheetView></sheetViews><cols>"
+             <pane ySplit=\"1\" topLeftCell=\"A2\" activePane=\"bottomLeft\" \
+             state=\"frozen\"/></sheetView></sheetViews><cols>"
         );
         for (index, column) in columns.iter().enumerate() {
             let (place, width) = (index + 1, width(column));
@@ -126,7 +139,8 @@ impl SheetRows {
         let all = format!("A1:{}{}", letters(self.width.saturating_sub(1)), self.row);
         // An id of digits only is meant as text: no mark beside it.
         self.out.push_str(&format!(
-            "</sheetData><autoFilter ref=\"{all}\"/><ignoredErrors><ignoredError sqref=\"{all}\" numberStoredAsText=\"1\"/></ignoredErrors></worksheet>"
+            "</sheetData><autoFilter ref=\"{all}\"/><ignoredErrors><ignoredError sqref=\"{all}\" \
+             numberStoredAsText=\"1\"/></ignoredErrors></worksheet>"
         ));
         self.out
     }
@@ -209,8 +223,8 @@ fn letters(mut column: usize) -> String {
     }
 }
 
-/// Appends text as it may stand in XML. What XML cannot hold is written as Office writes it, `_x000D_`, and a text that looks like
-/// that is written so that it comes back.
+/// Appends text as it may stand in XML. What XML cannot hold is written as Office writes it, `_x000D_`, and a text that
+/// looks like that is written so that it comes back.
 fn put_escaped(out: &mut String, text: &str) {
     for (at, character) in text.char_indices() {
         match character {
@@ -252,7 +266,8 @@ mod tests {
         rows.end();
         assert_eq!(
             rows.take(),
-            "<row r=\"2\"><c r=\"A2\" s=\"3\"><v>1</v></c><c r=\"B2\" s=\"2\" t=\"inlineStr\"><is><t xml:space=\"preserve\">007</t></is></c>\
+            "<row r=\"2\"><c r=\"A2\" s=\"3\"><v>1</v></c><c r=\"B2\" s=\"2\" t=\"inlineStr\"><is><t \
+             xml:space=\"preserve\">007</t></is></c>\
              <c r=\"C2\" s=\"4\"><v>100.50</v></c></row>"
         );
         // A float has 15 digits for sure: 9,999,999,999,999.99 is a number, more would come back as another amount.

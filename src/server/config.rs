@@ -82,7 +82,8 @@ impl Config {
         let https = self.public_url.as_ref().is_some_and(|url| url.scheme() == "https");
         if !https && !self.listen.ip().is_loopback() {
             warnings.push(format!(
-                "Batchdesk listens on {} without https: passwords and sessions can be read on the way. Put it behind a proxy with \
+                "Batchdesk listens on {} without https: passwords and sessions can be read on the way. Put it behind a \
+                 proxy with \
                  https and set BATCHDESK_PUBLIC_URL to its address, or listen on 127.0.0.1.",
                 self.listen
             ));

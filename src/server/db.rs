@@ -1,8 +1,9 @@
-//! All SQL. Functions take a transaction of one organisation ([`Tx`]) or one of the global tables ([`GlobalTx`]) and answer one
-//! question each. Nothing else is handed out, so that no statement can run without its organisation set.
+//! All SQL. Functions take a transaction of one organisation ([`Tx`]) or one of the global tables ([`GlobalTx`]) and
+//! answer one question each. Nothing else is handed out, so that no statement can run without its organisation set.
 //!
-//! Rows of a batch are joined by their whole key in a `LATERAL (… OFFSET 0)`: to the planner a new batch is one row, and what looks
-//! up one row and what reads the whole batch to pick one cost it the same. `OFFSET 0` keeps the look-up a look-up (`migrations/functions/task_views.sql`).
+//! Rows of a batch are joined by their whole key in a `LATERAL (… OFFSET 0)`: to the planner a new batch is one row,
+//! and what looks up one row and what reads the whole batch to pick one cost it the same. `OFFSET 0` keeps the look-up
+//! a look-up (`migrations/functions/task_views.sql`).
 
 pub mod api_keys;
 pub mod approval_rules;
@@ -139,8 +140,8 @@ impl Tx {
         self.inner.commit().await
     }
 
-    /// Makes it so, at a moment of the money protocol that has a name. After an error of the second fault it is so, and the
-    /// caller does not know: a COMMIT whose reply was lost.
+    /// Makes it so, at a moment of the money protocol that has a name. After an error of the second fault it is so, and
+    /// the caller does not know: a COMMIT whose reply was lost.
     pub async fn commit_at(self, failpoint: &'static str) -> sqlx::Result<()> {
         failpoint!(?failpoint, "before_commit");
         self.commit().await?;
@@ -167,8 +168,8 @@ impl Db {
         let options = options.options([
             ("search_path", "batchdesk"),
             ("application_name", "batchdesk"),
-            // No transaction of ours waits for anything but the database. One that does was lost on the way (its reply never came,
-            // or whoever had it is gone) and keeps rows locked that nobody else can claim.
+            // No transaction of ours waits for anything but the database. One that does was lost on the way (its reply
+            // never came, or whoever had it is gone) and keeps rows locked that nobody else can claim.
             ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION),
         ]);
         let worker_options = options.clone().options([("plan_cache_mode", "force_generic_plan"), ("jit", "off")]);
@@ -179,8 +180,8 @@ impl Db {
         Ok(Self { web, worker, committed: Arc::default(), memory })
     }
 
-    /// Remembers from now on, in this folder, what was seen of the database, and compares each connection that is made to send with
-    /// it: a standby that took over may be an older state.
+    /// Remembers from now on, in this folder, what was seen of the database, and compares each connection that is made
+    /// to send with it: a standby that took over may be an older state.
     pub fn remember(&self, folder: &Path) -> io::Result<()> {
         let memory = Memory::open(folder)?;
         self.memory.set(memory).map_err(|_| io::Error::other("it remembers already"))
@@ -191,7 +192,8 @@ impl Db {
         self.memory.get().and_then(Memory::behind)
     }
 
-    /// Compares the database with what is remembered, and remembers what is new. While something is sent a mark is left.
+    /// Compares the database with what is remembered, and remembers what is new. While something is sent a mark is
+    /// left.
     pub async fn look_back(&self) -> sqlx::Result<Option<Standing>> {
         let Some(memory) = self.memory.get() else { return Ok(None) };
         if memory.take_sent() && memory.behind().is_none() {
@@ -323,9 +325,11 @@ async fn begin(
     committed: &Arc<Notify>,
 ) -> sqlx::Result<Tx> {
     let person = person.map(|person| person.to_string()).unwrap_or_default();
-    // One exchange with the server instead of two. Both are ids of our own type, so nothing else can stand between the quotes.
+    // One exchange with the server instead of two. Both are ids of our own type, so nothing else can stand between the
+    // quotes.
     let statement = format!(
-        "BEGIN; SELECT set_config('app.organisation', '{organisation}', true), set_config('app.person', '{person}', true)"
+        "BEGIN; SELECT set_config('app.organisation', '{organisation}', true),
+         set_config('app.person', '{person}', true)"
     );
     let inner = begun(pool, statement).await?;
     Ok(Tx { inner, organisation, committed: committed.clone() })

@@ -2,7 +2,8 @@
 //!
 //! The cluster lies in the data folder and listens on a unix socket only. One thread owns it for as long as the process
 //! lives: it starts the postmaster, starts it again when it dies, and waits for it at the end. The kernel tells the
-//! postmaster when that thread ends (parent-death signal), so that even `kill -9` of this process leaves nothing running.
+//! postmaster when that thread ends (parent-death signal), so that even `kill -9` of this process leaves nothing
+//! running.
 
 mod cluster;
 mod folders;
@@ -93,7 +94,8 @@ impl Embedded {
 
     /// Stops the cluster and waits until it is down. To be called after everything that uses it has ended.
     pub async fn stop(&self) {
-        // Fast shutdown first; then without the last checkpoint; then by force. The write-ahead log keeps all three safe.
+        // Fast shutdown first; then without the last checkpoint; then by force. The write-ahead log keeps all three
+        // safe.
         for (signal, patience) in [(Signal::SIGINT, 60), (Signal::SIGQUIT, 10), (Signal::SIGKILL, 10)] {
             self.supervisor.request_stop(signal);
             if timeout(Duration::from_secs(patience), self.supervisor.ended()).await.is_ok() {

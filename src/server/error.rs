@@ -31,7 +31,8 @@ impl OpError {
         Self {
             refusal: Refusal::new(
                 RefusalKind::Internal,
-                "Something went wrong on our side. Nothing was changed. Try again; if it stays, tell your administrator.",
+                "Something went wrong on our side. Nothing was changed. Try again; if it stays, tell your \
+                 administrator.",
             ),
             context: Some(context.to_string()),
             retry_after: None,
@@ -72,8 +73,8 @@ impl From<Inconsistency> for OpError {
     }
 }
 
-/// Whether the database refused a value for what it is: text that is no text, numbers and times out of range, a key too long for an
-/// index.
+/// Whether the database refused a value for what it is: text that is no text, numbers and times out of range, a key too
+/// long for an index.
 fn cannot_be_stored(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code());
     code.is_some_and(|code| matches!(&*code, "22001" | "22003" | "22007" | "22008" | "22021" | "22P05" | "54000"))
@@ -93,7 +94,8 @@ impl From<sqlx::Error> for OpError {
             error if cannot_be_stored(&error) => {
                 // Whoever took this in should have refused it by name.
                 tracing::warn!(%error, "db.input_refused");
-                let sentence = "Something that was sent is too long, too large, or holds characters that cannot be stored. \
+                let sentence = "Something that was sent is too long, too large, or holds characters that cannot be \
+                                stored. \
                                 Nothing was changed. Correct it and try again.";
                 Self::refuse(RefusalKind::Invalid, sentence)
             }

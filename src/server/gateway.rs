@@ -1,23 +1,27 @@
 //! Gateways: the payment systems that carry out tasks. One file per connector, our adapter to one kind of gateway.
 //!
-//! A connector turns an instruction into the gateway's request and a reply into one of the classes of the money protocol. It never
-//! decides what happens next, and it never sends an instruction twice by itself.
+//! A connector turns an instruction into the gateway's request and a reply into one of the classes of the money
+//! protocol. It never decides what happens next, and it never sends an instruction twice by itself.
 //!
 //! To add a connector:
 //!
-//! 1. Write its [`Descriptor`]: the effects it carries out, how it names what is refunded, which keys it takes, which error codes no
-//!    repeat can mend. What it believes of each effect is what its contract says, and only ever a ceiling: every effect of a
-//!    connection starts at class N, until it is measured or declared.
-//! 2. Implement [`Connector`] in a file beside `juspay.rs`. `send` and `find` match on [`Instruction`]; requests go through
-//!    `server::outbound`, which sends each once. `order` and `refunds_of` are asked only where the descriptor says so.
-//! 3. Read replies by an allow-list. Succeeded and Failed need the gateway's own words for this key and amount; `NotSent` is for
-//!    replies that surely had no effect, by the gateway's contract; everything else is Unknown, a timeout and any 5xx among it.
+//! 1. Write its [`Descriptor`]: the effects it carries out, how it names what is refunded, which keys it takes, which
+//!    error codes no repeat can mend. What it believes of each effect is what its contract says, and only ever a
+//!    ceiling: every effect of a connection starts at class N, until it is measured or declared.
+//! 2. Implement [`Connector`] in a file beside `juspay.rs`. `send` and `find` match on [`Instruction`]; requests go
+//!    through `server::outbound`, which sends each once. `order` and `refunds_of` are asked only where the descriptor
+//!    says so.
+//! 3. Read replies by an allow-list. Succeeded and Failed need the gateway's own words for this key and amount;
+//!    `NotSent` is for replies that surely had no effect, by the gateway's contract; everything else is Unknown, a
+//!    timeout and any 5xx among it.
 //! 4. Keep secrets out of what is kept: bodies go through `client::evidence`.
-//! 5. Add a line to `CONNECTORS`. Pages, the command line and intake read the descriptor; nothing asks for a connector by name.
-//! 6. Test it against its simulator and against servers that misbehave (`juspay/tests/servers.rs`), and add its kind to the matrix of
-//!    `tests/processor/matrix`, which counts how often money moved.
+//! 5. Add a line to `CONNECTORS`. Pages, the command line and intake read the descriptor; nothing asks for a connector
+//!    by name.
+//! 6. Test it against its simulator and against servers that misbehave (`juspay/tests/servers.rs`), and add its kind to
+//!    the matrix of `tests/processor/matrix`, which counts how often money moved.
 //!
-//! A new effect is a variant of [`Instruction`]: the compiler then names every place that must say what it does with it.
+//! A new effect is a variant of [`Instruction`]: the compiler then names every place that must say what it does with
+//! it.
 
 mod descriptor;
 mod instruction;
@@ -162,7 +166,8 @@ pub trait Connector: Send + Sync {
     async fn send(&self, instruction: &Instruction) -> Reply;
     /// Asks what became of an instruction, by its key.
     async fn find(&self, instruction: &Instruction) -> Found;
-    /// Reads an order, before its first refund and for order sync. Only asked where the connector declares that orders can be read.
+    /// Reads an order, before its first refund and for order sync. Only asked where the connector declares that orders
+    /// can be read.
     async fn order(&self, order_id: &str) -> OrderState;
     /// All refunds of an order in `currency`, whoever asked for them.
     async fn refunds_of(&self, order_id: &str, currency: Currency) -> Listing {
@@ -248,8 +253,8 @@ pub fn currency(name: &str, organisation: Currency) -> Currency {
     descriptor(name).map_or(organisation, |declared| declared.currency(organisation))
 }
 
-/// Why a row that failed with this code at a gateway of this connector fails again as it is, as a sentence; none where sending it
-/// again may work.
+/// Why a row that failed with this code at a gateway of this connector fails again as it is, as a sentence; none where
+/// sending it again may work.
 pub fn fails_again(name: &str, code: Option<&str>) -> Option<&'static str> {
     let code = code?;
     retry::fails_again(code)

@@ -1,7 +1,9 @@
-//! Turns for password hashes. Each takes 19 MiB and a core, so few are made at a time and few wait; whoever comes then is sent away.
+//! Turns for password hashes. Each takes 19 MiB and a core, so few are made at a time and few wait; whoever comes then
+//! is sent away.
 //!
-//! Two lanes wait for the same turns: browsers that signed in before, and everybody else. The first of each lane waits at the
-//! turnstile, so turns alternate while both lanes wait, and a flood of strangers puts one hash before a known browser, not all.
+//! Two lanes wait for the same turns: browsers that signed in before, and everybody else. The first of each lane waits
+//! at the turnstile, so turns alternate while both lanes wait, and a flood of strangers puts one hash before a known
+//! browser, not all.
 
 use std::{
     collections::HashMap,
@@ -70,7 +72,8 @@ pub struct Place {
     waiting: Arc<Lock<Waiting>>,
 }
 
-/// The leave to make one hash. It goes with the hash, not with who asked for it: a client that goes away does not make room.
+/// The leave to make one hash. It goes with the hash, not with who asked for it: a client that goes away does not make
+/// room.
 #[derive(Debug)]
 pub struct HashPermit(#[expect(dead_code, reason = "held until the hash is made")] OwnedSemaphorePermit);
 

@@ -1,7 +1,7 @@
 //! The web part: sign-in, the pages, plain forms, files, live events and the HTTP API.
 //!
-//! Every route is registered in one place ([`routes::table`]) together with what it needs, so that nothing can be served
-//! that the access matrix does not know.
+//! Every route is registered in one place ([`routes::table`]) together with what it needs, so that nothing can be
+//! served that the access matrix does not know.
 
 mod address;
 mod api;

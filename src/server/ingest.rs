@@ -1,4 +1,5 @@
-//! Files on their way into the database: records as they are stored, and the source of an import in runs of rows that are checked.
+//! Files on their way into the database: records as they are stored, and the source of an import in runs of rows that
+//! are checked.
 
 use crate::{
     domain::{
@@ -82,8 +83,8 @@ impl Source {
         Ok(Ok(Self { operation, spool, encoding, rows }))
     }
 
-    /// Its rows from this place on, so many at a time, each run when there is room for it. A row that did not pass keeps none of the
-    /// others out.
+    /// Its rows from this place on, so many at a time, each run when there is room for it. A row that did not pass
+    /// keeps none of the others out.
     pub fn runs(&self, from: usize, rows: usize) -> mpsc::Receiver<io::Result<SourceRun>> {
         let (sender, receiver) = mpsc::channel(1);
         let (operation, spool, encoding) = (self.operation, self.spool.clone(), self.encoding);

@@ -1,8 +1,8 @@
 //! The life of the process: its parts, the signals that end it, and the order in which it ends.
 //!
-//! The first SIGTERM or SIGINT sets `soft`: nothing new is begun, what is under way ends. A second one, or [`PATIENCE`], sets
-//! `hard`: everything ends now. A part that ends by itself (a crash, or a return that nobody asked for) ends the process with
-//! an error, so that whoever keeps it running starts it again.
+//! The first SIGTERM or SIGINT sets `soft`: nothing new is begun, what is under way ends. A second one, or
+//! [`PATIENCE`], sets `hard`: everything ends now. A part that ends by itself (a crash, or a return that nobody asked
+//! for) ends the process with an error, so that whoever keeps it running starts it again.
 
 pub mod accept;
 pub mod descriptors;

@@ -10,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 /// The channel that the database notifies on; the payload is `organisation:batch`, two UUIDs.
 pub const CHANNEL: &str = "batchdesk_changed";
 
-/// Something changed on a batch. Carries no data: whoever is told reads the batch again, with the rights of its own caller.
+/// Something changed on a batch. Carries no data: whoever is told reads the batch again, with the rights of its own
+/// caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Changed {
     /// Whose.
@@ -66,8 +67,8 @@ impl Live {
 /// The longest wait before the database is tried again.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
-/// Passes the database's notifications on to the broadcast until `soft` is cancelled. Connects again by itself; what was said
-/// meanwhile is lost, so every stream is told to read everything again.
+/// Passes the database's notifications on to the broadcast until `soft` is cancelled. Connects again by itself; what
+/// was said meanwhile is lost, so every stream is told to read everything again.
 pub async fn listen(state: AppState, soft: CancellationToken) {
     let mut wait = Duration::from_millis(100);
     loop {

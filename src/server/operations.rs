@@ -2,20 +2,21 @@
 //! `formats::registry` (files). Everything else branches on the kind of work, or on nothing.
 //!
 //! To add an operation:
-//! 1. `domain/operation/<operation>.rs`: its descriptor: code, address, module, kind of work, sources, limits, names of files, what
-//!    pages say, the columns of its table of tasks. In `domain/operation.rs` a variant and four lines: the module, `KNOWN`, `ALL`
-//!    (where it has pages), `descriptor`.
-//! 2. `formats/<operation>.rs`: its layouts with columns, field tables and samples, the check of a row, how a record is stored and
-//!    read back; a line in `formats.rs` and one in `formats::registry`.
+//! 1. `domain/operation/<operation>.rs`: its descriptor: code, address, module, kind of work, sources, limits, names of
+//!    files, what pages say, the columns of its table of tasks. In `domain/operation.rs` a variant and four lines: the
+//!    module, `KNOWN`, `ALL` (where it has pages), `descriptor`.
+//! 2. `formats/<operation>.rs`: its layouts with columns, field tables and samples, the check of a row, how a record is
+//!    stored and read back; a line in `formats.rs` and one in `formats::registry`.
 //! 3. `server/operations/<operation>.rs`: what became of a task, for result files and for the page; two lines here.
-//! 4. `migrations/`: a row in the table `operation`: the kind of work, the effect, whether it moves money, waits for a decision, is
-//!    reconciled, takes from orders. `.dev/schema` writes down what that makes.
+//! 4. `migrations/`: a row in the table `operation`: the kind of work, the effect, whether it moves money, waits for a
+//!    decision, is reconciled, takes from orders. `.dev/schema` writes down what that makes.
 //! 5. Tests from upload to result file, as `tests/operations` has them for each kind of work.
 //! 6. For a new effect: `domain::operation::Effect`, and the steps of `server/gateway.rs`.
 //!
-//! The compiler names a registry that was forgotten; tests name what is missing in `KNOWN`, in the database, in a sample. Routes,
-//! pages, navigation, access rules, samples, notices and settings follow from the descriptor. What a query asks and tells is that of
-//! orders (`processor/sync.rs`), what an import stores are records (`processor/import.rs`).
+//! The compiler names a registry that was forgotten; tests name what is missing in `KNOWN`, in the database, in a
+//! sample. Routes, pages, navigation, access rules, samples, notices and settings follow from the descriptor. What a
+//! query asks and tells is that of orders (`processor/sync.rs`), what an import stores are records
+//! (`processor/import.rs`).
 
 mod order_sync;
 mod refund;

@@ -1,7 +1,8 @@
-//! All HTTP that goes out: the one client, which addresses it may reach, and messages to an organisation's own endpoint.
+//! All HTTP that goes out: the one client, which addresses it may reach, and messages to an organisation's own
+//! endpoint.
 //!
-//! HTTP clients are made here only (a tidy test holds it), so that everything that is sent anywhere follows the same rules: no
-//! inside address unless the operator named it, no redirect, no proxy, each request written once.
+//! HTTP clients are made here only (a tidy test holds it), so that everything that is sent anywhere follows the same
+//! rules: no inside address unless the operator named it, no redirect, no proxy, each request written once.
 
 pub mod address;
 pub(crate) mod client;

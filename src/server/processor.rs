@@ -1,9 +1,10 @@
 //! The money protocol at work: claim, intend, send, settle, resolve.
 //!
-//! A *lane* is one kind of due work in one queue of one organisation: of a connection to a gateway, or of the organisation itself.
-//! The scheduler asks the database which lanes have work, and runs each as a task of its own, those that ran longest ago first;
-//! lanes of one connection share its slots on the wire, and what goes wrong in one lane stops no other. Whatever this process loses (its life, a COMMIT's reply, a lease) is found again in the database by whoever claims it
-//! next: nothing here needs to be remembered.
+//! A *lane* is one kind of due work in one queue of one organisation: of a connection to a gateway, or of the
+//! organisation itself. The scheduler asks the database which lanes have work, and runs each as a task of its own,
+//! those that ran longest ago first; lanes of one connection share its slots on the wire, and what goes wrong in one
+//! lane stops no other. Whatever this process loses (its life, a COMMIT's reply, a lease) is found again in the
+//! database by whoever claims it next: nothing here needs to be remembered.
 
 mod ask_first;
 mod backoff;
@@ -50,8 +51,8 @@ const LANES: usize = 64;
 
 type LaneKey = db::tasks::Lane;
 
-/// Runs until `soft` is set, then drains: nothing new is claimed, calls on the wire finish and are recorded, leases are given
-/// back. `hard` ends it at once; what was on the wire is asked after by whoever claims it next.
+/// Runs until `soft` is set, then drains: nothing new is claimed, calls on the wire finish and are recorded, leases are
+/// given back. `hard` ends it at once; what was on the wire is asked after by whoever claims it next.
 pub async fn run(state: AppState, connect: Arc<dyn Connect>, soft: CancellationToken, hard: CancellationToken) {
     let woken = Arc::new(Notify::new());
     let listener = tokio::spawn(listen(state.clone(), woken.clone(), soft.clone()));
@@ -106,7 +107,8 @@ impl Scheduler {
                     () = &mut look_again => break,
                     () = woken.notified() => break,
                     Some(ended) = self.running.join_next_with_id() => {
-                        // A lane that did something may have more to do; one that found nothing waits for the next look.
+                        // A lane that did something may have more to do; one that found nothing waits for the next
+                        // look.
                         if self.ended(ended) {
                             break;
                         }

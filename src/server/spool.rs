@@ -1,5 +1,5 @@
-//! Files on their way in: hashed as they come, in memory while they are small, and from then on in a file without a name, which ends
-//! with whoever holds it.
+//! Files on their way in: hashed as they come, in memory while they are small, and from then on in a file without a
+//! name, which ends with whoever holds it.
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};

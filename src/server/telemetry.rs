@@ -15,8 +15,8 @@ const UPKEEP: Duration = Duration::from_secs(5);
 /// Who reads metrics are few.
 const CONNECTIONS: usize = 64;
 
-/// Begins the log. `BATCHDESK_LOG` is a filter as in `info,batchdesk::server::processor=debug`; `BATCHDESK_LOG_FORMAT` is
-/// `text` or `json`. The error is one line that names the variable.
+/// Begins the log. `BATCHDESK_LOG` is a filter as in `info,batchdesk::server::processor=debug`; `BATCHDESK_LOG_FORMAT`
+/// is `text` or `json`. The error is one line that names the variable.
 pub fn init() -> Result<(), String> {
     let set = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
     let (filter, json) = read(set("BATCHDESK_LOG").as_deref(), set("BATCHDESK_LOG_FORMAT").as_deref())?;

@@ -1,8 +1,9 @@
-//! Faults on purpose, for the tests alone: failpoints at which this process dies, stops, waits or fails, and connectors that misread.
+//! Faults on purpose, for the tests alone: failpoints at which this process dies, stops, waits or fails, and connectors
+//! that misread.
 //!
-//! They are in debug builds only, so that one build serves every test; in a release the macro comes to nothing, and the rest is not
-//! there (`build.rs` decides, `lib.rs` refuses anything else). The processor and the acts of people name their failpoints,
-//! `BATCHDESK_FAULT` says what happens there:
+//! They are in debug builds only, so that one build serves every test; in a release the macro comes to nothing, and the
+//! rest is not there (`build.rs` decides, `lib.rs` refuses anything else). The processor and the acts of people name
+//! their failpoints, `BATCHDESK_FAULT` says what happens there:
 //!
 //! ```text
 //! BATCHDESK_FAULT=intent.after_commit@2=kill        die there, the second time
@@ -12,9 +13,9 @@
 //! BATCHDESK_FAULT=trace                             say each failpoint on standard error
 //! ```
 //!
-//! `BATCHDESK_MUTANT=name` takes one guard out. A test that does not notice that proves nothing. No guard of production asks for it:
-//! the connectors are put behind one who misreads them ([`misread`]), and what else is tried so is patched into a copy of the tree
-//! (`tests/torture/mutants`).
+//! `BATCHDESK_MUTANT=name` takes one guard out. A test that does not notice that proves nothing. No guard of production
+//! asks for it: the connectors are put behind one who misreads them ([`misread`]), and what else is tried so is patched
+//! into a copy of the tree (`tests/torture/mutants`).
 
 /// A failpoint: `fault!(name, step)` where an error has nowhere to go, `fault!(? name, step)` where it has.
 macro_rules! failpoint {
@@ -149,7 +150,8 @@ mod on {
         Ok(())
     }
 
-    /// To this very thread: a signal to the process may be taken by another one, and this one would go on for a failpoint.
+    /// To this very thread: a signal to the process may be taken by another one, and this one would go on for a
+    /// failpoint.
     fn end(signal: nix::sys::signal::Signal) {
         let _ = nix::sys::signal::raise(signal);
     }

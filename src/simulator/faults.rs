@@ -1,4 +1,5 @@
-//! What an order id asks the simulator to do wrong. Faults act on POST only; a [`Poison`] on every reply after the first POST.
+//! What an order id asks the simulator to do wrong. Faults act on POST only; a [`Poison`] on every reply after the
+//! first POST.
 
 /// A fault of one refund request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,8 +41,8 @@ pub(super) fn fault(order_id: &str, post: u32) -> Fault {
     }
 }
 
-/// A gateway that cannot be believed. From the first POST of the order on, every reply about it is wrong, also to a GET: nothing
-/// it says may be taken for a refund that was carried out, although it was.
+/// A gateway that cannot be believed. From the first POST of the order on, every reply about it is wrong, also to a
+/// GET: nothing it says may be taken for a refund that was carried out, although it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Poison {
     /// `ORD_P_KEY_`: the refund stands under another key.

@@ -1,7 +1,7 @@
 //! The ledger: one line of JSON per refund request, on disk before the reply.
 //!
-//! One thread writes. What arrives while it waits for the disk goes into the next write together, so that two hundred clients
-//! at once cost a few waits, not two hundred.
+//! One thread writes. What arrives while it waits for the disk goes into the next write together, so that two hundred
+//! clients at once cost a few waits, not two hundred.
 
 use serde::{Deserialize, Serialize};
 use std::{
@@ -88,8 +88,8 @@ impl Ledger {
         Ok((Self { sender }, lines))
     }
 
-    /// Hands a line to the writer; lines reach the file in the order of these calls. The receiver hears when the line is on
-    /// disk, and is closed when it cannot be written.
+    /// Hands a line to the writer; lines reach the file in the order of these calls. The receiver hears when the line
+    /// is on disk, and is closed when it cannot be written.
     pub(super) fn append(&self, line: &Line) -> oneshot::Receiver<()> {
         let (kept, receiver) = oneshot::channel();
         if let Ok(mut text) = serde_json::to_string(line) {

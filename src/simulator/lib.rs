@@ -1,7 +1,8 @@
 //! The gateway simulator: a payment gateway of the Juspay dialect with faults on request, in a process of its own.
 //!
-//! It shares no code with the rest of the product, so that a mistake in our reading of the dialect cannot hide in both. What it
-//! did is in its ledger, one line per refund request, on disk before the reply: the ledger is the truth about what was paid.
+//! It shares no code with the rest of the product, so that a mistake in our reading of the dialect cannot hide in both.
+//! What it did is in its ledger, one line per refund request, on disk before the reply: the ledger is the truth about
+//! what was paid.
 
 mod bodies;
 mod book;
@@ -88,8 +89,8 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, String> {
     }
 }
 
-/// Comes back when the process has got another parent. The death signal of Linux would come with the end of the *thread* that
-/// started us, which in an async program may end long before its process.
+/// Comes back when the process has got another parent. The death signal of Linux would come with the end of the
+/// *thread* that started us, which in an async program may end long before its process.
 async fn parent_is_gone(parent: nix::unistd::Pid) {
     while nix::unistd::getppid() == parent {
         sleep(Duration::from_millis(200)).await;

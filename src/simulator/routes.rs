@@ -165,7 +165,8 @@ fn padded(body: &str, size: usize) -> String {
     [start, &" ".repeat(size.saturating_sub(body.len())), end].concat()
 }
 
-/// The same JSON, packed with 200 MB of blanks before its end: gzip's members follow one another, so the blanks are packed once.
+/// The same JSON, packed with 200 MB of blanks before its end: gzip's members follow one another, so the blanks are
+/// packed once.
 fn bomb(body: &str) -> Vec<u8> {
     static BLANKS: OnceLock<Vec<u8>> = OnceLock::new();
     let pack = |bytes: &[u8]| {

@@ -1,4 +1,5 @@
-//! Maker-checker: who may decide, on what, and once. The guards are the database's, so some of these go round the operations.
+//! Maker-checker: who may decide, on what, and once. The guards are the database's, so some of these go round the
+//! operations.
 
 use super::support::{TestState, refunds};
 use crate::{

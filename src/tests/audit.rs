@@ -157,7 +157,8 @@ async fn a_chain_that_lost_what_was_signed_gets_no_new_head() {
     let signed = heads_of(state).newest(organisation).unwrap().clone();
     let mut admin = superuser(&test).await;
     let cut = format!(
-        "WITH gone AS (DELETE FROM audit_seal WHERE organisation_id = '{organisation}' AND sequence > {} RETURNING audit_id)
+        "WITH gone AS (DELETE FROM audit_seal WHERE organisation_id = '{organisation}' AND sequence > {}
+         RETURNING audit_id)
          DELETE FROM audit USING gone WHERE id = audit_id",
         signed.sequence - 5
     );
@@ -199,7 +200,8 @@ async fn a_long_chain_is_checked_in_pages() {
     let mut admin = superuser(&test).await;
     let fill = format!(
         "INSERT INTO audit (organisation_id, id, at, person_id, actor, action, object_id, detail)
-         SELECT '{organisation}', lpad(to_hex(n), 32, '0')::uuid, now(), gen_random_uuid(), 'maker@acme.test', 'batch.downloaded', gen_random_uuid(), '{{\"file\":\"batch_refund.csv\",\"rows\":1000}}'
+         SELECT '{organisation}', lpad(to_hex(n), 32, '0')::uuid, now(), gen_random_uuid(), 'maker@acme.test',
+           'batch.downloaded', gen_random_uuid(), '{{\"file\":\"batch_refund.csv\",\"rows\":1000}}'
            FROM generate_series(1, {ENTRIES}) n;
          INSERT INTO audit_waiting SELECT organisation_id, id FROM audit WHERE action = 'batch.downloaded';
          SET app.organisation = '{organisation}'; SELECT seal_audit({}); ANALYZE audit, audit_seal",

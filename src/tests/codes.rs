@@ -1,5 +1,5 @@
-//! What a row holds that this program does not know is an error that names its place. Guessed, it would be shown, exported or sent
-//! again as something else.
+//! What a row holds that this program does not know is an error that names its place. Guessed, it would be shown,
+//! exported or sent again as something else.
 
 use super::support::{TestState, refunds};
 use crate::{
@@ -16,7 +16,8 @@ use futures::TryStreamExt;
 fn without_rules(table: &str) -> String {
     format!(
         "DO $do$ DECLARE c record; BEGIN
-           FOR c IN SELECT conname FROM pg_constraint WHERE conrelid = '{table}'::regclass AND contype IN ('c', 'f') LOOP
+           FOR c IN SELECT conname FROM pg_constraint WHERE conrelid = '{table}'::regclass
+             AND contype IN ('c', 'f') LOOP
              EXECUTE format('ALTER TABLE {table} DROP CONSTRAINT %I', c.conname);
            END LOOP; END $do$"
     )
@@ -74,7 +75,8 @@ async fn an_unknown_state_of_a_task_is_not_shown_as_another() {
     let (state, id) = (&test.state, batch.to_string());
     test.as_superuser(&without_rules("open_task")).await.unwrap();
     let insert = "SET session_replication_role = replica;
-        INSERT INTO open_task (organisation_id, batch_id, row_no, revision, gateway_id, state, run_at, attempts, first_sent_at, last_sent_at)
+        INSERT INTO open_task (organisation_id, batch_id, row_no, revision, gateway_id, state, run_at, attempts,
+          first_sent_at, last_sent_at)
         SELECT r.organisation_id, r.batch_id, r.row_no, 1, b.gateway_id, 'HELD_UP', now(), 1, now(), now()
           FROM record r JOIN batch b ON b.id = r.batch_id WHERE r.row_no = 2";
     test.as_superuser(insert).await.unwrap();
@@ -97,7 +99,8 @@ async fn what_a_record_has_beside_its_columns_is_never_taken_for_nothing() {
     names(approvals::detail(state, &caller, batch).await.map(drop), &["extra", row.as_str()]);
     // In the file of failed rows a split settlement would be one without its parts.
     let failed = "SET session_replication_role = replica;
-        INSERT INTO outcome (organisation_id, batch_id, row_no, revision, succeeded, attempts) SELECT organisation_id, batch_id, row_no, 1, false, 1 FROM record";
+        INSERT INTO outcome (organisation_id, batch_id, row_no, revision, succeeded, attempts)
+          SELECT organisation_id, batch_id, row_no, 1, false, 1 FROM record";
     test.as_superuser(failed).await.unwrap();
     let file = failed_rows(state, &caller, batch).await;
     assert!(file.is_err(), "{file:?}");

@@ -248,7 +248,18 @@ async fn an_account_is_asked_before_it_is_stored_and_each_mistake_names_its_fiel
     })
     .await
     .unwrap();
-    assert_eq!(count(&test, "SELECT count(*) FROM gateway_promise p JOIN gateway g ON g.organisation_id = p.organisation_id AND g.id = p.gateway_id WHERE g.merchant_id = 'globex' AND g.organisation_id = (SELECT organisation_id FROM organisation_name WHERE name = 'Acme Stores')").await, 0);
+    assert_eq!(
+        count(
+            &test,
+            "SELECT count(*) FROM gateway_promise p JOIN gateway g
+                             ON g.organisation_id = p.organisation_id AND g.id = p.gateway_id
+                             WHERE g.merchant_id = 'globex'
+                             AND g.organisation_id = (SELECT organisation_id FROM organisation_name
+                             WHERE name = 'Acme Stores')"
+        )
+        .await,
+        0
+    );
     assert_eq!(
         count(&test, "SELECT count(*) FROM audit WHERE action = 'gateway.added' AND detail LIKE '%sim_%'").await,
         0

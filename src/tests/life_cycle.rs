@@ -1,5 +1,5 @@
-//! The life cycle of a batch: every pair of status and event, through the statements that production runs. It is the database that
-//! keeps it; what a page offers and what a function refuses beforehand only follow.
+//! The life cycle of a batch: every pair of status and event, through the statements that production runs. It is the
+//! database that keeps it; what a page offers and what a function refuses beforehand only follow.
 
 use super::support::{TestState, refunds};
 use crate::{
@@ -65,7 +65,8 @@ const TABLE: [(S, &str); 11] = [
     (S::Invalid, "- - - - - - - - - - - - - - - -"),
     (
         S::AwaitingApproval,
-        "- - processing rejected withdrawn expired - - - - - - - completed_with_failures completed_with_failures completed_with_failures",
+        "- - processing rejected withdrawn expired - - - - - - - completed_with_failures completed_with_failures \
+         completed_with_failures",
     ),
     (S::Rejected, "- - - - - - - - - - - - - - - -"),
     (S::Withdrawn, "- - - - - - - - - - - - - - - -"),
@@ -123,7 +124,8 @@ impl<'a> Case<'a> {
             self.set(
                 "INSERT INTO outcome (organisation_id, batch_id, row_no, revision, succeeded, attempts)
                  SELECT organisation_id, batch_id, row_no, 1, false, 1 FROM record WHERE batch_id = $B;
-                 UPDATE batch_progress SET queued = 0, queued_minor = 0, failed = records, failed_minor = amount_minor WHERE batch_id = $B;
+                 UPDATE batch_progress SET queued = 0, queued_minor = 0, failed = records, failed_minor = amount_minor
+                   WHERE batch_id = $B;
                  UPDATE chunk SET state = 'DONE', remaining = 0 WHERE batch_id = $B;
                  UPDATE batch SET status = 'completed_with_failures' WHERE id = $B",
             )
@@ -184,7 +186,8 @@ impl<'a> Case<'a> {
                 let organisation = self.test.caller(MAKER).await.organisation.id;
                 let sql = format!(
                     "SET app.organisation = '{organisation}';
-                     UPDATE batch_progress SET queued = 0, queued_minor = 0, accepted = {accepted}, accepted_minor = {accepted} * amount_minor,
+                     UPDATE batch_progress SET queued = 0, queued_minor = 0, accepted = {accepted},
+                       accepted_minor = {accepted} * amount_minor,
                             failed = {failed}, failed_minor = {failed} * amount_minor WHERE batch_id = '{batch}'"
                 );
                 self.test.as_superuser(&sql).await.map(drop)

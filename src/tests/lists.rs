@@ -88,9 +88,11 @@ async fn ten_thousand_batches_are_narrowed_by_a_range_of_an_index() {
     // One a quarter of an hour, back from now; one in a hundred by somebody else. Triggers are of no interest here.
     let fill = format!(
         "SET session_replication_role = replica;
-         INSERT INTO batch (organisation_id, id, gateway_id, operation, work, file_name, currency, maker, status, records, amount_minor, created_at, updated_at)
+         INSERT INTO batch (organisation_id, id, gateway_id, operation, work, file_name, currency, maker, status,
+           records, amount_minor, created_at, updated_at)
          SELECT b.organisation_id, gen_random_uuid(), b.gateway_id, b.operation, b.work, 'f' || n, b.currency,
-                CASE WHEN n % 100 = 0 THEN '{other}'::uuid ELSE '{maker}'::uuid END, 'completed', 1, n, now() - n * interval '15 minutes', now()
+                CASE WHEN n % 100 = 0 THEN '{other}'::uuid
+                  ELSE '{maker}'::uuid END, 'completed', 1, n, now() - n * interval '15 minutes', now()
            FROM batch b, generate_series(1, 10000) n WHERE b.id = '{batch}';
          ANALYZE batch;"
     );
@@ -109,7 +111,8 @@ async fn ten_thousand_batches_are_narrowed_by_a_range_of_an_index() {
     ];
     for (condition, index) in narrow {
         let sql = format!(
-            "EXPLAIN (ANALYZE, BUFFERS OFF, TIMING OFF) SELECT * FROM batch WHERE organisation_id = '{organisation}' AND operation = 'refund' AND {condition}
+            "EXPLAIN (ANALYZE, BUFFERS OFF, TIMING OFF) SELECT * FROM batch WHERE organisation_id = '{organisation}'
+             AND operation = 'refund' AND {condition}
               ORDER BY created_at DESC, id DESC LIMIT 50"
         );
         let rows = tx.fetch_all(AssertSqlSafe(sql)).await.unwrap();

@@ -1,5 +1,6 @@
-//! The axis of the product is the kind of work: an operation of each kind, from upload to result file, on a real database with the
-//! real processor. The three exist in debug builds only, and were added by the steps of `server/operations.rs`.
+//! The axis of the product is the kind of work: an operation of each kind, from upload to result file, on a real
+//! database with the real processor. The three exist in debug builds only, and were added by the steps of
+//! `server/operations.rs`.
 
 mod import;
 mod query;

@@ -16,7 +16,8 @@ async fn a_connection_that_died_unused_is_replaced_before_anybody_notices() {
             tx.commit().await.unwrap();
         }
         test.state.db.global().await.unwrap().commit().await.unwrap();
-        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()
+                   AND pid <> pg_backend_pid()";
         test.as_superuser(end).await.unwrap();
         test.state.db.worker(organisation).await.unwrap().commit().await.unwrap();
         test.state.db.worker_global().await.unwrap().commit().await.unwrap();

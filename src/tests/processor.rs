@@ -113,11 +113,14 @@ impl ProcessorHarness {
 
     async fn tasks(&self, batch: BatchId) -> Vec<Seen> {
         let mut admin = self.test.options.clone().options([("search_path", "batchdesk")]).connect().await.unwrap();
-        sqlx::query_as("SELECT order_id, state, status, message, attempts, gateway_status FROM task WHERE batch_id = $1 ORDER BY row_no")
-            .bind(batch.0)
-            .fetch_all(&mut admin)
-            .await
-            .unwrap()
+        sqlx::query_as(
+            "SELECT order_id, state, status, message, attempts, gateway_status FROM task WHERE batch_id = $1
+                        ORDER BY row_no",
+        )
+        .bind(batch.0)
+        .fetch_all(&mut admin)
+        .await
+        .unwrap()
     }
 
     async fn task(&self, batch: BatchId, order: &str) -> Seen {
@@ -126,7 +129,11 @@ impl ProcessorHarness {
 
     /// Makes everything that waits due now: tests do not sit out back-offs.
     async fn hurry(&self) {
-        self.sql("UPDATE open_task SET run_at = now() WHERE state <> 'REVIEW' AND owner IS NULL OR state IN ('UNKNOWN', 'RETRY') AND run_at > now() + interval '25 s'").await;
+        self.sql(
+            "UPDATE open_task SET run_at = now() WHERE state <> 'REVIEW' AND owner IS NULL
+                  OR state IN ('UNKNOWN', 'RETRY') AND run_at > now() + interval '25 s'",
+        )
+        .await;
         self.sql("UPDATE chunk SET run_at = now() WHERE state = 'WAITING'").await;
     }
 

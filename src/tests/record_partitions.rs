@@ -49,7 +49,8 @@ async fn opened(web: &mut PgConnection) -> Uuid {
     let id = Uuid::now_v7();
     let sql = format!(
         "INSERT INTO batch (organisation_id, id, gateway_id, operation, file_name, file_sha256, currency)
-         SELECT organisation_id, '{id}', id, 'refund', 'refunds.csv', sha256('{id}'), 'INR' FROM gateway; SET app.batch = '{id}'"
+         SELECT organisation_id, '{id}', id, 'refund', 'refunds.csv', sha256('{id}'), 'INR' FROM gateway;
+           SET app.batch = '{id}'"
     );
     web.execute(AssertSqlSafe(sql)).await.unwrap();
     id
@@ -57,7 +58,8 @@ async fn opened(web: &mut PgConnection) -> Uuid {
 
 fn row(organisation: OrganisationId, batch: Uuid, revision: i16) -> String {
     format!(
-        "INSERT INTO record_leaf (organisation_id, batch_id, row_no, sheet_row, revision, amount_minor, gateway_key, order_id, request_sha256)
+        "INSERT INTO record_leaf (organisation_id, batch_id, row_no, sheet_row, revision, amount_minor, gateway_key,
+         order_id, request_sha256)
          VALUES ('{organisation}', '{batch}', 1, 2, {revision}, 100, 'KEY', 'ORD_1', sha256('x'))"
     )
 }
@@ -69,7 +71,8 @@ async fn a_leaf_takes_rows_from_the_web_part_and_gives_none_to_anybody() {
     let acme = test.caller("maker@acme.test").await.organisation.id;
     let mut admin = test.options.clone().options([("search_path", "batchdesk")]).connect().await.unwrap();
     let leaves: Vec<(String, String, bool)> = sqlx::query_as(
-        "SELECT c.relname::text, p.relname::text, c.relrowsecurity FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_class p ON p.oid = i.inhparent
+        "SELECT c.relname::text, p.relname::text, c.relrowsecurity FROM pg_inherits i JOIN pg_class c
+         ON c.oid = i.inhrelid JOIN pg_class p ON p.oid = i.inhparent
           WHERE c.relnamespace = 'batchdesk'::regnamespace AND c.relkind = 'r' ORDER BY 1",
     )
     .fetch_all(&mut admin)
@@ -114,13 +117,17 @@ async fn a_leaf_takes_rows_from_the_web_part_and_gives_none_to_anybody() {
         }
         let guards: i64 = number(
             &test,
-            &format!("SELECT count(*) FROM pg_trigger WHERE tgrelid = '{leaf}'::regclass AND tgname = '{parent}_leaf_guard' AND tgenabled = 'O'"),
+            &format!(
+                "SELECT count(*) FROM pg_trigger WHERE tgrelid = '{leaf}'::regclass
+                      AND tgname = '{parent}_leaf_guard' AND tgenabled = 'O'"
+            ),
         )
         .await;
         assert_eq!(guards, i64::from(leaf == "record_leaf"), "{leaf}");
         // What the policy of the parent says holds for every row that comes through it.
         let secured = format!(
-            "SELECT (relrowsecurity AND relforcerowsecurity)::int::bigint FROM pg_class WHERE oid = '{parent}'::regclass"
+            "SELECT (relrowsecurity AND relforcerowsecurity)::int::bigint FROM pg_class
+             WHERE oid = '{parent}'::regclass"
         );
         assert_eq!(number(&test, &secured).await, 1, "{parent}");
     }
@@ -159,7 +166,10 @@ async fn a_leaf_refuses_rows_of_another_organisation_and_of_another_batch() {
     }
     for (organisation, expected) in [(globex, "BD403"), (acme, "done")] {
         let mut copy = web
-            .copy_in_raw("COPY record_leaf (organisation_id, batch_id, row_no, sheet_row, amount_minor, gateway_key, order_id, request_sha256) FROM STDIN")
+            .copy_in_raw(
+                "COPY record_leaf (organisation_id, batch_id, row_no, sheet_row, amount_minor, gateway_key,
+                          order_id, request_sha256) FROM STDIN",
+            )
             .await
             .unwrap();
         let line = format!("{organisation}\t{batch}\t7\t8\t100\tKEY\tORD_7\t\\\\x00\n");
@@ -326,7 +336,8 @@ async fn a_file_of_many_frames_is_stored_as_it_was_read() {
     let batch = test.upload("owner@globex.test", &file).await;
     let mut admin = test.options.clone().options([("search_path", "batchdesk")]).connect().await.unwrap();
     let rows: Vec<StoredRow> = sqlx::query_as(
-        "SELECT row_no, sheet_row, amount_minor, order_id, txn_id, unique_id, extra FROM record WHERE batch_id = $1 ORDER BY row_no",
+        "SELECT row_no, sheet_row, amount_minor, order_id, txn_id, unique_id, extra FROM record WHERE batch_id = $1
+         ORDER BY row_no",
     )
     .bind(batch.0)
     .fetch_all(&mut admin)

@@ -74,7 +74,8 @@ async fn every_search_is_a_range_of_an_index_under_the_policies() {
         [("record", "order_id"), ("record", "txn_id"), ("record", "gateway_key"), ("unique_id_taken", "unique_id")]
     {
         let sql = format!(
-            "EXPLAIN SELECT * FROM {table} WHERE organisation_id = '{organisation}' AND {column} ^@ 'ORD_' ORDER BY {column} LIMIT 5"
+            "EXPLAIN SELECT * FROM {table} WHERE organisation_id = '{organisation}' AND {column} ^@ 'ORD_'
+             ORDER BY {column} LIMIT 5"
         );
         let rows = tx.fetch_all(AssertSqlSafe(sql)).await.unwrap();
         let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();

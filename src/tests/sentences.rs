@@ -1,4 +1,5 @@
-//! The list of which test proves which sentence of the specifications (`end2end/tests/README.md`) names tests that are there.
+//! The list of which test proves which sentence of the specifications (`end2end/tests/README.md`) names tests that are
+//! there.
 
 use std::path::Path;
 

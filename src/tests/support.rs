@@ -1,5 +1,5 @@
-//! What tests stand on: one private PostgreSQL a test process, and for each test a database of its own, cloned from a template
-//! that is migrated and holds two organisations. Roles, policies and guards are those of production.
+//! What tests stand on: one private PostgreSQL a test process, and for each test a database of its own, cloned from a
+//! template that is migrated and holds two organisations. Roles, policies and guards are those of production.
 
 use crate::{
     domain::{
@@ -227,15 +227,17 @@ impl TestState {
         web.execute(sqlx::AssertSqlSafe(sql.to_owned())).await.map(|done| done.rows_affected())
     }
 
-    /// Closes the database, and looks how many rows and index entries were read of each table since it was made: an assertion that
-    /// no statement read a batch of `rows` rows once for each of its rows.
+    /// Closes the database, and looks how many rows and index entries were read of each table since it was made: an
+    /// assertion that no statement read a batch of `rows` rows once for each of its rows.
     pub(super) async fn assert_read_in_proportion(&self, rows: i64) {
-        /// Entries of a table for each row, by all statements together. One that reads the batch once a row takes `rows` of them.
+        /// Entries of a table for each row, by all statements together. One that reads the batch once a row takes
+        /// `rows` of them.
         const EACH: i64 = 250;
         // Sessions hand over what they counted when they end, at the latest.
         self.state.db.close().await;
         let mut admin = self.options.clone().connect().await.unwrap();
-        let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'";
+        let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+                      AND pid <> pg_backend_pid() AND backend_type = 'client backend'";
         while sqlx::query_scalar::<_, i64>(others).fetch_one(&mut admin).await.unwrap() > 0 {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }

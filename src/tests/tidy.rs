@@ -1,5 +1,6 @@
-//! Reads the source of all packages and holds the rules that the compiler does not: who may import whom inside the root package,
-//! where SQL and clocks may stand, and the traps of the page framework. A breach is named with file, line and rule.
+//! Reads the source of all packages and holds the rules that the compiler does not: who may import whom inside the root
+//! package, where SQL and clocks may stand, and the traps of the page framework. A breach is named with file, line and
+//! rule.
 
 mod operations;
 mod tokens;
@@ -395,7 +396,8 @@ fn what_is_allowed_passes() {
         ("formats/refunds.rs", "use domain::{money, finding::Finding as F}; use super::text; use crate::cards;"),
         (
             "domain/money.rs",
-            "// use crate::server::db\nconst A: &str = \"crate::server::db\"; const B: &str = r#\"crate::api \" \"#; const C: char = '\"';",
+            "// use crate::server::db\nconst A: &str = \"crate::server::db\"; const B: &str = r#\"crate::api \" \"#; \
+             const C: char = '\"';",
         ),
         (
             "domain/money.rs",

@@ -1,8 +1,10 @@
-//! Exactly once, proved from outside: the real binary is started, killed, stopped and lied to, and a checker that shares no code
-//! with it compares the uploaded file, the gateway's own ledger, the database, the downloaded results and the counters of the API.
+//! Exactly once, proved from outside: the real binary is started, killed, stopped and lied to, and a checker that
+//! shares no code with it compares the uploaded file, the gateway's own ledger, the database, the downloaded results
+//! and the counters of the API.
 //!
-//! Short by default; `BATCHDESK_TORTURE=full`, `long` or a number of seconds for each scenario, `BATCHDESK_SEED=n` repeats a run. Each
-//! scenario prints one line of a table. `mutants` runs scenarios with one guard taken out: they must fail.
+//! Short by default; `BATCHDESK_TORTURE=full`, `long` or a number of seconds for each scenario, `BATCHDESK_SEED=n`
+//! repeats a run. Each scenario prints one line of a table. `mutants` runs scenarios with one guard taken out: they
+//! must fail.
 
 #[cfg(test)]
 mod torture {

@@ -127,7 +127,8 @@ async fn a_warning_that_must_be_confirmed_makes_nothing_until_it_is() {
     assert!(!batches::list(&test.state, &maker, Operation::Refund, &BatchQuery::default()).await.unwrap().any);
     let tick = |upload: Upload, tick: &str| Upload { confirm_warnings: tick.to_owned(), ..upload };
     let kept = |upload: Upload| Upload { kept: Some(draft.id), ..upload };
-    // A tick is for the file and the warnings that it was shown with: not for another file in the same form, nor for another seal.
+    // A tick is for the file and the warnings that it was shown with: not for another file in the same form, nor for
+    // another seal.
     for other in [
         tick(kept(bare("Sum")), "1"),
         tick(kept(bare("ORD_3")), "1"),
@@ -412,7 +413,8 @@ async fn a_file_that_changed_after_it_was_checked_makes_nothing() {
         },
     );
     let uploaded = tokio::spawn(async move { uploads::submit(&state, &caller, Operation::Refund, upload).await });
-    let waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'SELECT pg_advisory%'";
+    let waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+                   AND query LIKE 'SELECT pg_advisory%'";
     while test.as_superuser(waiting).await.unwrap() == 0 && !uploaded.is_finished() {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
@@ -468,7 +470,8 @@ async fn a_file_that_is_kept_again_is_not_deleted_before_it_has_its_name() {
     // The housekeeping waits for whoever keeps the file, and then leaves it alone.
     let state = test.state.clone();
     let tidied = tokio::spawn(async move { housekeeping::tidy_up(&state).await });
-    let waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'DELETE FROM file%'";
+    let waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+                   AND query LIKE 'DELETE FROM file%'";
     while test.as_superuser(waiting).await.unwrap() == 0 && !tidied.is_finished() {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }

@@ -16,7 +16,7 @@ pub struct ErrorPage {
 #[derive(Clone, Copy, Debug)]
 pub struct NoHydration;
 
-/// Names the session of a page without telling it: provided as context by the router for whoever is signed in. Live events
-/// are shared among the tabs of one session, and refused to the pages of another.
+/// Names the session of a page without telling it: provided as context by the router for whoever is signed in. Live
+/// events are shared among the tabs of one session, and refused to the pages of another.
 #[derive(Clone, Debug)]
 pub struct SessionTag(pub String);

@@ -15,9 +15,11 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
         name: "sync_with_gateway",
         label: "Sync With Gateway",
         hints: [
-            "The system will automatically sync the uploaded data with connected payment gateways in real-time, ensuring immediate \
+            "The system will automatically sync the uploaded data with connected payment gateways in real-time, \
+             ensuring immediate \
              data consistency across all integrated systems.",
-            "Standard processing without immediate gateway sync: what Batchdesk stored when an order was last read is used.",
+            "Standard processing without immediate gateway sync: what Batchdesk stored when an order was last read is \
+             used.",
         ],
     }),
     retries: false,
@@ -53,8 +55,10 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
     labels: Labels {
         title: "Batch Sync",
         tab: "Sync",
-        description: "This module helps in creating data synchronization in bulk using a file upload. It provides a holistic view of \
-                      the files uploaded. Upon clicking the filename in the table below a detailed view of each sync operation \
+        description: "This module helps in creating data synchronization in bulk using a file upload. It provides a \
+                      holistic view of \
+                      the files uploaded. Upon clicking the filename in the table below a detailed view of each sync \
+                      operation \
                       uploaded is displayed.",
         create: "Create Batch Sync",
         new: "New sync batch",

@@ -1,11 +1,11 @@
-//! Every interleaving of one task: two workers, a network that loses and delays, a gateway with its own memory, crashes, leases
-//! that expire under a worker that goes on, people.
+//! Every interleaving of one task: two workers, a network that loses and delays, a gateway with its own memory,
+//! crashes, leases that expire under a worker that goes on, people.
 //!
-//! What workers decide comes from [`State::next`](super::State::next), the function that the processor runs. An unsafe design is
-//! the same system with one rule replaced; each must be found unsafe, or the model proves nothing.
+//! What workers decide comes from [`State::next`](super::State::next), the function that the processor runs. An unsafe
+//! design is the same system with one rule replaced; each must be found unsafe, or the model proves nothing.
 //!
-//! Faults are bounded as in [`Faults`]; everything else may happen in any order. Workers are alike, so system states that differ only in
-//! who is who are one.
+//! Faults are bounded as in [`Faults`]; everything else may happen in any order. Workers are alike, so system states
+//! that differ only in who is who are one.
 
 mod designs;
 mod found;

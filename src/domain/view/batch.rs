@@ -173,8 +173,8 @@ pub struct BatchList {
     /// Everybody who has uploaded a batch of this operation, with their e-mail.
     #[serde(default)]
     pub makers: Vec<(PersonId, String)>,
-    /// The person and the days that the list is narrowed to, in words that go on a sentence (`, uploaded by maker@acme.test`); empty
-    /// when it is not.
+    /// The person and the days that the list is narrowed to, in words that go on a sentence (`, uploaded by
+    /// maker@acme.test`); empty when it is not.
     #[serde(default)]
     pub narrowed: String,
     /// Whether the organisation has any batch of this operation at all.

@@ -68,7 +68,8 @@ pub struct ProbeStep {
     pub call: String,
     /// What came back, in words.
     pub seen: String,
-    /// What that proves: `proved`, `disproved`, `open` (not tried, or not to be told), or `seen` where nothing hangs on it.
+    /// What that proves: `proved`, `disproved`, `open` (not tried, or not to be told), or `seen` where nothing hangs on
+    /// it.
     pub verdict: String,
 }
 

@@ -19,7 +19,8 @@ pub struct RevisionRow {
     pub amount: Money,
     /// Who decided and when, or that nobody had to; a sentence.
     pub decision: String,
-    /// What became of its rows: accepted, failed, queued. A row that was sent again later counts here with what it came to here.
+    /// What became of its rows: accepted, failed, queued. A row that was sent again later counts here with what it came
+    /// to here.
     pub outcome: (u64, u64, u64),
 }
 
@@ -91,7 +92,8 @@ pub struct RetryView {
     pub findings: Vec<(u32, Finding)>,
     /// The same order and amount that went out before.
     pub repeats: Vec<Repeat>,
-    /// Names exactly the rows that are taken, as they are typed: a tick "anyway" holds for what it was shown with, and for nothing else.
+    /// Names exactly the rows that are taken, as they are typed: a tick "anyway" holds for what it was shown with, and
+    /// for nothing else.
     pub seal: String,
     /// Whether anything was typed or chosen that is not sent yet.
     pub typed: bool,
@@ -166,7 +168,8 @@ pub struct TaskHistory {
 pub struct HistoryEvent {
     /// When; none for what is still to come.
     pub at: Option<DisplayTime>,
-    /// What kind of thing: `file`, `retry`, `decision`, `order`, `attempt`, `reply`, `outcome`, `reversal`, `review`, `open`.
+    /// What kind of thing: `file`, `retry`, `decision`, `order`, `attempt`, `reply`, `outcome`, `reversal`, `review`,
+    /// `open`.
     pub kind: &'static str,
     /// Tone of its glyph: `accepted`, `failed`, `queued`, `waiting`, `neutral`.
     pub tone: &'static str,

@@ -1,4 +1,5 @@
-//! What the review page shows. Rendered on the server only, but for the last comparison, which a batch's page shows too.
+//! What the review page shows. Rendered on the server only, but for the last comparison, which a batch's page shows
+//! too.
 
 use super::DisplayTime;
 use crate::{batch::BatchStatus, ids::BatchId, money::Money, operation::Operation};

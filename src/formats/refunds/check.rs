@@ -216,7 +216,8 @@ impl Checker {
             let [(first, above), (second, below)] = pair else { continue };
             if first.eq_ignore_ascii_case(second) {
                 let message = format!(
-                    "Unique IDs that differ in case only: rows {above} and {below} have {} and {}; some gateways take them for the \
+                    "Unique IDs that differ in case only: rows {above} and {below} have {} and {}; some gateways take \
+                     them for the \
                      same refund.",
                     quoted(first),
                     quoted(second)
@@ -230,7 +231,8 @@ impl Checker {
         let Some((row, minor)) = self.running.total().filter(|(row, _)| *row != self.named_total) else { return };
         let money = Money::new(minor, self.currency);
         let message = format!(
-            "Row that may be a total: its amount, {money}, is the sum of all rows above; take the row out, or confirm that it is a \
+            "Row that may be a total: its amount, {money}, is the sum of all rows above; take the row out, or confirm \
+             that it is a \
              refund."
         );
         self.findings.warning(At::cell(row, "amount", &money.bare()), Code::TotalLine, message);
@@ -246,7 +248,8 @@ impl Checker {
         let amount = self.cell(cells, before).trim();
         if is_cut(amount, txn_id) {
             let message = format!(
-                "Amount that a comma may have cut: {before} {} and txn_id {} look like one amount with a comma inside; write the \
+                "Amount that a comma may have cut: {before} {} and txn_id {} look like one amount with a comma inside; \
+                 write the \
                  amount without the comma, or confirm that both are meant.",
                 quoted(amount),
                 quoted(txn_id)
@@ -294,7 +297,8 @@ impl Checker {
         let parts = [&marketplace, &first.1, &second.1];
         if parts.iter().all(|part| matches!(part, Part::Blank)) {
             if self.template == Template::Split {
-                let message = "Split settlement needs at least one part: at least one of marketplace_amount, vendor1_amount or \
+                let message = "Split settlement needs at least one part: at least one of marketplace_amount, \
+                               vendor1_amount or \
                                vendor2_amount must be specified.";
                 self.findings.error(At::row(row), Code::NoPart, message);
             }
@@ -359,7 +363,8 @@ impl Checker {
             let text = without_guard(cell);
             if let Some(last) = card_number(text) {
                 let message = format!(
-                    "Card number: {column} holds the number of a payment card, ending in {last}; take it out of the file, such \
+                    "Card number: {column} holds the number of a payment card, ending in {last}; take it out of the \
+                     file, such \
                      numbers must not be kept here."
                 );
                 let masked = format!("…{last}");

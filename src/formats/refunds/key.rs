@@ -7,14 +7,14 @@ pub(super) fn fits_gateway_key(id: &str) -> bool {
     (1..=20).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// Whether an id has the form of a key that Batchdesk makes. Taken as it is, one that was copied from a page would name the other
-/// refund at the gateway.
+/// Whether an id has the form of a key that Batchdesk makes. Taken as it is, one that was copied from a page would name
+/// the other refund at the gateway.
 fn looks_derived(id: &str) -> bool {
     id.len() == 20 && id.starts_with("BD")
 }
 
-/// The key of a failed record that is sent again. A failed key is final at the gateway: a unique_id is the key only where it
-/// fits and neither was the key of, nor stood in, any of the record's `earlier` revisions.
+/// The key of a failed record that is sent again. A failed key is final at the gateway: a unique_id is the key only
+/// where it fits and neither was the key of, nor stood in, any of the record's `earlier` revisions.
 pub fn retry_key<'a>(
     unique_id: Option<&str>,
     seed: &[u8; 16],
@@ -28,8 +28,8 @@ pub fn retry_key<'a>(
     }
 }
 
-/// The key for one record of a batch: its unique_id where that fits, otherwise `BD` and 90 bits of a hash over everything
-/// that tells the record from any other. Later revisions have theirs from [`retry_key`].
+/// The key for one record of a batch: its unique_id where that fits, otherwise `BD` and 90 bits of a hash over
+/// everything that tells the record from any other. Later revisions have theirs from [`retry_key`].
 pub fn gateway_key(unique_id: Option<&str>, seed: &[u8; 16], number: u32, revision: u16) -> String {
     if let Some(id) = unique_id.filter(|id| revision <= 1 && fits_gateway_key(id) && !looks_derived(id)) {
         return id.to_owned();

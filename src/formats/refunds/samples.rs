@@ -78,7 +78,8 @@ pub struct TypedRefund<'a> {
     pub unique_id: &'a str,
 }
 
-/// A file of the standard template with these refunds, as somebody would have written it: for refunds that come from a form.
+/// A file of the standard template with these refunds, as somebody would have written it: for refunds that come from a
+/// form.
 pub fn typed_rows<'a>(rows: impl IntoIterator<Item = TypedRefund<'a>>) -> String {
     let columns = Template::Standard.columns();
     let mut out = columns.join(",");

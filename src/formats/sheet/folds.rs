@@ -16,9 +16,9 @@ pub struct Fold {
 }
 
 impl Fold {
-    /// Whether a line after the first is a row of its own: as many delimiters as a row of `width` cells has, or, where a row
-    /// begins with id and amount (`money`), such a beginning. A text of several lines has neither. `cells` are those of the row
-    /// that it stands in.
+    /// Whether a line after the first is a row of its own: as many delimiters as a row of `width` cells has, or, where
+    /// a row begins with id and amount (`money`), such a beginning. A text of several lines has neither. `cells` are
+    /// those of the row that it stands in.
     pub(crate) fn has_rows(&self, width: usize, cells: usize, money: bool) -> bool {
         let whole = width.saturating_sub(1);
         let behind = cells.saturating_sub(self.column + 1);
@@ -38,7 +38,8 @@ impl Fold {
         self.is_row(last, behind, whole, money)
     }
 
-    /// Whether this fold of a header has swallowed rows: only the header's own first line tells how many cells they have.
+    /// Whether this fold of a header has swallowed rows: only the header's own first line tells how many cells they
+    /// have.
     pub(crate) fn has_rows_below_header(&self, cells: usize) -> bool {
         let first = lines(&self.inside).next().unwrap_or("");
         let whole = self.column + self.delimiters(first);

@@ -1,5 +1,5 @@
-//! Splits text into records and cells (RFC 4180, any line end) as it is read, and says where it is not sure. One record is in memory
-//! at a time, and of that no more than can be shown.
+//! Splits text into records and cells (RFC 4180, any line end) as it is read, and says where it is not sure. One record
+//! is in memory at a time, and of that no more than can be shown.
 
 use super::folds::{Fold, lines};
 use super::record::{Flaw, MAX_CELLS, Record};
@@ -9,7 +9,8 @@ use std::io::{self, Read};
 /// Bytes that are read at once.
 const BLOCK: usize = 64 * 1024;
 
-/// Bytes of a cell that are kept as they stand in the file: the longest that is allowed, every character a doubled quotation mark.
+/// Bytes of a cell that are kept as they stand in the file: the longest that is allowed, every character a doubled
+/// quotation mark.
 const KEPT: usize = 2 * MAX_CELL_BYTES;
 
 /// Blanks that are kept of a longer cell that has had nothing else so far.
@@ -179,7 +180,8 @@ impl<R: Read> Reader<R> {
         }
     }
 
-    /// The same of a cell that is too long. Whether it is blank, and with what it begins after its blanks, is to be seen all the same.
+    /// The same of a cell that is too long. Whether it is blank, and with what it begins after its blanks, is to be
+    /// seen all the same.
     #[cold]
     fn take_of_long(&mut self, from: usize, to: usize, room: usize) {
         let more = self.block.get(from..to).unwrap_or(&[]);
@@ -208,7 +210,8 @@ impl<R: Read> Reader<R> {
         }
     }
 
-    /// Adds all up to the next delimiter or line end (or quotation mark, where `quotes` is set), or to the end of the text.
+    /// Adds all up to the next delimiter or line end (or quotation mark, where `quotes` is set), or to the end of the
+    /// text.
     fn take_until(&mut self, quotes: bool) -> io::Result<()> {
         let delimiter = self.delimiter;
         let stop = |byte: &u8| *byte == delimiter || matches!(*byte, b'\n' | b'\r') || (quotes && *byte == b'"');
@@ -335,7 +338,8 @@ impl<R: Read> Reader<R> {
         }
     }
 
-    /// Nothing after a quotation mark that does not close can be read. Of the cell there is what stands in its first line.
+    /// Nothing after a quotation mark that does not close can be read. Of the cell there is what stands in its first
+    /// line.
     fn unclosed(&mut self, line: Option<usize>) -> End {
         self.record.flaws.push(Flaw::Unclosed { column: self.record.width });
         if let Some(line) = line {

@@ -21,8 +21,8 @@ pub enum Flaw {
         /// Which cell.
         column: usize,
     },
-    /// A quotation mark that opens and never closes (or only so far away that whole rows would lie in the cell). Nothing
-    /// after it can be read.
+    /// A quotation mark that opens and never closes (or only so far away that whole rows would lie in the cell).
+    /// Nothing after it can be read.
     Unclosed {
         /// Which cell.
         column: usize,
@@ -51,7 +51,8 @@ pub struct Record {
 }
 
 impl Record {
-    /// Its cells without their quotation marks, at most `MAX_CELLS`; of one that is longer than a cell may be the beginning.
+    /// Its cells without their quotation marks, at most `MAX_CELLS`; of one that is longer than a cell may be the
+    /// beginning.
     pub fn cells(&self) -> impl ExactSizeIterator<Item = &str> {
         let mut start = 0;
         self.ends.iter().map(move |end| {

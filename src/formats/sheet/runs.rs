@@ -24,7 +24,8 @@ pub struct Runs<R> {
 }
 
 impl<R: Read> Runs<R> {
-    /// Runs of at most so many rows of a text, from this place on: a run begins there, or it is the beginning of the file.
+    /// Runs of at most so many rows of a text, from this place on: a run begins there, or it is the beginning of the
+    /// file.
     pub fn new(text: R, from: usize, rows: usize) -> io::Result<Self> {
         let mut records = Reader::new(text);
         let mut header = Vec::new();

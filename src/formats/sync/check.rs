@@ -69,7 +69,8 @@ impl Checker {
         too_long(order_id, row, "order_id", &mut self.findings);
         if is_exponent(order_id) {
             let message = format!(
-                "Invalid order ID format: order_id {} was an ID with more digits until a spreadsheet cut it; take it from its \
+                "Invalid order ID format: order_id {} was an ID with more digits until a spreadsheet cut it; take it \
+                 from its \
                  source again, as text.",
                 quoted(order_id)
             );
@@ -124,7 +125,8 @@ impl Checker {
             Entry::Occupied(first) => {
                 let (first, named) = (first.get(), quoted(request_id));
                 let message = format!(
-                    "Duplicate unique ID: rows {first} and {row} both have the unique_request_id {named}; it tells requests apart \
+                    "Duplicate unique ID: rows {first} and {row} both have the unique_request_id {named}; it tells \
+                     requests apart \
                      only when each has its own."
                 );
                 let at = At::cell(row, "unique_request_id", request_id);

@@ -1,4 +1,5 @@
-//! The result of a sync batch as a file, `batch_sync.csv` or `batch_sync.xlsx`: written row by row, so that a download can stream.
+//! The result of a sync batch as a file, `batch_sync.csv` or `batch_sync.xlsx`: written row by row, so that a download
+//! can stream.
 
 use crate::results::Cells;
 use domain::task::TaskStatus;

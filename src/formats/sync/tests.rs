@@ -211,7 +211,8 @@ fn the_result_has_the_specification_s_header_and_no_needless_quotes() {
     put_sync_result(&mut out, &result);
     assert_eq!(
         out.take(),
-        "3,'-A,T 1,,SYNCED,\"HTTP 200 {\"\"ok\"\":true}\",NOT REQUESTED,ACCEPTED,,2026-11-20T18:13:00+05:30,2026-11-20T18:13:01+05:30\n"
+        "3,'-A,T 1,,SYNCED,\"HTTP 200 {\"\"ok\"\":true}\",NOT \
+         REQUESTED,ACCEPTED,,2026-11-20T18:13:00+05:30,2026-11-20T18:13:01+05:30\n"
     );
 }
 

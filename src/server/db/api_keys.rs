@@ -49,7 +49,8 @@ pub async fn in_use(tx: &mut Tx, name: &str) -> sqlx::Result<bool> {
 pub async fn revoke(tx: &mut Tx, name: &str, now: OffsetDateTime) -> sqlx::Result<Option<Uuid>> {
     let id = tx.organisation();
     sqlx::query_scalar(
-        "UPDATE api_key SET revoked_at = $3 WHERE organisation_id = $1 AND name = $2 AND revoked_at IS NULL RETURNING id",
+        "UPDATE api_key SET revoked_at = $3 WHERE organisation_id = $1 AND name = $2 AND revoked_at IS NULL
+         RETURNING id",
     )
     .bind(id.0)
     .bind(name)

@@ -10,7 +10,8 @@ use uuid::Uuid;
 pub async fn count_waiting(tx: &mut Tx, operation: Operation) -> sqlx::Result<u64> {
     let organisation = tx.organisation();
     sqlx::query_as::<_, (i64,)>(
-        "SELECT count(*) FROM batch b JOIN batch_revision v ON v.organisation_id = b.organisation_id AND v.batch_id = b.id AND v.revision = b.revision
+        "SELECT count(*) FROM batch b JOIN batch_revision v ON v.organisation_id = b.organisation_id
+         AND v.batch_id = b.id AND v.revision = b.revision
           WHERE b.organisation_id = $1 AND b.operation = $2 AND b.status = 'awaiting_approval'
             AND NOT had_part(b, v.maker)",
     )
@@ -88,21 +89,28 @@ pub struct Request {
     pub dropped: Option<String>,
 }
 
-/// The inbox of the transaction's person for one operation, at most 50 of each part: what waits oldest first, the others newest first.
+/// The inbox of the transaction's person for one operation, at most 50 of each part: what waits oldest first, the
+/// others newest first.
 pub async fn inbox(tx: &mut Tx, operation: Operation) -> sqlx::Result<Vec<Request>> {
     let organisation = tx.organisation();
     let rows = sqlx::query(
         "WITH part AS (
-           (SELECT 1 AS part, b.id, b.revision FROM batch b JOIN batch_revision v ON v.organisation_id = b.organisation_id AND v.batch_id = b.id AND v.revision = b.revision
+           (SELECT 1 AS part, b.id, b.revision FROM batch b JOIN batch_revision v
+             ON v.organisation_id = b.organisation_id AND v.batch_id = b.id AND v.revision = b.revision
              WHERE b.organisation_id = $1 AND b.operation = $2 AND b.status = 'awaiting_approval'
                AND NOT had_part(b, v.maker) ORDER BY v.created_at LIMIT 50)
            UNION ALL
-           (SELECT 2, b.id, v.revision FROM batch_revision v JOIN batch b ON b.organisation_id = v.organisation_id AND b.id = v.batch_id
-             WHERE v.organisation_id = $1 AND b.operation = $2 AND v.maker = current_person() AND v.needs_decision ORDER BY v.created_at DESC LIMIT 50)
+           (SELECT 2, b.id, v.revision FROM batch_revision v JOIN batch b ON b.organisation_id = v.organisation_id
+             AND b.id = v.batch_id
+             WHERE v.organisation_id = $1 AND b.operation = $2 AND v.maker = current_person() AND v.needs_decision
+               ORDER BY v.created_at DESC LIMIT 50)
            UNION ALL
-           (SELECT 3, b.id, d.revision FROM decision d JOIN batch b ON b.organisation_id = d.organisation_id AND b.id = d.batch_id
-             WHERE d.organisation_id = $1 AND b.operation = $2 AND d.verdict <> 'NOT_REQUIRED' ORDER BY d.at DESC LIMIT 50))
-         SELECT p.part, b.id, v.revision, b.file_name, b.description, coalesce(m.email, 'API key') AS maker_email, v.created_at AS at, v.records, v.amount_minor,
+           (SELECT 3, b.id, d.revision FROM decision d JOIN batch b ON b.organisation_id = d.organisation_id
+             AND b.id = d.batch_id
+             WHERE d.organisation_id = $1 AND b.operation = $2 AND d.verdict <> 'NOT_REQUIRED' ORDER BY d.at DESC
+               LIMIT 50))
+         SELECT p.part, b.id, v.revision, b.file_name, b.description, coalesce(m.email, 'API key') AS maker_email,
+           v.created_at AS at, v.records, v.amount_minor,
                 b.currency, CASE WHEN v.revision = b.revision THEN b.expires_at END AS expires_at, b.status,
                 d.verdict, c.email AS checker_email, d.at AS decided_at, d.reason, o.code AS dropped
            FROM part p
@@ -111,7 +119,8 @@ pub async fn inbox(tx: &mut Tx, operation: Operation) -> sqlx::Result<Vec<Reques
            LEFT JOIN person m ON m.id = v.maker
            LEFT JOIN decision d ON d.organisation_id = $1 AND d.batch_id = p.id AND d.revision = p.revision
            LEFT JOIN person c ON c.id = d.checker
-           LEFT JOIN LATERAL (SELECT o.code FROM outcome o WHERE o.organisation_id = $1 AND o.batch_id = p.id AND o.revision = p.revision
+           LEFT JOIN LATERAL (SELECT o.code FROM outcome o WHERE o.organisation_id = $1 AND o.batch_id = p.id
+             AND o.revision = p.revision
                                  AND p.revision > 1 AND d.verdict IS NULL LIMIT 1) o ON true
           ORDER BY p.part, CASE WHEN p.part = 1 THEN v.created_at END, coalesce(d.at, v.created_at) DESC",
     )
@@ -148,8 +157,8 @@ fn request(row: &PgRow) -> sqlx::Result<Request> {
     })
 }
 
-/// Decides on the latest revision. Guards of the database refuse the maker (`BD403`), a second decision or a batch that does
-/// not wait (`BD409`), and another content than `content_sha256` (`BD412`).
+/// Decides on the latest revision. Guards of the database refuse the maker (`BD403`), a second decision or a batch that
+/// does not wait (`BD409`), and another content than `content_sha256` (`BD412`).
 pub async fn decide(
     tx: &mut Tx,
     batch: BatchId,
@@ -187,7 +196,8 @@ pub struct LargeRow {
 pub async fn largest(tx: &mut Tx, batch: BatchId, revision: i16) -> sqlx::Result<Vec<LargeRow>> {
     let organisation = tx.organisation();
     sqlx::query_as(
-        "SELECT sheet_row, order_id, amount_minor FROM task WHERE organisation_id = $1 AND batch_id = $2 AND revision = $3
+        "SELECT sheet_row, order_id, amount_minor FROM task WHERE organisation_id = $1 AND batch_id = $2
+         AND revision = $3
           ORDER BY amount_minor DESC, row_no LIMIT 5",
     )
     .bind(organisation.0)
@@ -212,8 +222,10 @@ pub struct RepeatedOrder {
 pub async fn repeated(tx: &mut Tx, batch: BatchId, revision: i16) -> sqlx::Result<Vec<RepeatedOrder>> {
     let organisation = tx.organisation();
     sqlx::query_as(
-        "SELECT order_id, array_agg(sheet_row ORDER BY row_no) AS rows, array_agg(amount_minor ORDER BY row_no) AS amounts
-           FROM task WHERE organisation_id = $1 AND batch_id = $2 AND revision = $3 GROUP BY order_id HAVING count(*) > 1 ORDER BY sum(amount_minor) DESC LIMIT 50",
+        "SELECT order_id, array_agg(sheet_row ORDER BY row_no) AS rows, array_agg(amount_minor
+         ORDER BY row_no) AS amounts
+           FROM task WHERE organisation_id = $1 AND batch_id = $2 AND revision = $3 GROUP BY order_id
+             HAVING count(*) > 1 ORDER BY sum(amount_minor) DESC LIMIT 50",
     )
     .bind(organisation.0)
     .bind(batch.0)
@@ -239,8 +251,8 @@ pub struct EarlierRefund {
     pub created_at: OffsetDateTime,
 }
 
-/// Look-alikes of a submission's rows since `since`, at most 50: rows of other batches made before it, or of any batch where it is a
-/// later submission, that did not fail.
+/// Look-alikes of a submission's rows since `since`, at most 50: rows of other batches made before it, or of any batch
+/// where it is a later submission, that did not fail.
 pub async fn earlier(
     tx: &mut Tx,
     batch: BatchId,
@@ -251,13 +263,16 @@ pub async fn earlier(
     sqlx::query_as(
         "SELECT DISTINCT ON (t.row_no) t.sheet_row, t.order_id, t.amount_minor, b.id AS other, b.file_name, v.created_at
            FROM task t
-           CROSS JOIN LATERAL (SELECT * FROM record r WHERE r.organisation_id = $1 AND r.order_id = t.order_id AND r.amount_minor = t.amount_minor
-                        AND CASE WHEN $4 > 1 THEN (r.batch_id, r.row_no) <> (t.batch_id, t.row_no) ELSE r.batch_id < $2 END OFFSET 0) r
+           CROSS JOIN LATERAL (SELECT * FROM record r WHERE r.organisation_id = $1 AND r.order_id = t.order_id
+             AND r.amount_minor = t.amount_minor
+                        AND CASE WHEN $4 > 1 THEN (r.batch_id, r.row_no) <> (t.batch_id, t.row_no)
+                          ELSE r.batch_id < $2 END OFFSET 0) r
            JOIN batch b ON b.organisation_id = $1 AND b.id = r.batch_id
            JOIN batch_revision v ON v.organisation_id = $1 AND v.batch_id = r.batch_id AND v.revision = r.revision
           WHERE t.organisation_id = $1 AND t.batch_id = $2 AND t.revision = $4 AND v.created_at >= $3
             AND b.status NOT IN ('rejected', 'withdrawn', 'expired', 'validating')
-            AND EXISTS (SELECT FROM task f WHERE f.organisation_id = $1 AND f.batch_id = r.batch_id AND f.row_no = r.row_no AND f.revision = r.revision AND f.status <> 'FAILED' OFFSET 0)
+            AND EXISTS (SELECT FROM task f WHERE f.organisation_id = $1 AND f.batch_id = r.batch_id
+              AND f.row_no = r.row_no AND f.revision = r.revision AND f.status <> 'FAILED' OFFSET 0)
           ORDER BY t.row_no, b.id DESC LIMIT 50",
     )
     .bind(organisation.0)
@@ -272,7 +287,8 @@ pub async fn earlier(
 pub async fn classes(tx: &mut Tx, batch: BatchId, revision: i16, bounds: &[i64]) -> sqlx::Result<Vec<u64>> {
     let organisation = tx.organisation();
     let rows = sqlx::query_as::<_, (i32, i64)>(
-        "SELECT width_bucket(amount_minor, $3::bigint[]) AS class, count(*) FROM task WHERE organisation_id = $1 AND batch_id = $2 AND revision = $4 GROUP BY 1",
+        "SELECT width_bucket(amount_minor, $3::bigint[]) AS class, count(*) FROM task WHERE organisation_id = $1
+         AND batch_id = $2 AND revision = $4 GROUP BY 1",
     )
     .bind(organisation.0)
     .bind(batch.0)
@@ -293,7 +309,8 @@ pub async fn classes(tx: &mut Tx, batch: BatchId, revision: i16, bounds: &[i64])
 pub async fn extras(tx: &mut Tx, batch: BatchId, revision: i16) -> sqlx::Result<Vec<RecordExtra>> {
     let organisation = tx.organisation();
     sqlx::query(
-        "SELECT batch_id, row_no, extra FROM task WHERE organisation_id = $1 AND batch_id = $2 AND revision = $3 AND extra LIKE '%\"split\"%'",
+        "SELECT batch_id, row_no, extra FROM task WHERE organisation_id = $1 AND batch_id = $2 AND revision = $3
+         AND extra LIKE '%\"split\"%'",
     )
     .bind(organisation.0)
     .bind(batch.0)

@@ -28,7 +28,8 @@ pub struct AuditEntry<'a> {
 pub async fn append(tx: &mut Tx, entry: AuditEntry<'_>) -> sqlx::Result<()> {
     let id = tx.organisation();
     sqlx::query(
-        "INSERT INTO audit (organisation_id, id, at, person_id, actor, action, object_id, detail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO audit (organisation_id, id, at, person_id, actor, action, object_id, detail)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(id.0)
     .bind(Uuid::now_v7())
@@ -90,7 +91,8 @@ pub async fn all(tx: &mut Tx, object: Uuid, action: &str) -> sqlx::Result<Vec<Au
 pub async fn page(tx: &mut Tx, object: Uuid, limit: i64, offset: i64) -> sqlx::Result<Vec<AuditRow>> {
     let id = tx.organisation();
     sqlx::query_as(
-        "SELECT at, actor, action, detail FROM audit WHERE organisation_id = $1 AND object_id = $2 ORDER BY id DESC LIMIT $3 OFFSET $4",
+        "SELECT at, actor, action, detail FROM audit WHERE organisation_id = $1 AND object_id = $2 ORDER BY id DESC
+         LIMIT $3 OFFSET $4",
     )
     .bind(id.0)
     .bind(object)

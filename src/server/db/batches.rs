@@ -113,11 +113,15 @@ impl BatchRow {
 }
 
 const SELECT: &str = "
-SELECT b.id, b.operation, b.file_name, b.status, b.amount_minor, b.currency, b.created_at, greatest(b.updated_at, p.updated_at) AS modified_at,
+SELECT b.id, b.operation, b.file_name, b.status, b.amount_minor, b.currency, b.created_at,
+  greatest(b.updated_at, p.updated_at) AS modified_at,
        b.records, p.queued, p.queued_minor, p.accepted, p.accepted_minor, p.failed, p.failed_minor, p.pending,
-       o.checking, o.review, b.maker, coalesce(m.email, 'API key') AS maker_email, b.description, b.template, b.options, b.file_sha256, b.file_bytes,
-       coalesce(v.content_sha256, '') AS content_sha256, b.gateway_id, b.expires_at, b.last_synced_at, d.verdict, c.email AS checker_email, d.at AS decided_at, d.reason, b.ended_reason,
-       b.revision, v.maker AS asked_by, coalesce(a.email, 'API key') AS asked_by_email, coalesce(v.created_at, b.created_at) AS asked_at,
+       o.checking, o.review, b.maker, coalesce(m.email, 'API key') AS maker_email, b.description, b.template, b.options,
+         b.file_sha256, b.file_bytes,
+       coalesce(v.content_sha256, '') AS content_sha256, b.gateway_id, b.expires_at, b.last_synced_at, d.verdict,
+         c.email AS checker_email, d.at AS decided_at, d.reason, b.ended_reason,
+       b.revision, v.maker AS asked_by, coalesce(a.email, 'API key') AS asked_by_email,
+         coalesce(v.created_at, b.created_at) AS asked_at,
        coalesce(v.records, b.records) AS asked_records, coalesce(v.amount_minor, 0) AS asked_minor,
        b.paused_by_admin, had_part(b, v.maker) AS own
   FROM batch b
@@ -127,7 +131,8 @@ SELECT b.id, b.operation, b.file_name, b.status, b.amount_minor, b.currency, b.c
   LEFT JOIN person a ON a.id = v.maker
   LEFT JOIN decision d ON d.organisation_id = b.organisation_id AND d.batch_id = b.id AND d.revision = b.revision
   LEFT JOIN person c ON c.id = d.checker
-  CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE t.state IN ('UNKNOWN', 'SENDING')) AS checking, count(*) FILTER (WHERE t.state = 'REVIEW') AS review
+  CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE t.state IN ('UNKNOWN', 'SENDING')) AS checking, count(*)
+    FILTER (WHERE t.state = 'REVIEW') AS review
                         FROM open_task t WHERE t.organisation_id = b.organisation_id AND t.batch_id = b.id) o
  WHERE b.organisation_id = $1 ";
 
@@ -206,7 +211,8 @@ pub async fn load(tx: &mut Tx, id: BatchId) -> sqlx::Result<Option<BatchRow>> {
         .transpose()
 }
 
-/// "Sync with Gateway": makes everything that is not final due to be asked after; returns how many are being asked about.
+/// "Sync with Gateway": makes everything that is not final due to be asked after; returns how many are being asked
+/// about.
 pub async fn sync(tx: &mut Tx, id: BatchId) -> sqlx::Result<u64> {
     sqlx::query_as::<_, (i32,)>("SELECT sync_batch($1)")
         .bind(id.0)

@@ -1,5 +1,5 @@
-//! Codes in rows: words of ours that a column holds. One that this program does not know is an error that names table, column and
-//! row, never a default: what is shown or done by a guess would be wrong in silence.
+//! Codes in rows: words of ours that a column holds. One that this program does not know is an error that names table,
+//! column and row, never a default: what is shown or done by a guess would be wrong in silence.
 
 use super::tasks::Verdict;
 use crate::domain::{
@@ -38,7 +38,8 @@ impl From<Inconsistency> for sqlx::Error {
     }
 }
 
-/// Reads a row of `table`. What a column holds that cannot be read is an [`Inconsistency`] of the row with these key columns.
+/// Reads a row of `table`. What a column holds that cannot be read is an [`Inconsistency`] of the row with these key
+/// columns.
 pub(super) fn read<T>(
     table: &'static str,
     key: &[&str],
@@ -73,8 +74,8 @@ fn part(row: &PgRow, column: &str) -> String {
         .unwrap_or_else(|_| "?".to_owned())
 }
 
-/// A code of ours as a text column holds it. A row's field is read through it with `#[sqlx(try_from = "codes::Code<…>")]`: sqlx's
-/// traits and most of these types are of other packages.
+/// A code of ours as a text column holds it. A row's field is read through it with `#[sqlx(try_from =
+/// "codes::Code<…>")]`: sqlx's traits and most of these types are of other packages.
 pub struct Code<T>(pub T);
 
 /// The code in this column.

@@ -39,7 +39,8 @@ pub async fn add(
 ) -> sqlx::Result<()> {
     let id = tx.organisation();
     sqlx::query(
-        "INSERT INTO gateway (organisation_id, id, connector, base_url, merchant_id, sealed_key, sandbox, created_at, updated_at,
+        "INSERT INTO gateway (organisation_id, id, connector, base_url, merchant_id, sealed_key, sandbox, created_at,
+         updated_at,
                               preflight, balances)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10)",
     )
@@ -58,7 +59,8 @@ pub async fn add(
     .map(|_| ())
 }
 
-/// Changes the account. Another address or merchant promises nothing until it is measured. `BD409` while work is open there.
+/// Changes the account. Another address or merchant promises nothing until it is measured. `BD409` while work is open
+/// there.
 pub async fn change(
     tx: &mut Tx,
     gateway: GatewayId,
@@ -131,12 +133,15 @@ pub async fn open_batches(tx: &mut Tx, gateway: GatewayId) -> sqlx::Result<i64> 
     .map(|(count,)| count)
 }
 
-/// Tasks of a batch that a cancellation would call off: never sent, or proved not carried out and waiting to be sent again.
+/// Tasks of a batch that a cancellation would call off: never sent, or proved not carried out and waiting to be sent
+/// again.
 pub async fn unsent(tx: &mut Tx, batch: BatchId) -> sqlx::Result<i64> {
     let id = tx.organisation();
     sqlx::query_as::<_, (i64,)>(
-        "SELECT coalesce((SELECT sum(c.to_row - c.next_row + 1) FROM chunk c WHERE c.organisation_id = $1 AND c.batch_id = $2 AND c.state <> 'DONE'), 0)
-              + (SELECT count(*) FROM open_task t WHERE t.organisation_id = $1 AND t.batch_id = $2 AND t.state = 'RETRY')",
+        "SELECT coalesce((SELECT sum(c.to_row - c.next_row + 1) FROM chunk c WHERE c.organisation_id = $1
+         AND c.batch_id = $2 AND c.state <> 'DONE'), 0)
+              + (SELECT count(*) FROM open_task t WHERE t.organisation_id = $1 AND t.batch_id = $2
+                AND t.state = 'RETRY')",
     )
     .bind(id.0)
     .bind(batch.0)
@@ -188,7 +193,8 @@ pub struct CapabilityRow {
 pub async fn capabilities(tx: &mut Tx, gateway: GatewayId) -> sqlx::Result<Vec<CapabilityRow>> {
     let id = tx.organisation();
     sqlx::query_as(
-        "SELECT at, actor, measured, base_url, merchant_id, effect, class::text AS class, extract(epoch FROM key_window)::bigint AS key_window_seconds,
+        "SELECT at, actor, measured, base_url, merchant_id, effect, class::text AS class, extract(epoch
+         FROM key_window)::bigint AS key_window_seconds,
                 order_id, evidence
            FROM gateway_capability c WHERE organisation_id = $1 AND gateway_id = $2 ORDER BY c.id DESC LIMIT 20",
     )
@@ -202,7 +208,8 @@ pub async fn capabilities(tx: &mut Tx, gateway: GatewayId) -> sqlx::Result<Vec<C
 pub async fn add_capability(tx: &mut Tx, gateway: GatewayId, fact: &CapabilityRow) -> sqlx::Result<Uuid> {
     let (id, fact_id) = (tx.organisation(), Uuid::now_v7());
     sqlx::query(
-        "INSERT INTO gateway_capability (organisation_id, id, gateway_id, at, actor, measured, base_url, merchant_id, class, key_window,
+        "INSERT INTO gateway_capability (organisation_id, id, gateway_id, at, actor, measured, base_url, merchant_id,
+         class, key_window,
                                          order_id, evidence, effect)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::\"char\", make_interval(secs => $10), $11, $12, $13)",
     )

@@ -35,7 +35,8 @@ pub async fn load(
     let id = tx.organisation();
     sqlx::query_as(
         "SELECT description, file_name, file_sha256, file_bytes, rows, findings, repeats, options FROM draft
-          WHERE organisation_id = $1 AND id = $2 AND operation = $3 AND person_id = current_person() AND expires_at > $4",
+          WHERE organisation_id = $1 AND id = $2 AND operation = $3 AND person_id = current_person()
+            AND expires_at > $4",
     )
     .bind(id.0)
     .bind(draft.0)
@@ -55,7 +56,8 @@ pub async fn insert(
 ) -> sqlx::Result<()> {
     let id = tx.organisation();
     sqlx::query(
-        "INSERT INTO draft (organisation_id, id, operation, description, file_name, file_sha256, file_bytes, rows, findings, repeats, created_at, expires_at, options)
+        "INSERT INTO draft (organisation_id, id, operation, description, file_name, file_sha256, file_bytes, rows,
+         findings, repeats, created_at, expires_at, options)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
     )
     .bind(id.0)
@@ -103,7 +105,8 @@ pub async fn keep_newest(tx: &mut Tx, count: i64) -> sqlx::Result<u64> {
     let id = tx.organisation();
     sqlx::query(
         "DELETE FROM draft WHERE organisation_id = $1 AND person_id = current_person() AND id IN
-           (SELECT id FROM draft WHERE organisation_id = $1 AND person_id = current_person() ORDER BY created_at DESC, id DESC OFFSET $2)",
+           (SELECT id FROM draft WHERE organisation_id = $1 AND person_id = current_person()
+             ORDER BY created_at DESC, id DESC OFFSET $2)",
     )
     .bind(id.0)
     .bind(count)

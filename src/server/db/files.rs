@@ -6,9 +6,9 @@ use time::OffsetDateTime;
 /// Bytes of a part, at most.
 pub const PART: usize = 1024 * 1024;
 
-/// Keeps a file under its hash; the same bytes are kept once. `bytes`: all of it, none where it has parts. One that is there is
-/// touched: until this transaction ends it is not deleted, and then it has a name. Returns whether it is new, so that its parts are
-/// to be added.
+/// Keeps a file under its hash; the same bytes are kept once. `bytes`: all of it, none where it has parts. One that is
+/// there is touched: until this transaction ends it is not deleted, and then it has a name. Returns whether it is new,
+/// so that its parts are to be added.
 pub async fn keep(tx: &mut Tx, sha256: &[u8], bytes: Option<&[u8]>, now: OffsetDateTime) -> sqlx::Result<bool> {
     let id = tx.organisation();
     sqlx::query_scalar(
@@ -51,7 +51,8 @@ pub async fn part(tx: &mut Tx, sha256: &[u8], number: i32) -> sqlx::Result<Optio
     .await
 }
 
-/// Deletes the files that no batch and no draft names, and that nobody has kept since `before`; their parts go with them.
+/// Deletes the files that no batch and no draft names, and that nobody has kept since `before`; their parts go with
+/// them.
 pub async fn delete_unnamed(tx: &mut Tx, before: OffsetDateTime) -> sqlx::Result<u64> {
     let id = tx.organisation();
     sqlx::query(

@@ -84,8 +84,10 @@ macro_rules! columns {
             "SELECT id, connector, base_url, merchant_id, sealed_key, preflight, concurrency, rate_limit, rate_burst,
                     sandbox, sending, stopped_at, stopped_reason,
                     (SELECT email FROM person WHERE person.id = gateway.paused_by) AS paused_by,
-                    EXISTS (SELECT FROM gateway_choice c WHERE c.organisation_id = $1 AND c.gateway_id = gateway.id) AS chosen,
-                    (SELECT coalesce(json_object_agg(p.effect, json_build_array(p.class::text, extract(epoch FROM p.key_window)::bigint) ORDER BY p.effect), '{}')::text
+                    EXISTS (SELECT FROM gateway_choice c WHERE c.organisation_id = $1
+                      AND c.gateway_id = gateway.id) AS chosen,
+                    (SELECT coalesce(json_object_agg(p.effect, json_build_array(p.class::text, extract(epoch
+                      FROM p.key_window)::bigint) ORDER BY p.effect), '{}')::text
                        FROM gateway_promise p WHERE p.organisation_id = $1 AND p.gateway_id = gateway.id) AS promises,
                     created_at, updated_at
                FROM gateway WHERE organisation_id = $1 ",
@@ -154,14 +156,18 @@ pub struct GatewayInput<'a> {
     pub balances: bool,
 }
 
-/// Adds a connection, or replaces address and credentials of the one with this id. It sends again then, unless a person paused it.
+/// Adds a connection, or replaces address and credentials of the one with this id. It sends again then, unless a person
+/// paused it.
 pub async fn put(tx: &mut Tx, gateway: GatewayId, input: &GatewayInput<'_>, now: OffsetDateTime) -> sqlx::Result<()> {
     let id = tx.organisation();
     sqlx::query(
-        "INSERT INTO gateway (organisation_id, id, connector, base_url, merchant_id, sealed_key, sandbox, created_at, updated_at, preflight, balances)
+        "INSERT INTO gateway (organisation_id, id, connector, base_url, merchant_id, sealed_key, sandbox, created_at,
+         updated_at, preflight, balances)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10)
-         ON CONFLICT (organisation_id, id) DO UPDATE SET base_url = excluded.base_url, merchant_id = excluded.merchant_id,
-           sealed_key = excluded.sealed_key, updated_at = excluded.updated_at, sending = gateway.sending OR gateway.paused_by IS NULL,
+         ON CONFLICT (organisation_id, id) DO UPDATE
+           SET base_url = excluded.base_url, merchant_id = excluded.merchant_id,
+           sealed_key = excluded.sealed_key, updated_at = excluded.updated_at, sending = gateway.sending
+             OR gateway.paused_by IS NULL,
            stopped_at = CASE WHEN gateway.paused_by IS NOT NULL THEN gateway.stopped_at END,
            stopped_reason = CASE WHEN gateway.paused_by IS NOT NULL THEN gateway.stopped_reason END",
     )
@@ -196,7 +202,8 @@ pub async fn trouble(tx: &mut Tx, gateway: GatewayId) -> sqlx::Result<Option<(Of
 pub async fn begin_trouble(tx: &mut Tx, gateway: GatewayId, reason: &str, seconds: f64) -> sqlx::Result<Vec<Uuid>> {
     let id = tx.organisation();
     sqlx::query(
-        "INSERT INTO gateway_trouble AS t (organisation_id, gateway_id, until, reason) VALUES ($1, $2, now() + make_interval(secs => $3), $4)
+        "INSERT INTO gateway_trouble AS t (organisation_id, gateway_id, until, reason)
+         VALUES ($1, $2, now() + make_interval(secs => $3), $4)
          ON CONFLICT (organisation_id, gateway_id) DO UPDATE SET until = excluded.until, reason = excluded.reason,
            since = CASE WHEN t.until > now() THEN t.since ELSE now() END",
     )
@@ -223,7 +230,8 @@ pub async fn end_trouble(tx: &mut Tx, gateway: GatewayId) -> sqlx::Result<Vec<Uu
 async fn waiting_batches(tx: &mut Tx, gateway: GatewayId) -> sqlx::Result<Vec<Uuid>> {
     let id = tx.organisation();
     sqlx::query_as::<_, (Uuid,)>(
-        "SELECT id FROM batch WHERE organisation_id = $1 AND gateway_id = $2 AND status = 'processing' ORDER BY id DESC LIMIT 100",
+        "SELECT id FROM batch WHERE organisation_id = $1 AND gateway_id = $2 AND status = 'processing' ORDER BY id DESC
+         LIMIT 100",
     )
     .bind(id.0)
     .bind(gateway.0)

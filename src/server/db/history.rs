@@ -9,8 +9,8 @@ use crate::domain::{
 use sqlx::postgres::PgRow;
 use time::OffsetDateTime;
 
-/// When the first task of a batch came to an end and when the last one did so far; none while none did. A sync's tasks may come to
-/// another end later: then it is that end.
+/// When the first task of a batch came to an end and when the last one did so far; none while none did. A sync's tasks
+/// may come to another end later: then it is that end.
 pub async fn ends(
     tx: &mut Tx,
     operation: Operation,
@@ -22,7 +22,8 @@ pub async fn ends(
         Work::Import => return Ok(None),
         Work::Send(_) => "SELECT min(at), max(at) FROM outcome WHERE organisation_id = $1 AND batch_id = $2",
         Work::Query => {
-            "SELECT min(updated_at), max(updated_at) FROM order_task WHERE organisation_id = $1 AND batch_id = $2 AND status <> 'QUEUED'"
+            "SELECT min(updated_at), max(updated_at) FROM order_task WHERE organisation_id = $1 AND batch_id = $2
+             AND status <> 'QUEUED'"
         }
     };
     let (first, last) = sqlx::query_as::<_, (Option<OffsetDateTime>, Option<OffsetDateTime>)>(sql)
@@ -92,8 +93,10 @@ pub struct RowRevision {
 pub async fn revisions(tx: &mut Tx, batch: BatchId, row: i32) -> sqlx::Result<Vec<RowRevision>> {
     let organisation = tx.organisation();
     sqlx::query(
-        "SELECT r.batch_id, r.row_no, r.revision, r.sheet_row, r.order_id, r.amount_minor, r.gateway_key, r.unique_id, r.txn_id, r.extra,
-                coalesce(m.email, 'API key') AS maker_email, v.created_at, d.verdict, c.email AS checker_email, d.at AS decided_at, d.reason,
+        "SELECT r.batch_id, r.row_no, r.revision, r.sheet_row, r.order_id, r.amount_minor, r.gateway_key, r.unique_id,
+         r.txn_id, r.extra,
+                coalesce(m.email, 'API key') AS maker_email, v.created_at, d.verdict, c.email AS checker_email,
+                  d.at AS decided_at, d.reason,
                 o.at AS ended_at, o.succeeded, o.attempts, o.http, o.gw_ref, o.gateway_status, o.code, o.message,
                 x.at AS reversed_at, x.succeeded AS reversed, x.message AS reversal,
                 t.state AS open, t.updated_at AS open_at, t.message AS open_message, t.gw_ref AS open_ref
@@ -102,9 +105,12 @@ pub async fn revisions(tx: &mut Tx, batch: BatchId, row: i32) -> sqlx::Result<Ve
            LEFT JOIN person m ON m.id = v.maker
            LEFT JOIN decision d ON d.organisation_id = $1 AND d.batch_id = $2 AND d.revision = r.revision
            LEFT JOIN person c ON c.id = d.checker
-           LEFT JOIN outcome   o ON o.organisation_id = $1 AND o.batch_id = $2 AND o.row_no = $3 AND o.revision = r.revision
-           LEFT JOIN reversal  x ON x.organisation_id = $1 AND x.batch_id = $2 AND x.row_no = $3 AND x.revision = r.revision
-           LEFT JOIN open_task t ON t.organisation_id = $1 AND t.batch_id = $2 AND t.row_no = $3 AND t.revision = r.revision
+           LEFT JOIN outcome   o ON o.organisation_id = $1 AND o.batch_id = $2 AND o.row_no = $3
+             AND o.revision = r.revision
+           LEFT JOIN reversal  x ON x.organisation_id = $1 AND x.batch_id = $2 AND x.row_no = $3
+             AND x.revision = r.revision
+           LEFT JOIN open_task t ON t.organisation_id = $1 AND t.batch_id = $2 AND t.row_no = $3
+             AND t.revision = r.revision
           WHERE r.organisation_id = $1 AND r.batch_id = $2 AND r.row_no = $3 ORDER BY r.revision",
     )
     .bind(organisation.0)
@@ -137,10 +143,12 @@ pub async fn attempts(tx: &mut Tx, batch: BatchId, row: i32) -> sqlx::Result<Vec
     let organisation = tx.organisation();
     sqlx::query_as(
         "SELECT a.revision, a.attempt, a.epoch, a.owner, a.at,
-                (SELECT count(*) FROM record k WHERE k.organisation_id = $1 AND k.batch_id = $2 AND k.revision = a.revision AND k.row_no BETWEEN a.from_row AND a.to_row) AS rows
+                (SELECT count(*) FROM record k WHERE k.organisation_id = $1 AND k.batch_id = $2
+                  AND k.revision = a.revision AND k.row_no BETWEEN a.from_row AND a.to_row) AS rows
            FROM attempt a
           WHERE a.organisation_id = $1 AND a.batch_id = $2 AND a.from_row <= $3 AND a.to_row >= $3
-            AND EXISTS (SELECT FROM record r WHERE r.organisation_id = $1 AND r.batch_id = $2 AND r.row_no = $3 AND r.revision = a.revision)
+            AND EXISTS (SELECT FROM record r WHERE r.organisation_id = $1 AND r.batch_id = $2 AND r.row_no = $3
+              AND r.revision = a.revision)
           ORDER BY a.at, a.attempt",
     )
     .bind(organisation.0)
@@ -169,9 +177,11 @@ pub struct RowReply {
 pub async fn replies(tx: &mut Tx, batch: BatchId, row: i32) -> sqlx::Result<Vec<RowReply>> {
     let organisation = tx.organisation();
     sqlx::query_as(
-        "SELECT e.source, e.fenced, e.at, coalesce((k.reply ->> 'revision')::smallint, 1::smallint) AS revision, k.reply::text AS reply
+        "SELECT e.source, e.fenced, e.at, coalesce((k.reply ->> 'revision')::smallint, 1::smallint) AS revision,
+         k.reply::text AS reply
            FROM evidence e CROSS JOIN LATERAL json_array_elements(e.replies::json) AS k(reply)
-          WHERE e.organisation_id = $1 AND e.batch_id = $2 AND e.from_row <= $3 AND e.to_row >= $3 AND (k.reply ->> 'row')::int = $3
+          WHERE e.organisation_id = $1 AND e.batch_id = $2 AND e.from_row <= $3 AND e.to_row >= $3
+            AND (k.reply ->> 'row')::int = $3
           ORDER BY e.at, e.id",
     )
     .bind(organisation.0)
@@ -204,10 +214,12 @@ pub struct RowReview {
 pub async fn reviews(tx: &mut Tx, batch: BatchId, row: i32) -> sqlx::Result<Vec<RowReview>> {
     let organisation = tx.organisation();
     sqlx::query_as(
-        "SELECT p.revision, p.verdict, coalesce(m.email, 'somebody') AS proposer_email, p.reason, p.at, c.email AS confirmer_email, k.at AS confirmed_at
+        "SELECT p.revision, p.verdict, coalesce(m.email, 'somebody') AS proposer_email, p.reason, p.at,
+         c.email AS confirmer_email, k.at AS confirmed_at
            FROM review_proposal p
            LEFT JOIN person m ON m.id = p.proposer
-           LEFT JOIN review_confirmation k ON k.organisation_id = p.organisation_id AND k.batch_id = p.batch_id AND k.row_no = p.row_no
+           LEFT JOIN review_confirmation k ON k.organisation_id = p.organisation_id AND k.batch_id = p.batch_id
+             AND k.row_no = p.row_no
                  AND k.revision = p.revision AND k.n = p.n
            LEFT JOIN person c ON c.id = k.confirmer
           WHERE p.organisation_id = $1 AND p.batch_id = $2 AND p.row_no = $3 ORDER BY p.at, p.n",
@@ -246,9 +258,11 @@ pub struct RowOrder {
 pub async fn orders(tx: &mut Tx, batch: BatchId, row: i32) -> sqlx::Result<Vec<RowOrder>> {
     let organisation = tx.organisation();
     sqlx::query_as(
-        "SELECT s.order_id, s.known, s.status, s.amount_minor, s.currency::text AS currency, s.refundable_minor, s.refunded_minor, s.body, s.at FROM order_seen s
+        "SELECT s.order_id, s.known, s.status, s.amount_minor, s.currency::text AS currency, s.refundable_minor,
+         s.refunded_minor, s.body, s.at FROM order_seen s
           WHERE s.organisation_id = $1 AND s.batch_id = $2
-            AND s.order_id IN (SELECT order_id FROM record r WHERE r.organisation_id = $1 AND r.batch_id = $2 AND r.row_no = $3)
+            AND s.order_id IN (SELECT order_id FROM record r WHERE r.organisation_id = $1 AND r.batch_id = $2
+              AND r.row_no = $3)
           ORDER BY s.at",
     )
     .bind(organisation.0)

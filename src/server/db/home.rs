@@ -8,8 +8,10 @@ use time::OffsetDateTime;
 pub async fn figures(tx: &mut Tx, operation: Operation, week: OffsetDateTime) -> sqlx::Result<(i64, i64)> {
     let organisation = tx.organisation();
     sqlx::query_as(
-        "SELECT (SELECT count(*) FROM batch WHERE organisation_id = $1 AND operation = $2 AND status IN ('processing', 'paused')),
-                (SELECT count(*) FROM batch WHERE organisation_id = $1 AND operation = $2 AND status = 'completed_with_failures' AND updated_at >= $3)",
+        "SELECT (SELECT count(*) FROM batch WHERE organisation_id = $1 AND operation = $2
+         AND status IN ('processing', 'paused')),
+                (SELECT count(*) FROM batch WHERE organisation_id = $1 AND operation = $2
+                  AND status = 'completed_with_failures' AND updated_at >= $3)",
     )
     .bind(organisation.0)
     .bind(operation.code())

@@ -1,5 +1,5 @@
-//! Imports: their work, their sources, and the rows that did not pass. The steps of the worker are functions of the database, which
-//! look at the lease (`migrations/functions/imports.sql`).
+//! Imports: their work, their sources, and the rows that did not pass. The steps of the worker are functions of the
+//! database, which look at the lease (`migrations/functions/imports.sql`).
 
 use super::{Tx, codes};
 use crate::domain::{ids::BatchId, operation::Operation};
@@ -82,7 +82,8 @@ pub async fn claim(tx: &mut Tx, lease: Duration) -> sqlx::Result<Option<Held>> {
     let organisation = tx.organisation();
     sqlx::query(
         "WITH due AS MATERIALIZED (
-           SELECT r.batch_id FROM import_run r WHERE r.organisation_id = $1 AND r.phase <> 'done' AND r.lease_until <= now()
+           SELECT r.batch_id FROM import_run r WHERE r.organisation_id = $1 AND r.phase <> 'done'
+             AND r.lease_until <= now()
             ORDER BY r.lease_until, r.batch_id LIMIT 1 FOR UPDATE SKIP LOCKED)
          UPDATE import_run r SET epoch = r.epoch + 1, lease_until = now() + make_interval(secs => $2)
            FROM due WHERE r.organisation_id = $1 AND r.batch_id = due.batch_id
@@ -100,7 +101,8 @@ pub async fn claim(tx: &mut Tx, lease: Duration) -> sqlx::Result<Option<Held>> {
 pub async fn release(tx: &mut Tx, held: &Held) -> sqlx::Result<()> {
     let organisation = tx.organisation();
     sqlx::query(
-        "UPDATE import_run SET lease_until = now() WHERE organisation_id = $1 AND batch_id = $2 AND epoch = $3 AND phase <> 'done'",
+        "UPDATE import_run SET lease_until = now() WHERE organisation_id = $1 AND batch_id = $2 AND epoch = $3
+         AND phase <> 'done'",
     )
     .bind(organisation.0)
     .bind(held.batch_id)
@@ -136,7 +138,8 @@ pub struct Stored {
     pub failed: i32,
 }
 
-/// Ends a step: a run was stored, and the next one begins at `next`; none: with the next source. Returns whether it was the last.
+/// Ends a step: a run was stored, and the next one begins at `next`; none: with the next source. Returns whether it was
+/// the last.
 pub async fn stored(tx: &mut Tx, stored: Stored, next: Option<i64>, lease: Duration) -> sqlx::Result<bool> {
     sqlx::query_scalar("SELECT store_import($1, $2, $3, $4, make_interval(secs => $5))")
         .bind(next)
@@ -169,7 +172,8 @@ pub async fn refuse_rows(tx: &mut Tx, held: &Held, rows: &[RefusedRow]) -> sqlx:
     let organisation = tx.organisation();
     sqlx::query(
         "INSERT INTO outcome (organisation_id, batch_id, row_no, revision, attempts, succeeded, code, message)
-         SELECT $1, $2, row_no, 1, 0, false, code, message FROM unnest($3::int[], $4::text[], $5::text[]) AS u(row_no, code, message)",
+         SELECT $1, $2, row_no, 1, 0, false, code, message
+           FROM unnest($3::int[], $4::text[], $5::text[]) AS u(row_no, code, message)",
     )
     .bind(organisation.0)
     .bind(held.batch_id)

@@ -1,8 +1,9 @@
-//! Roles, schema, migrations and functions. Roles belong to the cluster: they are made once, under an advisory lock, before any
-//! migration.
+//! Roles, schema, migrations and functions. Roles belong to the cluster: they are made once, under an advisory lock,
+//! before any migration.
 //!
-//! Tables are made by numbered files, forward only. Functions, triggers and views stand once each under `migrations/functions`
-//! and are applied again whenever one of those files, or a table, has changed; `migrations/README.md` has the rules.
+//! Tables are made by numbered files, forward only. Functions, triggers and views stand once each under
+//! `migrations/functions` and are applied again whenever one of those files, or a table, has changed;
+//! `migrations/README.md` has the rules.
 
 use super::{GlobalTx, StartError};
 use sha2::{Digest, Sha256};
@@ -59,8 +60,8 @@ const FUNCTION_FILE: &str = "
 CREATE TABLE IF NOT EXISTS function_file (name text PRIMARY KEY, sha256 bytea NOT NULL);
 GRANT SELECT ON function_file, _sqlx_migrations TO batchdesk_web, batchdesk_worker";
 
-/// A grant or a function that is no longer in the files is gone as well. The owner's own rights stay, and those of the role that
-/// looks across organisations.
+/// A grant or a function that is no longer in the files is gone as well. The owner's own rights stay, and those of the
+/// role that looks across organisations.
 const NO_GRANTS: &str = "SET LOCAL lock_timeout = '5s';
 REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA batchdesk FROM PUBLIC, batchdesk_web, batchdesk_worker";
 
@@ -94,8 +95,8 @@ fn failed(error: impl std::fmt::Display) -> StartError {
     StartError::Migration(error.to_string())
 }
 
-/// Makes roles and schema where they are missing, applies every migration that is not applied yet, and the functions where they
-/// or the tables changed. A database that a later binary migrated is left as it is.
+/// Makes roles and schema where they are missing, applies every migration that is not applied yet, and the functions
+/// where they or the tables changed. A database that a later binary migrated is left as it is.
 pub async fn run(options: &PgConnectOptions) -> Result<(), StartError> {
     let mut connection = options.clone().connect().await.map_err(StartError::Unreachable)?;
     connection.execute(ROLES).await.map_err(failed)?;

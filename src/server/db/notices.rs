@@ -37,7 +37,8 @@ pub struct NoticeRow {
 pub async fn newest(tx: &mut Tx, limit: i64) -> sqlx::Result<Vec<NoticeRow>> {
     let organisation = tx.organisation();
     sqlx::query(
-        "SELECT n.id, n.at, n.read_at, n.kind, n.tasks, n.amount_minor, n.payload, n.batch_id, b.operation, b.file_name, b.currency::text AS currency
+        "SELECT n.id, n.at, n.read_at, n.kind, n.tasks, n.amount_minor, n.payload, n.batch_id, b.operation, b.file_name,
+         b.currency::text AS currency
            FROM notice n LEFT JOIN batch b ON b.organisation_id = $1 AND b.id = n.batch_id
           WHERE n.organisation_id = $1 AND n.person_id = current_person() ORDER BY n.at DESC, n.id DESC LIMIT $2",
     )
@@ -63,7 +64,8 @@ pub async fn count_unread(tx: &mut Tx) -> sqlx::Result<i64> {
 pub async fn mark_read(tx: &mut Tx, until: OffsetDateTime) -> sqlx::Result<u64> {
     let organisation = tx.organisation();
     sqlx::query(
-        "UPDATE notice SET read_at = now() WHERE organisation_id = $1 AND person_id = current_person() AND read_at IS NULL AND at <= $2",
+        "UPDATE notice SET read_at = now() WHERE organisation_id = $1 AND person_id = current_person()
+         AND read_at IS NULL AND at <= $2",
     )
     .bind(organisation.0)
     .bind(until)

@@ -1,4 +1,5 @@
-//! The orders of an organisation as the gateway had them when it was last asked, and the external system they are told to.
+//! The orders of an organisation as the gateway had them when it was last asked, and the external system they are told
+//! to.
 
 pub mod store;
 
@@ -39,7 +40,8 @@ pub struct StoredOrder {
 pub async fn load(tx: &mut Tx, orders: &[String]) -> sqlx::Result<Vec<StoredOrder>> {
     let organisation = tx.organisation();
     sqlx::query_as(
-        "SELECT order_id, status, charged, amount_minor, currency, refunded_minor, refundable_minor, transactions, refunds::text AS refunds,
+        "SELECT order_id, status, charged, amount_minor, currency, refunded_minor, refundable_minor, transactions,
+         refunds::text AS refunds,
                 content_sha256, seen_at
            FROM stored_order WHERE organisation_id = $1 AND order_id = ANY ($2)",
     )
@@ -83,16 +85,24 @@ pub async fn see(tx: &mut Tx, gateway: GatewayId, seen: &[SeenOrder], at: Offset
     let organisation = tx.organisation();
     let rows = serde_json::to_string(seen).map_err(|error| sqlx::Error::Encode(error.into()))?;
     sqlx::query(
-        "INSERT INTO stored_order AS o (organisation_id, order_id, gateway_id, batch_id, status, charged, amount_minor, currency, refunded_minor,
+        "INSERT INTO stored_order AS o (organisation_id, order_id, gateway_id, batch_id, status, charged, amount_minor,
+         currency, refunded_minor,
                 refundable_minor, transactions, refunds, body, content_sha256, seen_at)
-         SELECT DISTINCT ON (x.order_id) $1, x.order_id, $2, x.batch_id, x.status, x.charged, x.amount_minor, x.currency, x.refunded_minor, x.refundable_minor,
-                (SELECT coalesce(array_agg(t), '{}') FROM jsonb_array_elements_text(x.transactions) AS t), x.refunds, x.body, decode(x.content, 'hex'), $4
-           FROM jsonb_to_recordset($3::jsonb) AS x(order_id text, batch_id uuid, status text, charged bool, amount_minor bigint, currency text,
-                  refunded_minor bigint, refundable_minor bigint, transactions jsonb, refunds jsonb, body text, content text)
+         SELECT DISTINCT ON (x.order_id) $1, x.order_id, $2, x.batch_id, x.status, x.charged, x.amount_minor,
+           x.currency, x.refunded_minor, x.refundable_minor,
+                (SELECT coalesce(array_agg(t), '{}')
+                  FROM jsonb_array_elements_text(x.transactions) AS t), x.refunds, x.body, decode(x.content, 'hex'), $4
+           FROM jsonb_to_recordset($3::jsonb) AS x(order_id text, batch_id uuid, status text, charged bool,
+             amount_minor bigint, currency text,
+                  refunded_minor bigint, refundable_minor bigint, transactions jsonb, refunds jsonb, body text,
+                    content text)
           ORDER BY x.order_id
-         ON CONFLICT (organisation_id, order_id) DO UPDATE SET gateway_id = excluded.gateway_id, batch_id = excluded.batch_id, status = excluded.status,
-                charged = excluded.charged, amount_minor = excluded.amount_minor, currency = excluded.currency, refunded_minor = excluded.refunded_minor,
-                refundable_minor = excluded.refundable_minor, transactions = excluded.transactions, refunds = excluded.refunds, body = excluded.body,
+         ON CONFLICT (organisation_id, order_id) DO UPDATE
+           SET gateway_id = excluded.gateway_id, batch_id = excluded.batch_id, status = excluded.status,
+                charged = excluded.charged, amount_minor = excluded.amount_minor, currency = excluded.currency,
+                  refunded_minor = excluded.refunded_minor,
+                refundable_minor = excluded.refundable_minor, transactions = excluded.transactions,
+                  refunds = excluded.refunds, body = excluded.body,
                 content_sha256 = excluded.content_sha256, seen_at = excluded.seen_at
           WHERE o.seen_at <= excluded.seen_at",
     )
@@ -129,8 +139,10 @@ pub async fn external_system(tx: &mut Tx) -> sqlx::Result<Option<ExternalSystem>
 pub async fn set_external_system(tx: &mut Tx, system: &ExternalSystem, now: OffsetDateTime) -> sqlx::Result<()> {
     let organisation = tx.organisation();
     sqlx::query(
-        "INSERT INTO external_system (organisation_id, url, sealed_secret, enabled, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $5)
-         ON CONFLICT (organisation_id) DO UPDATE SET url = excluded.url, sealed_secret = excluded.sealed_secret, enabled = excluded.enabled,
+        "INSERT INTO external_system (organisation_id, url, sealed_secret, enabled, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $5)
+         ON CONFLICT (organisation_id) DO UPDATE
+           SET url = excluded.url, sealed_secret = excluded.sealed_secret, enabled = excluded.enabled,
                 updated_at = excluded.updated_at",
     )
     .bind(organisation.0)

@@ -1,6 +1,7 @@
 //! The outbox: what happened, written in the transaction of the change it tells of, and handed on afterwards.
 //!
-//! The facts of batches and tasks write their rows by triggers (see the migration). [`put`] is for whatever else is to be told.
+//! The facts of batches and tasks write their rows by triggers (see the migration). [`put`] is for whatever else is to
+//! be told.
 
 use super::{GlobalTx, Tx};
 use crate::domain::{

@@ -1,4 +1,5 @@
-//! What processes know the database's past by: marks, intents, the cluster. And what is asked first once it was found to end too early.
+//! What processes know the database's past by: marks, intents, the cluster. And what is asked first once it was found
+//! to end too early.
 
 pub mod memory;
 
@@ -38,13 +39,16 @@ struct Now {
 
 async fn now(connection: &mut PgConnection, mark: Option<(i64, Uuid)>) -> sqlx::Result<Now> {
     sqlx::query_as(
-        "SELECT l.system, l.at_byte, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now, m.number, m.token,
+        "SELECT l.system, l.at_byte, (extract(epoch
+         FROM clock_timestamp()) * 1000000)::bigint AS now, m.number, m.token,
                 (SELECT i.system FROM installation i) AS known_system,
-                (SELECT (extract(epoch FROM r.at) * 1000000)::bigint FROM restore r WHERE r.done_at IS NOT NULL ORDER BY r.number DESC LIMIT 1) AS restored_at,
+                (SELECT (extract(epoch FROM r.at) * 1000000)::bigint FROM restore r WHERE r.done_at IS NOT NULL
+                  ORDER BY r.number DESC LIMIT 1) AS restored_at,
                 coalesce((SELECT r.done_at IS NULL FROM restore r ORDER BY r.number DESC LIMIT 1), false) AS restoring,
                 EXISTS (SELECT FROM mark k WHERE k.number = $1 AND k.token = $2) AS has_mark,
                 coalesce((SELECT min(k.number) FROM mark k) > $1, false) AS pruned
-           FROM log_position() l LEFT JOIN LATERAL (SELECT k.number, k.token FROM mark k ORDER BY k.number DESC LIMIT 1) m ON true",
+           FROM log_position() l LEFT JOIN LATERAL (SELECT k.number, k.token FROM mark k ORDER BY k.number DESC
+             LIMIT 1) m ON true",
     )
     .bind(mark.map(|(number, _)| number))
     .bind(mark.map(|(_, token)| token))
@@ -84,7 +88,8 @@ pub async fn leave_mark(tx: &mut GlobalTx) -> sqlx::Result<()> {
 pub async fn settle_in(tx: &mut GlobalTx) -> sqlx::Result<()> {
     sqlx::query(
         "INSERT INTO installation (system) SELECT l.system FROM log_position() l
-         ON CONFLICT (one) DO UPDATE SET system = excluded.system WHERE installation.system IS DISTINCT FROM excluded.system",
+         ON CONFLICT (one) DO UPDATE SET system = excluded.system WHERE installation.system
+           IS DISTINCT FROM excluded.system",
     )
     .execute(tx.conn())
     .await
@@ -119,14 +124,15 @@ pub struct AskedFirst {
     pub open: i64,
 }
 
-/// Puts everything of the organisation without a final outcome into ask first. Nothing of it is asked before `resolve_after` is over:
-/// what was sent before may still arrive until then. As often as one likes.
+/// Puts everything of the organisation without a final outcome into ask first. Nothing of it is asked before
+/// `resolve_after` is over: what was sent before may still arrive until then. As often as one likes.
 pub async fn ask_first(tx: &mut Tx, resolve_after: Duration) -> sqlx::Result<AskedFirst> {
     let organisation = tx.organisation();
     // No intent can follow that has not seen it.
     sqlx::query("SELECT gate($1, true)").bind(organisation.0).execute(tx.conn()).await?;
     let holds: Vec<(Uuid, i32, i64)> = sqlx::query_as(
-        "SELECT batch_id, chunk_no, epoch FROM chunk WHERE organisation_id = $1 AND work = 'send' AND state <> 'DONE' AND next_row > from_row
+        "SELECT batch_id, chunk_no, epoch FROM chunk WHERE organisation_id = $1 AND work = 'send' AND state <> 'DONE'
+         AND next_row > from_row
           ORDER BY batch_id, chunk_no FOR UPDATE",
     )
     .bind(organisation.0)
@@ -138,12 +144,16 @@ pub async fn ask_first(tx: &mut Tx, resolve_after: Duration) -> sqlx::Result<Ask
     // Batches that wait for a decision too: it may have been given, and forgotten.
     let unsent: i64 = sqlx::query_scalar(
         "WITH held AS (
-           UPDATE chunk c SET asked_to = c.next_row, ask_after = now() + make_interval(secs => $2), forgotten = true, epoch = c.epoch + 1, owner = NULL,
-                  state = CASE WHEN c.state <> 'LEASED' THEN c.state WHEN b.status = 'paused' THEN 'HELD' ELSE 'WAITING' END,
-                  run_at = CASE WHEN c.state = 'HELD' OR b.status = 'paused' THEN 'infinity' ELSE now() + make_interval(secs => $2) END
+           UPDATE chunk c SET asked_to = c.next_row, ask_after = now() + make_interval(secs => $2), forgotten = true,
+             epoch = c.epoch + 1, owner = NULL,
+                  state = CASE WHEN c.state <> 'LEASED' THEN c.state WHEN b.status = 'paused' THEN 'HELD'
+                    ELSE 'WAITING' END,
+                  run_at = CASE WHEN c.state = 'HELD' OR b.status = 'paused' THEN 'infinity'
+                    ELSE now() + make_interval(secs => $2) END
              FROM batch b
             WHERE c.organisation_id = $1 AND c.work = 'send' AND c.state <> 'DONE' AND c.next_row <= c.to_row
-              AND b.organisation_id = $1 AND b.id = c.batch_id AND b.status IN ('awaiting_approval', 'processing', 'paused', 'cancelled')
+              AND b.organisation_id = $1 AND b.id = c.batch_id
+                AND b.status IN ('awaiting_approval', 'processing', 'paused', 'cancelled')
            RETURNING c.remaining)
          SELECT coalesce(sum(remaining), 0)::bigint FROM held",
     )
@@ -153,10 +163,13 @@ pub async fn ask_first(tx: &mut Tx, resolve_after: Duration) -> sqlx::Result<Ask
     .await?;
     // Whatever had proved one of them not carried out, it may have been sent since.
     let open = sqlx::query(
-        "UPDATE open_task t SET epoch = t.epoch + 1, owner = NULL, queries = 0, updated_at = now(), run_at = greatest(t.run_at, now() + make_interval(secs => $2)),
-                state = CASE WHEN t.state = 'PENDING' THEN t.state WHEN coalesce(g.class, 'N') = 'N' THEN 'REVIEW' ELSE 'UNKNOWN' END,
+        "UPDATE open_task t SET epoch = t.epoch + 1, owner = NULL, queries = 0, updated_at = now(),
+         run_at = greatest(t.run_at, now() + make_interval(secs => $2)),
+                state = CASE WHEN t.state = 'PENDING' THEN t.state WHEN coalesce(g.class, 'N') = 'N' THEN 'REVIEW'
+                  ELSE 'UNKNOWN' END,
                 code = CASE WHEN t.state = 'PENDING' THEN t.code ELSE 'restored' END,
-                message = CASE WHEN t.state = 'PENDING' THEN t.message ELSE 'The database went back to an older state. What became of it since is asked at the gateway.' END
+                message = CASE WHEN t.state = 'PENDING' THEN t.message
+                  ELSE 'The database went back to an older state. What became of it since is asked at the gateway.' END
            FROM batch b JOIN operation e ON e.code = b.operation
            LEFT JOIN gateway_promise g ON g.organisation_id = $1 AND g.gateway_id = b.gateway_id AND g.effect = e.effect
           WHERE t.organisation_id = $1 AND t.state <> 'REVIEW' AND b.organisation_id = $1 AND b.id = t.batch_id",
@@ -178,7 +191,8 @@ pub async fn ask_first(tx: &mut Tx, resolve_after: Duration) -> sqlx::Result<Ask
     .await?;
     // What an order looked like then says nothing about what is left of it.
     sqlx::query(
-        "DELETE FROM order_seen s USING batch b WHERE s.organisation_id = $1 AND b.organisation_id = $1 AND b.id = s.batch_id
+        "DELETE FROM order_seen s USING batch b WHERE s.organisation_id = $1 AND b.organisation_id = $1
+         AND b.id = s.batch_id
             AND b.status IN ('awaiting_approval', 'processing', 'paused', 'cancelled')",
     )
     .bind(organisation.0)

@@ -10,10 +10,13 @@ pub async fn count(tx: &mut Tx, operation: Operation) -> sqlx::Result<(i64, i64)
     let organisation = tx.organisation();
     sqlx::query_as(
         "SELECT (SELECT count(*) FROM open_task t JOIN batch b ON b.organisation_id = $1 AND b.id = t.batch_id
-                  WHERE t.organisation_id = $1 AND b.operation = $2 AND (t.state = 'REVIEW' OR t.gateway_status = 'MANUAL_REVIEW') AND in_review(t.state, t.gateway_status)),
+                  WHERE t.organisation_id = $1 AND b.operation = $2
+                    AND (t.state = 'REVIEW' OR t.gateway_status = 'MANUAL_REVIEW')
+                    AND in_review(t.state, t.gateway_status)),
                 (SELECT count(*) FROM review_entry e JOIN batch b ON b.organisation_id = $1 AND b.id = e.batch_id
                   WHERE e.organisation_id = $1 AND b.operation = $2
-                    AND NOT EXISTS (SELECT FROM review_acknowledgement k WHERE k.organisation_id = $1 AND k.entry_id = e.id))",
+                    AND NOT EXISTS (SELECT FROM review_acknowledgement k WHERE k.organisation_id = $1
+                      AND k.entry_id = e.id))",
     )
     .bind(organisation.0)
     .bind(operation.code())
@@ -38,9 +41,11 @@ pub async fn batches(tx: &mut Tx, operation: Operation) -> sqlx::Result<Vec<Batc
     sqlx::query_as(
         "SELECT b.id AS batch_id, coalesce(t.n, 0) AS tasks, coalesce(e.n, 0) AS entries
            FROM (SELECT batch_id, count(*) AS n FROM open_task
-                  WHERE organisation_id = $1 AND (state = 'REVIEW' OR gateway_status = 'MANUAL_REVIEW') AND in_review(state, gateway_status) GROUP BY 1) t
+                  WHERE organisation_id = $1 AND (state = 'REVIEW' OR gateway_status = 'MANUAL_REVIEW')
+                    AND in_review(state, gateway_status) GROUP BY 1) t
            FULL JOIN (SELECT batch_id, count(*) AS n FROM review_entry e
-                       WHERE e.organisation_id = $1 AND NOT EXISTS (SELECT FROM review_acknowledgement k WHERE k.organisation_id = $1 AND k.entry_id = e.id)
+                       WHERE e.organisation_id = $1 AND NOT EXISTS (SELECT FROM review_acknowledgement k
+                         WHERE k.organisation_id = $1 AND k.entry_id = e.id)
                        GROUP BY 1) e USING (batch_id)
            JOIN batch b ON b.organisation_id = $1 AND b.id = batch_id
           WHERE b.operation = $2 ORDER BY b.id DESC",
@@ -98,17 +103,23 @@ pub struct TaskInReview {
 pub async fn tasks(tx: &mut Tx, batch: BatchId, limit: i64) -> sqlx::Result<Vec<TaskInReview>> {
     let organisation = tx.organisation();
     sqlx::query_as(
-        "SELECT t.row_no, r.sheet_row, t.revision, review_seen(t) AS seen, t.state, r.order_id, r.amount_minor, r.gateway_key, t.gw_ref, t.code, t.message, t.last_sent_at,
-                p.n, p.verdict, p.gw_ref AS proposed_ref, p.reason, p.proposer, m.email AS proposer_email, p.at AS proposed_at
+        "SELECT t.row_no, r.sheet_row, t.revision, review_seen(t) AS seen, t.state, r.order_id, r.amount_minor,
+         r.gateway_key, t.gw_ref, t.code, t.message, t.last_sent_at,
+                p.n, p.verdict, p.gw_ref AS proposed_ref, p.reason, p.proposer, m.email AS proposer_email,
+                  p.at AS proposed_at
            FROM open_task t
-           CROSS JOIN LATERAL (SELECT * FROM record r WHERE r.organisation_id = $1 AND r.batch_id = $2 AND r.row_no = t.row_no AND r.revision = t.revision OFFSET 0) r
-           LEFT JOIN LATERAL (SELECT * FROM review_proposal p WHERE p.organisation_id = $1 AND p.batch_id = $2 AND p.row_no = t.row_no AND p.revision = t.revision
+           CROSS JOIN LATERAL (SELECT * FROM record r WHERE r.organisation_id = $1 AND r.batch_id = $2
+             AND r.row_no = t.row_no AND r.revision = t.revision OFFSET 0) r
+           LEFT JOIN LATERAL (SELECT * FROM review_proposal p WHERE p.organisation_id = $1 AND p.batch_id = $2
+             AND p.row_no = t.row_no AND p.revision = t.revision
                                  AND p.seen = review_seen(t)
-                                 AND NOT EXISTS (SELECT FROM review_confirmation c WHERE c.organisation_id = $1 AND c.batch_id = $2 AND c.row_no = p.row_no
+                                 AND NOT EXISTS (SELECT FROM review_confirmation c WHERE c.organisation_id = $1
+                                   AND c.batch_id = $2 AND c.row_no = p.row_no
                                                     AND c.revision = p.revision AND c.n = p.n)
                                ORDER BY p.n DESC LIMIT 1) p ON true
            LEFT JOIN person m ON m.id = p.proposer
-          WHERE t.organisation_id = $1 AND t.batch_id = $2 AND (t.state = 'REVIEW' OR t.gateway_status = 'MANUAL_REVIEW') AND in_review(t.state, t.gateway_status)
+          WHERE t.organisation_id = $1 AND t.batch_id = $2
+            AND (t.state = 'REVIEW' OR t.gateway_status = 'MANUAL_REVIEW') AND in_review(t.state, t.gateway_status)
           ORDER BY t.row_no LIMIT $3",
     )
     .bind(organisation.0)
@@ -137,7 +148,8 @@ pub async fn evidence(tx: &mut Tx, batch: BatchId, rows: &[i32], limit: i64) -> 
     sqlx::query_as(
         "SELECT u.row_no, e.source, e.at, e.replies FROM unnest($3::int[]) AS u(row_no)
           CROSS JOIN LATERAL (SELECT e.source, e.at, e.replies FROM evidence e
-                               WHERE e.organisation_id = $1 AND e.batch_id = $2 AND e.from_row BETWEEN u.row_no - 1000 AND u.row_no AND e.to_row >= u.row_no
+                               WHERE e.organisation_id = $1 AND e.batch_id = $2 AND e.from_row BETWEEN u.row_no - 1000
+                                 AND u.row_no AND e.to_row >= u.row_no
                                ORDER BY e.at DESC LIMIT $4) e
           ORDER BY u.row_no, e.at DESC",
     )
@@ -162,8 +174,8 @@ pub struct ProposedRow {
     pub reference: String,
 }
 
-/// One person says what became of these rows, all or none. Guards: `BD412` one of them is not as shown (DETAIL: rows), `BD409` one
-/// has a proposal already, `BD422` the gateway cannot be asked.
+/// One person says what became of these rows, all or none. Guards: `BD412` one of them is not as shown (DETAIL: rows),
+/// `BD409` one has a proposal already, `BD422` the gateway cannot be asked.
 pub async fn propose(
     tx: &mut Tx,
     batch: BatchId,
@@ -194,8 +206,8 @@ pub struct ProposalKey {
     pub n: i16,
 }
 
-/// Ends proposals, all or none: CONFIRM carries them out, REJECT and WITHDRAW leave the tasks in review. Guards: `BD403` the wrong
-/// person, `BD409` decided already, `BD412` a task is not as it was proposed on (DETAIL: rows).
+/// Ends proposals, all or none: CONFIRM carries them out, REJECT and WITHDRAW leave the tasks in review. Guards:
+/// `BD403` the wrong person, `BD409` decided already, `BD412` a task is not as it was proposed on (DETAIL: rows).
 pub async fn close(
     tx: &mut Tx,
     batch: BatchId,
@@ -222,7 +234,8 @@ pub async fn closed_by(
 ) -> sqlx::Result<Option<(String, String, OffsetDateTime)>> {
     let organisation = tx.organisation();
     sqlx::query_as(
-        "SELECT c.verdict, coalesce(m.email, 'API key'), c.at FROM review_confirmation c LEFT JOIN person m ON m.id = c.confirmer
+        "SELECT c.verdict, coalesce(m.email, 'API key'), c.at FROM review_confirmation c LEFT JOIN person m
+         ON m.id = c.confirmer
           WHERE c.organisation_id = $1 AND c.batch_id = $2 AND c.row_no = $3 AND c.revision = $4 AND c.n = $5",
     )
     .bind(organisation.0)
@@ -275,10 +288,12 @@ pub struct EntryRow {
 pub async fn entries(tx: &mut Tx, batch: BatchId, limit: i64) -> sqlx::Result<Vec<EntryRow>> {
     let organisation = tx.organisation();
     sqlx::query_as(
-        "SELECT e.id, e.row_no, r.sheet_row, e.kind, e.order_id, e.gateway_key, e.ours, e.ours_minor, e.theirs, e.theirs_minor, e.gw_ref, e.since, e.at,
+        "SELECT e.id, e.row_no, r.sheet_row, e.kind, e.order_id, e.gateway_key, e.ours, e.ours_minor, e.theirs,
+         e.theirs_minor, e.gw_ref, e.since, e.at,
                 m.email AS acknowledged_by, k.at AS acknowledged_at, k.note
            FROM review_entry e
-           LEFT JOIN record r ON r.organisation_id = $1 AND r.batch_id = e.batch_id AND r.row_no = e.row_no AND r.revision = e.revision
+           LEFT JOIN record r ON r.organisation_id = $1 AND r.batch_id = e.batch_id AND r.row_no = e.row_no
+             AND r.revision = e.revision
            LEFT JOIN review_acknowledgement k ON k.organisation_id = $1 AND k.entry_id = e.id
            LEFT JOIN person m ON m.id = k.person_id
           WHERE e.organisation_id = $1 AND e.batch_id = $2 ORDER BY k.at IS NOT NULL, e.row_no, e.at LIMIT $3",
@@ -305,7 +320,8 @@ pub async fn batch_of_entry(tx: &mut Tx, entry: Uuid) -> sqlx::Result<Option<Bat
 pub async fn acknowledge(tx: &mut Tx, entry: Uuid, note: &str) -> sqlx::Result<bool> {
     let organisation = tx.organisation();
     sqlx::query(
-        "INSERT INTO review_acknowledgement (organisation_id, entry_id, note) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        "INSERT INTO review_acknowledgement (organisation_id, entry_id, note) VALUES ($1, $2, $3)
+         ON CONFLICT DO NOTHING",
     )
     .bind(organisation.0)
     .bind(entry)

@@ -29,7 +29,8 @@ impl By {
             Self::Order => ("record r", "r.order_id"),
             Self::Transaction => ("record r", "r.txn_id"),
             Self::UniqueId => (
-                "unique_id_taken u JOIN record r ON r.organisation_id = u.organisation_id AND r.batch_id = u.batch_id AND r.row_no = u.row_no",
+                "unique_id_taken u JOIN record r ON r.organisation_id = u.organisation_id AND r.batch_id = u.batch_id \
+                 AND r.row_no = u.row_no",
                 "u.unique_id",
             ),
             Self::Key => ("record r", "r.gateway_key"),
@@ -77,19 +78,26 @@ pub async fn tasks(
     let (source, column) = by.source();
     let owner = if by == By::UniqueId { "u" } else { "r" };
     let sql = format!(
-        "SELECT h.batch_id, h.operation, h.file_name, h.created_at, h.row_no, h.order_id, h.matched, h.amount_minor, h.currency::text AS currency, t.status
-           FROM (SELECT r.batch_id, r.row_no, r.order_id, r.amount_minor, {column} AS matched, b.operation, b.work, b.file_name, b.created_at, b.currency
+        "SELECT h.batch_id, h.operation, h.file_name, h.created_at, h.row_no, h.order_id, h.matched, h.amount_minor,
+         h.currency::text AS currency, t.status
+           FROM (SELECT r.batch_id, r.row_no, r.order_id, r.amount_minor, {column} AS matched, b.operation, b.work,
+             b.file_name, b.created_at, b.currency
                    FROM {source}
                    JOIN batch b ON b.organisation_id = r.organisation_id AND b.id = r.batch_id
-                  WHERE {owner}.organisation_id = $1 AND {column} ^@ $2 AND b.operation = ANY ($3) AND (b.status <> 'validating' OR b.work = 'import')
-                    AND NOT EXISTS (SELECT FROM record n WHERE n.organisation_id = r.organisation_id AND n.batch_id = r.batch_id
+                  WHERE {owner}.organisation_id = $1 AND {column} ^@ $2 AND b.operation = ANY ($3)
+                    AND (b.status <> 'validating' OR b.work = 'import')
+                    AND NOT EXISTS (SELECT FROM record n WHERE n.organisation_id = r.organisation_id
+                      AND n.batch_id = r.batch_id
                                        AND n.row_no = r.row_no AND n.revision > r.revision)
                   ORDER BY {column} LIMIT $4) h
-          CROSS JOIN LATERAL (SELECT t.status FROM task t WHERE h.work = 'send' AND t.organisation_id = $1 AND t.batch_id = h.batch_id AND t.row_no = h.row_no
+          CROSS JOIN LATERAL (SELECT t.status FROM task t WHERE h.work = 'send' AND t.organisation_id = $1
+            AND t.batch_id = h.batch_id AND t.row_no = h.row_no
                               UNION ALL
-                              SELECT t.status FROM sync_task t WHERE h.work = 'query' AND t.organisation_id = $1 AND t.batch_id = h.batch_id AND t.row_no = h.row_no
+                              SELECT t.status FROM sync_task t WHERE h.work = 'query' AND t.organisation_id = $1
+                                AND t.batch_id = h.batch_id AND t.row_no = h.row_no
                               UNION ALL
-                              SELECT t.status FROM import_task t WHERE h.work = 'import' AND t.organisation_id = $1 AND t.batch_id = h.batch_id AND t.row_no = h.row_no) t"
+                              SELECT t.status FROM import_task t WHERE h.work = 'import' AND t.organisation_id = $1
+                                AND t.batch_id = h.batch_id AND t.row_no = h.row_no) t"
     );
     sqlx::query(AssertSqlSafe(sql))
         .bind(organisation.0)

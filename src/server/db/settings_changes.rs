@@ -66,7 +66,8 @@ pub struct ChangeRow {
 macro_rules! columns {
     ($rest:literal) => {
         concat!(
-            "SELECT c.id, c.summary, c.was, c.becomes, c.sealed_secret, c.reason, c.proposer, p.email AS proposer_email, c.content_sha256, c.at,
+            "SELECT c.id, c.summary, c.was, c.becomes, c.sealed_secret, c.reason, c.proposer, p.email AS proposer_email,
+             c.content_sha256, c.at,
                     c.expires_at, e.verdict, w.email AS ended_by
                FROM settings_change c JOIN person p ON p.id = c.proposer
                LEFT JOIN settings_change_end e ON e.organisation_id = c.organisation_id AND e.change_id = c.id
@@ -92,11 +93,13 @@ pub async fn other_administrators(tx: &mut Tx) -> sqlx::Result<i64> {
     sqlx::query_scalar("SELECT other_administrators()").fetch_one(tx.conn()).await
 }
 
-/// The person of this transaction asks for a change. `BD409`: one of the same thing waits; `BD403`: it is not theirs alone to make.
+/// The person of this transaction asks for a change. `BD409`: one of the same thing waits; `BD403`: it is not theirs
+/// alone to make.
 pub async fn propose(tx: &mut Tx, id: ChangeId, new: &NewChange<'_>) -> sqlx::Result<()> {
     let organisation = tx.organisation();
     sqlx::query(
-        "INSERT INTO settings_change (organisation_id, id, kind, object, module, summary, was, becomes, sealed_secret, reason, alone, at, expires_at)
+        "INSERT INTO settings_change (organisation_id, id, kind, object, module, summary, was, becomes, sealed_secret,
+         reason, alone, at, expires_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
     )
     .bind(organisation.0)
@@ -117,8 +120,8 @@ pub async fn propose(tx: &mut Tx, id: ChangeId, new: &NewChange<'_>) -> sqlx::Re
     .map(|_| ())
 }
 
-/// The person of this transaction ends a change. `BD403`: not this person; `BD409`: it has ended; `BD410`: its time is over; `BD412`: it is
-/// not what was shown.
+/// The person of this transaction ends a change. `BD403`: not this person; `BD409`: it has ended; `BD410`: its time is
+/// over; `BD412`: it is not what was shown.
 pub async fn end(
     tx: &mut Tx,
     id: ChangeId,
@@ -129,7 +132,8 @@ pub async fn end(
 ) -> sqlx::Result<()> {
     let organisation = tx.organisation();
     sqlx::query(
-        "INSERT INTO settings_change_end (organisation_id, change_id, verdict, content_sha256, note, at) VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO settings_change_end (organisation_id, change_id, verdict, content_sha256, note, at)
+         VALUES ($1, $2, $3, $4, $5, $6)",
     )
     .bind(organisation.0)
     .bind(id.0)

@@ -1,8 +1,8 @@
 //! The steps of the money protocol, each as one statement over up to some hundred tasks.
 //!
-//! Every step is retried as a whole on a serialisation failure, a deadlock or a lost connection, and written so that a repeat does
-//! nothing twice. After a lost COMMIT reply of [`intend::intend`] or [`resolve::intend_again`]: do not send. The order in which
-//! locks are taken stands at the head of the migration.
+//! Every step is retried as a whole on a serialisation failure, a deadlock or a lost connection, and written so that a
+//! repeat does nothing twice. After a lost COMMIT reply of [`intend::intend`] or [`resolve::intend_again`]: do not
+//! send. The order in which locks are taken stands at the head of the migration.
 
 pub mod ask;
 pub mod checks;

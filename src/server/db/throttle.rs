@@ -6,8 +6,9 @@ use time::{Duration, OffsetDateTime};
 /// SHA-256 of what is counted.
 pub type Key = [u8; 32];
 
-/// Counts one more check, if the counter is open: fewer than `allowed` in the `window` that ends now, and no pause. Returns how many
-/// there are with it. Counting and looking are one statement on one locked row, so checks that come at once are counted one by one.
+/// Counts one more check, if the counter is open: fewer than `allowed` in the `window` that ends now, and no pause.
+/// Returns how many there are with it. Counting and looking are one statement on one locked row, so checks that come at
+/// once are counted one by one.
 pub async fn reserve(
     tx: &mut GlobalTx,
     key: &Key,

@@ -116,8 +116,8 @@ impl Cluster {
             set(format!("{name}={durable}"));
         }
         if self.durability == Durability::None {
-            // A test makes a database of hundreds that live for a second each: nothing is worth tidying, compressing or keeping
-            // for a standby.
+            // A test makes a database of hundreds that live for a second each: nothing is worth tidying, compressing or
+            // keeping for a standby.
             for setting in ["autovacuum=off", "wal_compression=off", "wal_level=minimal", "max_wal_senders=0"] {
                 set(setting.to_owned());
             }
@@ -141,7 +141,8 @@ impl Cluster {
         command
     }
 
-    /// Makes the cluster beside its place and moves it there when it is whole, so that a half-made one is never started.
+    /// Makes the cluster beside its place and moves it there when it is whole, so that a half-made one is never
+    /// started.
     fn make(&self) -> Result<(), String> {
         let folder = self.folders.home.join("postgres.new");
         let trouble = |error: io::Error| format!("The database cannot be made in {}: {error}.", folder.display());
@@ -198,7 +199,8 @@ impl Cluster {
         Ok(())
     }
 
-    /// The process named in `postmaster.pid`, if it lives and is this cluster's postmaster (whose folder is the cluster).
+    /// The process named in `postmaster.pid`, if it lives and is this cluster's postmaster (whose folder is the
+    /// cluster).
     fn living_postmaster(&self) -> Option<Pid> {
         let text = fs::read_to_string(self.folders.cluster.join("postmaster.pid")).ok()?;
         let pid = Pid::from_raw(text.lines().next()?.trim().parse().ok().filter(|pid| *pid > 1)?);
@@ -232,8 +234,8 @@ impl fmt::Display for LogFile {
     }
 }
 
-/// Gives `command` a session of its own (Ctrl-C in our terminal must not reach PostgreSQL before we have drained) and has the
-/// kernel send it SIGINT, a fast shutdown, when the thread that starts it ends, in whatever way.
+/// Gives `command` a session of its own (Ctrl-C in our terminal must not reach PostgreSQL before we have drained) and
+/// has the kernel send it SIGINT, a fast shutdown, when the thread that starts it ends, in whatever way.
 #[expect(
     unsafe_code,
     reason = "a parent-death signal can only be set in the child, between fork and exec, after setuid"

@@ -1,8 +1,8 @@
 //! Where the cluster lies, who runs it, and that only one process does.
 //!
-//! PostgreSQL refuses to run as root. As root it is run by `postgres` or `nobody`, who must be able to reach the folder: when
-//! the data folder is below one that this user may not enter, the cluster lies below [`REACHABLE`] and the data folder
-//! holds a file that says where.
+//! PostgreSQL refuses to run as root. As root it is run by `postgres` or `nobody`, who must be able to reach the
+//! folder: when the data folder is below one that this user may not enter, the cluster lies below [`REACHABLE`] and the
+//! data folder holds a file that says where.
 
 use sha2::{Digest, Sha256};
 use std::{
@@ -82,7 +82,8 @@ impl Folders {
                 }));
             } else if !root && there.uid() != nix::unistd::geteuid().as_raw() {
                 return Err(format!(
-                    "The database in {} belongs to user {}. Start Batchdesk as that user or as root, or set BATCHDESK_DATA_DIR to \
+                    "The database in {} belongs to user {}. Start Batchdesk as that user or as root, or set \
+                     BATCHDESK_DATA_DIR to \
                      another folder.",
                     cluster.display(),
                     there.uid()
@@ -112,7 +113,8 @@ fn unprivileged() -> Result<RunAs, String> {
             return Ok(RunAs { name: name.to_owned(), uid: user.uid.as_raw(), gid: user.gid.as_raw() });
         }
     }
-    Err("PostgreSQL does not run as root, and there is neither a user postgres nor nobody to run it. Start Batchdesk as an \
+    Err("PostgreSQL does not run as root, and there is neither a user postgres nor nobody to run it. Start Batchdesk \
+         as an \
          ordinary user, or set DATABASE_URL."
         .to_owned())
 }
@@ -126,7 +128,8 @@ fn home(data_dir: &Path, user: Option<&RunAs>) -> Result<PathBuf, String> {
             return Ok(home);
         }
         return Err(format!(
-            "The database is in {}, says {}, but that folder is missing. Put it back, or remove the file to begin with an empty \
+            "The database is in {}, says {}, but that folder is missing. Put it back, or remove the file to begin with \
+             an empty \
              database.",
             home.display(),
             pointer.display()
@@ -162,7 +165,8 @@ fn enters(user: &RunAs, folder: &Path) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
-/// Lets `user` through a data folder that only root can enter (not list it, and nobody else), if that is all that is missing.
+/// Lets `user` through a data folder that only root can enter (not list it, and nobody else), if that is all that is
+/// missing.
 fn open_to(user: &RunAs, data_dir: &Path) -> bool {
     let Ok(folder) = fs::metadata(data_dir) else { return false };
     let ours_alone = folder.uid() == 0 && folder.mode() & 0o077 == 0;
@@ -232,7 +236,8 @@ fn lock(path: &Path, data_dir: &Path, patience: Duration) -> Result<File, String
         let holder = holder.trim();
         if began.elapsed() >= patience {
             return Err(format!(
-                "Another Batchdesk (process {holder}) uses the data folder {}. Stop it, or set BATCHDESK_DATA_DIR to another folder.",
+                "Another Batchdesk (process {holder}) uses the data folder {}. Stop it, or set BATCHDESK_DATA_DIR to \
+                 another folder.",
                 data_dir.display()
             ));
         }

@@ -121,7 +121,8 @@ impl Supervisor {
             let how = match spawned {
                 Ok(mut child) => {
                     if let Some(pid) = self.postmaster() {
-                        // Waits without reaping, so that the number cannot be another process's while it may be signalled.
+                        // Waits without reaping, so that the number cannot be another process's while it may be
+                        // signalled.
                         while waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT)
                             == Err(nix::Error::EINTR)
                         {}

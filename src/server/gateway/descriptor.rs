@@ -1,19 +1,21 @@
-//! What a connector declares of the gateway it speaks to, so that the rest of the program asks for no connector by name.
+//! What a connector declares of the gateway it speaks to, so that the rest of the program asks for no connector by
+//! name.
 
 use super::{GatewayClass, Target};
 use crate::domain::{gateway::Promise, money::Currency, operation::Effect};
 use std::time::Duration;
 
-/// A connector and what its gateway is like. Facts of the gateway's contract; what one connection really promises is measured,
-/// and stored with it.
+/// A connector and what its gateway is like. Facts of the gateway's contract; what one connection really promises is
+/// measured, and stored with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Descriptor {
     /// Its name in the database and on the command line, `juspay`.
     pub name: &'static str,
     /// Its name for people, `Juspay`.
     pub label: &'static str,
-    /// What it can carry out, and what its gateway is believed to promise of each. A batch of anything else is refused at intake. A
-    /// belief is a ceiling: nothing is sent again because of it, and what is measured or declared never exceeds it.
+    /// What it can carry out, and what its gateway is believed to promise of each. A batch of anything else is refused
+    /// at intake. A belief is a ceiling: nothing is sent again because of it, and what is measured or declared never
+    /// exceeds it.
     pub effects: &'static [(Effect, Promise)],
     /// The shortest time between two requests of the same order and amount; zero where the gateway does not mind.
     pub same_amount_gap: Duration,
@@ -23,7 +25,8 @@ pub struct Descriptor {
     pub keys: KeyGrammar,
     /// Whether an order can be read before its first refund (preflight).
     pub reads_orders: bool,
-    /// Whether what is left to refund is known to us. Without it the gateway's own refusal of an over-refund is relied on.
+    /// Whether what is left to refund is known to us. Without it the gateway's own refusal of an over-refund is relied
+    /// on.
     pub balances_known: bool,
     /// The currencies it carries out.
     pub currencies: Currencies,
@@ -122,8 +125,8 @@ impl Descriptor {
         self.believed(effect).is_some()
     }
 
-    /// The currency of its connections, for an organisation that works in this one: the same where the gateway carries it out, else the
-    /// gateway's own.
+    /// The currency of its connections, for an organisation that works in this one: the same where the gateway carries
+    /// it out, else the gateway's own.
     pub fn currency(&self, organisation: Currency) -> Currency {
         match self.currencies {
             Currencies::Only([own, ..]) if !self.currencies.has(organisation) => *own,
@@ -131,8 +134,9 @@ impl Descriptor {
         }
     }
 
-    /// What a refund of this record names. A record with a `txn_id` is refunded by it, never by the whole order; without one, a
-    /// gateway that knows no orders takes the id in `order_id` for its own. None: the gateway has no id for such a record.
+    /// What a refund of this record names. A record with a `txn_id` is refunded by it, never by the whole order;
+    /// without one, a gateway that knows no orders takes the id in `order_id` for its own. None: the gateway has no id
+    /// for such a record.
     pub fn target(&self, order_id: &str, txn_id: Option<&str>) -> Option<Target> {
         let named = |by: &Identifier, id: &str| match by {
             Identifier::Order => Target::Order,

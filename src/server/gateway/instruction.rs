@@ -2,8 +2,8 @@
 
 use crate::domain::{money::Money, operation::Effect, view::Split};
 
-/// One effect at a gateway, as it is to be sent. Made once from the record; a resend is the same value. A further effect is a further
-/// variant, and the compiler names every connector that must say what it does with it.
+/// One effect at a gateway, as it is to be sent. Made once from the record; a resend is the same value. A further
+/// effect is a further variant, and the compiler names every connector that must say what it does with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Instruction {
     /// Money goes back.

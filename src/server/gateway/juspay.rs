@@ -1,7 +1,7 @@
 //! The Juspay Express Checkout connector.
 //!
-//! `unique_request_id` is the key: Juspay refuses a second refund of an order under the same one, and lists the refunds of an
-//! order with their keys, so that what may have happened can be asked after.
+//! `unique_request_id` is the key: Juspay refuses a second refund of an order under the same one, and lists the refunds
+//! of an order with their keys, so that what may have happened can be asked after.
 
 mod form;
 mod reading;
@@ -36,8 +36,9 @@ const SAME_AMOUNT_GAP: Duration = Duration::from_secs(6);
 /// All but the unreserved characters of RFC 3986: an order id is one segment of the path, whatever it holds.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// What is declared of Juspay. The class is a belief: its contract says that a key cannot be used for a second refund of an
-/// order, and names no time after which it forgets; one day is what can be counted on. What a connection does is measured.
+/// What is declared of Juspay. The class is a belief: its contract says that a key cannot be used for a second refund
+/// of an order, and names no time after which it forgets; one day is what can be counted on. What a connection does is
+/// measured.
 pub const DESCRIPTOR: Descriptor = Descriptor {
     name: "juspay",
     label: "Juspay",

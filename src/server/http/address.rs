@@ -7,7 +7,8 @@ use axum::{
 };
 use std::convert::Infallible;
 
-/// The first parameter of a route's path: an id as it stands in the address. Empty where it is no text at all, which no id is.
+/// The first parameter of a route's path: an id as it stands in the address. Empty where it is no text at all, which no
+/// id is.
 pub(super) struct PathId(pub String);
 
 impl<S: Send + Sync> FromRequestParts<S> for PathId {
@@ -20,7 +21,8 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId {
     }
 }
 
-/// Refuses a query string that holds what no field takes. What each value means, and its own limit, is the page's to say.
+/// Refuses a query string that holds what no field takes. What each value means, and its own limit, is the page's to
+/// say.
 pub(super) fn check_query(uri: &Uri) -> OpResult<()> {
     for (name, value) in url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
         PARAMETER.read(&name)?;

@@ -1,4 +1,5 @@
-//! The decision of a checker, as a plain form. What was typed is never lost: a refusal of it answers with the same page.
+//! The decision of a checker, as a plain form. What was typed is never lost: a refusal of it answers with the same
+//! page.
 
 use super::{
     Web,

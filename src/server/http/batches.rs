@@ -106,7 +106,8 @@ pub(super) async fn act(
     }
 }
 
-/// What became of rows that were submitted. `one` and `many`: how they are called and what happens to them when nobody must decide.
+/// What became of rows that were submitted. `one` and `many`: how they are called and what happens to them when nobody
+/// must decide.
 pub(super) fn submitted(records: u64, waits: bool, one: [&str; 2], many: [&str; 2]) -> String {
     let number = group(records, true);
     match (records, waits) {
@@ -126,7 +127,8 @@ pub(super) fn done(web: &Web, person: PersonId, next: &str, notice: &str) -> Res
     response
 }
 
-/// The page at `path` with the refusal on it and what had been typed; an error page when the page itself cannot be shown.
+/// The page at `path` with the refusal on it and what had been typed; an error page when the page itself cannot be
+/// shown.
 pub(super) async fn refused_on_page(
     web: &Web,
     visit: &RequestContext,

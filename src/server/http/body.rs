@@ -1,4 +1,5 @@
-//! Small bodies: forms, and the inputs of server functions. Kind, length and time are looked at before anything is decoded.
+//! Small bodies: forms, and the inputs of server functions. Kind, length and time are looked at before anything is
+//! decoded.
 
 use crate::{
     domain::error::RefusalKind,

@@ -1,4 +1,5 @@
-//! Our cookies: the session's token, the browsers that signed in before, the colour scheme, and what a form left to say.
+//! Our cookies: the session's token, the browsers that signed in before, the colour scheme, and what a form left to
+//! say.
 
 use super::{Web, session};
 use crate::domain::{

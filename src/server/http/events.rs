@@ -1,8 +1,8 @@
 //! Live events (`GET /events`): counters of batches, or of all batches of an operation, as they move.
 //!
-//! A stream is told only that a batch changed; it then reads the batch, so what it sends is always the newest state and never a
-//! backlog. All streams of this process share each reading. The first event after a connect is the whole state, and so is
-//! what follows when events were missed.
+//! A stream is told only that a batch changed; it then reads the batch, so what it sends is always the newest state and
+//! never a backlog. All streams of this process share each reading. The first event after a connect is the whole state,
+//! and so is what follows when events were missed.
 
 mod shared;
 mod stream;
@@ -168,8 +168,8 @@ pub(super) async fn events(
     response
 }
 
-/// What is to be followed, when the caller may read it. Of several things those that may be read: a tab whose batch is gone
-/// must not take the events from the others.
+/// What is to be followed, when the caller may read it. Of several things those that may be read: a tab whose batch is
+/// gone must not take the events from the others.
 async fn named(web: &Web, caller: &Caller, asked: &WatchRequest) -> OpResult<Vec<Watch>> {
     let invalid = |sentence| Err(OpError::refuse(RefusalKind::Invalid, sentence));
     let watched = match (&asked.batch, &asked.operation, &asked.watch) {
@@ -213,7 +213,8 @@ fn operation_named(caller: &Caller, operation: &str) -> OpResult<Watch> {
     Ok(Watch::Operation(operation))
 }
 
-/// The caller of an open stream with the rights of this moment, and what may still be watched; none when the stream must end.
+/// The caller of an open stream with the rights of this moment, and what may still be watched; none when the stream
+/// must end.
 async fn still_allowed(web: &Web, session: &SessionHash, watch: &[Watch]) -> Option<(Caller, Vec<Watch>)> {
     let found = async {
         let Some(who) = web.store.who(session).await? else { return Ok(None) };

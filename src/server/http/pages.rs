@@ -1,5 +1,5 @@
-//! Pages: who may see which, and how one is rendered. A page is decided on before Leptos starts, so that its status is right,
-//! and sent when it is whole, so that it works without JavaScript.
+//! Pages: who may see which, and how one is rendered. A page is decided on before Leptos starts, so that its status is
+//! right, and sent when it is whole, so that it works without JavaScript.
 
 use super::{
     Web,
@@ -42,8 +42,8 @@ pub(super) struct Rule {
     pub need: Access,
     /// Whether the address names a batch, and of which operation; it must be there.
     pub batch: Option<Option<Operation>>,
-    /// Whether the browser takes the page over. A server page has no part in the browser: it is plain HTML and forms, and
-    /// every link to it is `rel="external"`.
+    /// Whether the browser takes the page over. A server page has no part in the browser: it is plain HTML and forms,
+    /// and every link to it is `rel="external"`.
     pub hydrate: bool,
 }
 

@@ -81,8 +81,8 @@ fn by_a_person(request: &Request) -> bool {
     request.uri().path() != "/events" && !request.headers().contains_key(session::POLL_HEADER)
 }
 
-/// Where a request came from: the peer, or what the proxies in front that are trusted say. Read from the right, since anybody
-/// can write the left.
+/// Where a request came from: the peer, or what the proxies in front that are trusted say. Read from the right, since
+/// anybody can write the left.
 fn client(trusted: &[IpAddr], peer: IpAddr, headers: &HeaderMap) -> IpAddr {
     let mut client = peer.to_canonical();
     let said = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());

@@ -129,8 +129,8 @@ impl Table {
     }
 }
 
-/// The pages that the application has. Walked once, before anything is rendered: Leptos suspends loading in the whole process
-/// meanwhile.
+/// The pages that the application has. Walked once, before anything is rendered: Leptos suspends loading in the whole
+/// process meanwhile.
 pub(super) static PAGES: LazyLock<Vec<AxumRouteListing>> = LazyLock::new(|| leptos_axum::generate_route_list(App));
 
 /// All routes.

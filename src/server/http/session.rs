@@ -1,8 +1,8 @@
-//! Sessions: tower-sessions over our own table. The database holds the SHA-256 of a token, never the token; idle and absolute ends
-//! are counted here, with the server's clock.
+//! Sessions: tower-sessions over our own table. The database holds the SHA-256 of a token, never the token; idle and
+//! absolute ends are counted here, with the server's clock.
 //!
-//! An id of tower-sessions has 128 bits, and so has the cookie that its layer makes. Ours has 256: the id is the first half of a
-//! token, and the store of each request knows the token whole.
+//! An id of tower-sessions has 128 bits, and so has the cookie that its layer makes. Ours has 256: the id is the first
+//! half of a token, and the store of each request knows the token whole.
 
 use super::{Web, cookies, error};
 use crate::{
@@ -209,7 +209,8 @@ fn backend(error: sqlx::Error) -> session_store::Error {
     session_store::Error::Backend(error.to_string())
 }
 
-/// The store behind the session of one request: it knows the token that was sent, and the one that was made for the answer.
+/// The store behind the session of one request: it knows the token that was sent, and the one that was made for the
+/// answer.
 #[derive(Debug)]
 struct RequestStore {
     store: Store,
@@ -288,8 +289,8 @@ pub(super) async fn renew(session: &Session, who: SessionData) -> Result<(), tow
     session.insert(WHO, who).await
 }
 
-/// The layer that gives each request its session, and each answer its cookie. Ends are counted by [`Store`], so the cookie has none
-/// of its own.
+/// The layer that gives each request its session, and each answer its cookie. Ends are counted by [`Store`], so the
+/// cookie has none of its own.
 pub(super) async fn carry(State(web): State<Web>, mut request: Request, next: Next) -> Response {
     let has_cookie = cookies::read(request.headers(), cookie_name(web.https())).is_some();
     let sent = Token::sent(request.headers(), web.https());

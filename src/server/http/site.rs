@@ -1,7 +1,7 @@
 //! The site's files, which are part of the binary: style sheet, script, module, worker, pictures.
 //!
-//! The build script has hashed and compressed them (see `build.rs`); here they are only handed out, so the server needs no folder
-//! to start in.
+//! The build script has hashed and compressed them (see `build.rs`); here they are only handed out, so the server needs
+//! no folder to start in.
 
 #[cfg(test)]
 mod css;

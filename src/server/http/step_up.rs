@@ -11,8 +11,8 @@ use crate::server::{
 };
 use secrecy::SecretString;
 
-/// The caller with a new proof of the password, where the form brings one and the last is too old. Whether one is needed, the
-/// operation says.
+/// The caller with a new proof of the password, where the form brings one and the last is too old. Whether one is
+/// needed, the operation says.
 pub(super) async fn prove_if_given(
     web: &Web,
     visit: &RequestContext,

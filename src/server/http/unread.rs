@@ -1,5 +1,5 @@
-//! What nobody read of a request's body. The next request of a connection begins where a body ends, so one that was refused
-//! without being read is read to its end and dropped, or the client is told that the connection ends here.
+//! What nobody read of a request's body. The next request of a connection begins where a body ends, so one that was
+//! refused without being read is read to its end and dropped, or the client is told that the connection ends here.
 
 use axum::{
     body::{Body, Bytes, HttpBody},
@@ -21,8 +21,8 @@ use tokio::time::timeout;
 /// As much is read, and for as long, before an answer is sent that keeps the connection.
 const READ_BYTES: u64 = 64 * 1024;
 const READ_TIME: Duration = Duration::from_secs(1);
-/// Where that is not the end, this much more is dropped behind an answer that ends the connection, for this long: a browser
-/// whose connection is cut while it sends shows an error of the network instead of our answer.
+/// Where that is not the end, this much more is dropped behind an answer that ends the connection, for this long: a
+/// browser whose connection is cut while it sends shows an error of the network instead of our answer.
 const DROPPED_BYTES: u64 = 16 * 1024 * 1024;
 const DROPPED_TIME: Duration = Duration::from_secs(10);
 

@@ -1,5 +1,5 @@
-//! Serving HTTP on a listener until told to stop: HTTP/1.1 with limits on how long a request's head may take, how long a reader
-//! may take nothing, and how many connections there are.
+//! Serving HTTP on a listener until told to stop: HTTP/1.1 with limits on how long a request's head may take, how long
+//! a reader may take nothing, and how many connections there are.
 
 mod places;
 mod refused;

@@ -2,8 +2,8 @@
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-/// Takes as many as the system allows this process, and says how many that are. Services are started with a low limit that they
-/// may raise themselves.
+/// Takes as many as the system allows this process, and says how many that are. Services are started with a low limit
+/// that they may raise themselves.
 pub fn raise() -> u64 {
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return FEW };
     match setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {

@@ -255,8 +255,8 @@ fn asked_for(row: &BatchRow, mut snapshot: BatchSnapshot) -> BatchSnapshot {
     snapshot
 }
 
-/// Why this person may not decide: who made the batch, who sent rows of it again, and who had a hand in the key that sent it must
-/// leave it to others.
+/// Why this person may not decide: who made the batch, who sent rows of it again, and who had a hand in the key that
+/// sent it must leave it to others.
 fn own_request(caller: &Caller, row: &BatchRow) -> &'static str {
     let person = Some(caller.person.id.0);
     if row.asked_by == person {

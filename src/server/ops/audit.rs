@@ -1,5 +1,5 @@
-//! The audit trail: what an operation writes down, the sealer that chains it and signs where the chain ends, the check of both, and
-//! what is declared after a restore. What the signatures are for: [`heads`].
+//! The audit trail: what an operation writes down, the sealer that chains it and signs where the chain ends, the check
+//! of both, and what is declared after a restore. What the signatures are for: [`heads`].
 
 mod hash;
 pub mod heads;

@@ -9,8 +9,8 @@ use crate::{
 /// So many differences are named, the others counted.
 const NAMED: usize = 5;
 
-/// Compares what is reserved and refunded of each order with the facts, for every organisation where that is due (once an hour). A
-/// difference may let an order be refunded twice, so nothing more is sent until a person has looked.
+/// Compares what is reserved and refunded of each order with the facts, for every organisation where that is due (once
+/// an hour). A difference may let an order be refunded twice, so nothing more is sent until a person has looked.
 pub async fn check(state: &AppState) -> OpResult<()> {
     let mut global = state.db.worker_global().await?;
     let organisations = db::audit::organisations(&mut global).await?;
@@ -40,8 +40,8 @@ async fn differences(state: &AppState, organisation: OrganisationId) -> sqlx::Re
     Ok(found)
 }
 
-/// An assertion does not hold: nothing more is sent for this organisation until a person lets it. Its administrators get a notice, from
-/// the row that says so.
+/// An assertion does not hold: nothing more is sent for this organisation until a person lets it. Its administrators
+/// get a notice, from the row that says so.
 pub async fn halt(state: &AppState, organisation: OrganisationId, what: &str) {
     tracing::error!(%organisation, what, "processor.assertion_violated");
     let reason = format!("Batchdesk stopped sending because something does not add up: {what}");

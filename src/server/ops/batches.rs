@@ -154,8 +154,8 @@ pub async fn locate(state: &AppState, caller: &Caller, batch: BatchId, right: Ri
     Ok(located)
 }
 
-/// A batch in numbers, whatever its operation. Needs Read on its module; without it, and for another organisation's batch,
-/// there is no such batch.
+/// A batch in numbers, whatever its operation. Needs Read on its module; without it, and for another organisation's
+/// batch, there is no such batch.
 pub async fn snapshot(state: &AppState, caller: &Caller, batch: BatchId) -> OpResult<BatchSnapshot> {
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let row = db::batches::load(&mut tx, batch).await?.ok_or_else(|| OpError::not_found("batch"))?;
@@ -185,8 +185,8 @@ async fn in_numbers(
     Ok(snapshot)
 }
 
-/// The maker of what waits takes it back before a decision: a batch, or failed rows that were to be sent again. Needs ReadWrite, and
-/// to be its maker.
+/// The maker of what waits takes it back before a decision: a batch, or failed rows that were to be sent again. Needs
+/// ReadWrite, and to be its maker.
 pub async fn withdraw(state: &AppState, caller: &Caller, operation: Operation, batch: BatchId) -> OpResult<()> {
     authorise(caller, operation.module(), Right::ReadWrite)?;
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
@@ -239,8 +239,8 @@ pub async fn cancel(state: &AppState, caller: &Caller, operation: Operation, bat
     control(state, caller, operation, batch, Control::Cancel, json!({})).await
 }
 
-/// "Sync with Gateway": makes everything that is not final due to be asked after now; of a sync, every record. Needs ReadWrite. Moves
-/// no money.
+/// "Sync with Gateway": makes everything that is not final due to be asked after now; of a sync, every record. Needs
+/// ReadWrite. Moves no money.
 pub async fn sync(state: &AppState, caller: &Caller, operation: Operation, batch: BatchId) -> OpResult<SyncReport> {
     authorise(caller, operation.module(), Right::ReadWrite)?;
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;

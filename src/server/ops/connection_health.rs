@@ -1,6 +1,7 @@
 //! What is going on at the connection that a batch uses: why work waits, how fast it goes, and when it will be through.
 //!
-//! Everything is read from the database, where all worker processes write it: whichever process renders the page, it says the same.
+//! Everything is read from the database, where all worker processes write it: whichever process renders the page, it
+//! says the same.
 
 use super::{batches::gateway_name, gateways, time_format};
 use crate::{

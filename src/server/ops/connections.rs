@@ -161,8 +161,8 @@ async fn tried(
     }
 }
 
-/// Adds a connection. New batches go on using the one they use; the first is chosen by itself. Needs ReadWrite on settings and a
-/// proof of the password.
+/// Adds a connection. New batches go on using the one they use; the first is chosen by itself. Needs ReadWrite on
+/// settings and a proof of the password.
 pub async fn add(state: &AppState, caller: &Caller, entry: AccountForm) -> Result<Stored, Refused> {
     authorise(caller, Module::Settings, Right::ReadWrite).map_err(plain)?;
     let Some(connector) = gateway::descriptor(&entry.connector) else {
@@ -202,8 +202,8 @@ pub async fn add(state: &AppState, caller: &Caller, entry: AccountForm) -> Resul
     Ok(Stored { id, said, outcome })
 }
 
-/// Changes address, merchant or key of a connection. Needs ReadWrite on settings and a proof of the password; another address or
-/// merchant is refused while work on it is open, and promises nothing until it is measured.
+/// Changes address, merchant or key of a connection. Needs ReadWrite on settings and a proof of the password; another
+/// address or merchant is refused while work on it is open, and promises nothing until it is measured.
 pub async fn change(state: &AppState, caller: &Caller, id: GatewayId, entry: AccountForm) -> Result<Stored, Refused> {
     authorise(caller, Module::Settings, Right::ReadWrite).map_err(plain)?;
     let mut tx = begin(state, caller).await.map_err(plain)?;
@@ -264,8 +264,8 @@ pub async fn test(state: &AppState, caller: &Caller, id: GatewayId) -> OpResult<
     Ok(outcome)
 }
 
-/// New batches use this connection from now on; batches that exist keep theirs. Needs ReadWrite on settings and a proof of the
-/// password.
+/// New batches use this connection from now on; batches that exist keep theirs. Needs ReadWrite on settings and a proof
+/// of the password.
 pub async fn choose(
     state: &AppState,
     caller: &Caller,
@@ -282,7 +282,8 @@ pub async fn choose(
     Ok((name, outcome))
 }
 
-/// Sets what a connection may be asked at most. Needs ReadWrite on settings. Holds within seconds, for batches that run, too.
+/// Sets what a connection may be asked at most. Needs ReadWrite on settings. Holds within seconds, for batches that
+/// run, too.
 pub async fn limit(
     state: &AppState,
     caller: &Caller,

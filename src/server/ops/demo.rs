@@ -71,8 +71,8 @@ pub const PEOPLE: [(&str, &str); 6] = [
     ("owner@globex.test", "everything at Globex, no approval needed"),
 ];
 
-/// Makes organisations, people, API keys and connections to the simulator at `simulator`, once; later starts only bring the
-/// simulator's address up to date. Sample batches are made the first time.
+/// Makes organisations, people, API keys and connections to the simulator at `simulator`, once; later starts only bring
+/// the simulator's address up to date. Sample batches are made the first time.
 pub async fn seed(state: &AppState, simulator: &Url) -> OpResult<()> {
     for demo in &ORGANISATIONS {
         let mut global = state.db.global().await?;
@@ -109,8 +109,8 @@ pub async fn seed(state: &AppState, simulator: &Url) -> OpResult<()> {
     Ok(())
 }
 
-/// Connects an organisation to the simulator. At a later start only the simulator's address may be another: what people have
-/// measured or set since stays.
+/// Connects an organisation to the simulator. At a later start only the simulator's address may be another: what people
+/// have measured or set since stays.
 async fn connect(
     state: &AppState,
     organisation: OrganisationId,

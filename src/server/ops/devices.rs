@@ -1,5 +1,6 @@
-//! Browsers that signed in before. Each keeps a sealed word for every person who signed in there: that it is known to that e-mail,
-//! under which id, since when. The server keeps nothing of it; a reset of the password makes all earlier ones void.
+//! Browsers that signed in before. Each keeps a sealed word for every person who signed in there: that it is known to
+//! that e-mail, under which id, since when. The server keeps nothing of it; a reset of the password makes all earlier
+//! ones void.
 
 use crate::server::state::AppState;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -43,7 +44,8 @@ pub(super) fn open(state: &AppState, email: &str, kept: &str) -> Option<Device> 
     tokens(kept).find_map(|word| open_word(state, email, word))
 }
 
-/// What the browser is to keep from now on: this person first, then the others it is known to. None when nothing can be sealed.
+/// What the browser is to keep from now on: this person first, then the others it is known to. None when nothing can be
+/// sealed.
 pub(super) fn remember(
     state: &AppState,
     email: &str,

@@ -1,4 +1,5 @@
-//! Files that go out: results, the file as uploaded, failed rows. Rows are read and sent a chunk at a time, however many there are.
+//! Files that go out: results, the file as uploaded, failed rows. Rows are read and sent a chunk at a time, however
+//! many there are.
 
 mod workbook;
 mod zip;
@@ -138,8 +139,9 @@ pub async fn original(state: &AppState, caller: &Caller, operation: Operation, b
     Ok(Download { file_name: row.file_name, content_type: "text/csv", body })
 }
 
-/// The failed rows as a file that can be uploaded again as it is. Needs Read; audited. A unique_id that reached the gateway is
-/// left out: FAILED is final there under that id, so the row gets a key of its own when it is uploaded again.
+/// The failed rows as a file that can be uploaded again as it is. Needs Read; audited. A unique_id that reached the
+/// gateway is left out: FAILED is final there under that id, so the row gets a key of its own when it is uploaded
+/// again.
 pub async fn failed_rows(
     state: &AppState,
     caller: &Caller,

@@ -54,7 +54,8 @@ pub(super) fn in_use(error: sqlx::Error) -> OpError {
     match db::guard_code(&error).as_deref() {
         Some("BD409") => OpError::refuse(
             RefusalKind::Conflict,
-            "Batches on this connection are not finished or wait for a decision, and only the account they began with knows their \
+            "Batches on this connection are not finished or wait for a decision, and only the account they began with \
+             knows their \
              refunds. Add the other account as a connection of its own and choose it for new batches.",
         ),
         _ => error.into(),
@@ -82,8 +83,8 @@ pub(super) async fn of_batch(tx: &mut Tx, batch: &db::batches::BatchRow) -> OpRe
     Ok(db::gateways::load(tx, gateway).await?)
 }
 
-/// The connection that a new batch of this operation goes to; none for an import. Refused where there must be one and is none, or
-/// where its connector cannot do what the operation's tasks need.
+/// The connection that a new batch of this operation goes to; none for an import. Refused where there must be one and
+/// is none, or where its connector cannot do what the operation's tasks need.
 pub(super) async fn for_new_batch(tx: &mut Tx, operation: Operation) -> OpResult<Option<GatewayRow>> {
     let refuse = |sentence: &str| OpError::refuse(RefusalKind::Conflict, sentence);
     if operation.work() == Work::Import {

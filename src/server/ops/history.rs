@@ -208,7 +208,8 @@ impl TaskPresenter<'_> {
 
     /// What a submission came to, or where it stands.
     fn end(&self, events: &mut Vec<DatedEvent>, revision: &RowRevision, replies: &[RowReply]) {
-        // A step is dated with the begin of its transaction, the reply that it rests on with the moment of its writing there.
+        // A step is dated with the begin of its transaction, the reply that it rests on with the moment of its writing
+        // there.
         let told_at = |at| {
             let resting_on = replies.iter().filter(|reply| reply.revision == revision.revision && !reply.fenced);
             resting_on.map(|reply| reply.at).find(|reply| *reply >= at).unwrap_or(at)

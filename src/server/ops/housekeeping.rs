@@ -1,5 +1,6 @@
-//! What is done now and then. Balances are compared with the facts; and what has expired and nobody needs goes: sessions, counters of sign-ins, drafts with their 24 hours over, files that nothing names, changes
-//! of settings that nobody confirmed, what was told long ago.
+//! What is done now and then. Balances are compared with the facts; and what has expired and nobody needs goes:
+//! sessions, counters of sign-ins, drafts with their 24 hours over, files that nothing names, changes of settings that
+//! nobody confirmed, what was told long ago.
 
 use crate::server::{db, error::OpResult, state::AppState};
 use std::time::Duration;

@@ -132,8 +132,8 @@ pub(super) async fn beginning(tx: &mut Tx, caller: &Caller, text: &str, limit: i
     Ok(rows.into_iter().map(|row| eye.order(row)).collect())
 }
 
-/// An order's page. Needs Read; refunds are told of to those who may read them. An order is there when it was seen at the gateway or
-/// when a record of ours names it.
+/// An order's page. Needs Read; refunds are told of to those who may read them. An order is there when it was seen at
+/// the gateway or when a record of ours names it.
 pub async fn page(state: &AppState, caller: &Caller, order_id: &str) -> OpResult<OrderPage> {
     authorise(caller, Module::Orders, Right::Read)?;
     named(order_id)?;

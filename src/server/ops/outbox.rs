@@ -1,7 +1,7 @@
 //! Hands on what the outbox holds: one dispatcher a process.
 //!
-//! It is woken by the commits of its own process; rows of processes that ended before they could hand them on are found by looking
-//! now and then. Everything is handed on at least once, and after the commit that it tells of.
+//! It is woken by the commits of its own process; rows of processes that ended before they could hand them on are found
+//! by looking now and then. Everything is handed on at least once, and after the commit that it tells of.
 
 use crate::server::{
     db::{self, outbox::ROUND},

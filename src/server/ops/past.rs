@@ -1,7 +1,8 @@
-//! A database that went back to an older state: nothing is sent until the operator has said so, and then everything is asked first.
+//! A database that went back to an older state: nothing is sent until the operator has said so, and then everything is
+//! asked first.
 //!
-//! A backup that is restored, a copy of an old data folder, an asynchronous standby that took over: what was sent since then is
-//! forgotten here and done at the gateways.
+//! A backup that is restored, a copy of an old data folder, an asynchronous standby that took over: what was sent since
+//! then is forgotten here and done at the gateways.
 
 use super::audit;
 use crate::{
@@ -33,8 +34,8 @@ pub async fn begin(state: &AppState) -> OpResult<Option<String>> {
     Ok(standing.and_then(|standing| standing.behind).filter(|_| state.db.behind().is_some()))
 }
 
-/// Compares now and then until `soft` is set, and once more then. Stops every organisation when the past ends too early, so that
-/// processes that remember less, and pages, know of it too.
+/// Compares now and then until `soft` is set, and once more then. Stops every organisation when the past ends too
+/// early, so that processes that remember less, and pages, know of it too.
 pub async fn run(state: AppState, soft: CancellationToken) {
     let mut told: Option<String> = None;
     loop {
@@ -109,10 +110,12 @@ pub struct Restored {
     pub lost_entries: i64,
 }
 
-/// The operator says that the database is an older state of itself. From now until this ends nobody sends; then everything without a
-/// final outcome is looked up at its gateway before it is sent, and nothing is looked up before what was sent may have arrived.
+/// The operator says that the database is an older state of itself. From now until this ends nobody sends; then
+/// everything without a final outcome is looked up at its gateway before it is sent, and nothing is looked up before
+/// what was sent may have arrived.
 pub async fn restored(state: &AppState) -> OpResult<Vec<Restored>> {
-    // First, since it changes nothing that is sent: the signed heads of the audit trail are ahead of what the database has.
+    // First, since it changes nothing that is sent: the signed heads of the audit trail are ahead of what the database
+    // has.
     let points = audit::declare_restored(state).await?;
     let mut global = state.db.worker_global().await?;
     let number = db::past::begin_restore(&mut global, state.config.resolve_after).await?;

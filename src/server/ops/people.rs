@@ -83,8 +83,8 @@ pub async fn create(
     Ok(person)
 }
 
-/// Sets a forgotten password, ends the person's sessions, forgets the browsers they are known by and the wrong passwords that were
-/// typed for them.
+/// Sets a forgotten password, ends the person's sessions, forgets the browsers they are known by and the wrong
+/// passwords that were typed for them.
 pub async fn reset_password(state: &AppState, email: &str, password: &SecretString) -> OpResult<()> {
     passwords::check_new(password)?;
     let hash = passwords::hash(state, password).await?;

@@ -97,7 +97,8 @@ pub(super) const fn seed(batch: &BatchId) -> &[u8; 16] {
     batch.0.as_bytes()
 }
 
-/// Whether a stored record is still what was checked and decided on. One that was changed behind our back is never sent.
+/// Whether a stored record is still what was checked and decided on. One that was changed behind our back is never
+/// sent.
 pub(in crate::server) fn is_as_checked(stored: &TaskRecord) -> bool {
     let Some(operation) = Operation::from_code(&stored.operation) else { return false };
     let Ok(currency) = stored.currency.trim().parse::<Currency>() else { return false };

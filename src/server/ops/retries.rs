@@ -1,6 +1,7 @@
 //! Failed rows sent again in place: what a person types over them, and the new revision of the batch that comes of it.
 //!
-//! Possible only for a batch that is completed with failures: nothing of it is queued then, so one retry at a time waits or runs.
+//! Possible only for a batch that is completed with failures: nothing of it is queued then, so one retry at a time
+//! waits or runs.
 
 mod checked;
 
@@ -187,9 +188,9 @@ pub async fn reset(state: &AppState, caller: &Caller, operation: Operation, batc
     Ok(tx.commit().await?)
 }
 
-/// Sends the rows that are taken, as they were typed over: a new revision of the batch, with its own content hash, decision and
-/// keys. All or nothing. Needs ReadWrite; `base` is the revision that the caller was shown, and a tick the seal of the rows that it
-/// was shown with.
+/// Sends the rows that are taken, as they were typed over: a new revision of the batch, with its own content hash,
+/// decision and keys. All or nothing. Needs ReadWrite; `base` is the revision that the caller was shown, and a tick the
+/// seal of the rows that it was shown with.
 pub async fn send(
     state: &AppState,
     caller: &Caller,
@@ -280,7 +281,8 @@ async fn refused(state: &AppState, caller: &Caller, row: &BatchRow, error: sqlx:
         Some("BD404") => Err(OpError::not_found("batch")),
         Some("BD429") => Err(OpError::refuse(
             RefusalKind::TooMany,
-            "The gateway is being asked about some of these rows again. Wait until that is done: one of them may have succeeded after all.",
+            "The gateway is being asked about some of these rows again. Wait until that is done: one of them may have \
+             succeeded after all.",
         )),
         Some("BD409" | "BD412") => {
             let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
@@ -288,7 +290,8 @@ async fn refused(state: &AppState, caller: &Caller, row: &BatchRow, error: sqlx:
             Err(match now.revision == row.revision {
                 true => OpError::refuse(
                     RefusalKind::Conflict,
-                    "Some of these rows are no longer failed. Nothing was sent. Load the page again to see which still are.",
+                    "Some of these rows are no longer failed. Nothing was sent. Load the page again to see which still \
+                     are.",
                 ),
                 false => overtaken(&now),
             })
@@ -308,7 +311,8 @@ fn overtaken(now: &BatchRow) -> OpError {
     OpError::refuse(
         RefusalKind::Changed,
         format!(
-            "{} sent {} failed rows of this batch again meanwhile. Nothing of yours was sent. Load the page again to see what is left.",
+            "{} sent {} failed rows of this batch again meanwhile. Nothing of yours was sent. Load the page again to \
+             see what is left.",
             now.asked_by_email,
             group(u64::try_from(now.asked.0).unwrap_or(0), true)
         ),

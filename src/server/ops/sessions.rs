@@ -48,8 +48,8 @@ pub struct Origin<'a> {
 }
 
 /// Checks e-mail and password. Unknown e-mail and wrong password are one refusal (`Invalid`, "Email or password is not
-/// right"), whatever was typed; too many checks are `TooMany`, with the time when the next one is made. Each takes one turn of the
-/// hashes, and is counted before.
+/// right"), whatever was typed; too many checks are `TooMany`, with the time when the next one is made. Each takes one
+/// turn of the hashes, and is counted before.
 pub async fn sign_in(state: &AppState, email: &str, password: &SecretString, origin: Origin<'_>) -> OpResult<SignedIn> {
     let email = email::normalised(email);
     let device = email.as_deref().and_then(|email| devices::open(state, email, origin.devices));
@@ -106,8 +106,8 @@ pub async fn sign_in(state: &AppState, email: &str, password: &SecretString, ori
     Ok(SignedIn { person: person.id, organisation, proved_at: now, devices })
 }
 
-/// Checks the caller's own password again. It counts for the person alone: strangers who guess at the account do not keep its owner
-/// from working. The session's `proved_at` is the caller's to move.
+/// Checks the caller's own password again. It counts for the person alone: strangers who guess at the account do not
+/// keep its owner from working. The session's `proved_at` is the caller's to move.
 pub async fn prove(state: &AppState, caller: &Caller, password: &SecretString) -> OpResult<()> {
     let place = passwords::enter(state, Lane::Known, &format!("person {}", caller.person.id))?;
     let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;

@@ -1,5 +1,6 @@
-//! Changes of settings that are not one person's. One way for all of them: what is stricter is made at once; what weakens a control, or
-//! says where money and data go, needs a reason, a proof of the password and, where there is one, a second administrator.
+//! Changes of settings that are not one person's. One way for all of them: what is stricter is made at once; what
+//! weakens a control, or says where money and data go, needs a reason, a proof of the password and, where there is one,
+//! a second administrator.
 
 mod apply;
 
@@ -146,8 +147,8 @@ pub enum Verdict {
     Reject,
 }
 
-/// Another administrator confirms or rejects. Needs ReadWrite on settings and a proof of the password; the database refuses who asked for
-/// it. `content_hash` is the hash of what was shown.
+/// Another administrator confirms or rejects. Needs ReadWrite on settings and a proof of the password; the database
+/// refuses who asked for it. `content_hash` is the hash of what was shown.
 pub async fn decide(
     state: &AppState,
     caller: &Caller,

@@ -1,8 +1,8 @@
-//! Counting checks of passwords. Each is counted before it is made and given back when the password was right, so the bound holds
-//! however many come at once. After several wrong ones the counter pauses, longer each time.
+//! Counting checks of passwords. Each is counted before it is made and given back when the password was right, so the
+//! bound holds however many come at once. After several wrong ones the counter pauses, longer each time.
 //!
-//! Strangers count by account and by network. A browser that signed in before as a person has a counter of its own, and so has a
-//! person who is signed in: what strangers do does not reach them.
+//! Strangers count by account and by network. A browser that signed in before as a person has a counter of its own, and
+//! so has a person who is signed in: what strangers do does not reach them.
 
 use crate::{
     domain::{error::RefusalKind, ids::PersonId},
@@ -18,7 +18,8 @@ use time::{Duration, OffsetDateTime};
 
 /// How long a check counts.
 pub const WINDOW: Duration = Duration::minutes(30);
-/// Checks of one account in any window that were not right, at most; the same for each known browser and each person signed in.
+/// Checks of one account in any window that were not right, at most; the same for each known browser and each person
+/// signed in.
 pub const CHECKS: i32 = 10;
 /// Checks from one network in any window that were not right, at most.
 pub const NETWORK_CHECKS: i32 = 60;
@@ -109,8 +110,8 @@ pub(super) struct Reserved {
     taken: Vec<(Counter, i32)>,
 }
 
-/// Counts one check, or refuses when one of the counters is closed; then nothing is counted, once `tx` is dropped. Networks come
-/// first in `counters`, in every call: rows are locked in one order.
+/// Counts one check, or refuses when one of the counters is closed; then nothing is counted, once `tx` is dropped.
+/// Networks come first in `counters`, in every call: rows are locked in one order.
 pub(super) async fn reserve(
     tx: &mut GlobalTx,
     now: OffsetDateTime,

@@ -52,7 +52,8 @@ pub struct Upload {
     pub kept: Option<DraftId>,
     /// "Upload it again anyway".
     pub confirm_repeat: bool,
-    /// "Upload it anyway": the seal of the warnings that it was shown with, or `1` for those of the file that comes with it.
+    /// "Upload it anyway": the seal of the warnings that it was shown with, or `1` for those of the file that comes
+    /// with it.
     pub confirm_warnings: String,
     /// What the operation's switch was set to; where it has none, nothing.
     pub switch: bool,
@@ -226,7 +227,8 @@ pub async fn submit_admitted(
     }
 }
 
-/// What the person said is meant. A tick belongs to the file of the draft that it was shown with, and to what was found in it then.
+/// What the person said is meant. A tick belongs to the file of the draft that it was shown with, and to what was found
+/// in it then.
 fn sure(upload: &Upload, kept: Option<&DraftRow>, file: &File) -> OpResult<Sure> {
     let same = match (upload.kept, kept) {
         (None, _) => true,
@@ -327,7 +329,8 @@ fn checked_description(text: &str) -> OpResult<String> {
         return Err(OpError::refuse(
             RefusalKind::Invalid,
             format!(
-                "The description holds the number of a payment card, ending in {last}. Take it out: such numbers must not be kept here."
+                "The description holds the number of a payment card, ending in {last}. Take it out: such numbers must \
+                 not be kept here."
             ),
         ));
     }
@@ -347,8 +350,8 @@ fn view(operation: Operation, id: DraftId, row: DraftRow) -> OpResult<DraftView>
     })
 }
 
-/// A name that is safe to show, to store and to send back: no path, no control or direction characters, at most 200, and in the form
-/// in which names are searched.
+/// A name that is safe to show, to store and to send back: no path, no control or direction characters, at most 200,
+/// and in the form in which names are searched.
 fn clean_name(name: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let hidden = |c: char| c.is_control() || turns(c) || matches!(c, '\u{200b}'..='\u{200f}' | '\u{feff}');

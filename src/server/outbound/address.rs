@@ -1,8 +1,8 @@
-//! Which addresses we talk to: no gateway or webhook address may lead into the network that Batchdesk itself runs in, unless
-//! the operator named its host.
+//! Which addresses we talk to: no gateway or webhook address may lead into the network that Batchdesk itself runs in,
+//! unless the operator named its host.
 //!
-//! The text is checked when it is set ([`check`]), and what its name leads to is checked at every connect ([`Resolver`]): a name
-//! that changes its answer between the two gains nothing.
+//! The text is checked when it is set ([`check`]), and what its name leads to is checked at every connect
+//! ([`Resolver`]): a name that changes its answer between the two gains nothing.
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::{
@@ -85,7 +85,8 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
     )
 }
 
-/// Only global unicast (2000::/3) is public, and of it neither the special blocks nor what carries a private IPv4 address.
+/// Only global unicast (2000::/3) is public, and of it neither the special blocks nor what carries a private IPv4
+/// address.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let embedded = |high: u16, low: u16| {
         let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());

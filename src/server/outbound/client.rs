@@ -8,7 +8,8 @@ use time::{OffsetDateTime, format_description::well_known::Rfc2822};
 
 /// Longest wait for a connection.
 const CONNECT: Duration = Duration::from_secs(3);
-/// An idle connection is closed by us before most servers would: a request that meets a closing connection is lost in doubt.
+/// An idle connection is closed by us before most servers would: a request that meets a closing connection is lost in
+/// doubt.
 const IDLE: Duration = Duration::from_secs(4);
 /// Longest reply that is read.
 const REPLY_LIMIT: usize = 1024 * 1024;
@@ -19,8 +20,9 @@ const WAIT_LIMIT: u64 = 3600;
 
 /// Makes the client. It follows no redirect, uses no proxy, and sends each request once.
 ///
-/// Below reqwest, hyper takes up a request again only when a reused connection had ended before the request was begun, and then
-/// hands it back whole; a request of which a byte may have been written is never sent again. The tests hold it to that.
+/// Below reqwest, hyper takes up a request again only when a reused connection had ended before the request was begun,
+/// and then hands it back whole; a request of which a byte may have been written is never sent again. The tests hold it
+/// to that.
 pub(crate) fn build(
     timeout: Duration,
     concurrency: usize,
@@ -155,7 +157,8 @@ fn describe(error: &reqwest::Error) -> String {
     text
 }
 
-/// The part of a text that is kept as evidence: without the secret, without what a database cannot hold, at most 64 KiB.
+/// The part of a text that is kept as evidence: without the secret, without what a database cannot hold, at most 64
+/// KiB.
 pub(crate) fn evidence(bytes: &[u8], secrets: &[&str]) -> String {
     let mut text = storable(&String::from_utf8_lossy(bytes));
     for secret in secrets.iter().filter(|secret| !secret.is_empty()) {

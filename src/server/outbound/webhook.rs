@@ -1,5 +1,5 @@
-//! Messages to an organisation's own endpoint, signed as Standard Webhooks say. The same rules of addresses and the same client as for
-//! gateways: no inside address unless the operator named it, no redirect, each message written once.
+//! Messages to an organisation's own endpoint, signed as Standard Webhooks say. The same rules of addresses and the
+//! same client as for gateways: no inside address unless the operator named it, no redirect, each message written once.
 
 use super::{
     SetupError, address,

@@ -139,7 +139,8 @@ async fn look(lane: &LaneContext, forgotten: bool, row: &Row) -> Result<Lookup, 
     // What cannot be sent was not; the sender says why.
     let Ok(request) = request else { return Ok(Lookup::NeverThere) };
     if class == GatewayClass::N && !gateway.descriptor().reads_orders {
-        let why = "The database went back to an older state, and this gateway cannot be asked whether it was sent since. Look it up at the gateway.";
+        let why = "The database went back to an older state, and this gateway cannot be asked whether it was sent \
+                   since. Look it up at the gateway.";
         return decided(state, Event::Unaskable, now, row, "restored", why, None);
     }
     let found = match find(lane, &request).await {
@@ -159,18 +160,21 @@ async fn look(lane: &LaneContext, forgotten: bool, row: &Row) -> Result<Lookup, 
         Found::NotFound(reply) => match alike(lane, &request, row).await {
             Err(wait) => Ok(Lookup::NoAnswer(wait)),
             Ok(true) => {
-                let why = "The database went back to an older state, and the gateway shows a refund of this order and amount that is not known here. Look up which it is.";
+                let why = "The database went back to an older state, and the gateway shows a refund of this order and \
+                           amount that is not known here. Look up which it is.";
                 decided(state, Event::Alike, now, row, "restored_alike", why, Some(&reply))
             }
             Ok(false) => {
-                let why = "The database went back to an older state. The gateway shows no refund under its key, but this connection promises nothing about what it shows. Look it up at the gateway.";
+                let why = "The database went back to an older state. The gateway shows no refund under its key, but \
+                           this connection promises nothing about what it shows. Look it up at the gateway.";
                 decided(state, Event::NeverThere, now, row, "restored", why, Some(&reply))
             }
         },
     }
 }
 
-/// Whether the gateway shows a refund of this order and amount under a key that no row of ours has. Err: how long to wait.
+/// Whether the gateway shows a refund of this order and amount under a key that no row of ours has. Err: how long to
+/// wait.
 async fn alike(lane: &LaneContext, request: &Instruction, row: &Row) -> Result<bool, Duration> {
     let Instruction::Refund(request) = request;
     let slot = lane.connection.turn_to_ask().await?;

@@ -1,5 +1,5 @@
-//! The circuit breaker of a connection: five failed sends in a row open it; after a while a read tries it. A read moves no money,
-//! so however long a gateway stays away, nothing more is put in doubt to find out that it is back.
+//! The circuit breaker of a connection: five failed sends in a row open it; after a while a read tries it. A read moves
+//! no money, so however long a gateway stays away, nothing more is put in doubt to find out that it is back.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -115,8 +115,8 @@ impl Breaker {
         self.state().probing = false;
     }
 
-    /// What became of a call; returns what that turned the breaker to, if it did. Failures that arrive while it is open were
-    /// sent before and change nothing.
+    /// What became of a call; returns what that turned the breaker to, if it did. Failures that arrive while it is open
+    /// were sent before and change nothing.
     pub(super) fn note(&self, failed: bool, now: Instant) -> Option<Turned> {
         let mut state = self.state();
         if state.by_row {

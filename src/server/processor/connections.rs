@@ -68,8 +68,8 @@ impl Connect for Connectors {
 
 /// How often a connection in use is looked at again: its settings, who else uses it, whether it is to be left alone.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
-/// How long this process counts as a user of a connection after it said so. It asks nothing after that, and whoever comes after a
-/// process that was killed waits for it so long.
+/// How long this process counts as a user of a connection after it said so. It asks nothing after that, and whoever
+/// comes after a process that was killed waits for it so long.
 const HEARTBEAT_TTL: Duration = Duration::from_secs(4);
 /// A connection that no lane began on for so long is left.
 const IDLE: Duration = Duration::from_secs(5);

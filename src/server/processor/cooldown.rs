@@ -40,7 +40,8 @@ impl Cooldown {
         }
         let key = (order.to_owned(), amount);
         let mut taken = self.taken();
-        // Swept only when it would have to grow: a look at all of them for each one would be felt at thousands a second.
+        // Swept only when it would have to grow: a look at all of them for each one would be felt at thousands a
+        // second.
         if taken.len() > 10_000 && taken.len() == taken.capacity() {
             taken.retain(|_, free| free.is_none_or(|free| free > now));
             let left = taken.len();

@@ -1,6 +1,7 @@
-//! Imports at work: the sources of a batch are checked as a whole, then their rows are stored in runs, each in one transaction with
-//! the counters and the place that it came to. Whatever is lost on the way (this process, a COMMIT's reply, a lease), whoever claims
-//! the import next goes on from that place, so every row is stored once. Nothing of it has an effect outside.
+//! Imports at work: the sources of a batch are checked as a whole, then their rows are stored in runs, each in one
+//! transaction with the counters and the place that it came to. Whatever is lost on the way (this process, a COMMIT's
+//! reply, a lease), whoever claims the import next goes on from that place, so every row is stored once. Nothing of it
+//! has an effect outside.
 
 use super::lane::{TIME_SLICE, Trouble, trouble};
 use crate::{

@@ -24,8 +24,8 @@ const BELIEVED: Duration = Duration::from_secs(30);
 
 /// After that a lane makes room for others.
 pub(super) const TIME_SLICE: Duration = Duration::from_secs(10);
-/// A send that has not begun so long after its intent was begun does not begin: this process may have been paused, and somebody
-/// else may hold its rows by now.
+/// A send that has not begun so long after its intent was begun does not begin: this process may have been paused, and
+/// somebody else may hold its rows by now.
 pub(super) const SEND_DEADLINE: Duration = Duration::from_secs(5);
 
 /// One organisation's connection to one gateway, as a lane sees it.
@@ -60,7 +60,8 @@ impl LaneContext {
         }
     }
 
-    /// For how long nothing is to be sent: the gateway is in trouble, asked for it, or the limits are another process's.
+    /// For how long nothing is to be sent: the gateway is in trouble, asked for it, or the limits are another
+    /// process's.
     pub(super) fn closed_for(&self) -> Duration {
         self.connection.closed_for().max(self.connection.breaker.closed_for(Instant::now()))
     }

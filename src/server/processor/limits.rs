@@ -1,7 +1,7 @@
 //! What this process may ask of one connection: its part of the limits that stand on the connection's row.
 //!
-//! Limits are the connection's, however many worker processes use it. Each takes the part that its place among them gives; see the
-//! migration for why the parts never add up to more.
+//! Limits are the connection's, however many worker processes use it. Each takes the part that its place among them
+//! gives; see the migration for why the parts never add up to more.
 
 use super::rate_limiter::RateLimiter;
 use crate::server::{
@@ -65,8 +65,8 @@ impl Settings {
     }
 }
 
-/// How many rows may be intended ahead of free slots. None where a crash would leave each of them to people, and none where they
-/// would only wait for the rate.
+/// How many rows may be intended ahead of free slots. None where a crash would leave each of them to people, and none
+/// where they would only wait for the rate.
 fn prefetch(class: GatewayClass, rate: Option<u32>) -> usize {
     if class == GatewayClass::N || rate.is_some() { 0 } else { PREFETCH }
 }
@@ -219,8 +219,8 @@ impl Limits {
         slot.or_else(|| self.queue()?.try_acquire_owned().ok().map(Place::Ahead))
     }
 
-    /// The slot of a row that has its place: its own, or the next that is free; none when none is within `patience`. Then calls
-    /// hang, and nobody follows into the queue until one ends soon.
+    /// The slot of a row that has its place: its own, or the next that is free; none when none is within `patience`.
+    /// Then calls hang, and nobody follows into the queue until one ends soon.
     pub(super) async fn slot(&self, place: Place, patience: Duration) -> Option<OwnedSemaphorePermit> {
         match place {
             Place::Slot(slot) => Some(slot),
@@ -246,8 +246,8 @@ impl Limits {
         self.make_room();
     }
 
-    /// As many rows ahead as slots take up while an intent is committed: fewer leave the wire idle, more would stand in doubt for
-    /// nothing. At least as many as there are slots.
+    /// As many rows ahead as slots take up while an intent is committed: fewer leave the wire idle, more would stand in
+    /// doubt for nothing. At least as many as there are slots.
     fn make_room(&self) {
         let part = self.part.lock().unwrap_or_else(PoisonError::into_inner);
         let rounds = self.commit.micros().div_ceil(self.call.micros().max(1)).max(1);
@@ -260,8 +260,8 @@ impl Limits {
         concurrency.max(ahead)
     }
 
-    /// How long a small group waits for company, when it would wait `alone` in a process that has the connection for itself: of
-    /// several processes each gets its part of the rows, and waits longer for a group of the same size.
+    /// How long a small group waits for company, when it would wait `alone` in a process that has the connection for
+    /// itself: of several processes each gets its part of the rows, and waits longer for a group of the same size.
     pub(super) fn linger(&self, alone: Duration) -> Duration {
         let part = self.part.lock().unwrap_or_else(PoisonError::into_inner);
         alone * part.workers.clamp(1, LINGER_FACTOR_MAX)

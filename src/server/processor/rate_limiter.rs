@@ -1,7 +1,9 @@
-//! How fast one process may ask one gateway: so many requests a second, and nothing at all while the gateway asked us to stay away.
+//! How fast one process may ask one gateway: so many requests a second, and nothing at all while the gateway asked us
+//! to stay away.
 //!
-//! The rate is kept by the time at which the next request would be due if all came evenly spaced (GCRA): no counting, no window
-//! at whose edge twice as many get through, and settings can change at any moment. Time is counted in whole nanoseconds.
+//! The rate is kept by the time at which the next request would be due if all came evenly spaced (GCRA): no counting,
+//! no window at whose edge twice as many get through, and settings can change at any moment. Time is counted in whole
+//! nanoseconds.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -70,7 +72,8 @@ impl RateLimiter {
         self.state().lapses = None;
     }
 
-    /// Nothing may be asked for so long. A shorter pause does not end a longer one. Whether that is news, by a second or more.
+    /// Nothing may be asked for so long. A shorter pause does not end a longer one. Whether that is news, by a second
+    /// or more.
     pub(super) fn pause(&self, wait: Duration, now: Instant) -> bool {
         let mut state = self.state();
         let (known, until) = (state.paused(now).unwrap_or_default(), now + wait);

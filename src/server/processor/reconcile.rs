@@ -1,7 +1,8 @@
 //! Batches compared with the gateway: at their end, and every night. Reads only; a comparison never sends.
 //!
-//! The gateway's list of each order's refunds is held against the records of the file and our outcomes. What differs is written
-//! down; where the gateway took back its last word, that word wins by a reversal; what is about money goes to people.
+//! The gateway's list of each order's refunds is held against the records of the file and our outcomes. What differs is
+//! written down; where the gateway took back its last word, that word wins by a reversal; what is about money goes to
+//! people.
 
 mod compare;
 
@@ -177,8 +178,8 @@ async fn work(lane: &LaneContext, held: &Held) -> OpResult<()> {
     }
 }
 
-/// Reads the lists of these orders, through the slots of the connection but never with more than a quarter of them: what is to be
-/// sent goes first. With `pass`, an order that does not answer is passed over.
+/// Reads the lists of these orders, through the slots of the connection but never with more than a quarter of them:
+/// what is to be sent goes first. With `pass`, an order that does not answer is passed over.
 async fn read(lane: &LaneContext, orders: &[String], currency: Currency, pass: bool) -> Look {
     let at_once = (lane.connection.concurrency / 4).max(1);
     let ask = |order: String| async move {

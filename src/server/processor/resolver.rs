@@ -195,9 +195,11 @@ async fn query_unknown(lane: &LaneContext, task: &OpenTask, request: &Instructio
                     verdict::verdict(step),
                     "not_found",
                     if task.reviewed {
-                        "The gateway was asked again and still shows no refund under its key. Look it up at the gateway."
+                        "The gateway was asked again and still shows no refund under its key. Look it up at the \
+                         gateway."
                     } else {
-                        "It was sent without a clear reply, and the gateway shows no refund under its key. Look it up at the gateway."
+                        "It was sent without a clear reply, and the gateway shows no refund under its key. Look it up \
+                         at the gateway."
                     },
                     Duration::ZERO,
                 ),

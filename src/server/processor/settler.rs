@@ -22,7 +22,8 @@ use uuid::Uuid;
 
 /// Replies in one transaction at most.
 const GROUP: usize = 500;
-/// How long a small group waits for company: nobody holds a slot for it, and fewer commits leave more of the database to others.
+/// How long a small group waits for company: nobody holds a slot for it, and fewer commits leave more of the database
+/// to others.
 const LINGER: Duration = Duration::from_millis(10);
 
 /// A reply to a row of a chunk.

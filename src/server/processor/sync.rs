@@ -1,6 +1,6 @@
-//! Batch Sync at work: ask the gateway, remember the order, tell the external system. Nothing of it moves money, so whatever is lost
-//! (this process's life, a COMMIT's reply, a lease) is simply done again by whoever takes the task next: the gateway is only read, and
-//! the external system knows a message that it has seen by its id.
+//! Batch Sync at work: ask the gateway, remember the order, tell the external system. Nothing of it moves money, so
+//! whatever is lost (this process's life, a COMMIT's reply, a lease) is simply done again by whoever takes the task
+//! next: the gateway is only read, and the external system knows a message that it has seen by its id.
 
 mod external_system;
 mod message;

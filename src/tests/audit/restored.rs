@@ -8,7 +8,8 @@ use std::fs;
 async fn go_back(test: &TestState, organisation: OrganisationId, kept: i64) {
     let mut admin = superuser(test).await;
     let cut = format!(
-        "WITH gone AS (DELETE FROM audit_seal WHERE organisation_id = '{organisation}' AND sequence > {kept} RETURNING audit_id)
+        "WITH gone AS (DELETE FROM audit_seal WHERE organisation_id = '{organisation}' AND sequence > {kept}
+         RETURNING audit_id)
          DELETE FROM audit USING gone WHERE id = audit_id"
     );
     admin.execute(AssertSqlSafe(cut)).await.unwrap();

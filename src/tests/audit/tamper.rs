@@ -20,8 +20,8 @@ impl Dice {
     }
 }
 
-/// What is done to the trail. `Rechained`: every later link is computed anew, so that the chain alone looks sound; `Rehashed`: the
-/// entry's own link is, and no other.
+/// What is done to the trail. `Rechained`: every later link is computed anew, so that the chain alone looks sound;
+/// `Rehashed`: the entry's own link is, and no other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Edit,
@@ -76,7 +76,8 @@ impl Kind {
         let entry = format!("id = (SELECT audit_id FROM audit_seal WHERE organisation_id = org AND sequence = {at})");
         let invented = |id: &str| {
             format!(
-                "INSERT INTO audit (organisation_id, id, at, actor, action, detail) VALUES (org, {id}, now(), 'nobody@acme.test', 'test.act', '{{}}');"
+                "INSERT INTO audit (organisation_id, id, at, actor, action, detail)
+                 VALUES (org, {id}, now(), 'nobody@acme.test', 'test.act', '{{}}');"
             )
         };
         let edit = match dice.roll(1, 7) {
@@ -91,14 +92,19 @@ impl Kind {
         match self {
             Self::Edit => format!("UPDATE audit SET {edit} WHERE organisation_id = org AND {entry};"),
             Self::EditRechained => {
-                format!("UPDATE audit SET actor = 'nobody' WHERE organisation_id = org AND {entry}; PERFORM rechain(org);")
+                format!(
+                    "UPDATE audit SET actor = 'nobody' WHERE organisation_id = org
+                         AND {entry}; PERFORM rechain(org);"
+                )
             }
             Self::EditRehashed => {
                 let at = dice.roll(1, end - 1);
                 format!(
-                    "UPDATE audit SET actor = 'nobody' WHERE organisation_id = org AND id = (SELECT audit_id FROM audit_seal WHERE organisation_id = org AND sequence = {at});
+                    "UPDATE audit SET actor = 'nobody' WHERE organisation_id = org
+                     AND id = (SELECT audit_id FROM audit_seal WHERE organisation_id = org AND sequence = {at});
                      UPDATE audit_seal k SET hash = audit_hash(k.previous, k.sequence, a) FROM audit a
-                      WHERE k.organisation_id = org AND k.sequence = {at} AND a.organisation_id = org AND a.id = k.audit_id;"
+                      WHERE k.organisation_id = org AND k.sequence = {at} AND a.organisation_id = org
+                        AND a.id = k.audit_id;"
                 )
             }
             Self::EditLink => {
@@ -109,18 +115,21 @@ impl Kind {
             Self::DeleteWithLink => {
                 let at = dice.roll(1, end - 1);
                 format!(
-                    "DELETE FROM audit WHERE organisation_id = org AND id = (SELECT audit_id FROM audit_seal WHERE organisation_id = org AND sequence = {at});
+                    "DELETE FROM audit WHERE organisation_id = org
+                     AND id = (SELECT audit_id FROM audit_seal WHERE organisation_id = org AND sequence = {at});
                      DELETE FROM audit_seal WHERE organisation_id = org AND sequence = {at};"
                 )
             }
             Self::DeleteRechained => format!(
-                "DELETE FROM audit WHERE organisation_id = org AND {entry}; DELETE FROM audit_seal WHERE organisation_id = org AND sequence = {at};
+                "DELETE FROM audit WHERE organisation_id = org AND {entry}; DELETE FROM audit_seal
+                 WHERE organisation_id = org AND sequence = {at};
                  PERFORM rechain(org);"
             ),
             Self::Swap => {
                 let other = 1 + (at + dice.roll(0, end - 2)) % end;
                 format!(
-                    "UPDATE audit_seal k SET audit_id = o.audit_id FROM audit_seal o WHERE k.organisation_id = org AND o.organisation_id = org
+                    "UPDATE audit_seal k SET audit_id = o.audit_id FROM audit_seal o WHERE k.organisation_id = org
+                     AND o.organisation_id = org
                         AND (k.sequence, o.sequence) IN (({at}, {other}), ({other}, {at}));"
                 )
             }
@@ -128,42 +137,62 @@ impl Kind {
             Self::InsertLink => format!(
                 "{} UPDATE audit_seal SET sequence = -sequence - 1 WHERE organisation_id = org AND sequence >= {at};
                  UPDATE audit_seal SET sequence = -sequence WHERE organisation_id = org AND sequence < 0;
-                 INSERT INTO audit_seal SELECT org, {at}, '00000000-0000-0000-0000-000000000001', k.previous, k.hash FROM audit_seal k
+                 INSERT INTO audit_seal SELECT org, {at}, '00000000-0000-0000-0000-000000000001', k.previous, k.hash
+                   FROM audit_seal k
                   WHERE k.organisation_id = org AND k.sequence = {at} + 1;",
                 invented("'00000000-0000-0000-0000-000000000001'")
             ),
             Self::InsertRechained => format!(
                 "{} INSERT INTO audit_seal VALUES (org, {end} + 1, '00000000-0000-0000-0000-000000000001', '', '');
-                 UPDATE audit_seal SET audit_id = CASE sequence WHEN {at} THEN '00000000-0000-0000-0000-000000000001'::uuid
+                 UPDATE audit_seal SET audit_id = CASE sequence WHEN {at}
+                   THEN '00000000-0000-0000-0000-000000000001'::uuid
                     ELSE (SELECT audit_id FROM audit_seal WHERE organisation_id = org AND sequence = {at}) END
                   WHERE organisation_id = org AND sequence IN ({at}, {end} + 1);
                  PERFORM rechain(org);",
                 invented("'00000000-0000-0000-0000-000000000001'")
             ),
             Self::CutOff => format!(
-                "DELETE FROM audit WHERE organisation_id = org AND id IN (SELECT audit_id FROM audit_seal WHERE organisation_id = org AND sequence >= {at});
+                "DELETE FROM audit WHERE organisation_id = org
+                 AND id IN (SELECT audit_id FROM audit_seal WHERE organisation_id = org AND sequence >= {at});
                  DELETE FROM audit_seal WHERE organisation_id = org AND sequence >= {at};"
             ),
             Self::CutOffAndInvented => format!(
                 "UPDATE audit SET id = gen_random_uuid(), actor = 'nobody' WHERE organisation_id = org AND {entry};
                  DELETE FROM audit_seal k WHERE k.organisation_id = org AND k.sequence = {at};
-                 INSERT INTO audit_seal SELECT org, {at}, a.id, '', '' FROM audit a WHERE a.organisation_id = org AND a.actor = 'nobody';
+                 INSERT INTO audit_seal SELECT org, {at}, a.id, '', '' FROM audit a WHERE a.organisation_id = org
+                   AND a.actor = 'nobody';
                  PERFORM rechain(org);"
             ),
             Self::CutOffAndQueued => format!(
-                "INSERT INTO audit_waiting SELECT org, audit_id FROM audit_seal WHERE organisation_id = org AND sequence >= {at};
+                "INSERT INTO audit_waiting SELECT org, audit_id FROM audit_seal WHERE organisation_id = org
+                 AND sequence >= {at};
                  DELETE FROM audit_seal WHERE organisation_id = org AND sequence >= {at};"
             ),
             Self::Emptied => {
                 let entries = if dice.roll(0, 1) == 0 { "DELETE FROM audit WHERE organisation_id = org;" } else { "" };
-                format!("{entries} DELETE FROM audit_seal WHERE organisation_id = org; DELETE FROM audit_waiting WHERE organisation_id = org;")
+                format!(
+                    "{entries} DELETE FROM audit_seal WHERE organisation_id = org; DELETE FROM audit_waiting
+                         WHERE organisation_id = org;"
+                )
             }
             Self::LinkRemoved => format!("DELETE FROM audit_seal WHERE organisation_id = org AND sequence = {at};"),
-            Self::LinkTwice => format!("INSERT INTO audit_seal SELECT * FROM audit_seal WHERE organisation_id = org AND sequence = {at};"),
-            Self::QueueRowRemoved => "DELETE FROM audit_waiting WHERE organisation_id = org AND audit_id = (SELECT audit_id FROM audit_waiting WHERE organisation_id = org ORDER BY md5(audit_id::text) LIMIT 1);".to_owned(),
-            Self::QueuedEntryRemoved => "DELETE FROM audit WHERE organisation_id = org AND id = (SELECT audit_id FROM audit_waiting WHERE organisation_id = org ORDER BY md5(audit_id::text) LIMIT 1);".to_owned(),
+            Self::LinkTwice => format!(
+                "INSERT INTO audit_seal SELECT * FROM audit_seal WHERE organisation_id = org
+                                        AND sequence = {at};"
+            ),
+            Self::QueueRowRemoved => "DELETE FROM audit_waiting WHERE organisation_id = org
+                                      AND audit_id = (SELECT audit_id FROM audit_waiting WHERE organisation_id = org
+                                      ORDER BY md5(audit_id::text) LIMIT 1);"
+                .to_owned(),
+            Self::QueuedEntryRemoved => "DELETE FROM audit WHERE organisation_id = org
+                                         AND id = (SELECT audit_id FROM audit_waiting WHERE organisation_id = org
+                                         ORDER BY md5(audit_id::text) LIMIT 1);"
+                .to_owned(),
             Self::QueuedAgain => {
-                format!("INSERT INTO audit_waiting SELECT org, audit_id FROM audit_seal WHERE organisation_id = org AND sequence = {at};")
+                format!(
+                    "INSERT INTO audit_waiting SELECT org, audit_id FROM audit_seal WHERE organisation_id = org
+                         AND sequence = {at};"
+                )
             }
         }
     }
@@ -193,7 +222,8 @@ impl Kind {
 
 /// Keeps the trail as it is, and gives whoever owns the database what they need.
 const PREPARE: &str = "
-CREATE TABLE kept_audit AS TABLE audit; CREATE TABLE kept_seal AS TABLE audit_seal; CREATE TABLE kept_waiting AS TABLE audit_waiting;
+CREATE TABLE kept_audit AS TABLE audit; CREATE TABLE kept_seal AS TABLE audit_seal; CREATE TABLE kept_waiting AS TABLE
+  audit_waiting;
 ALTER TABLE audit_seal DROP CONSTRAINT audit_seal_organisation_id_audit_id_key, DROP CONSTRAINT audit_seal_pkey;
 CREATE FUNCTION rechain(org uuid) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE k record; place bigint := 0; last bytea := sha256(convert_to(org::text, 'UTF8'));
@@ -202,14 +232,16 @@ BEGIN
             WHERE s.organisation_id = org ORDER BY s.sequence LOOP
     place := place + 1;
     UPDATE audit_seal SET sequence = place, previous = last,
-           hash = audit_hash(last, place, ROW(k.organisation_id, k.id, k.at, k.person_id, k.actor, k.action, k.object_id, k.detail)::audit)
+           hash = audit_hash(last, place, ROW(k.organisation_id, k.id, k.at, k.person_id, k.actor, k.action,
+             k.object_id, k.detail)::audit)
      WHERE ctid = k.tid RETURNING hash INTO last;
   END LOOP;
 END $$";
 
 const PUT_BACK: &str = "
 TRUNCATE audit, audit_seal, audit_waiting;
-INSERT INTO audit TABLE kept_audit; INSERT INTO audit_seal TABLE kept_seal; INSERT INTO audit_waiting TABLE kept_waiting";
+INSERT INTO audit TABLE kept_audit; INSERT INTO audit_seal TABLE kept_seal; INSERT INTO audit_waiting TABLE
+  kept_waiting";
 
 /// Changes of each kind: 1,000 in all in the long form.
 fn rounds() -> u64 {
@@ -272,8 +304,10 @@ async fn an_end_that_was_cut_off_is_seen_with_a_head_that_was_kept_elsewhere() {
     for _ in 0..100 {
         let first = dice.roll(2, end);
         let cut = format!(
-            "DELETE FROM audit WHERE organisation_id = org AND id IN (SELECT audit_id FROM audit_seal WHERE organisation_id = org AND sequence >= {first});
-             DELETE FROM audit_seal WHERE organisation_id = org AND sequence >= {first}; DELETE FROM batch_progress; DELETE FROM batch;"
+            "DELETE FROM audit WHERE organisation_id = org
+             AND id IN (SELECT audit_id FROM audit_seal WHERE organisation_id = org AND sequence >= {first});
+             DELETE FROM audit_seal WHERE organisation_id = org
+               AND sequence >= {first}; DELETE FROM batch_progress; DELETE FROM batch;"
         );
         change(&mut admin, organisation, &cut).await;
         let alone = of_acme(&test.state, &[]).await;
@@ -295,7 +329,8 @@ async fn all_that_is_wrong_is_told_and_not_the_first_of_it() {
     let id =
         |place: i64| format!("(SELECT audit_id FROM audit_seal WHERE organisation_id = org AND sequence = {place})");
     let wrong = format!(
-        "UPDATE audit SET actor = 'x' WHERE id = {}; UPDATE audit SET actor = 'x' WHERE id = {}; DELETE FROM audit WHERE id = {};
+        "UPDATE audit SET actor = 'x' WHERE id = {}; UPDATE audit SET actor = 'x' WHERE id = {}; DELETE FROM audit
+         WHERE id = {};
          DELETE FROM audit_seal WHERE organisation_id = org AND sequence IN (30, 31);
          DELETE FROM audit WHERE organisation_id = org AND action = 'batch.created'",
         id(15),

@@ -66,11 +66,14 @@ impl OperationHarness {
     async fn adds_up(&self, batch: BatchId) {
         let wrong = format!(
             "SELECT count(*) FROM batch_progress p
-               JOIN (SELECT sum(total) AS total, sum(created) AS created, sum(skipped) AS skipped, sum(failed) AS failed FROM batch_source WHERE batch_id = '{batch}') s ON true
-               JOIN (SELECT count(*) AS all_, count(DISTINCT row_no) AS rows, coalesce(max(row_no), 0) AS last FROM record WHERE batch_id = '{batch}') r ON true
+               JOIN (SELECT sum(total) AS total, sum(created) AS created, sum(skipped) AS skipped, sum(failed) AS failed
+                 FROM batch_source WHERE batch_id = '{batch}') s ON true
+               JOIN (SELECT count(*) AS all_, count(DISTINCT row_no) AS rows, coalesce(max(row_no), 0) AS last
+                 FROM record WHERE batch_id = '{batch}') r ON true
                JOIN (SELECT count(*) AS refused FROM outcome WHERE batch_id = '{batch}') o ON true
               WHERE p.batch_id = '{batch}' AND (p.records, p.accepted, p.failed, r.all_, r.rows, r.last, o.refused)
-                 IS DISTINCT FROM (s.total, s.created, s.skipped + s.failed, s.created + s.failed, r.all_, r.all_, s.failed)"
+                 IS DISTINCT FROM (s.total, s.created, s.skipped + s.failed, s.created + s.failed, r.all_, r.all_,
+                   s.failed)"
         );
         assert_eq!(self.number(&wrong).await, 0);
     }
@@ -134,7 +137,8 @@ async fn an_import_goes_from_upload_to_its_result_file() {
     assert_eq!(
         harness.result(TestImport, batch).await,
         format!(
-            "S.No,Item ID,Note,Task Status,Error Message\n1,ONE,first,ACCEPTED,\n2,,,FAILED,{empty}\n3,THREE,,ACCEPTED,\n"
+            "S.No,Item ID,Note,Task Status,Error \
+             Message\n1,ONE,first,ACCEPTED,\n2,,,FAILED,{empty}\n3,THREE,,ACCEPTED,\n"
         )
     );
     harness.adds_up(batch).await;
@@ -157,7 +161,8 @@ async fn an_import_that_is_killed_between_two_runs_goes_on_and_stores_every_row_
     // The second run waits for somebody who is adding one of its rows.
     let mut blocking = harness.test.options.clone().options([("search_path", "batchdesk")]).connect().await.unwrap();
     let row = format!(
-        "BEGIN; INSERT INTO record (organisation_id, batch_id, row_no, sheet_row, amount_minor, gateway_key, order_id, request_sha256)
+        "BEGIN; INSERT INTO record (organisation_id, batch_id, row_no, sheet_row, amount_minor, gateway_key, order_id,
+         request_sha256)
          VALUES ('{}', '{batch}', 1500, 1, 0, '', 'x', '')",
         harness.organisation
     );
@@ -242,7 +247,8 @@ async fn worker(harness: &OperationHarness, held: &Held, epoch: i64) -> PgConnec
     let mut worker = harness.test.options.clone().options([("search_path", "batchdesk")]).connect().await.unwrap();
     let (organisation, batch) = (harness.organisation, held.batch_id);
     let session = format!(
-        "SET ROLE batchdesk_worker; SET app.organisation = '{organisation}'; SET app.batch = '{batch}'; SET app.epoch = '{epoch}'"
+        "SET ROLE batchdesk_worker; SET app.organisation = '{organisation}'; SET app.batch = '{batch}'; SET app.epoch \
+         = '{epoch}'"
     );
     worker.execute(AssertSqlSafe(session)).await.unwrap();
     worker
@@ -258,7 +264,8 @@ async fn the_worker_adds_rows_to_the_import_that_it_has_the_lease_of_and_to_noth
     let globex = harness.test.caller("owner@globex.test").await.organisation.id;
     let row = |organisation: &str, batch: &str, number: i32| {
         format!(
-            "INSERT INTO record_leaf (organisation_id, batch_id, row_no, sheet_row, amount_minor, gateway_key, order_id, request_sha256)
+            "INSERT INTO record_leaf (organisation_id, batch_id, row_no, sheet_row, amount_minor, gateway_key, order_id,
+             request_sha256)
              VALUES ('{organisation}', '{batch}', {number}, 2, 0, '', 'ONE', '')"
         )
     };
@@ -311,25 +318,30 @@ async fn an_import_has_no_connection_no_tasks_and_no_decision() {
         (format!("UPDATE batch SET currency = 'INR' WHERE id = '{batch}'"), "23514"),
         (
             format!(
-                "INSERT INTO batch_revision VALUES ('{organisation}', '{batch}', 1, NULL, sha256('x'), true, 1, 0, now())"
+                "INSERT INTO batch_revision
+                 VALUES ('{organisation}', '{batch}', 1, NULL, sha256('x'), true, 1, 0, now())"
             ),
             "BD422",
         ),
         (
             format!(
-                "INSERT INTO decision (organisation_id, batch_id, checker, verdict, content_sha256) VALUES ('{organisation}', '{batch}', NULL, 'NOT_REQUIRED', '')"
+                "INSERT INTO decision (organisation_id, batch_id, checker, verdict, content_sha256)
+                 VALUES ('{organisation}', '{batch}', NULL, 'NOT_REQUIRED', '')"
             ),
             "",
         ),
         (
             format!(
-                "INSERT INTO chunk (organisation_id, batch_id, chunk_no, revision, gateway_id, from_row, to_row, next_row, size, remaining) VALUES ('{organisation}', '{batch}', 0, 1, {gateway}, 1, 1, 1, 1, 1)"
+                "INSERT INTO chunk (organisation_id, batch_id, chunk_no, revision, gateway_id, from_row, to_row,
+                 next_row, size, remaining) VALUES ('{organisation}', '{batch}', 0, 1, {gateway}, 1, 1, 1, 1, 1)"
             ),
             "BD422",
         ),
         (
             format!(
-                "INSERT INTO open_task (organisation_id, batch_id, row_no, revision, gateway_id, state, run_at, attempts, first_sent_at, last_sent_at) VALUES ('{organisation}', '{batch}', 1, 1, {gateway}, 'UNKNOWN', now(), 1, now(), now())"
+                "INSERT INTO open_task (organisation_id, batch_id, row_no, revision, gateway_id, state, run_at,
+                 attempts, first_sent_at, last_sent_at)
+                 VALUES ('{organisation}', '{batch}', 1, 1, {gateway}, 'UNKNOWN', now(), 1, now(), now())"
             ),
             "BD422",
         ),

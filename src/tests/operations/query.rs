@@ -38,7 +38,8 @@ async fn a_query_goes_from_upload_to_its_result_file() {
     assert_eq!(
         harness.result(TestQuery, batch).await,
         format!(
-            "S.No,Order ID,Reference,Answer,Task Status,Error Message\n1,ORD_1,mine,SYNCED,ACCEPTED,\n2,MISSING_2,,FAILED,FAILED,{missing}\n"
+            "S.No,Order ID,Reference,Answer,Task Status,Error \
+             Message\n1,ORD_1,mine,SYNCED,ACCEPTED,\n2,MISSING_2,,FAILED,FAILED,{missing}\n"
         )
     );
     assert_eq!(harness.script.sends(), 0, "a query sends nothing");

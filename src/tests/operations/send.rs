@@ -38,6 +38,7 @@ async fn a_send_goes_from_upload_over_a_decision_to_its_result_file() {
     assert_eq!(harness.notices_of(MAKER).await, ["checker@acme.test approved your batch rows.csv."]);
     assert_eq!(
         harness.result(TestSend, batch).await,
-        "S.No,Order ID,Amount,Reference,Task Status,Error Message\n1,ORD_1,12.50,REF1,ACCEPTED,\n2,DECLINE_2,1.00,,FAILED,scripted\n3,AFTER_3,2.00,REF1,ACCEPTED,\n"
+        "S.No,Order ID,Amount,Reference,Task Status,Error \
+         Message\n1,ORD_1,12.50,REF1,ACCEPTED,\n2,DECLINE_2,1.00,,FAILED,scripted\n3,AFTER_3,2.00,REF1,ACCEPTED,\n"
     );
 }

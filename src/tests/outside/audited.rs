@@ -1,5 +1,5 @@
-//! Whatever a person changes is in the audit trail, written in the transaction of the change: every route that changes something is
-//! driven to success, and the database itself looks at each commit.
+//! Whatever a person changes is in the audit trail, written in the transaction of the change: every route that changes
+//! something is driven to success, and the database itself looks at each commit.
 
 use super::{
     connections::simulator,
@@ -26,13 +26,16 @@ const WITHOUT_ENTRY: [(&str, &str); 11] = [
     ("/api/batches/sync", "what /batch/batch-refunds/{id}/sync does"),
 ];
 
-/// Tables whose rows nobody has to answer for: sessions and their limits, drafts, news of what is in the trail anyway, the trail.
-const WITHOUT_GUARD: &str = "'session', 'sign_in_throttle', 'draft', 'retry_draft', 'outbox', 'notice', 'audit', 'audit_waiting', 'audit_seal', '_sqlx_migrations', 'function_file'";
+/// Tables whose rows nobody has to answer for: sessions and their limits, drafts, news of what is in the trail anyway,
+/// the trail.
+const WITHOUT_GUARD: &str = "'session', 'sign_in_throttle', 'draft', 'retry_draft', 'outbox', 'notice', 'audit', \
+                             'audit_waiting', 'audit_seal', '_sqlx_migrations', 'function_file'";
 
 /// Notes each commit of the web part that changed a row and wrote no entry.
 const GUARD: &str = "
 CREATE TABLE unaudited (place text, act text);
-CREATE FUNCTION note_audit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM set_config('test.audited', 'yes', true); RETURN NULL; END $$;
+CREATE FUNCTION note_audit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM set_config('test.audited', 'yes',
+  true); RETURN NULL; END $$;
 CREATE TRIGGER note_audit AFTER INSERT ON audit FOR EACH STATEMENT EXECUTE FUNCTION note_audit();
 CREATE FUNCTION want_audit() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
   IF current_setting('role') = 'batchdesk_web' AND coalesce(current_setting('test.audited', true), '') <> 'yes' THEN
@@ -40,8 +43,10 @@ CREATE FUNCTION want_audit() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER A
   END IF;
   RETURN NULL; END $$;
 DO $$ DECLARE t regclass; BEGIN
-  FOR t IN SELECT oid FROM pg_class WHERE relnamespace = 'batchdesk'::regnamespace AND relkind = 'r' AND relname NOT IN ('unaudited', {without}) LOOP
-    EXECUTE format('CREATE CONSTRAINT TRIGGER want_audit AFTER INSERT OR UPDATE OR DELETE ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION want_audit()', t);
+  FOR t IN SELECT oid FROM pg_class WHERE relnamespace = 'batchdesk'::regnamespace AND relkind = 'r'
+    AND relname NOT IN ('unaudited', {without}) LOOP
+    EXECUTE
+      format('CREATE CONSTRAINT TRIGGER want_audit AFTER INSERT OR UPDATE OR DELETE ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION want_audit()', t);
   END LOOP;
 END $$";
 
@@ -163,9 +168,11 @@ async fn batches(watched: &mut Watched) {
     let ended = [
         "UPDATE batch SET status = 'completed_with_failures' WHERE id = $1::uuid",
         "INSERT INTO outcome (organisation_id, batch_id, row_no, revision, attempts, succeeded, code, message)
-         SELECT organisation_id, batch_id, row_no, 1, 1, row_no <> 1, CASE row_no WHEN 1 THEN 'refund.not.allowed' END, CASE row_no WHEN 1 THEN 'Refund is not allowed.' END
+         SELECT organisation_id, batch_id, row_no, 1, 1, row_no <> 1, CASE row_no WHEN 1
+           THEN 'refund.not.allowed' END, CASE row_no WHEN 1 THEN 'Refund is not allowed.' END
            FROM record WHERE batch_id = $1::uuid",
-        "UPDATE batch_progress SET queued = 0, accepted = 1, failed = 1, queued_minor = 0, accepted_minor = 100, failed_minor = 100 WHERE batch_id = $1::uuid",
+        "UPDATE batch_progress SET queued = 0, accepted = 1, failed = 1, queued_minor = 0, accepted_minor = 100,
+         failed_minor = 100 WHERE batch_id = $1::uuid",
         "UPDATE chunk SET state = 'DONE', remaining = 0 WHERE batch_id = $1::uuid",
     ];
     watched.behind(&batch, &ended).await;
@@ -185,9 +192,11 @@ async fn syncs_and_orders(watched: &mut Watched) {
     watched.form(&owner, "/batch/batch-sync/{id}/sync", &batch, &[]).await;
     watched.form(&owner, "/batch/batch-sync/{id}/cancel", &batch, &[]).await;
 
-    let stored = "INSERT INTO stored_order (organisation_id, order_id, gateway_id, batch_id, status, charged, amount_minor, currency, refunded_minor,
+    let stored = "INSERT INTO stored_order (organisation_id, order_id, gateway_id, batch_id, status, charged,
+                  amount_minor, currency, refunded_minor,
             refundable_minor, transactions, refunds, body, content_sha256, seen_at)
-         SELECT b.organisation_id, 'AUDITED_6', b.gateway_id, b.id, 'CHARGED', true, 10000, 'INR', 0, 10000, ARRAY['t'], '[]', '{}',
+         SELECT b.organisation_id, 'AUDITED_6', b.gateway_id, b.id, 'CHARGED', true, 10000, 'INR', 0, 10000, ARRAY['t'],
+           '[]', '{}',
             decode(repeat('00', 32), 'hex'), now() FROM batch b WHERE b.id = $1::uuid";
     let batch = watched.app.batch(MAKER2S_ORDERS).await;
     watched.behind(&batch, &[stored]).await;
@@ -203,13 +212,18 @@ async fn review(watched: &mut Watched) {
     let in_review = [
         "UPDATE batch SET status = 'processing' WHERE id = $1::uuid",
         "INSERT INTO attempt (organisation_id, batch_id, from_row, to_row, revision, attempt, chunk_no, epoch, owner)
-         SELECT organisation_id, batch_id, 1, 2, 1, 1, chunk_no, epoch, gen_random_uuid() FROM chunk WHERE batch_id = $1::uuid AND chunk_no = 0",
-        "INSERT INTO open_task (organisation_id, batch_id, row_no, revision, gateway_id, state, run_at, attempts, first_sent_at, last_sent_at, code, message)
-         SELECT r.organisation_id, r.batch_id, r.row_no, 1, b.gateway_id, 'REVIEW', now(), 1, now(), now(), 'not_found', 'Look it up at the gateway.'
+         SELECT organisation_id, batch_id, 1, 2, 1, 1, chunk_no, epoch, gen_random_uuid() FROM chunk
+           WHERE batch_id = $1::uuid AND chunk_no = 0",
+        "INSERT INTO open_task (organisation_id, batch_id, row_no, revision, gateway_id, state, run_at, attempts,
+         first_sent_at, last_sent_at, code, message)
+         SELECT r.organisation_id, r.batch_id, r.row_no, 1, b.gateway_id, 'REVIEW', now(), 1, now(), now(), 'not_found',
+           'Look it up at the gateway.'
            FROM record r JOIN batch b ON b.id = r.batch_id WHERE r.batch_id = $1::uuid AND r.row_no <= 2",
         "UPDATE chunk SET remaining = remaining - 2, next_row = 3 WHERE batch_id = $1::uuid AND chunk_no = 0",
-        "INSERT INTO review_entry (organisation_id, batch_id, row_no, revision, kind, order_id, gateway_key, ours, ours_minor, fact)
-         SELECT organisation_id, batch_id, row_no, 1, 'missing', order_id, gateway_key, 'ACCEPTED', amount_minor, 'x' FROM record WHERE batch_id = $1::uuid AND row_no = 3",
+        "INSERT INTO review_entry (organisation_id, batch_id, row_no, revision, kind, order_id, gateway_key, ours,
+         ours_minor, fact)
+         SELECT organisation_id, batch_id, row_no, 1, 'missing', order_id, gateway_key, 'ACCEPTED', amount_minor, 'x'
+           FROM record WHERE batch_id = $1::uuid AND row_no = 3",
     ];
     watched.behind(&batch, &in_review).await;
     let page = format!("/review?batch={batch}");

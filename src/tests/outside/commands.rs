@@ -91,11 +91,13 @@ async fn a_key_is_made_shown_once_and_revoked() {
     assert!(lines[2].starts_with("Shop system: viewer, made 20") && lines[2].contains(", revoked 20"), "{list}");
     assert!(!list.contains("bd_") || list.matches("bd_").count() == list.matches("bd_demo_acme").count(), "{list}");
 
-    let acts: Vec<(String, String)> =
-        sqlx::query_as("SELECT action, detail::jsonb->>'name' FROM audit WHERE action LIKE 'api_key.%' AND detail LIKE '%Shop%' ORDER BY id")
-            .fetch_all(&mut database)
-            .await
-            .unwrap();
+    let acts: Vec<(String, String)> = sqlx::query_as(
+        "SELECT action, detail::jsonb->>'name' FROM audit WHERE action LIKE 'api_key.%'
+                        AND detail LIKE '%Shop%' ORDER BY id",
+    )
+    .fetch_all(&mut database)
+    .await
+    .unwrap();
     let acts: Vec<&str> = acts.iter().map(|(action, _)| action.as_str()).collect();
     assert_eq!(acts, ["api_key.created", "api_key.revoked", "api_key.created"]);
 }
@@ -142,7 +144,8 @@ async fn a_database_of_other_migrations_is_refused_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let mut database = app.database().await;
     database.execute("UPDATE _sqlx_migrations SET checksum = 'other' WHERE version = 1").await.unwrap();
-    let line = "The tables of this database were made by an earlier version of Batchdesk that this one cannot take over. Name a new, empty database in DATABASE_URL.";
+    let line = "The tables of this database were made by an earlier version of Batchdesk that this one cannot take \
+                over. Name a new, empty database in DATABASE_URL.";
     for arguments in
         [&["migrate"][..], &["serve"], &["serve", "--migrate"], &["key", "list", "--organisation", "Acme Stores"]]
     {
@@ -162,12 +165,15 @@ async fn a_data_folder_of_other_migrations_is_refused_in_one_line() {
     let mut database = sqlx::PgConnection::connect_with(&embedded.connect_options()).await.unwrap();
     database
         .execute(
-            "CREATE SCHEMA desk; CREATE TABLE desk._sqlx_migrations (version bigint PRIMARY KEY, description text NOT NULL,
-               installed_on timestamptz NOT NULL DEFAULT now(), success boolean NOT NULL, checksum bytea NOT NULL, execution_time bigint NOT NULL);
+            "CREATE SCHEMA desk; CREATE TABLE desk._sqlx_migrations (version bigint PRIMARY KEY,
+             description text NOT NULL,
+               installed_on timestamptz NOT NULL DEFAULT now(), success boolean NOT NULL, checksum bytea NOT NULL,
+                 execution_time bigint NOT NULL);
              INSERT INTO desk._sqlx_migrations (version, description, success, checksum, execution_time)
              SELECT n, 'earlier', true, 'earlier', 0 FROM generate_series(1, 25) n;
              DO $$ BEGIN
-               IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'batchdesk_owner') THEN CREATE ROLE batchdesk_owner; END IF;
+               IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'batchdesk_owner')
+                 THEN CREATE ROLE batchdesk_owner; END IF;
              END $$;
              ALTER SCHEMA desk OWNER TO batchdesk_owner; ALTER TABLE desk._sqlx_migrations OWNER TO batchdesk_owner",
         )

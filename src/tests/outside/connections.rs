@@ -199,10 +199,13 @@ async fn a_stop_of_everything_is_said_on_every_batch_with_who_and_why_and_told_a
     assert!(!maker.get(&page).await.text.contains("paused all sending"));
 
     // Batchdesk's own stop names nobody.
-    sqlx::query("UPDATE organisation SET sending = false, stopped_at = now(), stopped_reason = 'Something does not add up.' WHERE name = 'Acme Stores'")
-        .execute(&mut app.database().await)
-        .await
-        .unwrap();
+    sqlx::query(
+        "UPDATE organisation SET sending = false, stopped_at = now(),
+                 stopped_reason = 'Something does not add up.' WHERE name = 'Acme Stores'",
+    )
+    .execute(&mut app.database().await)
+    .await
+    .unwrap();
     let text = maker.get(&page).await.text;
     assert!(text.contains("Batchdesk itself stopped all sending of Acme Stores since"), "{text}");
     let settings = admin.get("/settings").await.text;

@@ -70,13 +70,14 @@ async fn beside(readers: usize, descriptors: Option<u32>) {
     let (late, p99) = ask(address).await;
     let many = descriptors.map_or_else(|| "all".to_owned(), |number| number.to_string());
     println!(
-        "{readers} readers that take nothing ({} connected), {many} descriptors: {early} + {late} of {ASKED} + {ASKED} failed, \
+        "{readers} readers that take nothing ({} connected), {many} descriptors: {early} + {late} of {ASKED} + {ASKED} \
+         failed, \
          99 of 100 within {p99:?}, {baseline:?} with nobody beside; {} KiB",
         crowd.len(),
         program.kib("VmRSS")
     );
-    // While the crowd comes, more may be on the move than there are places and seats; how many is the machine's doing. Readers that
-    // stand still take nothing from anybody.
+    // While the crowd comes, more may be on the move than there are places and seats; how many is the machine's doing.
+    // Readers that stand still take nothing from anybody.
     assert_eq!(late, 0, "{early} + {late} failed");
 }
 

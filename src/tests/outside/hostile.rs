@@ -1,6 +1,6 @@
-//! Everything that a file, a person or a stranger can make long, against the binary as it is: each route, server function, page and
-//! intake of the route table gets what nobody should send. Whatever comes, the answer is a refusal of a bounded size, the log has no
-//! error, drafts stay small, and the process needs no more memory than is said here.
+//! Everything that a file, a person or a stranger can make long, against the binary as it is: each route, server
+//! function, page and intake of the route table gets what nobody should send. Whatever comes, the answer is a refusal
+//! of a bounded size, the log has no error, drafts stay small, and the process needs no more memory than is said here.
 //!
 //! `BATCHDESK_SEED` repeats a run, `BATCHDESK_HOSTILE` makes it that many times as long.
 
@@ -83,7 +83,8 @@ impl Target {
             target.people.push(target.signed_in(email).await);
         }
         let ids: Vec<(String,)> = sqlx::query_as(
-            "(SELECT DISTINCT ON (organisation_id, operation, status) id::text FROM batch) UNION ALL SELECT id::text FROM gateway
+            "(SELECT DISTINCT ON (organisation_id, operation, status) id::text FROM batch) UNION ALL SELECT id::text
+             FROM gateway
               UNION ALL (SELECT order_id FROM stored_order LIMIT 3) UNION ALL SELECT unnest(ARRAY['1', '2', '9999'])",
         )
         .fetch_all(&mut demo.database().await)
@@ -312,13 +313,17 @@ async fn whatever_is_sent_the_answer_is_a_bounded_refusal_and_the_process_stays_
 
     let memory = demo.most_memory();
     let draft = demo
-        .longest("SELECT coalesce(max(octet_length(description) + octet_length(file_name) + octet_length(findings) + octet_length(repeats)), 0)::bigint FROM draft")
+        .longest(
+            "SELECT coalesce(max(octet_length(description) + octet_length(file_name) + octet_length(findings) +
+                  octet_length(repeats)), 0)::bigint FROM draft",
+        )
         .await;
     let audit = demo.longest("SELECT coalesce(max(octet_length(a::text)), 0)::bigint FROM audit a").await;
     let log = demo.log();
     let line = log.lines().map(str::len).max().unwrap_or(0) as u64;
     println!(
-        "hostile: files and bodies tried {} ({} files), largest answer {} KiB, largest page {} KiB, largest draft {} KiB, largest audit entry {} KiB, \
+        "hostile: files and bodies tried {} ({} files), largest answer {} KiB, largest page {} KiB, largest draft {} \
+         KiB, largest audit entry {} KiB, \
          longest line of the log {} KiB, most memory {} MiB (idle {} MiB), statuses {:?}",
         found.tried,
         found.files,

@@ -287,6 +287,7 @@ async fn a_committed_change_is_soon_in_the_browser() {
     took.sort();
     let (median, p95) = (took[took.len() / 2], took[took.len() * 95 / 100]);
     println!("committed to browser: median {median:?}, p95 {p95:?}");
-    // The budget is a p95 of 300 ms, on a machine with nothing else to do. Whoever was not told looks after ten seconds.
+    // The budget is a p95 of 300 ms, on a machine with nothing else to do. Whoever was not told looks after ten
+    // seconds.
     assert!(median < Duration::from_secs(3), "median {median:?}, p95 {p95:?}");
 }

@@ -6,7 +6,8 @@ use std::{
 };
 use tracing::subscriber::DefaultGuard;
 
-/// The log of everything that runs on this thread, warnings and worse: a test's runtime has one thread, so that is its application.
+/// The log of everything that runs on this thread, warnings and worse: a test's runtime has one thread, so that is its
+/// application.
 pub(crate) struct Log {
     lines: Arc<Mutex<Vec<u8>>>,
     _begun: DefaultGuard,

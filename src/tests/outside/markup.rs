@@ -1,11 +1,13 @@
-//! What people type is text on every page, wherever it stands: in the title, between tags, in attributes, in scripts and in headers.
+//! What people type is text on every page, wherever it stands: in the title, between tags, in attributes, in scripts
+//! and in headers.
 
 use super::support::{ADMIN, Browser, CHECKER, MAKER, Part, TestApp, TestResponse};
 use batchdesk::server::http;
 use html5gum::{DefaultEmitter, Token, Tokenizer};
 use std::collections::BTreeSet;
 
-/// Ends whatever text, attribute, script or comment it may stand in, and begins an element of its own. It has no blank and no comma.
+/// Ends whatever text, attribute, script or comment it may stand in, and begins an element of its own. It has no blank
+/// and no comma.
 const HOSTILE: &str = "'\"></title></textarea></script></style>--><b/id=pwn>";
 /// The same for a file's name, from which folders are taken away.
 const HOSTILE_FILE: &str = "a'\"><b id=pwn>.csv";
@@ -53,7 +55,8 @@ fn the_reader_sees_an_element_that_text_became() {
     assert_eq!(parsed("<title>&lt;/title&gt;&amp;lt;</title>").titles, ["</title>&lt;"]);
 }
 
-/// An application on which everything that can be named is named hostilely: a batch that waits, one of a sync, a connection.
+/// An application on which everything that can be named is named hostilely: a batch that waits, one of a sync, a
+/// connection.
 struct Named {
     app: TestApp,
     batch: String,
@@ -74,7 +77,8 @@ async fn named() -> Named {
         ids.push(answer.location().rsplit('/').next().unwrap().to_owned());
     }
     let mut database = app.database().await;
-    // Files cannot bring such names any more; rows that are older, or that another way brings, are shown like any others.
+    // Files cannot bring such names any more; rows that are older, or that another way brings, are shown like any
+    // others.
     for statement in [
         "SET session_replication_role = replica",
         "UPDATE record SET order_id = '{}', txn_id = '{}' WHERE order_id = 'A1'",

@@ -94,7 +94,8 @@ async fn five_hundred_open_pages_take_little() {
     let open = |cookie: String| async move {
         let mut stream = TcpStream::connect(program.address).await.unwrap();
         let request = format!(
-            "GET /events?operation=refund HTTP/1.1\r\nhost: {}\r\ncookie: batchdesk={cookie}\r\naccept: text/event-stream\r\n\
+            "GET /events?operation=refund HTTP/1.1\r\nhost: {}\r\ncookie: batchdesk={cookie}\r\naccept: \
+             text/event-stream\r\n\
              user-agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n\
              accept-encoding: gzip, deflate, br, zstd\r\nsec-fetch-site: same-origin\r\n\r\n",
             program.address

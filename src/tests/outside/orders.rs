@@ -11,9 +11,11 @@ async fn app(orders: &[(&str, i64)]) -> TestApp {
     let tenant = "SELECT set_config('app.organisation', organisation_id::text, false) FROM batch WHERE id = $1::uuid";
     sqlx::query(tenant).bind(&batch).execute(&mut database).await.unwrap();
     for (order, refundable) in orders {
-        let statement = "INSERT INTO stored_order (organisation_id, order_id, gateway_id, batch_id, status, charged, amount_minor, currency, refunded_minor,
+        let statement = "INSERT INTO stored_order (organisation_id, order_id, gateway_id, batch_id, status, charged,
+                         amount_minor, currency, refunded_minor,
                 refundable_minor, transactions, refunds, body, content_sha256, seen_at)
-             SELECT b.organisation_id, $2, b.gateway_id, b.id, 'CHARGED', true, 10000, 'INR', 10000 - $3, $3, ARRAY['txn-' || $2], '[]', '{\"card\":\"4242\"}',
+             SELECT b.organisation_id, $2, b.gateway_id, b.id, 'CHARGED', true, 10000, 'INR', 10000 - $3, $3,
+               ARRAY['txn-' || $2], '[]', '{\"card\":\"4242\"}',
                 decode(repeat('00', 32), 'hex'), now() FROM batch b WHERE b.id = $1::uuid";
         sqlx::query(statement).bind(&batch).bind(order).bind(refundable).execute(&mut database).await.unwrap();
     }

@@ -13,8 +13,10 @@ async fn case() -> (TestApp, String) {
     for statement in [
         "UPDATE batch SET status = 'processing' WHERE id = $1::uuid",
         "INSERT INTO attempt (organisation_id, batch_id, from_row, to_row, revision, attempt, chunk_no, epoch, owner)
-         SELECT organisation_id, batch_id, 1, 2, 1, 1, chunk_no, epoch, gen_random_uuid() FROM chunk WHERE batch_id = $1::uuid AND chunk_no = 0",
-        "INSERT INTO open_task (organisation_id, batch_id, row_no, revision, gateway_id, state, run_at, attempts, first_sent_at, last_sent_at, code, message)
+         SELECT organisation_id, batch_id, 1, 2, 1, 1, chunk_no, epoch, gen_random_uuid() FROM chunk
+           WHERE batch_id = $1::uuid AND chunk_no = 0",
+        "INSERT INTO open_task (organisation_id, batch_id, row_no, revision, gateway_id, state, run_at, attempts,
+         first_sent_at, last_sent_at, code, message)
          SELECT r.organisation_id, r.batch_id, r.row_no, 1, b.gateway_id, 'REVIEW', now(), 1, now(), now(), 'not_found',
                 'It was sent without a clear reply, and the gateway shows no refund under its key. Look it up at the gateway.'
            FROM record r JOIN batch b ON b.id = r.batch_id WHERE r.batch_id = $1::uuid AND r.row_no <= 2",

@@ -1,5 +1,5 @@
-//! Changes that weaken a control, or say where money and data go: a reason, a proof, a second administrator where there is one, and
-//! everybody who decides is told.
+//! Changes that weaken a control, or say where money and data go: a reason, a proof, a second administrator where there
+//! is one, and everybody who decides is told.
 
 use super::{
     connections::{Simulator, simulator},
@@ -79,7 +79,8 @@ async fn one_administrator_alone_gives_a_reason_and_the_password_and_everybody_w
     let done = admin.form("/settings/approval", &[OFF.as_slice(), [("password", PASSWORD)].as_slice()].concat()).await;
     assert_eq!(done.status, 303, "{}", done.text);
     assert_eq!(number(&app, IS_ON).await, 0);
-    let trail = "SELECT count(*) FROM audit WHERE action = 'settings.approval' AND actor = 'admin@acme.test' AND detail LIKE '%The bank asks%'";
+    let trail = "SELECT count(*) FROM audit WHERE action = 'settings.approval' AND actor = 'admin@acme.test'
+                 AND detail LIKE '%The bank asks%'";
     assert_eq!(number(&app, trail).await, 1);
     for (email, told) in [(CHECKER, true), (ADMIN, true), (MAKER, false), (VIEWER, false)] {
         let browser = app.signed_in(email).await;
@@ -164,7 +165,9 @@ async fn where_there_is_a_second_administrator_nothing_changes_before_they_confi
     assert_eq!(number(&app, IS_ON).await, 0);
     assert_eq!(answered(&second, &change, &hash, "confirm", "").await.status, 409, "once");
     assert!(!second.get("/settings").await.text.contains("data-change"));
-    let trail = "SELECT count(*) FROM audit WHERE (action, actor) IN (('settings.change_proposed', 'admin@acme.test'), ('settings.approval', 'admin2@acme.test'))
+    let trail = "SELECT count(*) FROM audit
+                 WHERE (action, actor) IN (('settings.change_proposed', 'admin@acme.test'),
+                 ('settings.approval', 'admin2@acme.test'))
                   AND detail LIKE '%The bank asks%'";
     assert_eq!(number(&app, trail).await, 2);
     until("the checker is told that it holds", || async {
@@ -215,7 +218,8 @@ async fn a_change_is_rejected_with_a_reason_withdrawn_or_forgotten_in_time() {
         "SELECT count(DISTINCT verdict) FROM settings_change_end WHERE verdict IN ('REJECT', 'WITHDRAW', 'EXPIRE')";
     assert_eq!(number(&app, ends).await, 3);
     until("everybody is told of each end", || async {
-        let told = "SELECT count(*) FROM notice n JOIN person p ON p.id = n.person_id WHERE n.kind = 'change_dropped' AND p.email = 'admin2@acme.test'";
+        let told = "SELECT count(*) FROM notice n JOIN person p ON p.id = n.person_id WHERE n.kind = 'change_dropped'
+                    AND p.email = 'admin2@acme.test'";
         (number(&app, told).await == 3).then_some(())
     })
     .await;
@@ -289,7 +293,8 @@ async fn every_form_that_weakens_a_control_waits_for_the_second_administrator_an
         &app,
         &format!(
             "INSERT INTO gateway (organisation_id, id, connector, base_url, merchant_id, sealed_key)
-             SELECT organisation_id, gen_random_uuid(), connector, base_url, 'another', sealed_key FROM gateway WHERE organisation_id = {acme}"
+             SELECT organisation_id, gen_random_uuid(), connector, base_url, 'another', sealed_key FROM gateway
+               WHERE organisation_id = {acme}"
         ),
     )
     .await;
@@ -340,17 +345,21 @@ async fn the_database_itself_refuses_a_change_that_nobody_else_confirmed() {
     let (organisation, person): (uuid::Uuid, uuid::Uuid) =
         sqlx::query_as("SELECT organisation_id, proposer FROM settings_change").fetch_one(&mut database).await.unwrap();
     let session = format!(
-        "SET ROLE batchdesk_web; SELECT set_config('app.organisation', '{organisation}', false), set_config('app.person', '{person}', false)"
+        "SET ROLE batchdesk_web; SELECT set_config('app.organisation', '{organisation}', false),
+         set_config('app.person', '{person}', false)"
     );
     sqlx::raw_sql(sqlx::AssertSqlSafe(session)).execute(&mut database).await.unwrap();
     let end = |verdict: &str| {
         format!(
             "INSERT INTO settings_change_end (organisation_id, change_id, verdict, content_sha256, at)
-             SELECT organisation_id, id, '{verdict}', decode('{hash}', 'hex'), at FROM settings_change WHERE id = '{id}'"
+             SELECT organisation_id, id, '{verdict}', decode('{hash}', 'hex'), at FROM settings_change
+               WHERE id = '{id}'"
         )
     };
-    let alone = "INSERT INTO settings_change (organisation_id, id, kind, object, summary, was, becomes, reason, alone, at, expires_at)
-        SELECT organisation_id, gen_random_uuid(), 'limits', '', 'x', '{}', '{}', 'x', true, at, expires_at FROM settings_change";
+    let alone = "INSERT INTO settings_change (organisation_id, id, kind, object, summary, was, becomes, reason, alone,
+                 at, expires_at)
+        SELECT organisation_id, gen_random_uuid(), 'limits', '', 'x', '{}', '{}', 'x', true, at, expires_at
+          FROM settings_change";
     for (what, statement, code) in [
         ("who asked confirms", end("CONFIRM"), "BD403"),
         ("who asked says that it was alone", end("ALONE"), "BD403"),

@@ -1,4 +1,5 @@
-//! Requests of a wrong shape: each is refused by a sentence and a status that say what is wrong with it, and none is our fault.
+//! Requests of a wrong shape: each is refused by a sentence and a status that say what is wrong with it, and none is
+//! our fault.
 
 use super::{
     chunks::chunked,

@@ -25,7 +25,8 @@ async fn attempt(browser: &Browser, address: &str, email: &str, password: &str) 
     browser.send(request.form(&[("email", email), ("password", password)])).await
 }
 
-/// Attempts (address, e-mail, password) that all come at once; those for which the queue was full come again, a few at a time.
+/// Attempts (address, e-mail, password) that all come at once; those for which the queue was full come again, a few at
+/// a time.
 async fn insist(app: &TestApp, attempts: Vec<(String, String, String)>) -> Vec<u16> {
     let once = async |(address, email, password): &(String, String, String)| {
         let answer = attempt(&app.visitor(), address, email, password).await;
@@ -348,7 +349,8 @@ async fn a_flood_of_strangers_puts_few_hashes_before_a_known_browser_and_is_sent
     let busy: Vec<_> = answers.iter().filter(|answer| answer.status == 429).collect();
     let checked = queue.begun() - before - 1;
     println!(
-        "200 strangers at once: {checked} checked, {} sent away; {} hashes were begun before that of a person known here",
+        "200 strangers at once: {checked} checked, {} sent away; {} hashes were begun before that of a person known \
+         here",
         busy.len(),
         queue.most_ahead(Lane::Known)
     );

@@ -1,4 +1,5 @@
-//! How many statements an address costs. They are read from the log of the database, of the web part's connections alone.
+//! How many statements an address costs. They are read from the log of the database, of the web part's connections
+//! alone.
 
 use super::support::{CHECKER, MAKERS_FILE, Part, STRANGER, TestApp, execute, until};
 use sqlx::Connection;
@@ -32,7 +33,8 @@ impl StatementLog {
         let begin = std::fs::metadata(&path).unwrap().len();
         // A setting of the database holds in sessions that begin after it.
         let others = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
-                       WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'";
+                       WHERE datname = current_database() AND pid <> pg_backend_pid()
+                         AND backend_type = 'client backend'";
         sqlx::query(others).fetch_all(&mut admin).await.unwrap();
         admin.close().await.unwrap();
         Self { path, begin: usize::try_from(begin).unwrap(), database }

@@ -1,4 +1,5 @@
-//! An application to test against: the whole web part on a socket of its own, over a database cloned from one that was seeded once.
+//! An application to test against: the whole web part on a socket of its own, over a database cloned from one that was
+//! seeded once.
 
 use batchdesk::server::{
     clock::Clock,
@@ -321,7 +322,8 @@ pub(crate) fn multipart(parts: &[Part<'_>]) -> String {
         body.push_str(&match part {
             Part::Field(name, value) => format!("Content-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"),
             Part::File(name, bytes) => format!(
-                "Content-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: text/csv\r\n\r\n{bytes}\r\n"
+                "Content-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: \
+                 text/csv\r\n\r\n{bytes}\r\n"
             ),
         });
     }
@@ -353,7 +355,8 @@ pub(crate) async fn fingerprint(app: &TestApp) -> String {
     .await;
     let mut connection = app.database().await;
     let tables: Vec<(String,)> = sqlx::query_as(
-        "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'batchdesk' AND table_type = 'BASE TABLE'
+        "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'batchdesk'
+         AND table_type = 'BASE TABLE'
          AND table_name NOT IN ('session', 'audit', 'audit_waiting', '_sqlx_migrations') ORDER BY 1",
     )
     .fetch_all(&mut connection)

@@ -89,7 +89,8 @@ async fn a_body_that_is_too_long_to_read_off_ends_the_connection_and_the_answer_
     assert!(first.starts_with("HTTP/1.1 403") && first.contains("connection: close\r\n"), "{first}");
     // One that waits for the word to go on is not told to.
     let mut stream = TcpStream::connect(app.address).await.unwrap();
-    let head = "POST /theme HTTP/1.1\r\nhost: x\r\nsec-fetch-site: cross-site\r\ncontent-length: 2000\r\nexpect: 100-continue\r\n\r\n";
+    let head = "POST /theme HTTP/1.1\r\nhost: x\r\nsec-fetch-site: cross-site\r\ncontent-length: 2000\r\nexpect: \
+                100-continue\r\n\r\n";
     stream.write_all(head.as_bytes()).await.unwrap();
     let first = read_response(&mut stream).await.expect("an answer");
     assert!(first.starts_with("HTTP/1.1 403") && first.contains("connection: close\r\n"), "{first}");

@@ -315,7 +315,8 @@ async fn push_head(app: &TestApp, cookie: &str, before: &str, size: usize) -> St
     let length = before.len() + head.len() + size;
     let mut stream = TcpStream::connect(app.address).await.unwrap();
     let request = format!(
-        "POST {LIST} HTTP/1.1\r\nhost: {}\r\ncookie: batchdesk={cookie}\r\nsec-fetch-site: same-origin\r\naccept: application/json\r\n\
+        "POST {LIST} HTTP/1.1\r\nhost: {}\r\ncookie: batchdesk={cookie}\r\nsec-fetch-site: same-origin\r\naccept: \
+         application/json\r\n\
          content-type: multipart/form-data; boundary={BOUNDARY}\r\ncontent-length: {length}\r\n\r\n{before}{head}",
         app.address
     );
@@ -370,7 +371,8 @@ async fn one_person_has_four_files_on_their_way_and_the_next_is_told_to_wait() {
         let mut stream = TcpStream::connect(app.address).await.unwrap();
         let request = format!(
             "POST {LIST} HTTP/1.1\r\nhost: {}\r\ncookie: batchdesk={cookie}\r\nsec-fetch-site: same-origin\r\n\
-             content-type: multipart/form-data; boundary={BOUNDARY}\r\ncontent-length: 1000000\r\nexpect: 100-continue\r\n\r\n",
+             content-type: multipart/form-data; boundary={BOUNDARY}\r\ncontent-length: 1000000\r\nexpect: \
+             100-continue\r\n\r\n",
             app.address
         );
         stream.write_all(request.as_bytes()).await.unwrap();

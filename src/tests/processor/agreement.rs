@@ -17,7 +17,8 @@ async fn open_task(harness: &ProcessorHarness, state: TaskState, in_window: bool
     let state = state.code();
     harness
         .sql(&format!(
-            "UPDATE open_task SET state = '{state}', run_at = now() - interval '1 second', owner = NULL, first_sent_at = now() - interval '{sent}'"
+            "UPDATE open_task SET state = '{state}', run_at = now() - interval '1 second', owner = NULL,
+             first_sent_at = now() - interval '{sent}'"
         ))
         .await;
 }

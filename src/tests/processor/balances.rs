@@ -39,12 +39,14 @@ async fn a_balance_that_differs_from_the_facts_stops_sending_and_administrators_
     let (one, other) = tokio::join!(balances::check(state), balances::check(state));
     one.unwrap();
     other.unwrap();
-    let sentence = "Batchdesk stopped sending because something does not add up: order ORD_1 has 900 committed, its tasks say 1000.";
+    let sentence = "Batchdesk stopped sending because something does not add up: order ORD_1 has 900 committed, its \
+                    tasks say 1000.";
     assert_eq!(stopped(&harness).await, [sentence]);
     let acts = "SELECT actor FROM audit WHERE action = 'organisation.stopped'";
     assert_eq!(harness.texts(acts).await, ["Batchdesk"], "said once");
     ops::outbox::dispatch_all(state).await.unwrap();
-    let told = "SELECT p.email || ': ' || (n.payload ->> 'message') FROM notice n JOIN person p ON p.id = n.person_id WHERE n.kind = 'organisation_stopped'";
+    let told = "SELECT p.email || ': ' || (n.payload ->> 'message') FROM notice n JOIN person p ON p.id = n.person_id
+                WHERE n.kind = 'organisation_stopped'";
     assert_eq!(harness.texts(told).await, [format!("owner@globex.test: {sentence}")]);
 }
 

@@ -47,10 +47,20 @@ async fn nothing_is_sent_without_a_decision_for_exactly_this_content() {
     let batch = harness.test.upload("maker@acme.test", &refunds(&[("PLAIN_1", "10.00")])).await;
     harness.sql("UPDATE batch SET status = 'processing'").await;
     assert!(!can_intend(&harness, acme, batch).await, "no decision");
-    harness.sql("SET session_replication_role = replica; INSERT INTO decision (organisation_id, batch_id, revision, checker, verdict, content_sha256)
-               SELECT organisation_id, id, 1, maker, 'APPROVE', sha256('something else') FROM batch").await;
+    harness
+        .sql(
+            "SET session_replication_role = replica; INSERT INTO decision (organisation_id, batch_id, revision,
+                 checker, verdict, content_sha256)
+               SELECT organisation_id, id, 1, maker, 'APPROVE', sha256('something else') FROM batch",
+        )
+        .await;
     assert!(!can_intend(&harness, acme, batch).await, "a decision for another content");
-    harness.sql("UPDATE decision d SET verdict = 'REJECT', reason = 'no', content_sha256 = v.content_sha256 FROM batch_revision v WHERE v.batch_id = d.batch_id").await;
+    harness
+        .sql(
+            "UPDATE decision d SET verdict = 'REJECT', reason = 'no', content_sha256 = v.content_sha256
+                 FROM batch_revision v WHERE v.batch_id = d.batch_id",
+        )
+        .await;
     assert!(!can_intend(&harness, acme, batch).await, "rejected");
     harness.sql("UPDATE decision SET verdict = 'APPROVE'").await;
     assert!(can_intend(&harness, acme, batch).await, "the test must be able to fail");
@@ -64,7 +74,8 @@ async fn a_maker_cannot_decide_and_neither_role_can_do_the_others_part() {
     let checker = harness.test.caller("checker@acme.test").await;
     let (organisation, batch_id) = (maker.organisation.id.0, batch.0);
     let decide = format!(
-        "INSERT INTO decision (organisation_id, batch_id, verdict, content_sha256) SELECT organisation_id, batch_id, 'APPROVE', content_sha256 FROM batch_revision WHERE batch_id = '{batch_id}'"
+        "INSERT INTO decision (organisation_id, batch_id, verdict, content_sha256)
+         SELECT organisation_id, batch_id, 'APPROVE', content_sha256 FROM batch_revision WHERE batch_id = '{batch_id}'"
     );
     let mut web = as_role(&harness, "batchdesk_web", organisation, Some(maker.person.id.0)).await;
     assert_eq!(code_of(&mut web, &decide).await, "BD403", "the maker");
@@ -78,8 +89,10 @@ async fn a_maker_cannot_decide_and_neither_role_can_do_the_others_part() {
         .replace("SELECT ", &format!("SELECT '{}', ", checker.person.id.0));
     assert_eq!(code_of(&mut web, &naming).await, "42501", "another person's name");
     for forbidden in [
-        "INSERT INTO attempt (organisation_id, batch_id, from_row, to_row, revision, attempt, chunk_no, epoch, owner) SELECT organisation_id, batch_id, 1, 1, 1, 1, 0, 1, batch_id FROM chunk",
-        "INSERT INTO outcome (organisation_id, batch_id, row_no, revision, attempts, succeeded) SELECT organisation_id, batch_id, 1, 1, 0, false FROM chunk",
+        "INSERT INTO attempt (organisation_id, batch_id, from_row, to_row, revision, attempt, chunk_no, epoch, owner)
+         SELECT organisation_id, batch_id, 1, 1, 1, 1, 0, 1, batch_id FROM chunk",
+        "INSERT INTO outcome (organisation_id, batch_id, row_no, revision, attempts, succeeded)
+         SELECT organisation_id, batch_id, 1, 1, 0, false FROM chunk",
         "UPDATE batch SET status = 'processing'",
         "UPDATE chunk SET state = 'WAITING'",
         "UPDATE record SET amount_minor = 1",
@@ -95,7 +108,8 @@ async fn a_maker_cannot_decide_and_neither_role_can_do_the_others_part() {
     for forbidden in [
         decide.as_str(),
         "UPDATE batch SET status = 'processing'",
-        "INSERT INTO batch (organisation_id, id, gateway_id, operation, file_name, currency) SELECT organisation_id, gateway_id, gateway_id, 'refund', 'x', 'INR' FROM chunk",
+        "INSERT INTO batch (organisation_id, id, gateway_id, operation, file_name, currency)
+         SELECT organisation_id, gateway_id, gateway_id, 'refund', 'x', 'INR' FROM chunk",
         "INSERT INTO record SELECT * FROM record",
         "UPDATE record SET amount_minor = 1",
         "UPDATE gateway SET sending = true",
@@ -121,7 +135,8 @@ async fn an_outcome_of_a_send_needs_its_intent() {
     for (from, to) in [(2, 3), (4, 4), (7, 8)] {
         harness
             .sql(&format!(
-                "SET session_replication_role = replica; INSERT INTO attempt (organisation_id, batch_id, from_row, to_row, revision, attempt, chunk_no, epoch, owner)
+                "SET session_replication_role = replica; INSERT INTO attempt (organisation_id, batch_id, from_row,
+                 to_row, revision, attempt, chunk_no, epoch, owner)
                  SELECT organisation_id, batch_id, {from}, {to}, 1, 1, 0, 1, batch_id FROM chunk"
             ))
             .await;
@@ -179,9 +194,16 @@ async fn another_organisation_sees_nothing() {
             }
         }
     }
-    let bare: i64 = harness.number("SELECT count(*) FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'organisation_id'
-        WHERE c.relnamespace = 'batchdesk'::regnamespace AND c.relkind IN ('r', 'p') AND NOT (c.relrowsecurity AND c.relforcerowsecurity)
-          AND NOT c.relispartition AND c.relname NOT IN ('organisation_name', 'person_organisation', 'api_key_organisation')").await;
+    let bare: i64 = harness
+        .number(
+            "SELECT count(*) FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+                                    AND a.attname = 'organisation_id'
+        WHERE c.relnamespace = 'batchdesk'::regnamespace AND c.relkind IN ('r', 'p')
+          AND NOT (c.relrowsecurity AND c.relforcerowsecurity)
+          AND NOT c.relispartition AND c.relname NOT IN ('organisation_name', 'person_organisation',
+            'api_key_organisation')",
+        )
+        .await;
     // What leaves have in its place: tests/record_partitions.rs.
     assert_eq!(bare, 0, "a table of an organisation without row-level security");
 }
@@ -214,7 +236,12 @@ async fn what_goes_wrong_for_one_organisation_stops_no_other() {
     harness
         .sql("CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'broken'; END $$")
         .await;
-    harness.sql("CREATE TRIGGER broken BEFORE UPDATE ON batch FOR EACH ROW WHEN (NEW.status = 'expired') EXECUTE FUNCTION broken()").await;
+    harness
+        .sql(
+            "CREATE TRIGGER broken BEFORE UPDATE ON batch FOR EACH ROW
+                 WHEN (NEW.status = 'expired') EXECUTE FUNCTION broken()",
+        )
+        .await;
     let batch = harness.batch(&[("PLAIN_2", "10.00")]).await;
     let running = harness.start();
     harness.until(batch, &["SUCCEEDED"]).await;

@@ -1,5 +1,5 @@
-//! The limits of a connection, seen from the gateway's side of the socket: rate, calls at once, and staying away when asked to,
-//! with one worker process and with several.
+//! The limits of a connection, seen from the gateway's side of the socket: rate, calls at once, and staying away when
+//! asked to, with one worker process and with several.
 
 use super::matrix::{
     GatewayMatrix,
@@ -42,8 +42,8 @@ async fn until(matrix: &GatewayMatrix, calls: usize) -> Vec<Call> {
     }
 }
 
-/// The first request that came before its time: some may come at once, then so many a second since `begun`. However late some are,
-/// the next ones are not early.
+/// The first request that came before its time: some may come at once, then so many a second since `begun`. However
+/// late some are, the next ones are not early.
 fn early(calls: &[Call], begun: Instant, rate: u32, at_once: usize) -> Option<usize> {
     let mut at: Vec<Instant> = calls.iter().map(|call| call.at).filter(|at| *at > begun).collect();
     at.sort();
@@ -139,7 +139,8 @@ async fn retry_after_stops_the_whole_connection_in_all_processes() {
         assert!(refused.elapsed() < Duration::from_secs(60), "{health:?}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    // The process that heard it stops at once; the other reads of it within a second, on a machine with nothing else to do.
+    // The process that heard it stops at once; the other reads of it within a second, on a machine with nothing else to
+    // do.
     let (from, to) = (refused + Duration::from_secs(5), refused + Duration::from_millis(7_900));
     while !matrix.server.gateway.calls().iter().any(|call| call.at > to) {
         assert!(refused.elapsed() < Duration::from_secs(60), "and afterwards it goes on");
@@ -211,7 +212,8 @@ async fn what_is_shown_of_a_connection_is_what_happens_there() {
     assert!(estimated, "there was never an estimate");
     let finished: i64 = sqlx::query_scalar("SELECT count(*) FROM outcome").fetch_one(&mut admin).await.unwrap();
     assert_eq!(finished, 180);
-    // The last second is told with the next look. A machine that took a minute for all of it has forgotten the first ones.
+    // The last second is told with the next look. A machine that took a minute for all of it has forgotten the first
+    // ones.
     let (mut shown, forgotten) = (health().await, || begun.elapsed() > Duration::from_secs(55));
     while shown.finished_in_a_minute < 180 && !forgotten() {
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -221,7 +223,12 @@ async fn what_is_shown_of_a_connection_is_what_happens_there() {
     assert!(shown.workers <= 1, "{shown:?}");
     assert!(shown.rate.ends_with("a second"), "{}", shown.rate);
     stop(running).await;
-    sql(&matrix, "UPDATE gateway SET sending = false, stopped_at = now(), stopped_reason = 'The gateway refused our key (HTTP 401).'").await;
+    sql(
+        &matrix,
+        "UPDATE gateway SET sending = false, stopped_at = now(),
+                  stopped_reason = 'The gateway refused our key (HTTP 401).'",
+    )
+    .await;
     assert!(
         matches!(health().await.state, ConnectionState::Stopped { since: Some(_), reason } if reason.contains("refused"))
     );

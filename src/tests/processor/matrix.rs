@@ -1,5 +1,5 @@
-//! Every ambiguous outcome with every class of gateway, over real sockets: what Batchdesk says of each row against the gateway's own
-//! ledger. BATCHDESK_MATRIX_ROWS sets the rows of a cell (12).
+//! Every ambiguous outcome with every class of gateway, over real sockets: what Batchdesk says of each row against the
+//! gateway's own ledger. BATCHDESK_MATRIX_ROWS sets the rows of a cell (12).
 
 pub(super) mod connectors;
 pub(super) mod server;
@@ -69,7 +69,8 @@ impl GatewayMatrix {
 
     async fn shorten(&self) {
         // Back-offs of minutes and hours are a second here; the wait before the first question stays.
-        let sql = "UPDATE open_task SET run_at = now() + interval '1 second' WHERE owner IS NULL AND state <> 'REVIEW' AND run_at > now() + interval '4 seconds'";
+        let sql = "UPDATE open_task SET run_at = now() + interval '1 second' WHERE owner IS NULL AND state <> 'REVIEW'
+                   AND run_at > now() + interval '4 seconds'";
         self.test.as_superuser(sql).await.unwrap();
     }
 
@@ -169,8 +170,8 @@ fn judge(
             Some("REVIEW") => cell.review += 1,
             other => panic!("{id}: {other:?}"),
         }
-        // A send after another send needs an answer between them: where keys are kept, that there is no such refund; elsewhere
-        // nothing proves it.
+        // A send after another send needs an answer between them: where keys are kept, that there is no such refund;
+        // elsewhere nothing proves it.
         let mut asked = false;
         for (number, call) in
             calls.iter().filter(|call| call.id == *id && (call.send || call.answered == 404)).enumerate()

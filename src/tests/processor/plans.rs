@@ -1,8 +1,8 @@
 //! What a batch costs the database grows with its rows, not with their square, whatever the planner believes.
 //!
-//! A table that was never analysed, or a batch that is newer than the statistics, looks like one row to the planner: then it may
-//! join a batch with itself by reading all of it once for each row. A thousand rows took a minute that way, and nobody would ever
-//! have seen the end of a hundred thousand.
+//! A table that was never analysed, or a batch that is newer than the statistics, looks like one row to the planner:
+//! then it may join a batch with itself by reading all of it once for each row. A thousand rows took a minute that way,
+//! and nobody would ever have seen the end of a hundred thousand.
 
 use super::{ProcessorHarness, Script};
 use crate::server::ops::uploads::Ticks;
@@ -31,8 +31,8 @@ fn file() -> String {
 }
 
 impl ProcessorHarness {
-    /// Waits until nothing of the batch is queued, without a look at its tasks. Hurrying reads all that waits, so it is done only
-    /// where nothing moves: the longer a machine takes, the more of it would be counted.
+    /// Waits until nothing of the batch is queued, without a look at its tasks. Hurrying reads all that waits, so it is
+    /// done only where nothing moves: the longer a machine takes, the more of it would be counted.
     async fn drained(&self, batch: BatchId) {
         let sql = format!("SELECT queued::bigint FROM batch_progress WHERE batch_id = '{batch}'");
         let (mut last, mut still) = (i64::MAX, 0);

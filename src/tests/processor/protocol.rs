@@ -100,7 +100,13 @@ async fn two_workers_send_every_row_of_a_batch_once() {
     harness.sql("UPDATE chunk SET state = 'HELD'").await;
     // Two chunks, so that both have something to do.
     let organisation = harness.organisation;
-    harness.sql(&format!("SET app.organisation = '{organisation}'; INSERT INTO chunk SELECT organisation_id, batch_id, 1, revision, gateway_id, 76, 150, 76, 75, 75, 'HELD', 0, NULL, NULL, 'infinity' FROM chunk")).await;
+    harness
+        .sql(&format!(
+            "SET app.organisation = '{organisation}'; INSERT INTO chunk
+                          SELECT organisation_id, batch_id, 1, revision, gateway_id, 76, 150, 76, 75, 75, 'HELD', 0,
+                          NULL, NULL, 'infinity' FROM chunk"
+        ))
+        .await;
     harness.sql("UPDATE chunk SET to_row = 75, size = 75, remaining = 75 WHERE chunk_no = 0").await;
     harness.sql("UPDATE chunk SET state = 'WAITING', run_at = now()").await;
     let (one, two) = (harness.start(), harness.start());
@@ -248,7 +254,14 @@ async fn a_refused_key_stops_the_connection_and_burns_no_row() {
     let batch = harness.batch(&[("PLAIN_1", "10.00"), ("PLAIN_2", "10.00"), ("PLAIN_3", "10.00")]).await;
     let running = harness.start();
     for _ in 0..2_400 {
-        if harness.number("SELECT count(*) FROM gateway WHERE NOT sending AND stopped_reason LIKE '%401%' AND stopped_at IS NOT NULL").await == 1 {
+        if harness
+            .number(
+                "SELECT count(*) FROM gateway WHERE NOT sending AND stopped_reason LIKE '%401%'
+                           AND stopped_at IS NOT NULL",
+            )
+            .await
+            == 1
+        {
             break;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -380,8 +393,13 @@ async fn something_that_does_not_add_up_stops_the_organisation() {
     let harness = ProcessorHarness::new(GatewayClass::K, Script::keyed()).await;
     let batch = harness.batch(&[("PLAIN_1", "10.00"), ("PLAIN_2", "10.00")]).await;
     // A row has an outcome that nobody sent for; its reply cannot be recorded.
-    harness.sql("SET session_replication_role = replica; INSERT INTO outcome (organisation_id, batch_id, row_no, revision, attempts, succeeded)
-               SELECT organisation_id, batch_id, row_no, revision, 1, true FROM record WHERE row_no = 1").await;
+    harness
+        .sql(
+            "SET session_replication_role = replica; INSERT INTO outcome (organisation_id, batch_id, row_no,
+                 revision, attempts, succeeded)
+               SELECT organisation_id, batch_id, row_no, revision, 1, true FROM record WHERE row_no = 1",
+        )
+        .await;
     let running = harness.start();
     for _ in 0..2_400 {
         if harness.number("SELECT count(*) FROM organisation WHERE NOT sending").await == 1 {

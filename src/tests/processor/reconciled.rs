@@ -1,5 +1,5 @@
-//! Reconciliation: each kind of difference is found, the gateway's last word is taken over, nothing is sent, and several
-//! processes compare once.
+//! Reconciliation: each kind of difference is found, the gateway's last word is taken over, nothing is sent, and
+//! several processes compare once.
 
 use super::{ProcessorHarness, Script, script::listed};
 use crate::{
@@ -38,7 +38,8 @@ impl ProcessorHarness {
     /// Plans one more comparison of a batch.
     async fn compare_again(&self, batch: BatchId) {
         self.sql(&format!(
-            "INSERT INTO reconciliation (organisation_id, batch_id, gateway_id, cause, run_at) SELECT organisation_id, id, gateway_id, 'NIGHT', now() FROM batch WHERE id = '{batch}'"
+            "INSERT INTO reconciliation (organisation_id, batch_id, gateway_id, cause, run_at)
+             SELECT organisation_id, id, gateway_id, 'NIGHT', now() FROM batch WHERE id = '{batch}'"
         ))
         .await;
     }
@@ -50,7 +51,8 @@ impl ProcessorHarness {
     }
 
     async fn kinds(&self) -> Vec<String> {
-        let sql = "SELECT kind || ' ' || order_id || CASE WHEN reversed THEN ' reversed' ELSE '' END FROM reconciliation_difference ORDER BY 1";
+        let sql = "SELECT kind || ' ' || order_id || CASE WHEN reversed THEN ' reversed' ELSE '' END
+                   FROM reconciliation_difference ORDER BY 1";
         self.texts(sql).await
     }
 }
@@ -120,7 +122,8 @@ async fn every_kind_of_difference_is_found_and_what_is_about_money_goes_to_peopl
     let shown = harness.reconciled(batch).await;
     assert!(shown.sentence.contains("2 of 9 agree"), "{}", shown.sentence);
     assert!(!shown.settled);
-    // About money: the four, and the two reversals. What is not ours and what the gateway finishes by itself is named only.
+    // About money: the four, and the two reversals. What is not ours and what the gateway finishes by itself is named
+    // only.
     let entries = harness.texts("SELECT kind || ' ' || order_id FROM review_entry ORDER BY 1").await;
     let about_money = [
         "amount PLAIN_amount",
@@ -194,7 +197,8 @@ async fn a_night_is_planned_once_by_however_many_processes() {
     let second = harness.start();
     harness.test.state.clock.advance(time::Duration::hours(24));
     harness.compared(2).await;
-    let at_two = "SELECT count(*) FROM reconciliation_night WHERE to_char(night AT TIME ZONE 'Asia/Kolkata', 'HH24:MI:SS') = '02:00:00'";
+    let at_two = "SELECT count(*) FROM reconciliation_night
+                  WHERE to_char(night AT TIME ZONE 'Asia/Kolkata', 'HH24:MI:SS') = '02:00:00'";
     while harness.number(at_two).await < 2 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

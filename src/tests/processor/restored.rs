@@ -69,7 +69,12 @@ async fn nothing_is_asked_before_what_was_sent_may_have_arrived() {
     let harness = ProcessorHarness::new(GatewayClass::Q, Script { lists: true, ..Script::default() }).await;
     let batch = harness.batch(&[("A_1", "10.00")]).await;
     past::restored(&harness.test.state).await.unwrap();
-    harness.sql("UPDATE restore SET ask_after = ask_after + interval '1 hour'; UPDATE chunk SET ask_after = ask_after + interval '1 hour', run_at = now()").await;
+    harness
+        .sql(
+            "UPDATE restore SET ask_after = ask_after + interval '1 hour'; UPDATE chunk
+                 SET ask_after = ask_after + interval '1 hour', run_at = now()",
+        )
+        .await;
     let running = harness.start();
     let epoch = "SELECT epoch FROM chunk";
     // Claimed twice, and given back.
@@ -102,7 +107,8 @@ async fn what_was_in_doubt_or_to_be_repeated_is_asked_about_and_keeps_its_rules(
     for class in GatewayClass::ALL {
         let harness = ProcessorHarness::new(class, Script { keyed: true, lists: true, ..Script::default() }).await;
         let batch = harness.batch(&[("A_1", "10.00"), ("B_1", "10.00")]).await;
-        // Both were refused by a gateway that was too busy, and wait to be repeated; then the backup; then the first was repeated.
+        // Both were refused by a gateway that was too busy, and wait to be repeated; then the backup; then the first
+        // was repeated.
         super::protocol::intend_first(&harness, harness.worker(), 2).await;
         harness.sql("UPDATE chunk SET run_at = now() - interval '1 s'").await;
         past::restored(&harness.test.state).await.unwrap();
@@ -150,7 +156,8 @@ async fn what_is_uploaded_again_afterwards_is_known_by_its_key_or_looked_at_by_p
     for class in GatewayClass::ALL {
         let harness = ProcessorHarness::new(class, Script { lists: true, ..Script::default() }).await;
         past::restored(&harness.test.state).await.unwrap();
-        // A_1 was sent under its unique id; A_2 had none, and so another key; B_1 is new; C_1 has a refund of another amount.
+        // A_1 was sent under its unique id; A_2 had none, and so another key; B_1 is new; C_1 has a refund of another
+        // amount.
         harness.script.books.lock().unwrap().make("UNIQUE1");
         let shows = [
             ("A_2", vec![listed("ELSEWHERE", "SUCCESS", 1_000)]),
@@ -180,9 +187,21 @@ async fn failed_rows_of_an_older_batch_are_asked_about_however_late_they_are_sen
     let harness = ProcessorHarness::new(GatewayClass::K, Script { lists: true, ..Script::default() }).await;
     let old = harness.batch(&[("A_1", "10.00")]).await;
     past::restored(&harness.test.state).await.unwrap();
-    harness.sql("UPDATE restore SET at = at - interval '31 days'; UPDATE batch SET created_at = created_at - interval '32 days'").await;
+    harness
+        .sql(
+            "UPDATE restore SET at = at - interval '31 days'; UPDATE batch
+                 SET created_at = created_at - interval '32 days'",
+        )
+        .await;
     let sql = format!("SELECT count(*) FROM chunk WHERE batch_id = '{old}' AND asked_to IS NOT NULL");
-    harness.sql(&format!("SET app.organisation = '{}'; INSERT INTO chunk SELECT organisation_id, batch_id, 1, revision, gateway_id, 2, 2, 2, 1, 1, 'DONE', 0, NULL, NULL, 'infinity' FROM chunk WHERE batch_id = '{old}'", harness.organisation)).await;
+    harness
+        .sql(&format!(
+            "SET app.organisation = '{}'; INSERT INTO chunk
+                          SELECT organisation_id, batch_id, 1, revision, gateway_id, 2, 2, 2, 1, 1, 'DONE', 0, NULL,
+                          NULL, 'infinity' FROM chunk WHERE batch_id = '{old}'",
+            harness.organisation
+        ))
+        .await;
     assert_eq!(harness.number(&sql).await, 2, "of an older batch");
     let new = harness.batch(&[("B_1", "10.00")]).await;
     let sql = format!("SELECT count(*) FROM chunk WHERE batch_id = '{new}' AND asked_to IS NOT NULL");
@@ -228,7 +247,12 @@ async fn a_database_that_went_back_is_noticed_and_nothing_is_sent_until_it_was_s
         let why = past::begin(&again).await.unwrap().unwrap();
         assert!(why.contains(missing), "{why}");
         again.db.close().await;
-        harness.sql("UPDATE mark m SET token = k.token FROM kept_mark k WHERE k.number = m.number; UPDATE attempt SET owner = k.owner FROM kept_attempt k; DROP TABLE kept_mark, kept_attempt").await;
+        harness
+            .sql(
+                "UPDATE mark m SET token = k.token FROM kept_mark k WHERE k.number = m.number; UPDATE attempt
+                     SET owner = k.owner FROM kept_attempt k; DROP TABLE kept_mark, kept_attempt",
+            )
+            .await;
         let again = remembering(&harness, folder.path()).await;
         assert_eq!(past::begin(&again).await.unwrap(), None, "it is whole again");
         again.db.close().await;
@@ -285,7 +309,12 @@ async fn a_standby_that_took_over_is_compared_before_the_first_statement_on_a_ne
     assert!(state.db.sending(harness.organisation).await.is_ok());
     // The intent is only in this process's memory and file, and no look comes in between.
     harness.sql("UPDATE attempt SET owner = gen_random_uuid()").await;
-    harness.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()").await;
+    harness
+        .sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()
+                 AND pid <> pg_backend_pid()",
+        )
+        .await;
     assert!(state.db.sending(harness.organisation).await.is_err());
     assert!(state.db.behind().is_some());
     assert!(state.db.worker(harness.organisation).await.is_ok(), "what sends nothing goes on");

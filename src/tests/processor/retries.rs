@@ -59,7 +59,8 @@ impl ProcessorHarness {
         let off = self
             .number(&format!(
                 "SELECT count(*) FROM batch b JOIN batch_progress p ON p.batch_id = b.id
-                  WHERE b.id = '{batch}' AND (p.queued + p.accepted + p.failed <> b.records OR p.amount_minor <> b.amount_minor
+                  WHERE b.id = '{batch}' AND (p.queued + p.accepted + p.failed <> b.records
+                    OR p.amount_minor <> b.amount_minor
                      OR p.queued_minor + p.accepted_minor + p.failed_minor <> b.amount_minor
                      OR b.amount_minor <> (SELECT sum(t.amount_minor) FROM task t WHERE t.batch_id = b.id)
                      OR b.records <> (SELECT count(*) FROM task t WHERE t.batch_id = b.id))"

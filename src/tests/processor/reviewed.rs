@@ -138,17 +138,21 @@ async fn nobody_confirms_what_they_proposed_in_whatever_way() {
         assert_eq!(close(&harness, ONE, batch, answer, &keys).await, Err(RefusalKind::Forbidden));
     }
     assert_eq!(close(&harness, OTHER, batch, ReviewDecision::Withdraw, &keys).await, Err(RefusalKind::Forbidden));
-    // Round the operation, as the role that the web part has: the function refuses, and nothing can be written beside it.
+    // Round the operation, as the role that the web part has: the function refuses, and nothing can be written beside
+    // it.
     let one = harness.test.caller(ONE).await;
     let web = async || harness.test.state.db.web(harness.organisation, Some(one.person.id)).await.unwrap();
     let error = db::review::close(&mut web().await, batch, "CONFIRM", &keys, "").await.unwrap_err();
     assert_eq!(db::guard_code(&error).as_deref(), Some("BD403"));
     for statement in [
-        "INSERT INTO review_confirmation (organisation_id, batch_id, row_no, revision, n) SELECT organisation_id, batch_id, row_no, revision, n FROM review_proposal",
-        "INSERT INTO review_proposal (organisation_id, batch_id, row_no, revision, n, verdict, reason) SELECT organisation_id, batch_id, row_no, revision, 2, 'NOT_DONE', 'x' FROM review_proposal",
+        "INSERT INTO review_confirmation (organisation_id, batch_id, row_no, revision, n)
+         SELECT organisation_id, batch_id, row_no, revision, n FROM review_proposal",
+        "INSERT INTO review_proposal (organisation_id, batch_id, row_no, revision, n, verdict, reason)
+         SELECT organisation_id, batch_id, row_no, revision, 2, 'NOT_DONE', 'x' FROM review_proposal",
         "UPDATE open_task SET state = 'RETRY'",
         "DELETE FROM open_task",
-        "INSERT INTO outcome (organisation_id, batch_id, row_no, revision, attempts, succeeded) SELECT organisation_id, batch_id, row_no, revision, 1, true FROM open_task",
+        "INSERT INTO outcome (organisation_id, batch_id, row_no, revision, attempts, succeeded)
+         SELECT organisation_id, batch_id, row_no, revision, 1, true FROM open_task",
         "UPDATE review_proposal SET proposer = gen_random_uuid()",
     ] {
         let error = harness.test.as_web(one.organisation.id, one.person.id, statement).await.unwrap_err();
@@ -158,7 +162,8 @@ async fn nobody_confirms_what_they_proposed_in_whatever_way() {
     // And were it written by the owner of the tables: the guard on the table asks who is signed in.
     let sql = format!(
         "BEGIN; SET LOCAL app.organisation = '{}'; SET LOCAL app.person = '{}';
-         INSERT INTO review_confirmation (organisation_id, batch_id, row_no, revision, n) SELECT organisation_id, batch_id, row_no, revision, n FROM review_proposal; COMMIT",
+         INSERT INTO review_confirmation (organisation_id, batch_id, row_no, revision, n)
+           SELECT organisation_id, batch_id, row_no, revision, n FROM review_proposal; COMMIT",
         harness.organisation, one.person.id
     );
     assert!(harness.test.as_superuser(&sql).await.unwrap_err().to_string().contains("another person must confirm"));
@@ -345,7 +350,12 @@ async fn what_the_gateway_took_and_cannot_finish_is_ended_by_people_too() {
     let running = harness.start();
     harness.until(batch, &["PENDING"]).await;
     running.stop().await;
-    harness.sql("UPDATE open_task SET gateway_status = 'MANUAL_REVIEW', run_at = now() + interval '1 hour' WHERE state = 'PENDING'").await;
+    harness
+        .sql(
+            "UPDATE open_task SET gateway_status = 'MANUAL_REVIEW', run_at = now() + interval '1 hour'
+                 WHERE state = 'PENDING'",
+        )
+        .await;
     let rows = open(&harness, batch, "R9").await;
     assert_eq!(rows.len(), 2);
     propose(&harness, batch, Finding::Done, &rows[..1]).await;

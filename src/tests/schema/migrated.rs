@@ -129,14 +129,14 @@ async fn tables_of_other_migrations_are_not_touched() {
 #[tokio::test]
 async fn what_a_later_binary_migrated_is_left_as_it_is() {
     let test = TestState::new().await;
-    test
-        .as_superuser(
-            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (9999, 'later', true, 'later', 0);
+    test.as_superuser(
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+             VALUES (9999, 'later', true, 'later', 0);
              CREATE OR REPLACE FUNCTION is_administrator() RETURNS boolean LANGUAGE sql AS 'SELECT 1 = 1';
              UPDATE function_file SET sha256 = 'later'",
-        )
-        .await
-        .unwrap();
+    )
+    .await
+    .unwrap();
     assert_eq!(state(&test.options).await, State::Ahead);
     migrate::run(&test.options).await.unwrap();
     let mut admin = admin(&test.options).await;

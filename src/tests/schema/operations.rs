@@ -1,4 +1,5 @@
-//! What kind of work a batch is, whom it came from, and who may decide on it: held by the database, whatever the program says.
+//! What kind of work a batch is, whom it came from, and who may decide on it: held by the database, whatever the
+//! program says.
 
 use crate::{
     domain::{
@@ -47,7 +48,8 @@ impl Acme {
         };
         let organisation = self.organisation;
         let session = format!(
-            "SET ROLE batchdesk_web; SET app.organisation = '{organisation}'; SET app.person = '{person}'; SET app.key = '{key}'"
+            "SET ROLE batchdesk_web; SET app.organisation = '{organisation}'; SET app.person = '{person}'; SET app.key \
+             = '{key}'"
         );
         web.execute(AssertSqlSafe(session)).await.unwrap();
         web
@@ -62,8 +64,10 @@ impl Acme {
         let id = Uuid::now_v7();
         let organisation = self.organisation;
         let made = format!(
-            "INSERT INTO api_key (organisation_id, id, name, role_id) SELECT organisation_id, '{id}', '{id}', id FROM role WHERE code = 'maker';
-             INSERT INTO api_key_organisation (key_sha256, organisation_id, api_key_id) VALUES (sha256('{id}'), '{organisation}', '{id}')"
+            "INSERT INTO api_key (organisation_id, id, name, role_id) SELECT organisation_id, '{id}', '{id}', id
+             FROM role WHERE code = 'maker';
+             INSERT INTO api_key_organisation (key_sha256, organisation_id, api_key_id)
+               VALUES (sha256('{id}'), '{organisation}', '{id}')"
         );
         self.web(Session::Person(person)).await.execute(AssertSqlSafe(made)).await.unwrap();
         id
@@ -88,8 +92,10 @@ async fn read_in(web: &mut PgConnection, operation: &str) -> Uuid {
         "INSERT INTO batch (organisation_id, id, gateway_id, operation, file_name, currency)
          SELECT organisation_id, '{id}', id, '{operation}', 'file.csv', 'INR' FROM gateway;
          SET app.batch = '{id}';
-         INSERT INTO record_leaf (organisation_id, batch_id, row_no, sheet_row, amount_minor, gateway_key, order_id, request_sha256)
-         SELECT current_organisation(), '{id}', 1, 2, o.moves_money::int * 100, CASE WHEN o.moves_money THEN '{id}' ELSE '' END, 'ORD_1', sha256('x')
+         INSERT INTO record_leaf (organisation_id, batch_id, row_no, sheet_row, amount_minor, gateway_key, order_id,
+           request_sha256)
+         SELECT current_organisation(), '{id}', 1, 2, o.moves_money::int * 100, CASE WHEN o.moves_money THEN '{id}'
+           ELSE '' END, 'ORD_1', sha256('x')
            FROM operation o WHERE o.code = '{operation}'"
     );
     web.execute(AssertSqlSafe(sql)).await.unwrap();
@@ -114,7 +120,8 @@ async fn records_are_numbered_without_gaps_and_chunks_follow_from_that() {
     let batch = read_in(&mut web, "refund").await;
     let add = |number: u32| {
         format!(
-            "INSERT INTO record_leaf (organisation_id, batch_id, row_no, sheet_row, amount_minor, gateway_key, order_id, request_sha256)
+            "INSERT INTO record_leaf (organisation_id, batch_id, row_no, sheet_row, amount_minor, gateway_key, order_id,
+             request_sha256)
              VALUES (current_organisation(), '{batch}', {number}, {number}, 100, 'K{number}', 'ORD_1', sha256('x'))"
         )
     };
@@ -210,7 +217,8 @@ async fn without_a_rule_an_operation_says_whether_a_checker_is_needed() {
     let person = acme.person(MAKER).await;
     acme.test
         .as_superuser(
-            "DELETE FROM approval_rule; INSERT INTO operation VALUES ('test_file', 'send', true, false, false, 'refund', true)",
+            "DELETE FROM approval_rule; INSERT INTO operation
+             VALUES ('test_file', 'send', true, false, false, 'refund', true)",
         )
         .await
         .unwrap();
@@ -269,8 +277,10 @@ async fn who_a_batch_came_from_is_the_session_s_and_nobody_else_submits_or_withd
     let organisation = acme.organisation;
     let sql = format!(
         "SET app.organisation = '{organisation}';
-         INSERT INTO batch (organisation_id, id, gateway_id, operation, file_name, currency, source, source_id, maker, status)
-         SELECT organisation_id, '{fetched}', id, 'refund', 'x', 'INR', 'sftp', gen_random_uuid(), NULL, 'awaiting_approval' FROM gateway WHERE organisation_id = '{organisation}';
+         INSERT INTO batch (organisation_id, id, gateway_id, operation, file_name, currency, source, source_id, maker,
+           status)
+         SELECT organisation_id, '{fetched}', id, 'refund', 'x', 'INR', 'sftp', gen_random_uuid(), NULL,
+           'awaiting_approval' FROM gateway WHERE organisation_id = '{organisation}';
          INSERT INTO batch_revision VALUES ('{organisation}', '{fetched}', 1, NULL, sha256('x'), true, 1, 1, now())"
     );
     acme.test.as_superuser(&sql).await.unwrap();
@@ -313,8 +323,10 @@ async fn who_had_a_hand_in_a_key_does_not_decide_on_what_it_submits() {
     // Gave it another secret; changed its role; took it over. The web part has a right to the first alone, so far.
     let organisation = acme.organisation;
     for touched in [
-        "INSERT INTO api_key_organisation (key_sha256, organisation_id, api_key_id) VALUES (sha256('another'), '{organisation}', '{key}')",
-        "UPDATE api_key SET role_id = (SELECT id FROM role WHERE code = 'viewer' AND organisation_id = '{organisation}') WHERE id = '{key}'",
+        "INSERT INTO api_key_organisation (key_sha256, organisation_id, api_key_id)
+         VALUES (sha256('another'), '{organisation}', '{key}')",
+        "UPDATE api_key SET role_id = (SELECT id FROM role WHERE code = 'viewer' AND organisation_id = '{organisation}')
+         WHERE id = '{key}'",
         "UPDATE api_key SET made_by = '{checker}' WHERE id = '{key}'",
     ] {
         let key = acme.key_of(maker).await;
@@ -381,6 +393,12 @@ async fn what_an_administrator_paused_the_database_lets_no_other_resume() {
         assert_eq!(code_of(&mut pausing, &format!("SELECT control('{batch}', 'PAUSE')")).await, "done");
         assert_eq!(code_of(&mut web, &format!("SELECT control('{batch}', 'RESUME')")).await, expected, "{module}");
         assert_eq!(code_of(&mut web, &format!("SELECT control('{batch}', 'CANCEL')")).await, "done", "{module}");
-        acme.test.as_superuser(&format!("DELETE FROM role_permission WHERE module = '{module}' AND role_id IN (SELECT id FROM role WHERE code = 'checker')")).await.unwrap();
+        acme.test
+            .as_superuser(&format!(
+                "DELETE FROM role_permission WHERE module = '{module}'
+                                         AND role_id IN (SELECT id FROM role WHERE code = 'checker')"
+            ))
+            .await
+            .unwrap();
     }
 }

@@ -42,10 +42,20 @@ async fn nothing_is_asked_without_a_decision_for_exactly_this_content() {
     assert_eq!(begun(&harness, acme).await, 0, "it waits for a decision");
     harness.sql("UPDATE batch SET status = 'processing'").await;
     assert_eq!(begun(&harness, acme).await, 0, "no decision");
-    harness.sql("SET session_replication_role = replica; INSERT INTO decision (organisation_id, batch_id, revision, checker, verdict, content_sha256)
-               SELECT organisation_id, id, 1, maker, 'APPROVE', sha256('something else') FROM batch").await;
+    harness
+        .sql(
+            "SET session_replication_role = replica; INSERT INTO decision (organisation_id, batch_id, revision,
+                 checker, verdict, content_sha256)
+               SELECT organisation_id, id, 1, maker, 'APPROVE', sha256('something else') FROM batch",
+        )
+        .await;
     assert_eq!(begun(&harness, acme).await, 0, "a decision for another content");
-    harness.sql("UPDATE decision d SET verdict = 'REJECT', reason = 'no', content_sha256 = v.content_sha256 FROM batch_revision v WHERE v.batch_id = d.batch_id").await;
+    harness
+        .sql(
+            "UPDATE decision d SET verdict = 'REJECT', reason = 'no', content_sha256 = v.content_sha256
+                 FROM batch_revision v WHERE v.batch_id = d.batch_id",
+        )
+        .await;
     assert_eq!(begun(&harness, acme).await, 0, "rejected");
     harness.sql("UPDATE decision SET verdict = 'APPROVE'").await;
     assert_eq!(begun(&harness, acme).await, 1, "the test must be able to fail");
@@ -93,10 +103,18 @@ async fn money_and_questions_are_not_taken_for_each_other() {
     drop(tx);
     // A refund without amount or key, a question with them: no revision can be made of them.
     let broken = [
-        ("INSERT INTO record (organisation_id, batch_id, row_no, sheet_row, gateway_key, order_id, request_sha256, amount_minor)
-          SELECT organisation_id, id, 9, 9, '', 'X', '', 100 FROM batch LIMIT 1", "23514"),
-        ("INSERT INTO record (organisation_id, batch_id, row_no, sheet_row, gateway_key, order_id, request_sha256, amount_minor)
-          SELECT organisation_id, id, 9, 9, 'KEY', 'X', '', 0 FROM batch LIMIT 1", "23514"),
+        (
+            "INSERT INTO record (organisation_id, batch_id, row_no, sheet_row, gateway_key, order_id, request_sha256,
+          amount_minor)
+          SELECT organisation_id, id, 9, 9, '', 'X', '', 100 FROM batch LIMIT 1",
+            "23514",
+        ),
+        (
+            "INSERT INTO record (organisation_id, batch_id, row_no, sheet_row, gateway_key, order_id, request_sha256,
+          amount_minor)
+          SELECT organisation_id, id, 9, 9, 'KEY', 'X', '', 0 FROM batch LIMIT 1",
+            "23514",
+        ),
     ];
     for (sql, code) in broken {
         let error = harness.test.as_superuser(sql).await.unwrap_err();
@@ -104,9 +122,11 @@ async fn money_and_questions_are_not_taken_for_each_other() {
     }
     for (batch, key, minor) in [(refund, "", 0), (sync, "KEY", 100)] {
         let sql = format!(
-            "INSERT INTO record (organisation_id, batch_id, row_no, sheet_row, revision, gateway_key, order_id, request_sha256, amount_minor)
+            "INSERT INTO record (organisation_id, batch_id, row_no, sheet_row, revision, gateway_key, order_id,
+             request_sha256, amount_minor)
              SELECT organisation_id, id, 1, 2, 2, '{key}', 'X', '', {minor} FROM batch WHERE id = '{batch}';
-             INSERT INTO batch_revision SELECT organisation_id, id, 2, maker, sha256('x'), false, 1, 0, now() FROM batch WHERE id = '{batch}'"
+             INSERT INTO batch_revision SELECT organisation_id, id, 2, maker, sha256('x'), false, 1, 0, now() FROM batch
+               WHERE id = '{batch}'"
         );
         let error = harness
             .test
@@ -122,8 +142,11 @@ async fn each_role_does_its_own_part_only() {
     let harness = SyncHarness::new().await;
     let batch = harness.batch(&["A,,"], true).await;
     const DENIED: &str = "42501";
-    let task = format!("INSERT INTO order_task (organisation_id, batch_id, row_no, gateway_id, asks, run_at)
-                        SELECT organisation_id, batch_id, 1, gateway_id, true, now() FROM chunk WHERE batch_id = '{batch}'");
+    let task = format!(
+        "INSERT INTO order_task (organisation_id, batch_id, row_no, gateway_id, asks, run_at)
+                        SELECT organisation_id, batch_id, 1, gateway_id, true, now() FROM chunk
+                          WHERE batch_id = '{batch}'"
+    );
     for (role, sql, code) in [
         ("batchdesk_worker", task.as_str(), DENIED),
         ("batchdesk_web", task.as_str(), DENIED),

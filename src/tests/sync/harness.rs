@@ -69,8 +69,8 @@ impl Book {
         self.asked.lock().unwrap().iter().filter(|(asked, _)| asked == order).count()
     }
 
-    /// The first question that a rate of so many a second since `begun` did not allow yet. However late some are, the next ones are
-    /// not early.
+    /// The first question that a rate of so many a second since `begun` did not allow yet. However late some are, the
+    /// next ones are not early.
     pub(super) fn earlier_than(&self, begun: Instant, rate: u32) -> Option<usize> {
         let asked = self.asked.lock().unwrap();
         let allowed = |number: usize| begun + Duration::from_secs(1) * u32::try_from(number).unwrap() / rate;
@@ -344,7 +344,8 @@ impl SyncHarness {
     pub(super) async fn tasks(&self, batch: BatchId) -> Vec<Seen> {
         let mut admin = self.test.options.clone().options([("search_path", "batchdesk")]).connect().await.unwrap();
         sqlx::query_as(
-            "SELECT order_id, status, gateway_status, response, message FROM sync_task WHERE batch_id = $1 ORDER BY row_no",
+            "SELECT order_id, status, gateway_status, response, message FROM sync_task WHERE batch_id = $1
+             ORDER BY row_no",
         )
         .bind(batch.0)
         .fetch_all(&mut admin)

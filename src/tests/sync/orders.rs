@@ -30,8 +30,13 @@ async fn the_gateway_is_asked_and_orders_are_stored() {
     assert_eq!(harness.status(batch).await, "completed_with_failures");
     assert_eq!(harness.number("SELECT count(*) FROM stored_order").await, 3, "what was read is kept, matched or not");
     assert_eq!(
-        harness.number("SELECT count(*) FROM stored_order WHERE order_id = 'PART' AND refunded_minor = 2500 AND refundable_minor = 7500
-                       AND transactions = '{PART-1}' AND refunds->0->>'reference' = 'SIM1' AND body LIKE '%PART%'").await,
+        harness
+            .number(
+                "SELECT count(*) FROM stored_order WHERE order_id = 'PART' AND refunded_minor = 2500
+                        AND refundable_minor = 7500
+                       AND transactions = '{PART-1}' AND refunds->0->>'reference' = 'SIM1' AND body LIKE '%PART%'"
+            )
+            .await,
         1
     );
     assert_eq!(harness.number("SELECT count(*) FROM evidence WHERE source = 'QUERY'").await, 4, "each answer is kept");

@@ -19,7 +19,8 @@ fn library() -> Option<PathBuf> {
 fn g9_the_servers_clock_jumps() {
     let Some(library) = library() else {
         say(
-            "torture | G9 clock jumps | not run: libfaketime is not installed (.dev/install faketime) | - | - | - | - | - | - | - | -",
+            "torture | G9 clock jumps | not run: libfaketime is not installed (.dev/install faketime) | - | - | - | - \
+             | - | - | - | -",
         );
         return;
     };

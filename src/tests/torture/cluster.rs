@@ -176,9 +176,11 @@ fn empty(port: u16) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let mut connection = sqlx::PgConnection::connect(&url(port)).await.unwrap();
-        let statement = "DO $$ BEGIN EXECUTE (SELECT 'TRUNCATE ' || string_agg(c.oid::regclass::text, ', ') || ' CASCADE' FROM pg_class c
+        let statement = "DO $$ BEGIN EXECUTE (SELECT 'TRUNCATE ' || string_agg(c.oid::regclass::text,
+                         ', ') || ' CASCADE' FROM pg_class c
             WHERE c.relnamespace = 'batchdesk'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
-              AND (c.relname IN ('batch', 'order_balance') OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'batch_id'))); END $$";
+              AND (c.relname IN ('batch', 'order_balance')
+                OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'batch_id'))); END $$";
         sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
     });
 }

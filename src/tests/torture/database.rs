@@ -36,7 +36,11 @@ fn g3_the_database_dies_and_loses_its_word() {
         deployment.pass_time(400);
         match kind {
             0 | 1 => {
-                if kind == 0 { deployment.cluster.kill() } else { deployment.cluster.stop_at_once() }
+                if kind == 0 {
+                    deployment.cluster.kill()
+                } else {
+                    deployment.cluster.stop_at_once()
+                }
                 deployment.cluster.up();
                 let up = Instant::now();
                 while deployment.look(batch).is_none() && up.elapsed() < Duration::from_secs(30) {
@@ -45,7 +49,8 @@ fn g3_the_database_dies_and_loses_its_word() {
                 outages.push(up.elapsed());
             }
             2 => deployment.sql(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'batchdesk' AND random() < 0.5",
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'batchdesk'
+                 AND random() < 0.5",
             ),
             _ => {
                 let (reply, intents_only) = (deployment.random.within(0..=2) > 0, deployment.random.within(0..=1) == 0);
@@ -71,7 +76,8 @@ fn g3_the_database_dies_and_loses_its_word() {
     outages.sort();
     let worst = outages.last().map_or(0, Duration::as_millis);
     let injected = format!(
-        "{} postmaster kills, {} immediate stops (worst {worst} ms until the API answers), {} times half the sessions ended, \
+        "{} postmaster kills, {} immediate stops (worst {worst} ms until the API answers), {} times half the sessions \
+         ended, \
          {replies} COMMIT replies and {requests} COMMITs lost ({lost_intents} of intents)",
         done[0], done[1], done[2]
     );

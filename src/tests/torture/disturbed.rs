@@ -1,4 +1,5 @@
-//! The demo, with a database and a gateway of its own that end and start with it, killed or stopped in the middle of a batch.
+//! The demo, with a database and a gateway of its own that end and start with it, killed or stopped in the middle of a
+//! batch.
 
 use super::{
     checker,

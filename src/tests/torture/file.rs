@@ -20,7 +20,8 @@ pub(super) const FAULTS: [(&str, End); 10] = [
     ("ORD_GARBLED_", End::Accepted),
 ];
 
-/// What the simulator says of orders with these prefixes cannot be believed: nothing about them may be called done or failed.
+/// What the simulator says of orders with these prefixes cannot be believed: nothing about them may be called done or
+/// failed.
 pub(super) const POISONS: [&str; 7] =
     ["ORD_P_KEY_", "ORD_P_AMOUNT_", "ORD_P_CURRENCY_", "ORD_P_ROW_", "ORD_P_302_", "ORD_P_BIG_", "ORD_P_GZIP_"];
 
@@ -54,8 +55,8 @@ pub(super) struct RefundFile {
 }
 
 impl RefundFile {
-    /// `each` rows of every fault among `plain` ones, in an order that the seed decides. `tag` makes order ids and keys unique:
-    /// letters and digits, short.
+    /// `each` rows of every fault among `plain` ones, in an order that the seed decides. `tag` makes order ids and keys
+    /// unique: letters and digits, short.
     pub(super) fn new(tag: &str, random: &mut Random, each: usize, plain: usize) -> Self {
         let faults = FAULTS.iter().map(|(prefix, end)| (*prefix, *end, each));
         Self::of(tag, random, faults.chain([("ORD_", End::Accepted, plain)]))

@@ -30,7 +30,8 @@ pub(super) fn undecided(out: Out) -> Report {
             format!(
                 "SET session_replication_role = replica;
                  INSERT INTO batchdesk.decision (organisation_id, batch_id, revision, checker, verdict, content_sha256)
-                 SELECT organisation_id, id, 1, maker, 'APPROVE', sha256('something else') FROM batchdesk.batch WHERE id = '{id}';"
+                 SELECT organisation_id, id, 1, maker, 'APPROVE', sha256('something else') FROM batchdesk.batch
+                   WHERE id = '{id}';"
             ),
         ),
     ] {

@@ -1,8 +1,9 @@
 //! A zero without a failing mutant is no evidence: each guard is taken out, and its smallest scenario must notice.
 //!
-//! None of them stands in production code. A reply is misread by a connector around the connector (`server/torture/misread.rs`), a
-//! guard of the database is replaced in the scratch database by statements, and what is left is patched into a copy of the tree
-//! (`mutants/*.patch`). The cheap ones run with every `make test`, all with `make torture-mutants`, which makes the copy.
+//! None of them stands in production code. A reply is misread by a connector around the connector
+//! (`server/torture/misread.rs`), a guard of the database is replaced in the scratch database by statements, and what
+//! is left is patched into a copy of the tree (`mutants/*.patch`). The cheap ones run with every `make test`, all with
+//! `make torture-mutants`, which makes the copy.
 
 use super::{
     business,
@@ -35,21 +36,27 @@ const NO_UNIQUE_IDS: &str =
     RETURNS void LANGUAGE sql AS ''";
 const NO_COUNTERS: &str = "CREATE FUNCTION batchdesk.forget() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     IF NEW.failed > OLD.failed THEN RETURN NULL; END IF; RETURN NEW; END $$;
-    CREATE TRIGGER aaa_forget BEFORE UPDATE ON batchdesk.batch_progress FOR EACH ROW EXECUTE FUNCTION batchdesk.forget()";
+    CREATE TRIGGER aaa_forget BEFORE UPDATE
+      ON batchdesk.batch_progress FOR EACH ROW EXECUTE FUNCTION batchdesk.forget()";
 
 /// The epoch of rows that are claimed stays as it is, so that nobody's is stale.
-const NO_CHUNK_FENCE: &str = "CREATE FUNCTION batchdesk.same_epoch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.epoch := OLD.epoch; RETURN NEW; END $$;
+const NO_CHUNK_FENCE: &str = "CREATE FUNCTION batchdesk.same_epoch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                              NEW.epoch := OLD.epoch; RETURN NEW; END $$;
     CREATE TRIGGER zzz_same_epoch BEFORE UPDATE ON batchdesk.chunk FOR EACH ROW EXECUTE FUNCTION batchdesk.same_epoch()";
-const NO_TASK_FENCE: &str = "CREATE FUNCTION batchdesk.same_epoch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.epoch := OLD.epoch; RETURN NEW; END $$;
-    CREATE TRIGGER zzz_same_epoch BEFORE UPDATE ON batchdesk.open_task FOR EACH ROW EXECUTE FUNCTION batchdesk.same_epoch()";
+const NO_TASK_FENCE: &str = "CREATE FUNCTION batchdesk.same_epoch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                             NEW.epoch := OLD.epoch; RETURN NEW; END $$;
+    CREATE TRIGGER zzz_same_epoch BEFORE UPDATE
+      ON batchdesk.open_task FOR EACH ROW EXECUTE FUNCTION batchdesk.same_epoch()";
 /// What was perhaps sent when its sender died is sent again without a question.
 const ABANDONED_IS_READY: &str = "CREATE FUNCTION batchdesk.ready() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     NEW.state := 'RETRY'; NEW.run_at := now(); RETURN NEW; END $$;
-    CREATE TRIGGER zzz_ready BEFORE INSERT ON batchdesk.open_task FOR EACH ROW WHEN (NEW.code = 'abandoned' AND NEW.state = 'UNKNOWN') EXECUTE FUNCTION batchdesk.ready()";
+    CREATE TRIGGER zzz_ready BEFORE INSERT ON batchdesk.open_task FOR EACH ROW
+      WHEN (NEW.code = 'abandoned' AND NEW.state = 'UNKNOWN') EXECUTE FUNCTION batchdesk.ready()";
 /// What is sent of an order is not set aside.
 const NO_RESERVATION: &str = "CREATE FUNCTION batchdesk.forget_committed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     NEW.committed_minor := least(NEW.committed_minor, OLD.committed_minor); RETURN NEW; END $$;
-    CREATE TRIGGER zzz_forget BEFORE UPDATE ON batchdesk.order_balance FOR EACH ROW EXECUTE FUNCTION batchdesk.forget_committed()";
+    CREATE TRIGGER zzz_forget BEFORE UPDATE
+      ON batchdesk.order_balance FOR EACH ROW EXECUTE FUNCTION batchdesk.forget_committed()";
 
 mutants! {
     timeout_is_failed, Out::Code("timeout_is_failed"), failpoints::undisturbed, ["FAILED, and refunded"];

@@ -30,9 +30,11 @@ pub(super) fn poisoned(out: Out) -> Report {
         let batch = deployment.submit(&GLOBEX, file);
         deployment.wait(batch, done);
     }
-    // Each was asked after at least once, or is before people. The question before a second send is kept with that send.
+    // Each was asked after at least once, or is before people. The question before a second send is kept with that
+    // send.
     let unasked = "SELECT count(*) FROM batchdesk.open_task t WHERE state <> 'REVIEW' AND attempts = 1 AND NOT EXISTS (
-        SELECT FROM batchdesk.evidence e WHERE e.batch_id = t.batch_id AND t.row_no BETWEEN e.from_row AND e.to_row AND e.source = 'QUERY')";
+        SELECT FROM batchdesk.evidence e WHERE e.batch_id = t.batch_id AND t.row_no BETWEEN e.from_row AND e.to_row
+          AND e.source = 'QUERY')";
     let give_up = Instant::now() + Duration::from_secs(size_of_three(60, 240, 1_200));
     while deployment.number(unasked) > 0 && Instant::now() < give_up {
         thread::sleep(Duration::from_millis(100));

@@ -129,12 +129,14 @@ pub(super) fn drill(scenario: &'static str, class: &str, out: Out) -> Report {
     let twice = checker::refunded_twice(&deployment.ledger()).len();
     let effects = deployment.ledger().iter().filter(|line| line.effect).count();
     let injected = format!(
-        "backup after {dumped} refunds, {since} sent after it, restored into a new server: {effects} refunds in all, {twice} of them double"
+        "backup after {dumped} refunds, {since} sent after it, restored into a new server: {effects} refunds in all, \
+         {twice} of them double"
     );
     deployment.finish(injected, left_to_people)
 }
 
-/// The gateway's ledger when what was on the wire has arrived: it has not grown for three times as long as an answer takes.
+/// The gateway's ledger when what was on the wire has arrived: it has not grown for three times as long as an answer
+/// takes.
 fn arrived(deployment: &Deployment) -> Vec<checker::Line> {
     loop {
         let before = deployment.ledger();

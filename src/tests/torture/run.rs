@@ -69,7 +69,8 @@ impl Run {
         self.batches.len() - 1
     }
 
-    /// What the API says of a batch now; none while the server or its database is down. What must always hold is checked.
+    /// What the API says of a batch now; none while the server or its database is down. What must always hold is
+    /// checked.
     pub(super) fn look(&mut self, batch: usize) -> Option<Value> {
         let batch = &mut self.batches[batch];
         let snapshot = self.client.snapshot(batch.organisation, &batch.id).ok()?;
@@ -95,7 +96,8 @@ impl Run {
                 if enough(&snapshot) {
                     return Ok(snapshot);
                 }
-                // A simulator that was started again has forgotten how often it was asked, and the schedule takes its time.
+                // A simulator that was started again has forgotten how often it was asked, and the schedule takes its
+                // time.
                 let pending = snapshot["counts"]["queued"] == 0 && snapshot["counts"]["pending_at_gateway"] != 0;
                 if pending && asked.elapsed() > Duration::from_secs(12) {
                     self.client.sync(self.batches[batch].organisation, &self.batches[batch].id);
@@ -122,8 +124,8 @@ impl Run {
         format!("{:06}b", self.seed % 1_000_000)
     }
 
-    /// Waits until some of a batch is done, and some is not: it is in the middle. The number of a batch that is: a new one when
-    /// this one has ended.
+    /// Waits until some of a batch is done, and some is not: it is in the middle. The number of a batch that is: a new
+    /// one when this one has ended.
     pub(super) fn in_the_middle(&mut self, batch: usize, each: usize, plain: usize) -> usize {
         let organisation = self.batches[batch].organisation;
         let mut batch = batch;

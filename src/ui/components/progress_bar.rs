@@ -1,4 +1,5 @@
-//! The strip: progress as a ruled bar. Accepted solid, failed hatched (solid in rows), queued a space still to be filled.
+//! The strip: progress as a ruled bar. Accepted solid, failed hatched (solid in rows), queued a space still to be
+//! filled.
 
 use super::count;
 use crate::domain::{batch::BatchStatus, view::Counts};

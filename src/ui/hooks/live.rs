@@ -81,7 +81,8 @@ pub fn use_live_list(operation: Operation) -> LiveList {
     LiveList { snapshots, connection, paused }
 }
 
-/// Follows `watch` (the id of a batch, or the code of an operation), hands over each event, and shows in the top bar how that goes.
+/// Follows `watch` (the id of a batch, or the code of an operation), hands over each event, and shows in the top bar
+/// how that goes.
 fn follow(
     watch: Signal<Option<String>>,
     on_event: impl Fn(BatchSnapshot) + Copy + Send + Sync + 'static,

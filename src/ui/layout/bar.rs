@@ -149,7 +149,8 @@ pub fn Bar(
     .into_any()
 }
 
-/// Search over all batches: a field where there is room, else a link to the page that has one. The page is a server page.
+/// Search over all batches: a field where there is room, else a link to the page that has one. The page is a server
+/// page.
 #[component]
 fn Search() -> impl IntoView {
     view! {
@@ -198,7 +199,8 @@ fn Bell(
     .into_any()
 }
 
-/// Day, night, or as the device has it. A plain form: the server keeps the choice in a cookie, so that no page flickers.
+/// Day, night, or as the device has it. A plain form: the server keeps the choice in a cookie, so that no page
+/// flickers.
 #[component]
 fn ThemeSwitch(
     /// What is chosen now.

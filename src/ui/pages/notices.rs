@@ -53,7 +53,8 @@ fn Loaded(notices: Notices) -> impl IntoView {
                     <EmptyState
                         icon="bell"
                         title="No notices"
-                        text="You are told here when a refund fails after it was accepted, when one needs a review, and when somebody decides on your batch."
+                        text="You are told here when a refund fails after it was accepted, when one needs a review, \
+                              and when somebody decides on your batch."
                     />
                 }
                     .into_any()

@@ -26,7 +26,8 @@ pub fn OrdersPage() -> impl IntoView {
         <div class="head">
             <h1>"Orders"</h1>
             <p>
-                "Every order that was synchronised, with its transactions and refunds as the gateway had them when it was last asked."
+                "Every order that was synchronised, with its transactions and refunds as the gateway had them when it \
+                 was last asked."
             </p>
         </div>
         <Suspense fallback=|| ()>
@@ -49,7 +50,8 @@ fn Loaded(list: OrderList) -> impl IntoView {
                 <EmptyState
                     icon="orders"
                     title="No orders yet"
-                    text="An order appears here once the gateway was asked about it. Upload a file of orders to Batch Sync."
+                    text="An order appears here once the gateway was asked about it. Upload a file of orders to Batch \
+                          Sync."
                 >
                     {list
                         .may_sync
@@ -162,7 +164,8 @@ fn nothing(query: &OrderQuery) -> AnyView {
             <EmptyState
                 icon="search"
                 title=title
-                text="Upper and lower case are told apart. An order that was never synchronised is found in the batches that name it."
+                text="Upper and lower case are told apart. An order that was never synchronised is found in the \
+                      batches that name it."
             >
                 {filtered.then(|| view! { <a class="button" href=only.to_path()>"Without filters"</a> })}
                 {everywhere.map(|href| view! { <a class="button" href=href>"Search all batches"</a> })}

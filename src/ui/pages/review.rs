@@ -1,4 +1,5 @@
-//! `/review`: what the gateway could not tell, two people decide. Rendered on the server only; every act is a plain form.
+//! `/review`: what the gateway could not tell, two people decide. Rendered on the server only; every act is a plain
+//! form.
 
 pub mod acts;
 pub mod entries;
@@ -31,7 +32,8 @@ pub fn ReviewPage() -> impl IntoView {
         <div class="head">
             <h1>"Review"</h1>
             <p>
-                "What the gateway cannot tell, two people decide: one proposes, another confirms. Nothing on this page sends anything."
+                "What the gateway cannot tell, two people decide: one proposes, another confirms. Nothing on this page \
+                 sends anything."
             </p>
         </div>
         <Suspense fallback=|| ()>
@@ -39,7 +41,8 @@ pub fn ReviewPage() -> impl IntoView {
                 let only = match asked.as_deref().filter(|asked| !asked.is_empty()).map(str::parse::<BatchId>) {
                     None => Ok(None),
                     Some(Ok(batch)) => Ok(Some(batch)),
-                    Some(Err(_)) => Err(Refusal::new(RefusalKind::NotFound, "There is no such batch in this organisation.")),
+                    Some(Err(_)) => Err(Refusal::new(RefusalKind::NotFound, "There is no such batch in this \
+                                                                             organisation.")),
                 };
                 let loaded = match only {
                     Ok(only) => load_review(only).await.map_err(|error| error.refusal),

@@ -54,7 +54,8 @@ fn Loaded(found: Found) -> impl IntoView {
     let results = match (short, nothing) {
         (true, _) => {
             let text = format!(
-                "Type at least {SHORTEST_SEARCH} letters of an order, a transaction, a unique ID, a batch ID or a file name."
+                "Type at least {SHORTEST_SEARCH} letters of an order, a transaction, a unique ID, a batch ID or a file \
+                 name."
             );
             view! { <p class="dim">{text}</p> }.into_any()
         }
@@ -64,7 +65,8 @@ fn Loaded(found: Found) -> impl IntoView {
                 <EmptyState
                     icon="search"
                     title=title
-                    text="Upper and lower case are told apart. A part from the middle of a file name is found on the list of batches."
+                    text="Upper and lower case are told apart. A part from the middle of a file name is found on the \
+                          list of batches."
                 />
             }
             .into_any()

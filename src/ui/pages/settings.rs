@@ -256,7 +256,8 @@ fn Limits(settings: Settings) -> impl IntoView {
                     label="Days to decide"
                     stored=days.to_string()
                     digits=true
-                    hint=format!("1 to {MOST_APPROVAL_DAYS}. A batch that nobody decides on in that time expires; nothing of it is sent.")
+                    hint=format!("1 to {MOST_APPROVAL_DAYS}. A batch that nobody decides on in that time expires; \
+                                  nothing of it is sent.")
                 />
                 <Weakens tried=tried says=LIMITS_RAISED changes=settings.changes sometimes=true />
                 <div class="row">

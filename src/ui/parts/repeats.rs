@@ -1,4 +1,5 @@
-//! What went out before or is warned of, and the boxes that say it is meant: on every server page that makes refunds without a file.
+//! What went out before or is warned of, and the boxes that say it is meant: on every server page that makes refunds
+//! without a file.
 
 use crate::{
     domain::{finding::Finding, operation::Operation, view::Repeat},
@@ -6,7 +7,8 @@ use crate::{
 };
 use leptos::prelude::*;
 
-/// Nothing where nothing repeats. `seal` names the lines that the tick is for; a row of the page is called `row-` and its number.
+/// Nothing where nothing repeats. `seal` names the lines that the tick is for; a row of the page is called `row-` and
+/// its number.
 pub fn repeats(operation: Operation, repeats: Vec<Repeat>, seal: String, label: &'static str) -> Option<AnyView> {
     if repeats.is_empty() {
         return None;

@@ -32,8 +32,8 @@ pub(super) fn by_row(findings: &[Finding]) -> ByRow<'_> {
     rows
 }
 
-/// The page of rows that was asked for. `seen` are the rows that had a finding or were changed since the file was opened: a row
-/// that was put right stays where the person put it right.
+/// The page of rows that was asked for. `seen` are the rows that had a finding or were changed since the file was
+/// opened: a row that was put right stays where the person put it right.
 pub(super) fn page(
     sheet: &Sheet,
     findings: &[Finding],

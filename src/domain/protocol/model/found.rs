@@ -1,5 +1,6 @@
-//! What the search finds. `cargo test protocol::model -- --nocapture` prints it as a table; with `BATCHDESK_TRACES=1` a shortest
-//! way to each wrong end, too. `BATCHDESK_MODEL=all` lets every fault happen in one system (some millions of states).
+//! What the search finds. `cargo test protocol::model -- --nocapture` prints it as a table; with `BATCHDESK_TRACES=1` a
+//! shortest way to each wrong end, too. `BATCHDESK_MODEL=all` lets every fault happen in one system (some millions of
+//! states).
 
 use super::{
     designs::{self, Case},

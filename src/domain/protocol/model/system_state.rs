@@ -338,7 +338,8 @@ impl SystemState {
         }
     }
 
-    /// A backup is made; one day the database is what it was then. Whoever worked on it was stopped, and what was sent stays sent.
+    /// A backup is made; one day the database is what it was then. Whoever worked on it was stopped, and what was sent
+    /// stays sent.
     fn database(&self, design: &Design, out: &mut Out) -> Result<(), (Illegal, What)> {
         if !self.left.restore {
             return Ok(());

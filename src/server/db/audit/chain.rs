@@ -1,4 +1,5 @@
-//! The chain of the audit trail as it stands in its tables: read by the sealer, which signs where it ends, and by the verifier.
+//! The chain of the audit trail as it stands in its tables: read by the sealer, which signs where it ends, and by the
+//! verifier.
 
 use crate::server::db::Tx;
 use futures::TryStreamExt;
@@ -46,7 +47,8 @@ pub struct Position {
     pub transaction: i64,
 }
 
-/// How far the database has come. One that was restored from a backup is another cluster, or has come less far than it had.
+/// How far the database has come. One that was restored from a backup is another cluster, or has come less far than it
+/// had.
 pub async fn position(tx: &mut Tx) -> sqlx::Result<Position> {
     let (cluster, transaction) = sqlx::query_as(
         "SELECT CASE WHEN has_function_privilege('pg_control_system()', 'EXECUTE')
@@ -62,7 +64,8 @@ pub async fn position(tx: &mut Tx) -> sqlx::Result<Position> {
 pub async fn last_until(tx: &mut Tx, sequence: i64, at: OffsetDateTime) -> sqlx::Result<i64> {
     let id = tx.organisation();
     sqlx::query_scalar(
-        "SELECT coalesce(max(k.sequence), 0) FROM audit_seal k JOIN audit a ON a.organisation_id = $1 AND a.id = k.audit_id
+        "SELECT coalesce(max(k.sequence), 0) FROM audit_seal k JOIN audit a ON a.organisation_id = $1
+         AND a.id = k.audit_id
           WHERE k.organisation_id = $1 AND k.sequence <= $2 AND a.at <= $3",
     )
     .bind(id.0)
@@ -84,8 +87,8 @@ pub async fn details(tx: &mut Tx, action: &str) -> sqlx::Result<Vec<String>> {
     .await
 }
 
-/// A link with the entry it stands for, as they are stored. Whoever changes the tables changes their constraints too, so nothing is
-/// taken for granted.
+/// A link with the entry it stands for, as they are stored. Whoever changes the tables changes their constraints too,
+/// so nothing is taken for granted.
 #[derive(Clone, Copy, Debug)]
 pub struct Link<'r> {
     /// Its place.
@@ -153,7 +156,8 @@ pub async fn each_link(
     let id = tx.organisation();
     // The bytes of `at`: a time that no calendar knows is a change like any other, and not an error of the reader.
     let mut rows = sqlx::query(
-        "SELECT k.sequence, k.previous, k.hash, a.id, timestamptz_send(a.at), a.person_id, a.actor, a.action, a.object_id, a.detail
+        "SELECT k.sequence, k.previous, k.hash, a.id, timestamptz_send(a.at), a.person_id, a.actor, a.action,
+         a.object_id, a.detail
            FROM audit_seal k
            LEFT JOIN audit a ON a.organisation_id = k.organisation_id AND a.id = k.audit_id
           WHERE k.organisation_id = $1 AND k.sequence > $2 ORDER BY k.sequence LIMIT $3",
@@ -200,7 +204,8 @@ async fn strays(tx: &mut Tx, sql: &str, limit: i64) -> sqlx::Result<Vec<Stray>> 
 
 /// Entries that are neither chained nor wait for it.
 pub async fn loose(tx: &mut Tx, limit: i64) -> sqlx::Result<Vec<Stray>> {
-    let sql = "SELECT a.id, coalesce(a.action, '') AS action, coalesce({at}, '') AS at FROM audit a WHERE a.organisation_id = $1
+    let sql = "SELECT a.id, coalesce(a.action, '') AS action, coalesce({at}, '') AS at FROM audit a
+               WHERE a.organisation_id = $1
                   AND NOT EXISTS (SELECT FROM audit_seal k WHERE k.organisation_id = $1 AND k.audit_id = a.id)
                   AND NOT EXISTS (SELECT FROM audit_waiting w WHERE w.organisation_id = $1 AND w.audit_id = a.id)
                 ORDER BY a.id LIMIT $2";
@@ -226,9 +231,11 @@ pub async fn waiting_for_nothing(tx: &mut Tx, limit: i64) -> sqlx::Result<Vec<St
 
 /// Batches whose making no entry tells of.
 pub async fn batches_without_entry(tx: &mut Tx, limit: i64) -> sqlx::Result<Vec<Stray>> {
-    let sql = "SELECT a.id, a.file_name AS action, coalesce(to_char(a.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), '') AS at
+    let sql = "SELECT a.id, a.file_name AS action,
+               coalesce(to_char(a.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), '') AS at
                  FROM batch a WHERE a.organisation_id = $1
-                  AND NOT EXISTS (SELECT FROM audit e WHERE e.organisation_id = $1 AND e.object_id = a.id AND e.action = 'batch.created')
+                  AND NOT EXISTS (SELECT FROM audit e WHERE e.organisation_id = $1 AND e.object_id = a.id
+                    AND e.action = 'batch.created')
                 ORDER BY a.id LIMIT $2";
     strays(tx, sql, limit).await
 }

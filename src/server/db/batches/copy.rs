@@ -10,8 +10,11 @@ const FRAME: usize = 256 * 1024;
 /// Room in a frame for the row that fills it.
 const SPARE: usize = 16 * 1024;
 
-/// COPY is refused on a table with row-level security, so rows go into the leaf; a trigger there refuses what the policies would.
-const COPY: &str = "COPY record_leaf (organisation_id, batch_id, row_no, sheet_row, amount_minor, gateway_key, order_id, unique_id, txn_id, \
+/// COPY is refused on a table with row-level security, so rows go into the leaf; a trigger there refuses what the
+/// policies would.
+const COPY: &str =
+    "COPY record_leaf (organisation_id, batch_id, row_no, sheet_row, amount_minor, gateway_key, order_id,
+                    unique_id, txn_id, \
                     request_sha256, extra) FROM STDIN (FORMAT binary)";
 
 /// Signature, flags, no extension.
@@ -33,8 +36,8 @@ trait Row {
     fn put(&self, values: &mut Values) -> sqlx::Result<()>;
 }
 
-/// Adds records to the batch that this transaction is reading in. Returns how many. The database refuses another organisation's
-/// (`BD403`) and any other batch than that one (`BD409`).
+/// Adds records to the batch that this transaction is reading in. Returns how many. The database refuses another
+/// organisation's (`BD403`) and any other batch than that one (`BD409`).
 pub async fn insert_records(
     tx: Tx,
     id: BatchId,
@@ -50,12 +53,13 @@ pub async fn insert_records(
     Ok((tx, rows))
 }
 
-/// The same of records that are made one by one, on a thread of their own, and taken as fast as the database takes them: `fill` hands
-/// them over. Where it fails nothing was added. Returns how many there were, and what `fill` returned.
+/// The same of records that are made one by one, on a thread of their own, and taken as fast as the database takes
+/// them: `fill` hands them over. Where it fails nothing was added. Returns how many there were, and what `fill`
+/// returned.
 ///
-/// The transaction is given away until the last reply was read: a COPY whose end nobody reads leaves that reply on the connection,
-/// where the next statement of somebody else would take it for its own. So it goes on when the caller is dropped (a browser that
-/// went away), and ends in a rollback.
+/// The transaction is given away until the last reply was read: a COPY whose end nobody reads leaves that reply on the
+/// connection, where the next statement of somebody else would take it for its own. So it goes on when the caller is
+/// dropped (a browser that went away), and ends in a rollback.
 pub async fn copy_records<T: Send + 'static>(
     tx: Tx,
     id: BatchId,

@@ -19,7 +19,8 @@ pub async fn same_file(
 ) -> sqlx::Result<Vec<(Uuid, String, OffsetDateTime)>> {
     let organisation = tx.organisation();
     sqlx::query_as(
-        "SELECT id, file_name, created_at FROM batch WHERE organisation_id = $1 AND operation = $2 AND file_sha256 = $3 AND created_at >= $4
+        "SELECT id, file_name, created_at FROM batch WHERE organisation_id = $1 AND operation = $2 AND file_sha256 = $3
+         AND created_at >= $4
             AND status NOT IN ('rejected', 'withdrawn', 'expired') ORDER BY id DESC LIMIT 5",
     )
     .bind(organisation.0)
@@ -46,8 +47,8 @@ pub struct LookAlike {
 /// Rows that are asked about at once.
 const ASKED: usize = 10_000;
 
-/// Which of these (row of the spreadsheet, order, amount) went out in another batch since `since`, newest match each. A refund
-/// that failed did not go out.
+/// Which of these (row of the spreadsheet, order, amount) went out in another batch since `since`, newest match each. A
+/// refund that failed did not go out.
 pub async fn look_alikes(
     tx: &mut Tx,
     sent: &[(u32, &str, i64)],
@@ -74,11 +75,13 @@ async fn look_alikes_of(
     sqlx::query_as(
         "SELECT DISTINCT ON (u.place) u.place - 1 AS place, b.id AS batch_id, b.file_name, v.created_at
            FROM unnest($2::text[], $3::bigint[]) WITH ORDINALITY AS u(order_id, amount_minor, place)
-           CROSS JOIN LATERAL (SELECT * FROM record r WHERE r.organisation_id = $1 AND r.order_id = u.order_id COLLATE \"C\" AND r.amount_minor = u.amount_minor OFFSET 0) r
+           CROSS JOIN LATERAL (SELECT * FROM record r WHERE r.organisation_id = $1
+             AND r.order_id = u.order_id COLLATE \"C\" AND r.amount_minor = u.amount_minor OFFSET 0) r
            JOIN batch b ON b.organisation_id = $1 AND b.id = r.batch_id
            JOIN batch_revision v ON v.organisation_id = $1 AND v.batch_id = r.batch_id AND v.revision = r.revision
           WHERE v.created_at >= $4 AND b.status NOT IN ('rejected', 'withdrawn', 'expired', 'validating')
-            AND EXISTS (SELECT FROM task t WHERE t.organisation_id = $1 AND t.batch_id = r.batch_id AND t.row_no = r.row_no AND t.revision = r.revision AND t.status <> 'FAILED' OFFSET 0)
+            AND EXISTS (SELECT FROM task t WHERE t.organisation_id = $1 AND t.batch_id = r.batch_id
+              AND t.row_no = r.row_no AND t.revision = r.revision AND t.status <> 'FAILED' OFFSET 0)
           ORDER BY u.place, b.id DESC",
     )
     .bind(organisation.0)
@@ -89,8 +92,8 @@ async fn look_alikes_of(
     .await
 }
 
-/// Waits until nobody else of the organisation is making a batch of this operation, and keeps others waiting to the end of the
-/// transaction: what is looked at before a batch is made still holds when it is made.
+/// Waits until nobody else of the organisation is making a batch of this operation, and keeps others waiting to the end
+/// of the transaction: what is looked at before a batch is made still holds when it is made.
 pub async fn one_at_a_time(tx: &mut Tx, operation: Operation) -> sqlx::Result<()> {
     let organisation = tx.organisation();
     sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended($1::text || $2, 0))")
@@ -201,7 +204,8 @@ impl NewRecords {
 pub async fn insert(tx: &mut Tx, batch: &NewBatch<'_>) -> sqlx::Result<()> {
     let organisation = tx.organisation();
     sqlx::query(
-        "INSERT INTO batch (organisation_id, id, gateway_id, operation, options, file_name, description, template, file_sha256, file_bytes, row_limit, currency)
+        "INSERT INTO batch (organisation_id, id, gateway_id, operation, options, file_name, description, template,
+         file_sha256, file_bytes, row_limit, currency)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
     )
     .bind(organisation.0)

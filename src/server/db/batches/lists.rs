@@ -34,8 +34,8 @@ const fn order(sort: BatchSort, descending: bool) -> &'static str {
     }
 }
 
-/// What narrows the list beside search and status. Only what is asked for is in the text, so that every plan can use an index for
-/// it; the numbers of the parameters stay.
+/// What narrows the list beside search and status. Only what is asked for is in the text, so that every plan can use an
+/// index for it; the numbers of the parameters stay.
 fn narrowed(query: &BatchQuery, between: Between) -> String {
     let mut text = String::from(SEARCH);
     if query.maker.is_some() {
@@ -90,7 +90,8 @@ pub async fn count_by_status(
     let organisation = tx.organisation();
     let narrowed = narrowed(query, between);
     let sql = format!(
-        "SELECT b.status, count(*) FROM batch b WHERE b.organisation_id = $1 {narrowed} AND (b.status <> 'validating' OR b.work = 'import') GROUP BY b.status, b.status_rank ORDER BY b.status_rank"
+        "SELECT b.status, count(*) FROM batch b WHERE b.organisation_id = $1 {narrowed}
+         AND (b.status <> 'validating' OR b.work = 'import') GROUP BY b.status, b.status_rank ORDER BY b.status_rank"
     );
     let rows = sqlx::query_as::<_, (codes::Code<BatchStatus>, i64)>(AssertSqlSafe(sql))
         .bind(organisation.0)
@@ -130,14 +131,17 @@ pub async fn newest(tx: &mut Tx, operation: Operation, limit: u32) -> sqlx::Resu
         .collect()
 }
 
-/// Everybody who uploaded a batch of an operation, by e-mail. Jumps from person to person: one look into the index each.
+/// Everybody who uploaded a batch of an operation, by e-mail. Jumps from person to person: one look into the index
+/// each.
 pub async fn makers(tx: &mut Tx, operation: Operation) -> sqlx::Result<Vec<(PersonId, String)>> {
     let organisation = tx.organisation();
     let rows = sqlx::query_as::<_, (Uuid, String)>(
         "WITH RECURSIVE m AS (
-           (SELECT maker FROM batch WHERE organisation_id = $1 AND operation = $2 AND maker IS NOT NULL ORDER BY maker LIMIT 1)
+           (SELECT maker FROM batch WHERE organisation_id = $1 AND operation = $2 AND maker IS NOT NULL ORDER BY maker
+             LIMIT 1)
            UNION ALL
-           SELECT n.maker FROM m, LATERAL (SELECT b.maker FROM batch b WHERE b.organisation_id = $1 AND b.operation = $2 AND b.maker > m.maker
+           SELECT n.maker FROM m, LATERAL (SELECT b.maker FROM batch b WHERE b.organisation_id = $1 AND b.operation = $2
+             AND b.maker > m.maker
              ORDER BY b.maker LIMIT 1) n)
          SELECT m.maker, coalesce(p.email, 'API key') FROM m LEFT JOIN person p ON p.id = m.maker ORDER BY 2, 1",
     )

@@ -60,7 +60,8 @@ const fn view(operation: Operation) -> &'static str {
 
 fn select(operation: Operation) -> String {
     format!(
-        "SELECT batch_id, row_no, sheet_row, order_id, txn_id, amount_minor, state, gateway_status, gateway_kind, unique_id, gateway_key, gw_ref,
+        "SELECT batch_id, row_no, sheet_row, order_id, txn_id, amount_minor, state, gateway_status, gateway_kind,
+         unique_id, gateway_key, gw_ref,
                 code, message, extra, updated_at, response
            FROM {} WHERE organisation_id = $1 AND batch_id = $2 ",
         view(operation)
@@ -94,7 +95,8 @@ pub async fn tasks(tx: &mut Tx, operation: Operation, id: BatchId, query: &TaskQ
 pub async fn count_tasks(tx: &mut Tx, operation: Operation, id: BatchId, query: &TaskQuery) -> sqlx::Result<u64> {
     let organisation = tx.organisation();
     sqlx::query_as::<_, (i64,)>(AssertSqlSafe(format!(
-        "SELECT count(*) FROM {} WHERE organisation_id = $1 AND batch_id = $2 AND ($3::text IS NULL OR status = $3) AND order_id ^@ $4",
+        "SELECT count(*) FROM {} WHERE organisation_id = $1 AND batch_id = $2 AND ($3::text IS NULL OR status = $3)
+         AND order_id ^@ $4",
         view(operation)
     )))
     .bind(organisation.0)

@@ -34,8 +34,8 @@ fn read((class, window): (String, Option<u64>)) -> Promise {
     Promise::new(class, window.map(Duration::from_secs))
 }
 
-/// Sets what a connection promises of an effect, and what that rests on. False when its account is not the one in `row` any more:
-/// the row is held, so that nothing of the old account comes after a change of it.
+/// Sets what a connection promises of an effect, and what that rests on. False when its account is not the one in `row`
+/// any more: the row is held, so that nothing of the old account comes after a change of it.
 pub async fn set_promise(
     tx: &mut Tx,
     row: &GatewayRow,
@@ -69,7 +69,8 @@ pub async fn choose(tx: &mut Tx, gateway: GatewayId, effects: &[Effect]) -> sqlx
     let id = tx.organisation();
     sqlx::query(
         "INSERT INTO gateway_choice (organisation_id, effect, gateway_id) SELECT $1, unnest($3::text[]), $2
-         ON CONFLICT (organisation_id, effect) DO UPDATE SET gateway_id = excluded.gateway_id, chosen_at = excluded.chosen_at",
+         ON CONFLICT (organisation_id, effect) DO UPDATE
+           SET gateway_id = excluded.gateway_id, chosen_at = excluded.chosen_at",
     )
     .bind(id.0)
     .bind(gateway.0)
@@ -99,7 +100,8 @@ pub async fn only_sandboxes(tx: &mut Tx) -> sqlx::Result<bool> {
     let id = tx.organisation();
     sqlx::query_scalar(
         "SELECT coalesce(bool_and(g.sandbox), false) FROM gateway g
-          WHERE g.organisation_id = $1 AND EXISTS (SELECT FROM gateway_choice c WHERE c.organisation_id = $1 AND c.gateway_id = g.id)",
+          WHERE g.organisation_id = $1 AND EXISTS (SELECT FROM gateway_choice c WHERE c.organisation_id = $1
+            AND c.gateway_id = g.id)",
     )
     .bind(id.0)
     .fetch_one(tx.conn())

@@ -18,7 +18,8 @@ pub struct WorkerShare {
     pub paused: f64,
 }
 
-/// Says that this process uses the connection, for as long as `lasts`, and that it finished so many tasks since it said so last.
+/// Says that this process uses the connection, for as long as `lasts`, and that it finished so many tasks since it said
+/// so last.
 pub async fn heartbeat(
     tx: &mut Tx,
     gateway: GatewayId,
@@ -51,8 +52,10 @@ pub async fn leave(tx: &mut Tx, gateway: GatewayId, worker: Uuid) -> sqlx::Resul
 pub async fn pause(tx: &mut Tx, gateway: GatewayId, wait: Duration, http: u16) -> sqlx::Result<()> {
     let id = tx.organisation();
     sqlx::query(
-        "INSERT INTO gateway_pause AS p (organisation_id, gateway_id, until, http) VALUES ($1, $2, now() + make_interval(secs => $3), $4)
-         ON CONFLICT (organisation_id, gateway_id) DO UPDATE SET until = greatest(p.until, excluded.until), http = excluded.http,
+        "INSERT INTO gateway_pause AS p (organisation_id, gateway_id, until, http)
+         VALUES ($1, $2, now() + make_interval(secs => $3), $4)
+         ON CONFLICT (organisation_id, gateway_id) DO UPDATE
+           SET until = greatest(p.until, excluded.until), http = excluded.http,
            since = CASE WHEN p.until > now() THEN p.since ELSE now() END",
     )
     .bind(id.0)
@@ -91,15 +94,21 @@ pub struct Traffic {
 pub async fn traffic(tx: &mut Tx, gateway: GatewayId) -> sqlx::Result<Traffic> {
     let id = tx.organisation();
     sqlx::query_as(
-        "SELECT p.since AS paused_since, p.until AS paused_until, ceil(extract(epoch FROM p.until - now()))::bigint AS paused_seconds,
+        "SELECT p.since AS paused_since, p.until AS paused_until, ceil(extract(epoch
+         FROM p.until - now()))::bigint AS paused_seconds,
                 t.since AS trouble_since, t.reason AS trouble_reason, f.finished, f.seconds, w.workers, u.unsent
            FROM (SELECT coalesce(sum(finished), 0)::bigint AS finished,
-                        coalesce(greatest(least(ceil(extract(epoch FROM now() - min(slot))), 60), 1), 0)::bigint AS seconds
-                   FROM gateway_finished WHERE organisation_id = $1 AND gateway_id = $2 AND slot > now() - interval '60 seconds') f
-          CROSS JOIN (SELECT count(*) AS workers FROM gateway_worker WHERE organisation_id = $1 AND gateway_id = $2 AND until > now()) w
+                        coalesce(greatest(least(ceil(extract(epoch
+                          FROM now() - min(slot))), 60), 1), 0)::bigint AS seconds
+                   FROM gateway_finished WHERE organisation_id = $1 AND gateway_id = $2
+                     AND slot > now() - interval '60 seconds') f
+          CROSS JOIN (SELECT count(*) AS workers FROM gateway_worker WHERE organisation_id = $1 AND gateway_id = $2
+            AND until > now()) w
           CROSS JOIN (SELECT (coalesce(sum(c.to_row - c.next_row + 1), 0)
-                              + (SELECT count(*) FROM order_task k WHERE k.organisation_id = $1 AND k.gateway_id = $2 AND k.run_at IS NOT NULL AND k.asks))::bigint AS unsent
-                        FROM chunk c JOIN batch b ON b.organisation_id = $1 AND b.id = c.batch_id AND b.status = 'processing'
+                              + (SELECT count(*) FROM order_task k WHERE k.organisation_id = $1 AND k.gateway_id = $2
+                                AND k.run_at IS NOT NULL AND k.asks))::bigint AS unsent
+                        FROM chunk c JOIN batch b ON b.organisation_id = $1 AND b.id = c.batch_id
+                          AND b.status = 'processing'
                        WHERE c.organisation_id = $1 AND c.gateway_id = $2 AND c.state IN ('WAITING', 'LEASED')) u
            LEFT JOIN gateway_pause p ON p.organisation_id = $1 AND p.gateway_id = $2 AND p.until > now()
            LEFT JOIN gateway_trouble t ON t.organisation_id = $1 AND t.gateway_id = $2 AND t.until > now()",
@@ -110,8 +119,8 @@ pub async fn traffic(tx: &mut Tx, gateway: GatewayId) -> sqlx::Result<Traffic> {
     .await
 }
 
-/// Rows of one batch that were never sent, and rows that were and are not finished. Of a sync nothing is sent: all that is queued is
-/// still to be asked about.
+/// Rows of one batch that were never sent, and rows that were and are not finished. Of a sync nothing is sent: all that
+/// is queued is still to be asked about.
 #[derive(Clone, Copy, Debug, sqlx::FromRow)]
 pub struct Left {
     /// Never sent.
@@ -129,7 +138,8 @@ pub async fn left(tx: &mut Tx, batch: Uuid) -> sqlx::Result<Left> {
                   WHERE organisation_id = $1 AND batch_id = $2 AND state IN ('WAITING', 'LEASED', 'HELD')) c
            LEFT JOIN batch b ON b.organisation_id = $1 AND b.id = $2
            LEFT JOIN batch_progress p ON p.organisation_id = $1 AND p.batch_id = $2
-          CROSS JOIN LATERAL (SELECT CASE b.work WHEN 'query' THEN coalesce(p.queued, 0) ELSE c.unsent END::bigint AS unsent) u",
+          CROSS JOIN LATERAL (SELECT CASE b.work WHEN 'query' THEN coalesce(p.queued, 0)
+            ELSE c.unsent END::bigint AS unsent) u",
     )
     .bind(id.0)
     .bind(batch)

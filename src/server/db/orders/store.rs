@@ -1,4 +1,5 @@
-//! The store of orders as people look at it: its list, one order, and the refunds of ours that a reading does not show yet.
+//! The store of orders as people look at it: its list, one order, and the refunds of ours that a reading does not show
+//! yet.
 
 use super::Tx;
 use crate::{
@@ -78,12 +79,15 @@ pub struct StoreRow {
     pub on_way_minor: i64,
 }
 
-const COLUMNS: &str = "o.order_id, h.matched, o.gateway_id, o.status, o.charged, o.amount_minor, o.currency::text AS currency, o.refunded_minor,
-       o.refundable_minor, jsonb_array_length(o.refunds) AS refunds, o.seen_at, (extract(epoch FROM o.seen_at) * 1000000)::bigint AS seen_micros,
+const COLUMNS: &str = "o.order_id, h.matched, o.gateway_id, o.status, o.charged, o.amount_minor,
+                       o.currency::text AS currency, o.refunded_minor,
+       o.refundable_minor, jsonb_array_length(o.refunds) AS refunds, o.seen_at, (extract(epoch
+         FROM o.seen_at) * 1000000)::bigint AS seen_micros,
        o.batch_id, b.operation, b.file_name, coalesce(p.email, 'API key') AS asked_by, w.on_way_minor";
 
-/// What is beside an order `o` of organisation `$1`. A refund of ours counts until the reading shows it: under its key, or because
-/// it was long over when the order was read (the gateway was asked a moment before it was stored). What failed counts not at all.
+/// What is beside an order `o` of organisation `$1`. A refund of ours counts until the reading shows it: under its key,
+/// or because it was long over when the order was read (the gateway was asked a moment before it was stored). What
+/// failed counts not at all.
 const BESIDE: &str = "
   JOIN batch b ON b.organisation_id = $1 AND b.id = o.batch_id
   LEFT JOIN person p ON p.id = b.maker
@@ -92,14 +96,15 @@ const BESIDE: &str = "
      FROM record r
      JOIN batch k ON k.organisation_id = $1 AND k.id = r.batch_id AND k.work = 'send'
           AND k.status NOT IN ('validating', 'invalid', 'rejected', 'withdrawn', 'expired')
-    CROSS JOIN LATERAL (SELECT t.status, t.state, t.updated_at FROM task t WHERE t.organisation_id = $1 AND t.batch_id = r.batch_id AND t.row_no = r.row_no
+    CROSS JOIN LATERAL (SELECT t.status, t.state, t.updated_at FROM task t WHERE t.organisation_id = $1
+      AND t.batch_id = r.batch_id AND t.row_no = r.row_no
                            AND t.revision = r.revision OFFSET 0) t
     WHERE r.organisation_id = $1 AND r.order_id = o.order_id AND t.status <> 'FAILED'
       AND NOT o.refunds @> jsonb_build_array(jsonb_build_object('unique_request_id', r.gateway_key))
       AND NOT (t.state = 'SUCCEEDED' AND t.updated_at < o.seen_at - interval '1 minute')) w";
 
-/// Appends the statement that reads a page of the list. Whatever is stored, it walks a range of one index (two in a search: of
-/// orders and of transactions), and no more of it than the page needs.
+/// Appends the statement that reads a page of the list. Whatever is stored, it walks a range of one index (two in a
+/// search: of orders and of transactions), and no more of it than the page needs.
 pub fn push_list(query: &mut QueryBuilder<Postgres>, organisation: OrganisationId, listing: &Listing<'_>) {
     let searches = !listing.search.is_empty();
     query.push("SELECT ").push(COLUMNS).push(" FROM (");
@@ -109,7 +114,8 @@ pub fn push_list(query: &mut QueryBuilder<Postgres>, organisation: OrganisationI
         query.push_bind(organisation.0).push(" AND s.order_id ^@ ").push_bind(listing.search.to_owned());
         narrow(query, listing);
         begin(query, listing, "s.order_id", "s.order_id");
-        query.push(") UNION ALL (SELECT s.order_id, t.txn_id AS matched FROM stored_transaction t JOIN stored_order s ON s.organisation_id = $1 AND s.order_id = t.order_id WHERE t.organisation_id = $1 AND t.txn_id ^@ ");
+        query.push(") UNION ALL (SELECT s.order_id, t.txn_id AS matched FROM stored_transaction t JOIN stored_order s
+                    ON s.organisation_id = $1 AND s.order_id = t.order_id WHERE t.organisation_id = $1 AND t.txn_id ^@ ");
         query.push_bind(listing.search.to_owned());
         // An order is listed once: by its own id, else by the first of its transactions.
         query.push(" AND NOT s.order_id ^@ ").push_bind(listing.search.to_owned());
@@ -179,7 +185,8 @@ pub async fn list(tx: &mut Tx, listing: &Listing<'_>) -> sqlx::Result<Vec<StoreR
 pub async fn some(tx: &mut Tx, orders: &[String]) -> sqlx::Result<Vec<StoreRow>> {
     let organisation = tx.organisation();
     let sql = format!(
-        "SELECT {COLUMNS} FROM stored_order o CROSS JOIN (SELECT NULL::text AS matched) h {BESIDE} WHERE o.organisation_id = $1 AND o.order_id = ANY ($2)"
+        "SELECT {COLUMNS} FROM stored_order o CROSS JOIN (SELECT NULL::text AS matched) h {BESIDE}
+         WHERE o.organisation_id = $1 AND o.order_id = ANY ($2)"
     );
     sqlx::query(sqlx::AssertSqlSafe(sql)).bind(organisation.0).bind(orders).try_map(stored).fetch_all(tx.conn()).await
 }
@@ -204,7 +211,8 @@ pub async fn statuses(tx: &mut Tx) -> sqlx::Result<Vec<String>> {
         "WITH RECURSIVE word AS (
            (SELECT status FROM stored_order WHERE organisation_id = $1 ORDER BY status LIMIT 1)
            UNION ALL
-           SELECT (SELECT n.status FROM stored_order n WHERE n.organisation_id = $1 AND n.status > word.status ORDER BY n.status LIMIT 1)
+           SELECT (SELECT n.status FROM stored_order n WHERE n.organisation_id = $1 AND n.status > word.status
+             ORDER BY n.status LIMIT 1)
              FROM word WHERE word.status IS NOT NULL)
          SELECT status FROM word WHERE status IS NOT NULL LIMIT 40",
     )
@@ -230,7 +238,8 @@ pub struct OrderDetail {
 pub async fn detail(tx: &mut Tx, order: &str) -> sqlx::Result<Option<OrderDetail>> {
     let organisation = tx.organisation();
     sqlx::query_as(
-        "SELECT transactions, refunds::text AS refunds, body, first_seen_at FROM stored_order WHERE organisation_id = $1 AND order_id = $2",
+        "SELECT transactions, refunds::text AS refunds, body, first_seen_at FROM stored_order WHERE organisation_id = $1
+         AND order_id = $2",
     )
     .bind(organisation.0)
     .bind(order)
@@ -291,11 +300,14 @@ pub async fn records(
 ) -> sqlx::Result<Vec<OrderRecord>> {
     let organisation = tx.organisation();
     sqlx::query(
-        "SELECT h.*, v.created_at, coalesce(m.email, 'API key') AS maker_email, d.verdict, c.email AS checker_email, d.at AS decided_at, d.reason,
+        "SELECT h.*, v.created_at, coalesce(m.email, 'API key') AS maker_email, d.verdict, c.email AS checker_email,
+         d.at AS decided_at, d.reason,
                 t.state, t.message, t.gw_ref, t.gateway_status, t.response, t.updated_at, e.asked
-           FROM (SELECT r.batch_id, b.operation, b.work, b.file_name, b.status AS batch_status, r.row_no, r.revision, r.amount_minor, b.currency::text AS currency, r.gateway_key
+           FROM (SELECT r.batch_id, b.operation, b.work, b.file_name, b.status AS batch_status, r.row_no, r.revision,
+             r.amount_minor, b.currency::text AS currency, r.gateway_key
                    FROM record r JOIN batch b ON b.organisation_id = $1 AND b.id = r.batch_id
-                  WHERE r.organisation_id = $1 AND r.order_id = $2 AND b.operation = ANY ($3) AND b.status <> 'validating'
+                  WHERE r.organisation_id = $1 AND r.order_id = $2 AND b.operation = ANY ($3)
+                    AND b.status <> 'validating'
                   ORDER BY r.batch_id DESC, r.row_no, r.revision DESC LIMIT $4) h
            JOIN batch_revision v ON v.organisation_id = $1 AND v.batch_id = h.batch_id AND v.revision = h.revision
            LEFT JOIN person m ON m.id = v.maker
@@ -303,21 +315,27 @@ pub async fn records(
            LEFT JOIN person c ON c.id = d.checker
           CROSS JOIN LATERAL (
             SELECT t.state, t.message, t.gw_ref, t.gateway_status, t.response, t.updated_at FROM task t
-             WHERE h.work <> 'query' AND t.organisation_id = $1 AND t.batch_id = h.batch_id AND t.row_no = h.row_no AND t.revision = h.revision
+             WHERE h.work <> 'query' AND t.organisation_id = $1 AND t.batch_id = h.batch_id AND t.row_no = h.row_no
+               AND t.revision = h.revision
             UNION ALL
             -- What was sent again since stands as it ended.
-            SELECT CASE WHEN coalesce(x.succeeded, o.succeeded) THEN 'SUCCEEDED' ELSE 'FAILED' END, coalesce(x.message, o.message), coalesce(x.gw_ref, o.gw_ref),
+            SELECT CASE WHEN coalesce(x.succeeded, o.succeeded) THEN 'SUCCEEDED'
+              ELSE 'FAILED' END, coalesce(x.message, o.message), coalesce(x.gw_ref, o.gw_ref),
                    coalesce(x.gateway_status, o.gateway_status), NULL, coalesce(x.at, o.at)
               FROM outcome o
-              LEFT JOIN reversal x ON x.organisation_id = $1 AND x.batch_id = o.batch_id AND x.row_no = o.row_no AND x.revision = o.revision
-             WHERE h.work <> 'query' AND o.organisation_id = $1 AND o.batch_id = h.batch_id AND o.row_no = h.row_no AND o.revision = h.revision
-               AND EXISTS (SELECT FROM record n WHERE n.organisation_id = $1 AND n.batch_id = h.batch_id AND n.row_no = h.row_no AND n.revision > h.revision)
+              LEFT JOIN reversal x ON x.organisation_id = $1 AND x.batch_id = o.batch_id AND x.row_no = o.row_no
+                AND x.revision = o.revision
+             WHERE h.work <> 'query' AND o.organisation_id = $1 AND o.batch_id = h.batch_id AND o.row_no = h.row_no
+               AND o.revision = h.revision
+               AND EXISTS (SELECT FROM record n WHERE n.organisation_id = $1 AND n.batch_id = h.batch_id
+                 AND n.row_no = h.row_no AND n.revision > h.revision)
             UNION ALL
             SELECT t.state, t.message, NULL, t.gateway_status, t.response, t.updated_at FROM sync_task t
              WHERE h.work = 'query' AND t.organisation_id = $1 AND t.batch_id = h.batch_id AND t.row_no = h.row_no) t
           CROSS JOIN LATERAL (
             SELECT coalesce(array_agg(e.at ORDER BY e.at), '{}') AS asked FROM evidence e
-             WHERE h.work = 'query' AND e.organisation_id = $1 AND e.batch_id = h.batch_id AND e.from_row = h.row_no AND e.source = 'QUERY') e
+             WHERE h.work = 'query' AND e.organisation_id = $1 AND e.batch_id = h.batch_id AND e.from_row = h.row_no
+               AND e.source = 'QUERY') e
           ORDER BY h.batch_id DESC, h.row_no, h.revision DESC",
     )
     .bind(organisation.0)
@@ -333,7 +351,8 @@ pub async fn records(
 pub async fn presses(tx: &mut Tx, batches: &[Uuid]) -> sqlx::Result<Vec<(Uuid, OffsetDateTime, String)>> {
     let organisation = tx.organisation();
     sqlx::query_as(
-        "SELECT object_id, at, actor FROM audit WHERE organisation_id = $1 AND object_id = ANY ($2) AND action = 'batch.synced' ORDER BY at DESC LIMIT 100",
+        "SELECT object_id, at, actor FROM audit WHERE organisation_id = $1 AND object_id = ANY ($2)
+         AND action = 'batch.synced' ORDER BY at DESC LIMIT 100",
     )
     .bind(organisation.0)
     .bind(batches)

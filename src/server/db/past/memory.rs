@@ -1,9 +1,10 @@
-//! What this process saw of the database, kept in its data folder. A database that does not have it went back to an older state.
+//! What this process saw of the database, kept in its data folder. A database that does not have it went back to an
+//! older state.
 //!
-//! Two kinds of files. `database.seen`: the newest mark, and how far the log of which cluster was; replaced and synced once a second
-//! while something changes. `intents.N`: the last intents that a process committed, each written over the oldest one between its
-//! COMMIT and its first send; handed to the disk once a second. So a killed process has lost nothing of it, and a machine that
-//! lost power at most the last second.
+//! Two kinds of files. `database.seen`: the newest mark, and how far the log of which cluster was; replaced and synced
+//! once a second while something changes. `intents.N`: the last intents that a process committed, each written over the
+//! oldest one between its COMMIT and its first send; handed to the disk once a second. So a killed process has lost
+//! nothing of it, and a machine that lost power at most the last second.
 
 use super::Now;
 use serde::{Deserialize, Serialize};
@@ -22,8 +23,8 @@ use std::{
 use uuid::Uuid;
 
 const SEEN: &str = "database.seen";
-/// Intents that are remembered. At most as many COMMITs are under way at a time as there are connections (8): whichever of them a
-/// database does not have, one of the last 32 is not there.
+/// Intents that are remembered. At most as many COMMITs are under way at a time as there are connections (8): whichever
+/// of them a database does not have, one of the last 32 is not there.
 const INTENTS: usize = 32;
 /// Bytes of one.
 const SLOT: usize = 80;
@@ -236,7 +237,8 @@ fn why(now: &Now, seen: Option<&Seen>, intents: &[Intent], missing: i32) -> Opti
         Some(seen) if seen.system.is_some() && seen.system == now.system && now.at_byte < seen.at_byte => {
             Some("Its log ends before what this server had seen.".to_owned())
         }
-        // A move in which nothing was lost is seen by the marks and intents that came along; without them nobody can tell.
+        // A move in which nothing was lost is seen by the marks and intents that came along; without them nobody can
+        // tell.
         _ if elsewhere && mark.is_none() && intents.is_empty() => {
             Some("It was copied or restored from another PostgreSQL server.".to_owned())
         }

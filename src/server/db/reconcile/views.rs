@@ -67,10 +67,13 @@ pub struct DifferenceRow {
 pub async fn differences(tx: &mut Tx, comparison: Uuid, limit: i64) -> sqlx::Result<Vec<DifferenceRow>> {
     let organisation = tx.organisation();
     sqlx::query_as(
-        "SELECT r.sheet_row, d.kind, d.order_id, d.gateway_key, d.ours, d.ours_minor, d.theirs, d.theirs_minor, d.gw_ref, d.reversed
+        "SELECT r.sheet_row, d.kind, d.order_id, d.gateway_key, d.ours, d.ours_minor, d.theirs, d.theirs_minor,
+         d.gw_ref, d.reversed
            FROM reconciliation_difference d
-           LEFT JOIN record r ON r.organisation_id = $1 AND r.batch_id = d.batch_id AND r.row_no = d.row_no AND r.revision = d.revision
-          WHERE d.organisation_id = $1 AND d.reconciliation_id = $2 ORDER BY d.kind = 'outside', d.row_no, d.order_id LIMIT $3",
+           LEFT JOIN record r ON r.organisation_id = $1 AND r.batch_id = d.batch_id AND r.row_no = d.row_no
+             AND r.revision = d.revision
+          WHERE d.organisation_id = $1 AND d.reconciliation_id = $2 ORDER BY d.kind = 'outside', d.row_no, d.order_id
+            LIMIT $3",
     )
     .bind(organisation.0)
     .bind(comparison)

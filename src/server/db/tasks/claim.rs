@@ -70,8 +70,8 @@ pub struct ChunkLease {
     pub epoch: i64,
 }
 
-/// T1: leases up to `limit` due chunks. Waiting work and lapsed leases are one index range; no chunk goes to two workers.
-/// `leftovers`: only what was cancelled or abandoned, for connections that do not send.
+/// T1: leases up to `limit` due chunks. Waiting work and lapsed leases are one index range; no chunk goes to two
+/// workers. `leftovers`: only what was cancelled or abandoned, for connections that do not send.
 pub async fn claim_chunks(
     tx: &mut Tx,
     gateway: GatewayId,
@@ -84,13 +84,17 @@ pub async fn claim_chunks(
     sqlx::query_as(
         "WITH due AS MATERIALIZED (
            SELECT k.batch_id, k.chunk_no FROM chunk k
-            WHERE k.organisation_id = $1 AND k.gateway_id = $2 AND k.work = 'send' AND k.state IN ('WAITING', 'LEASED') AND k.run_at <= now()
+            WHERE k.organisation_id = $1 AND k.gateway_id = $2 AND k.work = 'send' AND k.state IN ('WAITING', 'LEASED')
+              AND k.run_at <= now()
               AND (NOT $6 OR k.state = 'LEASED'
-                   OR EXISTS (SELECT FROM batch b WHERE b.organisation_id = $1 AND b.id = k.batch_id AND b.status = 'cancelled'))
+                   OR EXISTS (SELECT FROM batch b WHERE b.organisation_id = $1 AND b.id = k.batch_id
+                     AND b.status = 'cancelled'))
             ORDER BY k.run_at, k.batch_id, k.chunk_no LIMIT $3 FOR UPDATE SKIP LOCKED)
-         UPDATE chunk c SET state = 'LEASED', epoch = c.epoch + 1, owner = $4, leased_at = now(), run_at = now() + make_interval(secs => $5)
+         UPDATE chunk c SET state = 'LEASED', epoch = c.epoch + 1, owner = $4, leased_at = now(),
+           run_at = now() + make_interval(secs => $5)
            FROM due WHERE c.organisation_id = $1 AND c.batch_id = due.batch_id AND c.chunk_no = due.chunk_no
-         RETURNING c.batch_id, c.chunk_no, c.revision, c.epoch, c.from_row, c.to_row, c.next_row, c.remaining, c.asked_to, c.forgotten,
+         RETURNING c.batch_id, c.chunk_no, c.revision, c.epoch, c.from_row, c.to_row, c.next_row, c.remaining,
+           c.asked_to, c.forgotten,
                    extract(epoch FROM c.ask_after - clock_timestamp())::float8 AS ask_in,
                    (SELECT b.operation FROM batch b WHERE b.organisation_id = $1 AND b.id = c.batch_id) AS operation,
                    (SELECT b.status FROM batch b WHERE b.organisation_id = $1 AND b.id = c.batch_id) AS batch_status",
@@ -105,9 +109,9 @@ pub async fn claim_chunks(
     .await
 }
 
-/// T1, in the same transaction, for chunks that were held before: sends of an earlier holder that have neither an outcome nor an
-/// open task are abandoned. They become UNKNOWN, to be asked after `resolve_after` from their intent (REVIEW on class N).
-/// Answers how many, by batch and chunk.
+/// T1, in the same transaction, for chunks that were held before: sends of an earlier holder that have neither an
+/// outcome nor an open task are abandoned. They become UNKNOWN, to be asked after `resolve_after` from their intent
+/// (REVIEW on class N). Answers how many, by batch and chunk.
 pub async fn recover(
     tx: &mut Tx,
     holds: &[ChunkLease],
@@ -116,23 +120,33 @@ pub async fn recover(
     let organisation = tx.organisation();
     sqlx::query_as(
         "WITH lost AS (
-           INSERT INTO open_task (organisation_id, batch_id, row_no, revision, gateway_id, state, run_at, attempts, first_sent_at, last_sent_at, code, message)
-           SELECT $1, c.batch_id, r.row_no, r.revision, c.gateway_id, CASE coalesce(g.class, 'N') WHEN 'N' THEN 'REVIEW' ELSE 'UNKNOWN' END,
-                  a.at + make_interval(secs => $4), 1, a.at, a.at, 'abandoned', 'The worker that sent it stopped before it could record the reply.'
+           INSERT INTO open_task (organisation_id, batch_id, row_no, revision, gateway_id, state, run_at, attempts,
+             first_sent_at, last_sent_at, code, message)
+           SELECT $1, c.batch_id, r.row_no, r.revision, c.gateway_id, CASE coalesce(g.class, 'N') WHEN 'N' THEN 'REVIEW'
+             ELSE 'UNKNOWN' END,
+                  a.at + make_interval(secs => $4), 1, a.at, a.at, 'abandoned',
+                    'The worker that sent it stopped before it could record the reply.'
              FROM unnest($2::uuid[], $3::int[]) AS u(batch_id, chunk_no)
              JOIN chunk c ON c.organisation_id = $1 AND c.batch_id = u.batch_id AND c.chunk_no = u.chunk_no
              JOIN batch b ON b.organisation_id = $1 AND b.id = c.batch_id
              JOIN operation e ON e.code = b.operation
-             LEFT JOIN gateway_promise g ON g.organisation_id = $1 AND g.gateway_id = c.gateway_id AND g.effect = e.effect
-             JOIN record r ON r.organisation_id = $1 AND r.batch_id = c.batch_id AND r.row_no >= c.from_row AND r.row_no < c.next_row AND r.revision = c.revision
-             JOIN LATERAL (SELECT at FROM attempt a WHERE a.organisation_id = $1 AND a.batch_id = c.batch_id AND a.revision = c.revision AND a.attempt = 1
+             LEFT JOIN gateway_promise g ON g.organisation_id = $1 AND g.gateway_id = c.gateway_id
+               AND g.effect = e.effect
+             JOIN record r ON r.organisation_id = $1 AND r.batch_id = c.batch_id AND r.row_no >= c.from_row
+               AND r.row_no < c.next_row AND r.revision = c.revision
+             JOIN LATERAL (SELECT at FROM attempt a WHERE a.organisation_id = $1 AND a.batch_id = c.batch_id
+               AND a.revision = c.revision AND a.attempt = 1
                               AND a.from_row <= r.row_no ORDER BY a.from_row DESC LIMIT 1) a ON true
-            WHERE NOT EXISTS (SELECT FROM outcome o   WHERE o.organisation_id = $1 AND o.batch_id = c.batch_id AND o.row_no = r.row_no AND o.revision = r.revision OFFSET 0)
-              AND NOT EXISTS (SELECT FROM open_task t WHERE t.organisation_id = $1 AND t.batch_id = c.batch_id AND t.row_no = r.row_no AND t.revision = r.revision OFFSET 0)
+            WHERE NOT EXISTS (SELECT FROM outcome o   WHERE o.organisation_id = $1 AND o.batch_id = c.batch_id
+              AND o.row_no = r.row_no AND o.revision = r.revision OFFSET 0)
+              AND NOT EXISTS (SELECT FROM open_task t WHERE t.organisation_id = $1 AND t.batch_id = c.batch_id
+                AND t.row_no = r.row_no AND t.revision = r.revision OFFSET 0)
            RETURNING batch_id, row_no, revision)
-         UPDATE chunk c SET remaining = c.remaining - m.n, state = CASE WHEN c.remaining = m.n THEN 'DONE' ELSE c.state END
+         UPDATE chunk c SET remaining = c.remaining - m.n, state = CASE WHEN c.remaining = m.n THEN 'DONE'
+           ELSE c.state END
            FROM (SELECT c.batch_id, c.chunk_no, count(*)::int AS n
-                   FROM lost l JOIN chunk c ON c.organisation_id = $1 AND c.batch_id = l.batch_id AND c.revision = l.revision AND l.row_no BETWEEN c.from_row AND c.to_row
+                   FROM lost l JOIN chunk c ON c.organisation_id = $1 AND c.batch_id = l.batch_id
+                     AND c.revision = l.revision AND l.row_no BETWEEN c.from_row AND c.to_row
                   WHERE (c.batch_id, c.chunk_no) IN (SELECT * FROM unnest($2::uuid[], $3::int[]))
                   GROUP BY 1, 2) m
           WHERE c.organisation_id = $1 AND c.batch_id = m.batch_id AND c.chunk_no = m.chunk_no
@@ -157,7 +171,8 @@ pub async fn keep_leases(
     sqlx::query_as(
         "UPDATE chunk c SET leased_at = now(), run_at = now() + make_interval(secs => $6)
            FROM unnest($3::uuid[], $4::int[], $5::bigint[]) AS u(batch_id, chunk_no, epoch)
-          WHERE c.organisation_id = $1 AND c.batch_id = u.batch_id AND c.chunk_no = u.chunk_no AND c.epoch = u.epoch AND c.owner = $2 AND c.state = 'LEASED'
+          WHERE c.organisation_id = $1 AND c.batch_id = u.batch_id AND c.chunk_no = u.chunk_no AND c.epoch = u.epoch
+            AND c.owner = $2 AND c.state = 'LEASED'
          RETURNING c.batch_id, c.chunk_no",
     )
     .bind(organisation.0)
@@ -176,8 +191,10 @@ pub async fn release(tx: &mut Tx, hold: ChunkLease, delay: Duration) -> sqlx::Re
     sqlx::query(
         "WITH b AS MATERIALIZED (SELECT held_status($2) AS status)
          UPDATE chunk c SET state = CASE b.status WHEN 'paused' THEN 'HELD' ELSE 'WAITING' END,
-                run_at = CASE b.status WHEN 'paused' THEN 'infinity' WHEN 'cancelled' THEN now() ELSE now() + make_interval(secs => $5) END
-           FROM b WHERE c.organisation_id = $1 AND c.batch_id = $2 AND c.chunk_no = $3 AND c.epoch = $4 AND c.state = 'LEASED'",
+                run_at = CASE b.status WHEN 'paused' THEN 'infinity' WHEN 'cancelled' THEN now()
+                  ELSE now() + make_interval(secs => $5) END
+           FROM b WHERE c.organisation_id = $1 AND c.batch_id = $2 AND c.chunk_no = $3 AND c.epoch = $4
+             AND c.state = 'LEASED'",
     )
     .bind(organisation.0)
     .bind(hold.batch)
@@ -189,27 +206,31 @@ pub async fn release(tx: &mut Tx, hold: ChunkLease, delay: Duration) -> sqlx::Re
     .map(|done| done.rows_affected() > 0)
 }
 
-/// Rows of a cancelled batch that were never sent: FAILED, no attempt, nothing to give back. Rows already sent keep their own
-/// outcome, and rows that must be asked about first are left. Returns how many rows.
+/// Rows of a cancelled batch that were never sent: FAILED, no attempt, nothing to give back. Rows already sent keep
+/// their own outcome, and rows that must be asked about first are left. Returns how many rows.
 pub async fn cancel_rows(tx: &mut Tx, hold: ChunkLease) -> sqlx::Result<i32> {
     let organisation = tx.organisation();
     let rows: Option<i32> = sqlx::query_scalar(
         "WITH c AS MATERIALIZED (
            SELECT c.batch_id, c.chunk_no, c.revision, c.next_row, least(c.to_row, c.asked_to - 1) AS to_row FROM batch b
-             JOIN chunk c ON c.organisation_id = $1 AND c.batch_id = b.id AND c.chunk_no = $3 AND c.epoch = $4 AND c.state = 'LEASED'
+             JOIN chunk c ON c.organisation_id = $1 AND c.batch_id = b.id AND c.chunk_no = $3 AND c.epoch = $4
+               AND c.state = 'LEASED'
             WHERE b.organisation_id = $1 AND b.id = $2 AND b.status = 'cancelled' FOR UPDATE OF c),
          r AS MATERIALIZED (
            SELECT r.batch_id, r.row_no, r.revision, r.amount_minor
-             FROM c JOIN record r ON r.organisation_id = $1 AND r.batch_id = c.batch_id AND r.row_no BETWEEN c.next_row AND c.to_row AND r.revision = c.revision),
+             FROM c JOIN record r ON r.organisation_id = $1 AND r.batch_id = c.batch_id
+               AND r.row_no BETWEEN c.next_row AND c.to_row AND r.revision = c.revision),
          dropped AS (
            INSERT INTO outcome (organisation_id, batch_id, row_no, revision, attempts, succeeded, code, message)
            SELECT $1, r.batch_id, r.row_no, r.revision, 0, false, 'CANCELLED', 'Cancelled before it was sent' FROM r),
          s AS MATERIALIZED (SELECT count(*)::int AS n, coalesce(sum(amount_minor), 0)::bigint AS minor FROM r),
          lowered AS (
-           UPDATE chunk k SET next_row = c.to_row + 1, remaining = k.remaining - s.n, run_at = CASE WHEN c.to_row < k.to_row THEN k.run_at ELSE now() END,
+           UPDATE chunk k SET next_row = c.to_row + 1, remaining = k.remaining - s.n, run_at = CASE
+             WHEN c.to_row < k.to_row THEN k.run_at ELSE now() END,
                   state = CASE WHEN k.remaining = s.n THEN 'DONE' ELSE 'LEASED' END
              FROM c, s WHERE k.organisation_id = $1 AND k.batch_id = c.batch_id AND k.chunk_no = c.chunk_no)
-         UPDATE batch_progress p SET queued = p.queued - s.n, failed = p.failed + s.n, queued_minor = p.queued_minor - s.minor,
+         UPDATE batch_progress p SET queued = p.queued - s.n, failed = p.failed + s.n,
+           queued_minor = p.queued_minor - s.minor,
                 failed_minor = p.failed_minor + s.minor, updated_at = now()
            FROM s, c WHERE p.organisation_id = $1 AND p.batch_id = $2 AND s.n > 0
          RETURNING s.n",

@@ -31,19 +31,24 @@ pub async fn take(tx: &mut Tx, gateway: GatewayId, limit: i32, lease: Duration) 
     let organisation = tx.organisation();
     sqlx::query_as(concat!(
         "WITH due AS MATERIALIZED (
-           SELECT batch_id, row_no, revision FROM recheck WHERE organisation_id = $1 AND gateway_id = $2 AND run_at <= now()
+           SELECT batch_id, row_no, revision FROM recheck WHERE organisation_id = $1 AND gateway_id = $2
+             AND run_at <= now()
             ORDER BY run_at LIMIT $3 FOR UPDATE SKIP LOCKED),
          taken AS (
            UPDATE recheck k SET run_at = now() + make_interval(secs => $4), tries = k.tries + 1
-             FROM due d WHERE k.organisation_id = $1 AND k.batch_id = d.batch_id AND k.row_no = d.row_no AND k.revision = d.revision
+             FROM due d WHERE k.organisation_id = $1 AND k.batch_id = d.batch_id AND k.row_no = d.row_no
+               AND k.revision = d.revision
            RETURNING k.batch_id, k.row_no, k.revision, k.tries)
          SELECT k.batch_id, k.tries, coalesce(x.succeeded, o.succeeded) AS succeeded, ",
         record_columns!(),
         " FROM taken k
            JOIN batch b ON b.organisation_id = $1 AND b.id = k.batch_id
-           CROSS JOIN LATERAL (SELECT * FROM record r WHERE r.organisation_id = $1 AND r.batch_id = k.batch_id AND r.row_no = k.row_no AND r.revision = k.revision OFFSET 0) r
-           LEFT JOIN LATERAL (SELECT * FROM outcome  o WHERE o.organisation_id = $1 AND o.batch_id = k.batch_id AND o.row_no = k.row_no AND o.revision = k.revision OFFSET 0) o ON true
-           LEFT JOIN LATERAL (SELECT * FROM reversal x WHERE x.organisation_id = $1 AND x.batch_id = k.batch_id AND x.row_no = k.row_no AND x.revision = k.revision OFFSET 0) x ON true",
+           CROSS JOIN LATERAL (SELECT * FROM record r WHERE r.organisation_id = $1 AND r.batch_id = k.batch_id
+             AND r.row_no = k.row_no AND r.revision = k.revision OFFSET 0) r
+           LEFT JOIN LATERAL (SELECT * FROM outcome  o WHERE o.organisation_id = $1 AND o.batch_id = k.batch_id
+             AND o.row_no = k.row_no AND o.revision = k.revision OFFSET 0) o ON true
+           LEFT JOIN LATERAL (SELECT * FROM reversal x WHERE x.organisation_id = $1 AND x.batch_id = k.batch_id
+             AND x.row_no = k.row_no AND x.revision = k.revision OFFSET 0) x ON true",
     ))
     .bind(organisation.0)
     .bind(gateway.0)
@@ -86,27 +91,32 @@ pub async fn keep_evidence(tx: &mut Tx, key: RowKey, id: Uuid, replies: &str) ->
     .map(|_| ())
 }
 
-/// The gateway takes back its last word: the outcome stays, a reversal is appended, counters and balance move. Only of the latest
-/// revision of a row, and once. Returns whether it was written.
+/// The gateway takes back its last word: the outcome stays, a reversal is appended, counters and balance move. Only of
+/// the latest revision of a row, and once. Returns whether it was written.
 pub async fn reverse(tx: &mut Tx, key: RowKey, succeeded: bool, answer: &TaskReply) -> sqlx::Result<bool> {
     let organisation = tx.organisation();
     sqlx::query(
         "WITH rev AS (
-           INSERT INTO reversal (organisation_id, batch_id, row_no, revision, succeeded, code, message, gw_ref, gateway_status)
+           INSERT INTO reversal (organisation_id, batch_id, row_no, revision, succeeded, code, message, gw_ref,
+             gateway_status)
            SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9 FROM outcome o
-            WHERE o.organisation_id = $1 AND o.batch_id = $2 AND o.row_no = $3 AND o.revision = $4 AND o.succeeded <> $5 AND o.attempts > 0
-              AND NOT EXISTS (SELECT FROM record n WHERE n.organisation_id = $1 AND n.batch_id = $2 AND n.row_no = $3 AND n.revision > $4)
+            WHERE o.organisation_id = $1 AND o.batch_id = $2 AND o.row_no = $3 AND o.revision = $4 AND o.succeeded <> $5
+              AND o.attempts > 0
+              AND NOT EXISTS (SELECT FROM record n WHERE n.organisation_id = $1 AND n.batch_id = $2 AND n.row_no = $3
+                AND n.revision > $4)
            ON CONFLICT DO NOTHING RETURNING row_no),
          r AS MATERIALIZED (
            SELECT r.order_id, r.amount_minor, CASE WHEN $5 THEN 1 ELSE -1 END AS sign,
-                  (SELECT a.balanced FROM attempt a WHERE a.organisation_id = $1 AND a.batch_id = $2 AND a.revision = $4 AND a.attempt = 1 AND a.from_row <= $3
+                  (SELECT a.balanced FROM attempt a WHERE a.organisation_id = $1 AND a.batch_id = $2 AND a.revision = $4
+                    AND a.attempt = 1 AND a.from_row <= $3
                     ORDER BY a.from_row DESC LIMIT 1) AS balanced
              FROM rev
              JOIN record r ON r.organisation_id = $1 AND r.batch_id = $2 AND r.row_no = $3 AND r.revision = $4),
          bal AS (
            UPDATE order_balance ob SET committed_minor = ob.committed_minor + r.sign * r.amount_minor
              FROM r WHERE r.balanced AND ob.organisation_id = $1 AND ob.order_id = r.order_id)
-         UPDATE batch_progress p SET accepted = p.accepted + r.sign, failed = p.failed - r.sign, accepted_minor = p.accepted_minor + r.sign * r.amount_minor,
+         UPDATE batch_progress p SET accepted = p.accepted + r.sign, failed = p.failed - r.sign,
+           accepted_minor = p.accepted_minor + r.sign * r.amount_minor,
                 failed_minor = p.failed_minor - r.sign * r.amount_minor, updated_at = now()
            FROM r WHERE p.organisation_id = $1 AND p.batch_id = $2",
     )

@@ -47,7 +47,8 @@ pub(super) fn effect(operation: &str) -> Option<Effect> {
 /// The columns of a [`TaskRecord`], of `record r` and its `batch b`.
 macro_rules! record_columns {
     () => {
-        "r.row_no, r.revision, b.operation, b.currency::text AS currency, r.order_id, r.amount_minor, r.gateway_key, r.txn_id, \
+        "r.row_no, r.revision, b.operation, b.currency::text AS currency, r.order_id, r.amount_minor, r.gateway_key, \
+         r.txn_id, \
          r.unique_id, r.extra, r.request_sha256"
     };
 }

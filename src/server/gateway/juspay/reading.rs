@@ -268,8 +268,8 @@ fn judge(mut reply: Reply, currency: Option<&str>, refund: &RefundBody, request:
     reply
 }
 
-/// A 4xx. Only what stands here is definite: this request was not carried out, and the same one never will be. Whether an
-/// earlier request with the same key was is not the connector's to say.
+/// A 4xx. Only what stands here is definite: this request was not carried out, and the same one never will be. Whether
+/// an earlier request with the same key was is not the connector's to say.
 fn error(reply: Reply, answer: &HttpResponse, request: &RefundRequest) -> Reply {
     let body = error_body(answer);
     if body.is_unknown_order(&request.order_id) {
@@ -294,9 +294,10 @@ fn error(reply: Reply, answer: &HttpResponse, request: &RefundRequest) -> Reply 
     if code == "duplicate.call" {
         // "Already completed": there is a refund under our key; the next question finds it, with its state and amount.
         //
-        // "Already processing with this amount": some request with this order and amount is under way. This one was not carried
-        // out, but the one under way may be an earlier one of ours under the same key, whose reply was lost. So it is not
-        // proved that nothing was sent, and the question must come first, after the time in which Juspay refuses.
+        // "Already processing with this amount": some request with this order and amount is under way. This one was not
+        // carried out, but the one under way may be an earlier one of ours under the same key, whose reply was lost. So
+        // it is not proved that nothing was sent, and the question must come first, after the time in which Juspay
+        // refuses.
         let completed = body.error_message.as_deref().is_some_and(|message| message.contains("already completed"));
         let (wait, message) = match completed {
             true => (AFTER_COMPLETED, "The gateway already has a refund under this key; it is asked about it."),

@@ -249,8 +249,8 @@ async fn an_address_that_nobody_allowed_is_not_connected_to() {
     assert!(matches!(connect(&closed), Err(ConnectError::Setup(SetupError::Address(_)))));
     let unknown = Connection { connector: "stripe".to_owned(), ..connection(&simulator.url) };
     assert!(matches!(connect(&unknown), Err(ConnectError::UnknownConnector(_))));
-    // A name is looked up at each connect, and what it leads to is checked there: `localhost` passes here only because the
-    // check of the text is left out.
+    // A name is looked up at each connect, and what it leads to is checked there: `localhost` passes here only because
+    // the check of the text is left out.
     let port = simulator.url.rsplit(':').next().unwrap();
     let mut juspay = Juspay::new(&connection(&simulator.url)).unwrap();
     juspay.base = format!("http://localhost:{port}");

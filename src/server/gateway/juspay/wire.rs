@@ -54,7 +54,8 @@ pub(super) struct ErrorBody {
 }
 
 impl ErrorBody {
-    /// Whether this is the gateway's own word that it does not know `order_id`; a 404 alone may come from anything between.
+    /// Whether this is the gateway's own word that it does not know `order_id`; a 404 alone may come from anything
+    /// between.
     pub(super) fn is_unknown_order(&self, order_id: &str) -> bool {
         // The id comes as a number or as text, by the age of the page that one reads.
         let id = match &self.status_id {

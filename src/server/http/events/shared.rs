@@ -1,4 +1,5 @@
-//! Readings of batches that all streams of the process share: a thousand watchers of a batch cost one query, not a thousand.
+//! Readings of batches that all streams of the process share: a thousand watchers of a batch cost one query, not a
+//! thousand.
 
 use super::super::Web;
 use crate::{
@@ -33,7 +34,8 @@ pub(super) struct Reading {
 
 type Slot = Arc<tokio::sync::Mutex<Option<Reading>>>;
 
-/// The newest reading of each batch that somebody watches. The key names the organisation: what one reads, another never sees.
+/// The newest reading of each batch that somebody watches. The key names the organisation: what one reads, another
+/// never sees.
 #[derive(Default)]
 pub(super) struct Readings(Mutex<HashMap<(OrganisationId, BatchId), (Slot, Instant)>>);
 
@@ -49,7 +51,8 @@ impl Readings {
         slot.clone()
     }
 
-    /// The batch as it is, read no earlier than `since`. The caller's right on its module has been checked by the stream.
+    /// The batch as it is, read no earlier than `since`. The caller's right on its module has been checked by the
+    /// stream.
     pub(super) async fn read(&self, web: &Web, caller: &Caller, batch: BatchId, since: Instant) -> OpResult<Reading> {
         let slot = self.slot((caller.organisation.id, batch));
         let mut kept = slot.lock().await;

@@ -97,7 +97,8 @@ impl Follower {
             tokio::select! {
                 () = self.out.closed() => return Err(Ended),
                 _ = beat.tick() => {
-                    // What asks the database takes memory only while it does: there are many streams, and they mostly wait.
+                    // What asks the database takes memory only while it does: there are many streams, and they mostly
+                    // wait.
                     let allowed = Box::pin(still_allowed(&self.web, &self.ticket.session, &self.watch)).await;
                     (self.caller, self.watch) = allowed.ok_or(Ended)?;
                     self.send(Event::default().comment("")).await?;

@@ -1,7 +1,7 @@
 //! Joins the style sheets and makes them small. The build script uses this file as it stands; the server does not.
 //!
-//! It takes away what no browser reads (comments, blanks that part nothing) and rewrites nothing: nesting, `light-dark()`,
-//! layers and container queries reach the browser as they were written.
+//! It takes away what no browser reads (comments, blanks that part nothing) and rewrites nothing: nesting,
+//! `light-dark()`, layers and container queries reach the browser as they were written.
 
 use std::{
     fs,
@@ -112,7 +112,8 @@ pub(super) fn minify(css: &str) -> String {
     out
 }
 
-/// Bytes at the start of `rest` that must be copied as they are: a string, an unquoted address, an escape, or one character.
+/// Bytes at the start of `rest` that must be copied as they are: a string, an unquoted address, an escape, or one
+/// character.
 fn verbatim(rest: &str) -> usize {
     let first = rest.chars().next().map_or(0, char::len_utf8);
     match rest.as_bytes().first() {
@@ -168,7 +169,8 @@ mod tests {
         let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
         write(
             "main.css",
-            "@layer base, kit;\n/* @import \"no.css\"; */\n@import \"a.css\" layer(base);\n@import url('b.css') print;\nq{r:s}",
+            "@layer base, kit;\n/* @import \"no.css\"; */\n@import \"a.css\" layer(base);\n@import url('b.css') \
+             print;\nq{r:s}",
         );
         write("a.css", "a { b: c }");
         write("b.css", "@import './a.css';");

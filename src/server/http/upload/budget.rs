@@ -47,7 +47,8 @@ impl Budget {
             return Err(OpError::refuse(
                 RefusalKind::TooMany,
                 format!(
-                    "{OF_A_PERSON} files of yours are being read already. Nothing was kept of this one. Upload it when they are done."
+                    "{OF_A_PERSON} files of yours are being read already. Nothing was kept of this one. Upload it when \
+                     they are done."
                 ),
             ));
         }
@@ -61,7 +62,8 @@ impl Budget {
         self.kib.clone().try_acquire_many_owned(kib).map_err(|_| {
             OpError::refuse(
                 RefusalKind::Unavailable,
-                "Too many files are being read at the moment. Nothing was kept of this one. Upload it again in a minute.",
+                "Too many files are being read at the moment. Nothing was kept of this one. Upload it again in a \
+                 minute.",
             )
         })
     }

@@ -40,8 +40,8 @@ impl From<OpError> for Refused {
     }
 }
 
-/// Reads the form of a request for this operation whose file may have `limit` bytes, within a share of what all files may have; a large
-/// one goes into the folder. What nobody reads of it is dropped by the layer around all routes.
+/// Reads the form of a request for this operation whose file may have `limit` bytes, within a share of what all files
+/// may have; a large one goes into the folder. What nobody reads of it is dropped by the layer around all routes.
 pub(super) async fn upload(
     mut request: Request,
     operation: Operation,

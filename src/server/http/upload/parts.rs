@@ -1,5 +1,5 @@
-//! How long the head of a form's part may be. The reader of forms keeps all of a head until it has its end, however long it is;
-//! so no more is handed to it while it looks for that end.
+//! How long the head of a form's part may be. The reader of forms keeps all of a head until it has its end, however
+//! long it is; so no more is handed to it while it looks for that end.
 
 use axum::{
     body::{Body, Bytes, HttpBody},

@@ -1,6 +1,6 @@
-//! How many connections there may be, of all and of one address, and which one gives way to a new one: the one that has stood
-//! still longest, because it waits for its next request or because its reader takes nothing. One that is being answered, a
-//! stream of live events among them, never does.
+//! How many connections there may be, of all and of one address, and which one gives way to a new one: the one that has
+//! stood still longest, because it waits for its next request or because its reader takes nothing. One that is being
+//! answered, a stream of live events among them, never does.
 
 use super::STALL;
 use axum::body::Body;
@@ -37,8 +37,8 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// What may be open at once where the process has so many file descriptors: half of them, since the database, the gateways
-    /// and the log need some too. An address may have half of that again.
+    /// What may be open at once where the process has so many file descriptors: half of them, since the database, the
+    /// gateways and the log need some too. An address may have half of that again.
     pub fn of_descriptors(descriptors: u64) -> Self {
         let half = usize::try_from(descriptors / 2).unwrap_or(usize::MAX);
         Self::new(half.clamp(LEAST, MOST))
@@ -160,7 +160,8 @@ impl SocketTable {
         let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
         if warned.is_none_or(|at| at.elapsed() >= EVERY) {
             *warned = Some(Instant::now());
-            tracing::warn!(%address, bounds = ?self.bounds, "connections are refused: as many are being answered as may be");
+            tracing::warn!(%address, bounds = ?self.bounds, "connections are refused: as many are being answered as \
+                                                             may be");
         }
     }
 }
@@ -197,7 +198,8 @@ pub(super) struct Seat {
 }
 
 impl Seat {
-    /// Waits for a place for a moment: while many connections come at once all are on the move, and some stand still soon.
+    /// Waits for a place for a moment: while many connections come at once all are on the move, and some stand still
+    /// soon.
     pub(super) async fn place(&self, address: IpAddr) -> Option<Place> {
         let give_up = tokio::time::Instant::now() + WAIT;
         loop {

@@ -1,5 +1,5 @@
-//! A connection's socket, which fails when what is written stands still for too long. The limits of the layers above count only
-//! while they are asked for more, and a socket that takes nothing asks for nothing.
+//! A connection's socket, which fails when what is written stands still for too long. The limits of the layers above
+//! count only while they are asked for more, and a socket that takes nothing asks for nothing.
 
 use super::places::Standing;
 use std::{

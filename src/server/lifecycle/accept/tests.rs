@@ -15,7 +15,8 @@ const HERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 /// Against a hang only.
 const LONG: Duration = Duration::from_secs(20);
 
-/// A server within `bounds` that answers `/` at once, `/much` with more than any buffer holds, `/live` with one line and no end.
+/// A server within `bounds` that answers `/` at once, `/much` with more than any buffer holds, `/live` with one line
+/// and no end.
 async fn served(bounds: Bounds) -> (SocketAddr, CancellationToken, JoinHandle<()>) {
     let much = || async { Bytes::from(vec![b'x'; 16 * 1024 * 1024]) };
     let live = || async {

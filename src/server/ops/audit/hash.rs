@@ -1,4 +1,5 @@
-//! What a link of the chain covers, computed here and not by the database, which would say what whoever changed it wants.
+//! What a link of the chain covers, computed here and not by the database, which would say what whoever changed it
+//! wants.
 
 use crate::{domain::ids::OrganisationId, server::db::audit::chain::Link};
 use sha2::{Digest, Sha256};
@@ -20,8 +21,8 @@ pub(super) struct Hasher {
 }
 
 impl Hasher {
-    /// The hash that a link must have: what `audit_hash` of the database made of it when it was chained, that is SHA-256 of the hash
-    /// before it and an array of JSON as PostgreSQL writes one. None without an entry.
+    /// The hash that a link must have: what `audit_hash` of the database made of it when it was chained, that is
+    /// SHA-256 of the hash before it and an array of JSON as PostgreSQL writes one. None without an entry.
     pub(super) fn hash(&mut self, organisation: OrganisationId, link: &Link<'_>) -> Option<[u8; 32]> {
         let entry = link.entry.as_ref()?;
         let text = &mut self.text;

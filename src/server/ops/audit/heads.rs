@@ -1,14 +1,15 @@
 //! Signed heads: what says, outside of the database, how long the chain of an organisation was and how it ended.
 //!
-//! The chain is in the database, and so is everything it is made of. Whoever may write to all of the database can change an entry
-//! and chain all later ones again, or cut the end off, and the chain alone looks sound. What they cannot do without
-//! `BATCHDESK_SECRET_KEY` is sign the end of the chain that they have made. So the sealer signs each end (HMAC-SHA-256 with a key
-//! derived for this alone) and writes it to the data folder and to the log, and it never signs an end that leaves out the one it
-//! signed before. An entry that a kept head covers can be neither changed, nor removed, nor moved, nor put in, without being seen.
+//! The chain is in the database, and so is everything it is made of. Whoever may write to all of the database can
+//! change an entry and chain all later ones again, or cut the end off, and the chain alone looks sound. What they
+//! cannot do without `BATCHDESK_SECRET_KEY` is sign the end of the chain that they have made. So the sealer signs each
+//! end (HMAC-SHA-256 with a key derived for this alone) and writes it to the data folder and to the log, and it never
+//! signs an end that leaves out the one it signed before. An entry that a kept head covers can be neither changed, nor
+//! removed, nor moved, nor put in, without being seen.
 //!
-//! What such a person still can do: change what was written since the last head (about a second), add entries that say what they
-//! like, and stop the sealer, which shows as a head that grows old. Whoever has the key or can write to the places where heads are
-//! kept, as well, can do more: keep heads where they cannot, see `batchdesk audit head`.
+//! What such a person still can do: change what was written since the last head (about a second), add entries that say
+//! what they like, and stop the sealer, which shows as a head that grows old. Whoever has the key or can write to the
+//! places where heads are kept, as well, can do more: keep heads where they cannot, see `batchdesk audit head`.
 
 use crate::{
     domain::ids::OrganisationId,

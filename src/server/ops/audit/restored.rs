@@ -28,18 +28,19 @@ pub struct RestorePoint {
     pub lost: Option<i64>,
 }
 
-/// Declares that the database was restored from a backup. To be called once after a restore, on the machine whose data folder was in
-/// use before it, with the server stopped or refusing to send.
+/// Declares that the database was restored from a backup. To be called once after a restore, on the machine whose data
+/// folder was in use before it, with the server stopped or refusing to send.
 ///
-/// Where the data folder's signed head is ahead of the chain of an organisation, or the chain has gone another way since, an entry
-/// `audit.restored` is written and chained at once. It carries a signed declaration of the gap (from the first lost entry to the last
-/// signed one), which is written to the data folder as well: from then on the sealer signs heads again, and
-/// `batchdesk audit verify` passes and names the gap, also against heads of before the restore that were kept elsewhere. Heads that
-/// were made after the declaration are not excused by it, nor are those of any other gap. Without the secret key nobody can declare
-/// one. An organisation that the backup does not have at all is declared in the data folder and the log alone.
+/// Where the data folder's signed head is ahead of the chain of an organisation, or the chain has gone another way
+/// since, an entry `audit.restored` is written and chained at once. It carries a signed declaration of the gap (from
+/// the first lost entry to the last signed one), which is written to the data folder as well: from then on the sealer
+/// signs heads again, and `batchdesk audit verify` passes and names the gap, also against heads of before the restore
+/// that were kept elsewhere. Heads that were made after the declaration are not excused by it, nor are those of any
+/// other gap. Without the secret key nobody can declare one. An organisation that the backup does not have at all is
+/// declared in the data folder and the log alone.
 ///
-/// Doing it again declares nothing new. Processes with data folders of their own take the declaration from the chain; one whose folder
-/// had a newer head than this one declares it again from there.
+/// Doing it again declares nothing new. Processes with data folders of their own take the declaration from the chain;
+/// one whose folder had a newer head than this one declares it again from there.
 pub async fn declare_restored(state: &AppState) -> OpResult<Vec<RestorePoint>> {
     let mut folder = sealer::hold(state).await?;
     let mut global = state.db.worker_global().await?;

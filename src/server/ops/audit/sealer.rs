@@ -18,7 +18,8 @@ use tokio_util::sync::CancellationToken;
 
 /// How often it chains, and at most signs.
 const EVERY: Duration = Duration::from_secs(1);
-/// How often it signs the ends of chains that other processes have made longer, each of which has a data folder of its own.
+/// How often it signs the ends of chains that other processes have made longer, each of which has a data folder of its
+/// own.
 const OTHERS: Duration = Duration::from_secs(60);
 /// Turns of one organisation, of 1,000 entries each, before the next has its turn.
 const TURNS: u32 = 20;
@@ -106,8 +107,8 @@ async fn in_folder<T: Send + 'static>(
     })
 }
 
-/// Signs where these chains end now, and answers the heads of the data folder. A chain that does not hold the end that was signed
-/// before gets no new head: it would hide what is missing.
+/// Signs where these chains end now, and answers the heads of the data folder. A chain that does not hold the end that
+/// was signed before gets no new head: it would hide what is missing.
 async fn sign(state: &AppState, organisations: Vec<OrganisationId>) -> OpResult<Vec<Head>> {
     let mut folder = hold(state).await?;
     let mut grown = Vec::new();

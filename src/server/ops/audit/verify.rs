@@ -101,7 +101,8 @@ impl fmt::Display for Finding {
             Self::CutOff { after, head } => write!(f, "cut off after entry {after}: {}", signed(head)),
             Self::Older { after, head } => write!(
                 f,
-                "the database is older than the head: it ends with entry {after}, {}. If you went back to a backup, run `batchdesk restored`",
+                "the database is older than the head: it ends with entry {after}, {}. If you went back to a backup, \
+                 run `batchdesk restored`",
                 signed(head)
             ),
             Self::Contradicted(head) => {
@@ -117,7 +118,8 @@ impl fmt::Display for Finding {
             }
             Self::Unsigned(place, line) => write!(
                 f,
-                "{place}, line {line}: a head that is not signed with this BATCHDESK_SECRET_KEY: it was changed, or the key is another one"
+                "{place}, line {line}: a head that is not signed with this BATCHDESK_SECRET_KEY: it was changed, or \
+                 the key is another one"
             ),
         }
     }
@@ -164,8 +166,8 @@ pub struct KeptHead {
     pub text: String,
 }
 
-/// Checks the audit trail of every organisation, against the heads of the data folder and those that were kept elsewhere. All that is
-/// wrong is told, not the first of it.
+/// Checks the audit trail of every organisation, against the heads of the data folder and those that were kept
+/// elsewhere. All that is wrong is told, not the first of it.
 pub async fn verify(state: &AppState, kept: &[KeptHead]) -> OpResult<Vec<AuditReport>> {
     let mut stray = AuditReport::default();
     // Before the database: a head that is written meanwhile would name what is read before it is there.
@@ -244,7 +246,8 @@ async fn check(state: &AppState, tx: &mut Tx, heads: &Heads) -> OpResult<AuditRe
         report.add(Finding::Empty);
     }
     let position = chain::position(tx).await?;
-    // What is left stands nowhere in the chain: inside it in a gap, or beyond its end, which one head says for all: the last.
+    // What is left stands nowhere in the chain: inside it in a gap, or beyond its end, which one head says for all: the
+    // last.
     let left = wanted.into_values().flatten().filter(|head| !explained(head)).cloned();
     let (inside, beyond): (Vec<Head>, Vec<Head>) = left.partition(|head| head.sequence <= end);
     inside.into_iter().for_each(|head| report.add(Finding::Contradicted(head)));

@@ -309,7 +309,8 @@ pub(in crate::server::ops) fn organisation_notice(
             since.text
         )),
         Sending::Stopped { since, reason } => Some(format!(
-            "Batchdesk itself stopped all sending of {name} since {}. {reason} An administrator looks into it and resumes in Settings.",
+            "Batchdesk itself stopped all sending of {name} since {}. {reason} An administrator looks into it and \
+             resumes in Settings.",
             since.text
         )),
     }

@@ -27,8 +27,9 @@ use crate::{
 use serde_json::json;
 use uuid::Uuid;
 
-/// Measures what a sandbox promises, with a few refunds on orders that the person names, and stores the class that follows. Needs
-/// ReadWrite on settings. Refused for a connection that is not marked as a sandbox: these refunds would move money.
+/// Measures what a sandbox promises, with a few refunds on orders that the person names, and stores the class that
+/// follows. Needs ReadWrite on settings. Refused for a connection that is not marked as a sandbox: these refunds would
+/// move money.
 pub async fn measure(
     state: &AppState,
     caller: &Caller,
@@ -99,7 +100,8 @@ pub async fn measure_own(
 
 fn measurable(row: &GatewayRow, organisation_sends: bool, questions: &Questions) -> Result<(), Refused> {
     if !row.sandbox {
-        let sentence = "This connection is not marked as a sandbox: the refunds of a measurement would move money. Connect the \
+        let sentence = "This connection is not marked as a sandbox: the refunds of a measurement would move money. \
+                        Connect the \
                         gateway's sandbox and measure that.";
         return Err((OpError::refuse(RefusalKind::Conflict, sentence), None));
     }

@@ -76,7 +76,8 @@ pub async fn resume_all(state: &AppState, caller: &Caller) -> OpResult<()> {
     if row.stopped_reason.as_deref().is_some_and(|reason| reason.starts_with(past::WENT_BACK)) {
         return Err(OpError::refuse(
             RefusalKind::Conflict,
-            "The database went back to an older state. The operator runs `batchdesk restored`; sending goes on after that.",
+            "The database went back to an older state. The operator runs `batchdesk restored`; sending goes on after \
+             that.",
         ));
     }
     if !db::organisations::resume(&mut tx).await? {

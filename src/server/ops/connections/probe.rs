@@ -1,7 +1,9 @@
-//! The capability self-test: a few refunds and questions against a sandbox, and what they prove about the gateway's promises.
+//! The capability self-test: a few refunds and questions against a sandbox, and what they prove about the gateway's
+//! promises.
 //!
-//! A class is what later allows a refund to be sent a second time, so nothing is believed that was not seen: what cannot be told
-//! lowers the class. How long keys are remembered cannot be seen in a few calls; it is named by the connector or the operator.
+//! A class is what later allows a refund to be sent a second time, so nothing is believed that was not seen: what
+//! cannot be told lowers the class. How long keys are remembered cannot be seen in a few calls; it is named by the
+//! connector or the operator.
 
 use crate::{
     domain::{
@@ -76,8 +78,8 @@ struct Proofs {
     after_error: Proof,
 }
 
-/// The class that the proofs allow. What was not proved counts as not promised; a server error cannot always be provoked, so
-/// there only a disproof counts.
+/// The class that the proofs allow. What was not proved counts as not promised; a server error cannot always be
+/// provoked, so there only a disproof counts.
 fn class(proofs: Proofs, window_known: bool) -> GatewayClass {
     use Proof::{Disproved, Proved};
     let kept = [proofs.after_success, proofs.other_body, proofs.after_decline].iter().all(|proof| *proof == Proved)

@@ -49,7 +49,8 @@ impl Writing {
     }
 }
 
-/// The file, a chunk of rows at a time. Nothing is read before it is asked for, and no chunk before the one before it is gone.
+/// The file, a chunk of rows at a time. Nothing is read before it is asked for, and no chunk before the one before it
+/// is gone.
 pub(super) fn workbook(
     rows: Rows,
     sheet: &'static str,

@@ -1,5 +1,5 @@
-//! A ZIP archive that is written once, from front to back, so that it can go to a socket while it is made: sizes stand behind each
-//! part (a "data descriptor"), and in the directory at the end.
+//! A ZIP archive that is written once, from front to back, so that it can go to a socket while it is made: sizes stand
+//! behind each part (a "data descriptor"), and in the directory at the end.
 
 use bytes::Bytes;
 use flate2::{Compression, Crc, write::DeflateEncoder};

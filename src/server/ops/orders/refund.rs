@@ -1,5 +1,6 @@
-//! Refunds that are made from orders: the rows are written as the file that somebody would have uploaded, and go the way of every
-//! file. What is added here is only what an order's page knows: an order that has nothing left is not taken.
+//! Refunds that are made from orders: the rows are written as the file that somebody would have uploaded, and go the
+//! way of every file. What is added here is only what an order's page knows: an order that has nothing left is not
+//! taken.
 
 use super::{OrderPresenter, file_name};
 use crate::{
@@ -236,7 +237,8 @@ async fn lines(
     Ok((lines, left_out))
 }
 
-/// Puts what the validator of files says at the lines, and amounts that are more than is left. Returns what they come to.
+/// Puts what the validator of files says at the lines, and amounts that are more than is left. Returns what they come
+/// to.
 async fn check(lines: &mut [RefundLine], file: String, currency: Currency, limits: Limits) -> OpResult<Option<Money>> {
     if lines.is_empty() {
         return Ok(Some(Money::new(0, currency)));

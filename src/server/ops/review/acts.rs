@@ -76,7 +76,8 @@ fn at_least_one<T>(rows: &[T]) -> OpResult<()> {
     }
 }
 
-/// A row of a proposal as it is stored. What was shown is compared with what is there: what cannot have been shown is not.
+/// A row of a proposal as it is stored. What was shown is compared with what is there: what cannot have been shown is
+/// not.
 fn written(row: &ProposedRow, finding: Finding) -> OpResult<ProposedRow> {
     let seen = SEEN.read(&row.seen).map_err(|_| moved())?;
     let reference = match finding {
@@ -107,7 +108,8 @@ pub async fn propose(
         Some("BD412") => moved(),
         Some("BD409") => OpError::refuse(
             RefusalKind::Conflict,
-            "Somebody proposed something about one of these meanwhile. Nothing was changed. Look at it, then confirm or reject it.",
+            "Somebody proposed something about one of these meanwhile. Nothing was changed. Look at it, then confirm \
+             or reject it.",
         ),
         Some("BD422") => OpError::refuse(RefusalKind::Invalid, "This gateway cannot be asked. Choose another answer."),
         _ => error.into(),
@@ -148,8 +150,9 @@ impl ReviewDecision {
     }
 }
 
-/// Confirms, rejects or withdraws proposals. Confirm and reject need Approve and are another person's than the proposer's;
-/// confirm needs a proof of the password of the last 10 minutes; withdraw needs ReadWrite and is the proposer's. All or none.
+/// Confirms, rejects or withdraws proposals. Confirm and reject need Approve and are another person's than the
+/// proposer's; confirm needs a proof of the password of the last 10 minutes; withdraw needs ReadWrite and is the
+/// proposer's. All or none.
 pub async fn close(
     state: &AppState,
     caller: &Caller,
@@ -188,7 +191,8 @@ pub async fn close(
 fn moved() -> OpError {
     OpError::refuse(
         RefusalKind::Changed,
-        "One of these refunds moved since it was shown to you. Nothing was changed. Look at the page again and decide then.",
+        "One of these refunds moved since it was shown to you. Nothing was changed. Look at the page again and decide \
+         then.",
     )
 }
 

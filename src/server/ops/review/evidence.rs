@@ -87,7 +87,8 @@ fn summary(source: &str, reply: &Value) -> String {
     format!("{asked}: {meant}{http}{code}{reference}")
 }
 
-/// A body as people can read it: JSON laid out, fields that name secrets or customers left out, cut where it is too long.
+/// A body as people can read it: JSON laid out, fields that name secrets or customers left out, cut where it is too
+/// long.
 fn readable(body: &str) -> String {
     let text = match serde_json::from_str::<Value>(body) {
         Ok(mut value) => {

@@ -19,15 +19,18 @@ use jiff::tz::TimeZone;
 /// Why a task needs people, and what they do.
 pub(super) fn why(task: &TaskInReview, class: GatewayClass) -> (String, String) {
     let said = task.message.as_deref().map(sentence).unwrap_or_default();
-    let look = "Look its key up at the gateway. Is there a refund: propose Done with its reference. Is there surely none: propose Not done.";
+    let look = "Look its key up at the gateway. Is there a refund: propose Done with its reference. Is there surely \
+                none: propose Not done.";
     let why = match task.code.as_deref() {
         Some("not_found") => said,
         Some("amount_mismatch" | "currency_mismatch") => {
-            let next = "Compare it with the refund at the gateway. Is that one what was meant: propose Done with its reference. Otherwise have it put right there first.";
+            let next = "Compare it with the refund at the gateway. Is that one what was meant: propose Done with its \
+                        reference. Otherwise have it put right there first.";
             return (said, next.to_owned());
         }
         Some("key_twice") => {
-            let next = "Look at both at the gateway: money may have moved twice. Have one taken back there, then propose Done with the reference of the other.";
+            let next = "Look at both at the gateway: money may have moved twice. Have one taken back there, then \
+                        propose Done with the reference of the other.";
             return (said, next.to_owned());
         }
         Some("manual_review") => {
@@ -111,7 +114,8 @@ fn fact(facts: &Facts<'_>, currency: Currency) -> (String, String) {
         ),
         "failed_after_success" => (
             format!("The gateway shows this refund as {theirs}{reference}. We had it as done{}.", facts.since),
-            "It counts as failed now. The customer has not got the money: send the failed row again, or tell the customer.",
+            "It counts as failed now. The customer has not got the money: send the failed row again, or tell the \
+             customer.",
         ),
         "missing" => (
             format!("We have it as {ours}{}. The gateway shows no refund under its key.", facts.since),
@@ -119,7 +123,8 @@ fn fact(facts: &Facts<'_>, currency: Currency) -> (String, String) {
         ),
         "extra" if ours == "never sent" || ours == "failed" => (
             format!(
-                "The gateway shows a refund of {} under its key as {theirs}{reference}. We have it as {ours}, and nothing was sent of it.",
+                "The gateway shows a refund of {} under its key as {theirs}{reference}. We have it as {ours}, and \
+                 nothing was sent of it.",
                 money(facts.theirs_minor)
             ),
             "Find out at the gateway who asked for it. Do not send the row again.",

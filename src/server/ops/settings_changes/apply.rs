@@ -1,4 +1,5 @@
-//! Each kind of change: the setting as it is, and how it becomes what was asked for. The one place that writes these settings for people.
+//! Each kind of change: the setting as it is, and how it becomes what was asked for. The one place that writes these
+//! settings for people.
 
 use super::Was;
 use crate::{
@@ -37,7 +38,8 @@ async fn connection(tx: &mut Tx, id: GatewayId) -> OpResult<GatewayRow> {
     db::gateways::load(tx, id).await?.ok_or_else(|| OpError::not_found("connection"))
 }
 
-/// The connection that new batches of the first effect of this one go to: choosing moves those of all its effects, and no others.
+/// The connection that new batches of the first effect of this one go to: choosing moves those of all its effects, and
+/// no others.
 async fn of_its_kind(tx: &mut Tx, id: GatewayId) -> OpResult<Option<GatewayRow>> {
     let row = connection(tx, id).await?;
     match gateway::effects(&row.connector).first() {

@@ -152,7 +152,8 @@ pub(super) async fn create(
 
 pub(in crate::server::ops) fn taken_finding(taken: db::batches::TakenId) -> Finding {
     let message = format!(
-        "Unique ID already used: {} belongs to a refund of batch {}. Give this refund an id of its own, or leave the cell empty.",
+        "Unique ID already used: {} belongs to a refund of batch {}. Give this refund an id of its own, or leave the \
+         cell empty.",
         printable(&taken.unique_id),
         taken.batch_id
     );

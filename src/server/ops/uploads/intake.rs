@@ -42,8 +42,8 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// Checks the file. An import, which has no currency, is kept out by what is wrong with the whole file alone: its rows are
-    /// checked one by one when they are stored.
+    /// Checks the file. An import, which has no currency, is kept out by what is wrong with the whole file alone: its
+    /// rows are checked one by one when they are stored.
     pub(super) async fn check(self) -> OpResult<Intake> {
         let check = move || {
             let imports = self.currency.is_none();
@@ -65,8 +65,9 @@ impl Source {
         checked.map_err(OpError::internal)
     }
 
-    /// Hands the records over, as they are stored in this batch. Returns what a decision is about: the hash of the head of the batch
-    /// and then of every record in order. What is not what was `checked` before is an error, and nothing may come of it.
+    /// Hands the records over, as they are stored in this batch. Returns what a decision is about: the hash of the head
+    /// of the batch and then of every record in order. What is not what was `checked` before is an error, and nothing
+    /// may come of it.
     pub(super) fn put_records(
         &self,
         batch: BatchId,

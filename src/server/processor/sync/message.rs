@@ -82,7 +82,8 @@ impl Content {
         }
     }
 
-    /// The name of the message: the same for the same content of the same task, so that the other side knows it when it comes again.
+    /// The name of the message: the same for the same content of the same task, so that the other side knows it when it
+    /// comes again.
     pub(super) fn id(&self, task: &ClaimedTask) -> String {
         let hash: String = hex::encode(&self.sha256).chars().take(16).collect();
         format!("msg_{}_{}_{hash}", task.batch_id.simple(), task.row_no)

@@ -29,7 +29,8 @@ pub(super) async fn answers(base: &str) -> Vec<(String, String)> {
         (
             "a body that breaks off",
             format!(
-                "POST /login HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 500\r\n{end}a=b"
+                "POST /login HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: \
+                 500\r\n{end}a=b"
             ),
         ),
         ("no address of ours", format!("GET http://example.invalid:99999/ HTTP/1.1\r\n{end}")),

@@ -1,5 +1,5 @@
-//! Connectors to the gateways of these tests, made as a new connector would be: a declaration, an allow-list of replies, and the
-//! client that all connectors share.
+//! Connectors to the gateways of these tests, made as a new connector would be: a declaration, an allow-list of
+//! replies, and the client that all connectors share.
 
 use super::server::Kind;
 use crate::{

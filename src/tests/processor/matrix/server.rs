@@ -1,5 +1,5 @@
-//! Three gateways on a real socket, with a ledger of their own: what really happened, whatever was answered. Nothing here knows how
-//! Batchdesk decides. A row's id begins with the fault that meets its first request.
+//! Three gateways on a real socket, with a ledger of their own: what really happened, whatever was answered. Nothing
+//! here knows how Batchdesk decides. A row's id begins with the fault that meets its first request.
 
 use serde_json::{Value, json};
 use std::{

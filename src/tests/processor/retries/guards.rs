@@ -52,7 +52,8 @@ async fn only_failed_rows_of_an_ended_batch_become_a_revision_and_under_new_keys
     assert_eq!(open(&harness, maker, batch, 2, &records(2, "PLAIN_2", "NEW1")).await, "BD412", "another revision");
     assert_eq!(open(&harness, "owner@globex.test", batch, 1, &records(2, "PLAIN_2", "NEW1")).await, "BD404");
     let sql = format!(
-        "INSERT INTO recheck (organisation_id, batch_id, row_no, revision, gateway_id) SELECT organisation_id, id, 2, 1, gateway_id FROM batch WHERE id = '{batch}'"
+        "INSERT INTO recheck (organisation_id, batch_id, row_no, revision, gateway_id)
+         SELECT organisation_id, id, 2, 1, gateway_id FROM batch WHERE id = '{batch}'"
     );
     harness.sql(&sql).await;
     assert_eq!(open(&harness, maker, batch, 1, &records(2, "PLAIN_2", "NEW1")).await, "BD429", "being asked about");

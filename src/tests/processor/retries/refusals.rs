@@ -38,7 +38,8 @@ async fn rows_that_nobody_decides_on_fail_again_with_a_sentence() {
     running.stop().await;
     assert_eq!(harness.status(batch).await, "completed_with_failures");
     assert!(harness.task(batch, "DECLINE_2").await.message.unwrap().starts_with("Nobody decided in time"));
-    let told = "SELECT (SELECT count(*) FROM outbox WHERE kind = 'expired' AND payload ? 'retry') + (SELECT count(*) FROM notice WHERE kind = 'expired' AND payload ? 'retry')";
+    let told = "SELECT (SELECT count(*) FROM outbox WHERE kind = 'expired' AND payload ? 'retry') + (SELECT count(*)
+                FROM notice WHERE kind = 'expired' AND payload ? 'retry')";
     assert!(harness.number(told).await > 0, "who asked is told");
     harness.conserved(batch).await;
     assert!(harness.test.decide("checker@acme.test", batch, Verdict::Approve).await.is_err(), "too late");
@@ -188,7 +189,8 @@ async fn a_unique_id_that_was_attempted_stays_the_row_s_own_and_is_no_key_again(
 #[tokio::test(flavor = "multi_thread")]
 async fn an_id_that_another_row_is_being_sent_with_is_not_given_back() {
     let harness = ProcessorHarness::new(GatewayClass::K, Script::keyed()).await;
-    // The first row fails before it is sent, which frees its id; no key of the gateway's grammar, so the batch makes its own.
+    // The first row fails before it is sent, which frees its id; no key of the gateway's grammar, so the batch makes
+    // its own.
     let file = with_ids(&[("MISSING_1", "10.00", "REF-1"), ("DECLINE_2", "10.00", "")]);
     let batch = harness.carried_out_file(&file).await;
     let held = "SELECT count(*) FROM unique_id_taken WHERE unique_id = 'REF-1'";

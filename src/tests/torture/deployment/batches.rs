@@ -47,7 +47,8 @@ impl Deployment {
         self.batches.len() - 1
     }
 
-    /// Submits a file to a server that may die of it, or may have done so before: what is there already is gone on with.
+    /// Submits a file to a server that may die of it, or may have done so before: what is there already is gone on
+    /// with.
     pub(in crate::torture) fn try_submit(
         &mut self,
         organisation: &'static Organisation,
@@ -79,7 +80,8 @@ impl Deployment {
         }
     }
 
-    /// What the API says of a batch now; none while the server or its database is down. What must always hold is checked.
+    /// What the API says of a batch now; none while the server or its database is down. What must always hold is
+    /// checked.
     pub(in crate::torture) fn look(&mut self, batch: usize) -> Option<Value> {
         let batch = &mut self.batches[batch];
         let snapshot = self.client.snapshot(batch.organisation, &batch.id).ok()?;
@@ -92,8 +94,8 @@ impl Deployment {
         Some(snapshot)
     }
 
-    /// Waits until the API says `enough` of a batch; the last that it said. A server that stopped sending by itself, and a time
-    /// that is over, are breaches.
+    /// Waits until the API says `enough` of a batch; the last that it said. A server that stopped sending by itself,
+    /// and a time that is over, are breaches.
     pub(in crate::torture) fn wait(&mut self, batch: usize, enough: impl Fn(&Value) -> bool) -> Value {
         let mutated = !matches!(self.out, Out::Nothing);
         let give_up = Instant::now() + Duration::from_secs(if mutated { 25 } else { size(150, 300) });
@@ -122,7 +124,8 @@ impl Deployment {
         last
     }
 
-    /// Waits until some of a batch is done and some is not. The number of a batch that is: a new one when this one has ended.
+    /// Waits until some of a batch is done and some is not. The number of a batch that is: a new one when this one has
+    /// ended.
     pub(in crate::torture) fn in_the_middle(
         &mut self,
         batch: usize,

@@ -52,7 +52,8 @@ impl Deployment {
     /// The tables against file and ledger: rows as uploaded, no request without a committed intent, one key, one state.
     pub(super) fn facts(&self, batch: &Batch, ledger: &[checker::Line]) -> Vec<String> {
         let facts: Vec<Fact> = self.rows(&format!(
-            "SELECT r.row_no, r.order_id, r.amount_minor, r.gateway_key, coalesce(x.succeeded, o.succeeded) AS succeeded, t.state,
+            "SELECT r.row_no, r.order_id, r.amount_minor, r.gateway_key,
+             coalesce(x.succeeded, o.succeeded) AS succeeded, t.state,
                     (SELECT count(*) FROM batchdesk.attempt a WHERE a.batch_id = r.batch_id AND a.revision = r.revision
                         AND r.row_no BETWEEN a.from_row AND a.to_row) AS intents
                FROM batchdesk.record r
@@ -114,7 +115,8 @@ impl Deployment {
     /// What every session of the database does and waits for, beside the logs.
     pub(super) fn keep_activity(&self) {
         let lines = self.text(
-            "SELECT concat_ws(' | ', a.pid, a.state, a.wait_event_type, a.wait_event, now() - a.xact_start, 'blocked by', pg_blocking_pids(a.pid)::text, left(a.query, 300))
+            "SELECT concat_ws(' | ', a.pid, a.state, a.wait_event_type, a.wait_event, now() - a.xact_start,
+             'blocked by', pg_blocking_pids(a.pid)::text, left(a.query, 300))
                FROM pg_stat_activity a WHERE a.datname IS NOT NULL ORDER BY a.xact_start",
         );
         let _ = fs::write(self.folder().join("activity.txt"), lines.join("\n"));

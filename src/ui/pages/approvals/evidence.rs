@@ -164,7 +164,8 @@ pub fn Again(operation: Operation, repeated: Vec<RepeatedOrder>, earlier: Vec<Ea
                 <div class="card-head"><h2 id="again">"Repeated orders"</h2></div>
                 <div class="card-body">
                     <p class="soft">
-                        "None: no order stands in this file twice, and none with the same amount was in a batch of the last 30 days."
+                        "None: no order stands in this file twice, and none with the same amount was in a batch of the \
+                         last 30 days."
                     </p>
                 </div>
             </section>

@@ -1,4 +1,5 @@
-//! `/batch/batch-refunds/{id}/activity` and its neighbours: everything that was done to a batch. Rendered on the server only.
+//! `/batch/batch-refunds/{id}/activity` and its neighbours: everything that was done to a batch. Rendered on the server
+//! only.
 
 use super::detail::activity::timeline;
 use crate::{

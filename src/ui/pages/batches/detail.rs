@@ -139,8 +139,8 @@ pub fn Detail(
             _ => loaded.clone(),
         })
     });
-    // A memo: it ends with this part of the page, while what shows it stays until the next one is there. A derived signal
-    // would be asked once more in between, by an event, and be gone.
+    // A memo: it ends with this part of the page, while what shows it stays until the next one is there. A derived
+    // signal would be asked once more in between, by an event, and be gone.
     let following = Memo::new(move |_| live.connection.get() == Connection::Live && !live.paused.get());
     // Before anything was sent there is nothing to see where.
     let row_map = if detail.snapshot.status.has_been_sent() || !detail.revisions.is_empty() {

@@ -1,4 +1,5 @@
-//! `/batch/batch-refunds/{id}/tasks/{row}` and its neighbours: everything that happened to one task, in order. Rendered on the server only.
+//! `/batch/batch-refunds/{id}/tasks/{row}` and its neighbours: everything that happened to one task, in order. Rendered
+//! on the server only.
 
 use crate::{
     api::retries::load_history,

@@ -1,4 +1,5 @@
-//! `/batch/batch-refunds/new` and its neighbours: a description where a checker will read it, then a file, looked at before it is sent.
+//! `/batch/batch-refunds/new` and its neighbours: a description where a checker will read it, then a file, looked at
+//! before it is sent.
 //!
 //! Without JavaScript it is one form, and the server answers with what it found. With it, the same checks run in the
 //! browser first, cells are corrected in place, and the sum is seen before anything is sent.

@@ -1,5 +1,5 @@
-//! `/batch/batch-refunds/{id}/retry`: failed rows, to be corrected and sent again in place. Rendered on the server only: one plain
-//! form, and every button of it keeps what was typed.
+//! `/batch/batch-refunds/{id}/retry`: failed rows, to be corrected and sent again in place. Rendered on the server
+//! only: one plain form, and every button of it keeps what was typed.
 
 mod row;
 pub mod side;

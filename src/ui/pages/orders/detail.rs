@@ -157,7 +157,8 @@ fn State(seen: StoredOrder) -> impl IntoView {
             <div class="tiles">
                 <Tile label="Amount" number=move || view! { <MoneyView amount=amount /> }>"of the order"</Tile>
                 <Tile label="Refunded" number=move || view! { <MoneyView amount=refunded /> }>{known}</Tile>
-                <Tile label="On its way" number=move || view! { <MoneyView amount=on_way /> }>"asked for here, not in this reading yet"</Tile>
+                <Tile label="On its way" number=move || view! { <MoneyView amount=on_way /> }>"asked for here, not in \
+                                                                                               this reading yet"</Tile>
                 {left}
             </div>
         </section>

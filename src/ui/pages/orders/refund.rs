@@ -1,4 +1,5 @@
-//! `/orders/refund`: refunds that are made from orders. A plain form; every button keeps what was typed, and only one sends.
+//! `/orders/refund`: refunds that are made from orders. A plain form; every button keeps what was typed, and only one
+//! sends.
 
 use crate::{
     api::orders::load_refund,
@@ -35,7 +36,8 @@ pub fn RefundOrdersPage() -> impl IntoView {
         <Title text="Refund orders" />
         <div class="head">
             <h1>"Refund orders"</h1>
-            <p>"Each order becomes one refund of a new batch, which goes the way of every batch: checked, decided on, sent once."</p>
+            <p>"Each order becomes one refund of a new batch, which goes the way of every batch: checked, decided on, \
+                sent once."</p>
         </div>
         <Suspense fallback=|| ()>
             {Suspend::new(async move {
@@ -57,7 +59,8 @@ fn Loaded(page: RefundOrders, wrong: Option<String>) -> impl IntoView {
             <div class="stack" data-gap="24">
                 {left_out}
                 <section class="card" aria-label="Refunds">
-                    <EmptyState icon="orders" title="No order is chosen" text="Tick the orders to refund in the list, or open one of them.">
+                    <EmptyState icon="orders" title="No order is chosen" text="Tick the orders to refund in the list, \
+                                                                               or open one of them.">
                         <a class="button" href="/orders">"Choose orders"</a>
                     </EmptyState>
                 </section>

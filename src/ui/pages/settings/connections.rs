@@ -57,7 +57,8 @@ fn Loaded(connections: Connections) -> impl IntoView {
     view! {
         <div class="head">
             <h1>"Connections"</h1>
-            <p>"The gateway accounts that carry out your batches. New batches use one of them; a batch keeps the one it began with."</p>
+            <p>"The gateway accounts that carry out your batches. New batches use one of them; a batch keeps the one \
+                it began with."</p>
             <div class="head-actions">
                 {if may_change {
                     view! {

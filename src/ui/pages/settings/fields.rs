@@ -182,7 +182,8 @@ pub fn Reason(
     .into_any()
 }
 
-/// What follows from a change that is not one person's, and what it needs: a reason, and the password where it is asked for again.
+/// What follows from a change that is not one person's, and what it needs: a reason, and the password where it is asked
+/// for again.
 #[component]
 pub fn Weakens(
     /// The form that it belongs to.

@@ -78,7 +78,8 @@ pub fn Switch(
             view! {
                 <form class="stack narrow" method="post" action=pause novalidate>
                     <p class="small soft">
-                        {format!("Nothing new is sent for {what} until an administrator resumes. Calls on the wire finish, and the gateway is still asked what became of them.")}
+                        {format!("Nothing new is sent for {what} until an administrator resumes. Calls on the wire \
+                                  finish, and the gateway is still asked what became of them.")}
                     </p>
                     <Reason tried=tried />
                     <div class="row">
@@ -93,8 +94,14 @@ pub fn Switch(
         Sending::Paused { .. } | Sending::Stopped { .. } => {
             let by_itself = matches!(sending, Sending::Stopped { .. });
             let advice = match by_itself {
-                true => "Batchdesk stopped by itself, so that nothing goes wrong unseen. Resume when the cause is gone; what waits is then sent.",
-                false => "What waits is sent as soon as somebody resumes. Time that passes meanwhile does not count against anything.",
+                true => {
+                    "Batchdesk stopped by itself, so that nothing goes wrong unseen. Resume when the cause is \
+                         gone; what waits is then sent."
+                }
+                false => {
+                    "What waits is sent as soon as somebody resumes. Time that passes meanwhile does not count \
+                          against anything."
+                }
             };
             let (tone, _, word) = look(&sending);
             let by = sending.clone();

@@ -164,8 +164,8 @@ impl SystemState {
         Ok(())
     }
 
-    /// The question before the first send. It waits until nothing that was sent before can arrive any more, and until what the
-    /// gateway shows is no older than that.
+    /// The question before the first send. It waits until nothing that was sent before can arrive any more, and until
+    /// what the gateway shows is no older than that.
     fn ask_first(&self, design: &Design, n: usize, out: &mut Out) -> Result<(), Illegal> {
         let worker = self.workers[n];
         // The rules may let a cancel end it.

@@ -103,7 +103,8 @@ pub fn Failures(
                             },
                         )
                     } else {
-                        "Sync with Gateway asks about every row again. Rows that are wrong can be corrected and uploaded as a new batch."
+                        "Sync with Gateway asks about every row again. Rows that are wrong can be corrected and \
+                         uploaded as a new batch."
                             .to_owned()
                     }}
                 </p>

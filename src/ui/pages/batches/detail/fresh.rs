@@ -33,8 +33,8 @@ pub(crate) struct Fresh {
     refetch: Callback<()>,
     /// What the rows on the page belong to, or the newest event since.
     seen: StoredValue<Option<BatchSnapshot>>,
-    /// From the moment that rows are to be read until they are there. Asking again meanwhile would put off their showing, on
-    /// a slow line until the batch ends.
+    /// From the moment that rows are to be read until they are there. Asking again meanwhile would put off their
+    /// showing, on a slow line until the batch ends.
     waiting: StoredValue<bool>,
     gone: StoredValue<bool>,
 }

@@ -189,7 +189,8 @@ fn More(
                 <div class="stack">
                     <p>
                         "At most "<b>{called_off}</b>
-                        " that have not been sent are called off and become FAILED. What was sent runs to its end: it cannot be called back."
+                        " that have not been sent are called off and become FAILED. What was sent runs to its end: it \
+                         cannot be called back."
                     </p>
                     <p class="soft">"A cancelled batch cannot be resumed. Upload the rows again to run them later."</p>
                 </div>

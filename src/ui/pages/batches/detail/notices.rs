@@ -226,7 +226,8 @@ fn waiting_for_the_gateway(shown: &BatchSnapshot, checking: u64, review: u64) ->
             "queued",
             format!("{} {is} being checked with the gateway.", things(operation, checking)),
             format!(
-                "No clear reply came, so perhaps {they} carried out. {not} sent again: the gateway is asked until it tells. Sync with Gateway asks now.",
+                "No clear reply came, so perhaps {they} carried out. {not} sent again: the gateway is asked until it \
+                 tells. Sync with Gateway asks now.",
             ),
             None,
         )
@@ -236,7 +237,8 @@ fn waiting_for_the_gateway(shown: &BatchSnapshot, checking: u64, review: u64) ->
         banner(
             "waiting",
             format!("{} {} review.", things(operation, review), if review == 1 { "needs" } else { "need" }),
-            "Whether the money moved is not known, and Batchdesk does not guess. One person looks it up at the gateway and proposes, another confirms.",
+            "Whether the money moved is not known, and Batchdesk does not guess. One person looks it up at the gateway \
+             and proposes, another confirms.",
             Some(show.into_any()),
         )
     });

@@ -1,5 +1,5 @@
-//! Filters by person and by day: a plain form that asks by GET. A field that asks for another list the moment it changes would take
-//! the page away from under whoever is still choosing.
+//! Filters by person and by day: a plain form that asks by GET. A field that asks for another list the moment it
+//! changes would take the page away from under whoever is still choosing.
 
 use crate::{
     domain::{

@@ -1,6 +1,6 @@
-//! What live events mean for the list as a whole. Counters move in their rows by themselves. A new status also changes what
-//! may be done and where the row stands, so the list is read again. A new batch never shifts what a person is reading: a
-//! button offers it.
+//! What live events mean for the list as a whole. Counters move in their rows by themselves. A new status also changes
+//! what may be done and where the row stands, so the list is read again. A new batch never shifts what a person is
+//! reading: a button offers it.
 
 use super::{ListResult, Live};
 use crate::domain::{

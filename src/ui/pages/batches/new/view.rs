@@ -63,7 +63,8 @@ pub fn NewBatchView(new: NewBatch, flash: Flash) -> impl IntoView {
     };
     let kept = draft.as_ref().is_some_and(|draft| !draft.file_name.is_empty());
     let submit = move |event: ev::SubmitEvent| {
-        // The file of an earlier try lies on the server: the form names it and is sent as it is, unless another one was chosen.
+        // The file of an earlier try lies on the server: the form names it and is sent as it is, unless another one was
+        // chosen.
         if kept && upload.chosen.with_untracked(Option::is_none) {
             return;
         }

@@ -49,7 +49,8 @@ pub(super) fn row(row: RetryRow, batch: &str, open: bool) -> impl IntoView + use
     }
 }
 
-/// A cell. What differs from what was sent is marked while it is typed: the pattern is the old text, and an emptied cell shows it.
+/// A cell. What differs from what was sent is marked while it is typed: the pattern is the old text, and an emptied
+/// cell shows it.
 fn cell(number: u32, sheet_row: u32, cell: RetryCell) -> impl IntoView {
     let RetryCell { name, was, now, errors } = cell;
     let changed = was.trim() != now.trim();

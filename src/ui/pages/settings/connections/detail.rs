@@ -115,7 +115,8 @@ fn Choice(row: ConnectionRow, page: ConnectionPage, tried: Tried) -> impl IntoVi
                     view! {
                         <form class="stack" method="post" action=format!("/settings/connections/{}/choose", row.id)>
                             <p class="small soft">
-                                "New batches use another connection. If you choose this one, batches that exist keep theirs."
+                                "New batches use another connection. If you choose this one, batches that exist keep \
+                                 theirs."
                             </p>
                             <Weakens tried=tried says=ACCOUNT_CHOSEN changes=page.changes />
                             <div class="row">

@@ -49,7 +49,8 @@ fn New(page: ConnectionPage) -> impl IntoView {
         <div class="head">
             <h1>"Add connection"</h1>
             <p>
-                "The account is asked a question before it is stored. Batches use it only when you choose it; what it promises is not known until it is measured, and until then it is treated as class N."
+                "The account is asked a question before it is stored. Batches use it only when you choose it; what it \
+                 promises is not known until it is measured, and until then it is treated as class N."
             </p>
         </div>
         <form class="card" method="post" action="/settings/connections" novalidate>

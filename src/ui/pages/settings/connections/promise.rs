@@ -13,10 +13,12 @@ use leptos::prelude::*;
 fn meaning(class: &str) -> &'static str {
     match class {
         "K" => {
-            "The gateway keeps every outcome under our key. A refund without a clear reply is asked after, and may be sent again with the same key."
+            "The gateway keeps every outcome under our key. A refund without a clear reply is asked after, and may be \
+             sent again with the same key."
         }
         "Q" => {
-            "The gateway can be asked what became of a refund. One without a clear reply is asked after and never sent again by itself."
+            "The gateway can be asked what became of a refund. One without a clear reply is asked after and never sent \
+             again by itself."
         }
         _ => "Nothing is promised. A refund without a clear reply is never sent again: people look into it.",
     }
@@ -134,7 +136,8 @@ fn Measure(row: ConnectionRow, tried: Tried) -> impl IntoView {
         return view! {
             <div class="card-body">
                 <p class="small soft">
-                    "Only a sandbox can be measured: a measurement sends refunds. Connect the gateway's sandbox and measure that."
+                    "Only a sandbox can be measured: a measurement sends refunds. Connect the gateway's sandbox and \
+                     measure that."
                 </p>
             </div>
         }
@@ -150,7 +153,8 @@ fn Measure(row: ConnectionRow, tried: Tried) -> impl IntoView {
             </summary>
             <form class="card-body stack narrow" method="post" action=action novalidate>
                 <p class="small soft">
-                    "A few refunds of the smallest amounts are sent to the sandbox and asked after. It takes up to half a minute. What is not proved counts as not promised."
+                    "A few refunds of the smallest amounts are sent to the sandbox and asked after. It takes up to \
+                     half a minute. What is not proved counts as not promised."
                 </p>
                 <Line
                     tried=tried.clone()
@@ -175,7 +179,8 @@ fn Measure(row: ConnectionRow, tried: Tried) -> impl IntoView {
                     name="key_window_hours"
                     label="Hours that keys are kept (optional)"
                     digits=true
-                    hint="From the gateway's documentation: a few calls cannot see it. Empty: as the connector knows it."
+                    hint="From the gateway's documentation: a few calls cannot see it. Empty: as the connector knows \
+                          it."
                 />
                 <div class="row">
                     <Button icon="sync">"Measure"</Button>

@@ -71,8 +71,8 @@ fn focus_soon(id: String) {
     });
 }
 
-/// Waits while a button of the form is held down. What the page shows of a file takes the place of the form, and a button that is
-/// gone before it is let go never hears of the press.
+/// Waits while a button of the form is held down. What the page shows of a file takes the place of the form, and a
+/// button that is gone before it is let go never hears of the press.
 async fn presses_end() {
     while document().query_selector("#upload button:active").is_ok_and(|button| button.is_some()) {
         let frame = Promise::new(&mut |next, _| {
@@ -354,7 +354,8 @@ impl UploadForm {
 
     fn form(self, file: &Blob) -> Result<FormData, JsValue> {
         let form = FormData::new()?;
-        // The server reads fields in order and refuses a file that is too large at once: what names the draft stands first.
+        // The server reads fields in order and refuses a file that is too large at once: what names the draft stands
+        // first.
         if let Some(draft) = self.draft {
             form.append_with_str("draft", &draft.to_string())?;
         }
@@ -398,7 +399,8 @@ impl UploadForm {
             }
             Outcome::Refused(why) => self.trouble.set(Some(Trouble::new("The file was not taken.", why))),
             Outcome::NoAnswer => {
-                let text = "The connection broke, so nobody knows here whether the file arrived. Look at the list of batches \
+                let text = "The connection broke, so nobody knows here whether the file arrived. Look at the list of \
+                            batches \
                             before you press Upload again.";
                 self.trouble.set(Some(Trouble::new("The server did not answer.", text)));
             }
