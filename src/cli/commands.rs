@@ -188,8 +188,7 @@ pub(super) async fn restored() -> Result<(), Failure> {
     let (done, wait) = with_state(async |state| Ok((past::restored(state).await?, state.config.resolve_after))).await?;
     println!(
         "Noted that the database went back to an older state. What is unfinished in it is looked up at the gateways \
-         before anything \
-         of it is sent, from {} s on: what was sent before may arrive until then.",
+         before anything of it is sent, from {} s on: what was sent before may arrive until then.",
         wait.as_secs()
     );
     for one in &done {
@@ -203,8 +202,7 @@ pub(super) async fn restored() -> Result<(), Failure> {
     }
     println!(
         "Decisions, pauses and cancellations since that state are forgotten as well: look through the batches that are \
-         under way or wait \
-         for a decision. What the gateways cannot tell is in Review."
+         under way or wait for a decision. What the gateways cannot tell is in Review."
     );
     Ok(())
 }

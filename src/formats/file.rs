@@ -234,8 +234,7 @@ fn read_text<F: Format>(
     if let Some((place, bytes)) = lengths.into_iter().find(|(_, bytes)| *bytes > MAX_CELL_BYTES) {
         let message = format!(
             "Too long: cell {} of the header has {} bytes; a cell may have {MAX_CELL_BYTES}. Nothing else was looked \
-             at: the first \
-             row must be the header of the sample file.",
+             at: the first row must be the header of the sample file.",
             place + 1,
             group(u64::try_from(bytes).unwrap_or(u64::MAX), false)
         );
@@ -392,8 +391,7 @@ fn explain(record: &Record, lost: Option<&Fold>, names: &[String], findings: &mu
     if let Some(fold) = lost {
         let what = format!(
             "the quotation mark that opens in line {} of the file closes only in line {}, and what stands between has \
-             the commas \
-             of rows; put the missing quotation mark where the text ends",
+             the commas of rows; put the missing quotation mark where the text ends",
             fold.opens, fold.closes
         );
         flawed(record.row, fold.column, &what, names, findings);

@@ -28,8 +28,7 @@ pub(super) fn spoilt(id: &str) -> Option<String> {
         "is the error of a formula in a spreadsheet; take the ID from its source again, as text"
     } else if id.contains('\u{fffd}') {
         "has U+FFFD, which stands for a character that was lost when the file was saved; save it as \"CSV UTF-8\" from \
-         its \
-         source again"
+         its source again"
     } else {
         return None;
     };

@@ -36,11 +36,11 @@ pub fn parts(sheet: &str, currency: Currency) -> Vec<(&'static str, String)> {
             "[Content_Types].xml",
             format!(
                 "{XML}<Types xmlns=\"{PACKAGE}/content-types\"><Default Extension=\"rels\" \
-                 ContentType=\"application/vnd.openxmlformats-package.relationships+xml\"/>\
-                 <Default Extension=\"xml\" ContentType=\"application/xml\"/><Override PartName=\"/xl/workbook.xml\" \
-                 ContentType=\"{KIND}.sheet.main+xml\"/>\
-                 <Override PartName=\"/{SHEET}\" ContentType=\"{KIND}.worksheet+xml\"/><Override \
-                 PartName=\"/xl/styles.xml\" ContentType=\"{KIND}.styles+xml\"/></Types>"
+                 ContentType=\"application/vnd.openxmlformats-package.relationships+xml\"/><Default Extension=\"xml\" \
+                 ContentType=\"application/xml\"/><Override PartName=\"/xl/workbook.xml\" \
+                 ContentType=\"{KIND}.sheet.main+xml\"/><Override PartName=\"/{SHEET}\" \
+                 ContentType=\"{KIND}.worksheet+xml\"/><Override PartName=\"/xl/styles.xml\" \
+                 ContentType=\"{KIND}.styles+xml\"/></Types>"
             ),
         ),
         (
@@ -61,8 +61,8 @@ pub fn parts(sheet: &str, currency: Currency) -> Vec<(&'static str, String)> {
             "xl/_rels/workbook.xml.rels",
             format!(
                 "{XML}<Relationships xmlns=\"{PACKAGE}/relationships\"><Relationship Id=\"rId1\" \
-                 Type=\"{OFFICE}/worksheet\" Target=\"worksheets/sheet1.xml\"/>\
-                 <Relationship Id=\"rId2\" Type=\"{OFFICE}/styles\" Target=\"styles.xml\"/></Relationships>"
+                 Type=\"{OFFICE}/worksheet\" Target=\"worksheets/sheet1.xml\"/><Relationship Id=\"rId2\" \
+                 Type=\"{OFFICE}/styles\" Target=\"styles.xml\"/></Relationships>"
             ),
         ),
         ("xl/styles.xml", styles(currency)),
@@ -81,14 +81,13 @@ fn styles(currency: Currency) -> String {
     };
     format!(
         "{XML}<styleSheet xmlns=\"{MAIN}\"><numFmts count=\"1\"><numFmt numFmtId=\"164\" \
-         formatCode=\"{amount}\"/></numFmts>\
-         <fonts count=\"2\"><font><sz val=\"11\"/><name val=\"Calibri\"/></font><font><b/><sz val=\"11\"/><name \
-         val=\"Calibri\"/></font></fonts>\
-         <fills count=\"2\"><fill><patternFill patternType=\"none\"/></fill><fill><patternFill \
-         patternType=\"gray125\"/></fill></fills>\
-         <borders count=\"1\"><border><left/><right/><top/><bottom/><diagonal/></border></borders>\
-         <cellStyleXfs count=\"1\"><xf numFmtId=\"0\" fontId=\"0\" fillId=\"0\" borderId=\"0\"/></cellStyleXfs>\
-         <cellXfs count=\"5\">{}{}{}{}{}</cellXfs><cellStyles count=\"1\"><cellStyle name=\"Normal\" xfId=\"0\" \
+         formatCode=\"{amount}\"/></numFmts><fonts count=\"2\"><font><sz val=\"11\"/><name \
+         val=\"Calibri\"/></font><font><b/><sz val=\"11\"/><name val=\"Calibri\"/></font></fonts><fills \
+         count=\"2\"><fill><patternFill patternType=\"none\"/></fill><fill><patternFill \
+         patternType=\"gray125\"/></fill></fills><borders \
+         count=\"1\"><border><left/><right/><top/><bottom/><diagonal/></border></borders><cellStyleXfs count=\"1\"><xf \
+         numFmtId=\"0\" fontId=\"0\" fillId=\"0\" borderId=\"0\"/></cellStyleXfs><cellXfs \
+         count=\"5\">{}{}{}{}{}</cellXfs><cellStyles count=\"1\"><cellStyle name=\"Normal\" xfId=\"0\" \
          builtinId=\"0\"/></cellStyles></styleSheet>",
         look(0, 0),
         look(49, 1),
@@ -112,8 +111,8 @@ impl SheetRows {
     pub fn new(header: &str) -> Self {
         let columns: Vec<&str> = header.trim_end().split(',').collect();
         let mut out = format!(
-            "{XML}<worksheet xmlns=\"{MAIN}\"><sheetViews><sheetView tabSelected=\"1\" workbookViewId=\"0\">\
-             <pane ySplit=\"1\" topLeftCell=\"A2\" activePane=\"bottomLeft\" \
+            "{XML}<worksheet xmlns=\"{MAIN}\"><sheetViews><sheetView tabSelected=\"1\" workbookViewId=\"0\"><pane \
+             ySplit=\"1\" topLeftCell=\"A2\" activePane=\"bottomLeft\" \
              state=\"frozen\"/></sheetView></sheetViews><cols>"
         );
         for (index, column) in columns.iter().enumerate() {
@@ -267,8 +266,7 @@ mod tests {
         assert_eq!(
             rows.take(),
             "<row r=\"2\"><c r=\"A2\" s=\"3\"><v>1</v></c><c r=\"B2\" s=\"2\" t=\"inlineStr\"><is><t \
-             xml:space=\"preserve\">007</t></is></c>\
-             <c r=\"C2\" s=\"4\"><v>100.50</v></c></row>"
+             xml:space=\"preserve\">007</t></is></c><c r=\"C2\" s=\"4\"><v>100.50</v></c></row>"
         );
         // A float has 15 digits for sure: 9,999,999,999,999.99 is a number, more would come back as another amount.
         rows.amount(Money::new(999_999_999_999_999, Currency::Inr));

@@ -83,8 +83,7 @@ impl Config {
         if !https && !self.listen.ip().is_loopback() {
             warnings.push(format!(
                 "Batchdesk listens on {} without https: passwords and sessions can be read on the way. Put it behind a \
-                 proxy with \
-                 https and set BATCHDESK_PUBLIC_URL to its address, or listen on 127.0.0.1.",
+                 proxy with https and set BATCHDESK_PUBLIC_URL to its address, or listen on 127.0.0.1.",
                 self.listen
             ));
         }

@@ -95,8 +95,7 @@ impl From<sqlx::Error> for OpError {
                 // Whoever took this in should have refused it by name.
                 tracing::warn!(%error, "db.input_refused");
                 let sentence = "Something that was sent is too long, too large, or holds characters that cannot be \
-                                stored. \
-                                Nothing was changed. Correct it and try again.";
+                                stored. Nothing was changed. Correct it and try again.";
                 Self::refuse(RefusalKind::Invalid, sentence)
             }
             error => Self::internal(format!("database: {error}")),

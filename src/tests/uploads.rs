@@ -523,8 +523,7 @@ async fn a_batch_is_refused_where_the_connection_cannot_carry_it_out() {
 #[tokio::test]
 async fn a_batch_holds_the_code_of_its_template_and_an_unknown_one_is_never_taken_for_another() {
     let test = TestState::new().await;
-    let file = "order_id,amount,marketplace_amount,vendor1_id,vendor1_amount,vendor2_id,vendor2_amount,txn_id,unique_id\n\
-                ORD_1,100.50,100.50,,,,,,\n";
+    let file = "order_id,amount,marketplace_amount,vendor1_id,vendor1_amount,vendor2_id,vendor2_amount,txn_id,unique_id\nORD_1,100.50,100.50,,,,,,\n";
     let batch = test.upload("owner@globex.test", file).await;
     let owner = test.caller("owner@globex.test").await;
     let query = TaskQuery::default();

@@ -16,8 +16,7 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
         label: "Sync With Gateway",
         hints: [
             "The system will automatically sync the uploaded data with connected payment gateways in real-time, \
-             ensuring immediate \
-             data consistency across all integrated systems.",
+             ensuring immediate data consistency across all integrated systems.",
             "Standard processing without immediate gateway sync: what Batchdesk stored when an order was last read is \
              used.",
         ],
@@ -56,10 +55,8 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
         title: "Batch Sync",
         tab: "Sync",
         description: "This module helps in creating data synchronization in bulk using a file upload. It provides a \
-                      holistic view of \
-                      the files uploaded. Upon clicking the filename in the table below a detailed view of each sync \
-                      operation \
-                      uploaded is displayed.",
+                      holistic view of the files uploaded. Upon clicking the filename in the table below a detailed \
+                      view of each sync operation uploaded is displayed.",
         create: "Create Batch Sync",
         new: "New sync batch",
         file: "A CSV file of orders",

@@ -41,10 +41,8 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
         title: "Batch Refunds",
         tab: "Refunds",
         description: "This module helps in creating refunds in bulk using a file upload. It provides a holistic view \
-                      of the \
-                      files uploaded. Upon clicking the filename in the table below a detailed view of each refund \
-                      uploaded \
-                      is displayed.",
+                      of the files uploaded. Upon clicking the filename in the table below a detailed view of each \
+                      refund uploaded is displayed.",
         create: "Create Batch Refunds",
         new: "New refunds batch",
         file: "A CSV file of refunds",

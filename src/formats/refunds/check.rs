@@ -217,8 +217,7 @@ impl Checker {
             if first.eq_ignore_ascii_case(second) {
                 let message = format!(
                     "Unique IDs that differ in case only: rows {above} and {below} have {} and {}; some gateways take \
-                     them for the \
-                     same refund.",
+                     them for the same refund.",
                     quoted(first),
                     quoted(second)
                 );
@@ -232,8 +231,7 @@ impl Checker {
         let money = Money::new(minor, self.currency);
         let message = format!(
             "Row that may be a total: its amount, {money}, is the sum of all rows above; take the row out, or confirm \
-             that it is a \
-             refund."
+             that it is a refund."
         );
         self.findings.warning(At::cell(row, "amount", &money.bare()), Code::TotalLine, message);
     }
@@ -249,8 +247,7 @@ impl Checker {
         if is_cut(amount, txn_id) {
             let message = format!(
                 "Amount that a comma may have cut: {before} {} and txn_id {} look like one amount with a comma inside; \
-                 write the \
-                 amount without the comma, or confirm that both are meant.",
+                 write the amount without the comma, or confirm that both are meant.",
                 quoted(amount),
                 quoted(txn_id)
             );
@@ -298,8 +295,7 @@ impl Checker {
         if parts.iter().all(|part| matches!(part, Part::Blank)) {
             if self.template == Template::Split {
                 let message = "Split settlement needs at least one part: at least one of marketplace_amount, \
-                               vendor1_amount or \
-                               vendor2_amount must be specified.";
+                               vendor1_amount or vendor2_amount must be specified.";
                 self.findings.error(At::row(row), Code::NoPart, message);
             }
             return None;
@@ -364,8 +360,7 @@ impl Checker {
             if let Some(last) = card_number(text) {
                 let message = format!(
                     "Card number: {column} holds the number of a payment card, ending in {last}; take it out of the \
-                     file, such \
-                     numbers must not be kept here."
+                     file, such numbers must not be kept here."
                 );
                 let masked = format!("…{last}");
                 self.findings.error(At::cell(row, column, &masked), Code::CardNumber, message);

@@ -94,8 +94,8 @@ mod tests {
     #[test]
     fn the_header_is_the_specification_s() {
         let header = "S.No,Order/Transaction Id,Amount,Refund Status,Unique Id,GW Transaction \
-                      Id,Udf1,Udf2,Udf3,Udf4,Udf5,Udf6,\
-                      Udf7,Udf8,Udf9,Udf10,Task Status,Refund Type,Error Message,Created At,Updated At\n";
+                      Id,Udf1,Udf2,Udf3,Udf4,Udf5,Udf6,Udf7,Udf8,Udf9,Udf10,Task Status,Refund Type,Error \
+                      Message,Created At,Updated At\n";
         assert_eq!(REFUND_RESULTS_HEADER, header);
         assert_eq!(domain::operation::Operation::Refund.files().download, "batch_refund.csv");
     }

@@ -70,8 +70,7 @@ impl Checker {
         if is_exponent(order_id) {
             let message = format!(
                 "Invalid order ID format: order_id {} was an ID with more digits until a spreadsheet cut it; take it \
-                 from its \
-                 source again, as text.",
+                 from its source again, as text.",
                 quoted(order_id)
             );
             self.findings.error(at, Code::InvalidOrderId, message);
@@ -126,8 +125,7 @@ impl Checker {
                 let (first, named) = (first.get(), quoted(request_id));
                 let message = format!(
                     "Duplicate unique ID: rows {first} and {row} both have the unique_request_id {named}; it tells \
-                     requests apart \
-                     only when each has its own."
+                     requests apart only when each has its own."
                 );
                 let at = At::cell(row, "unique_request_id", request_id);
                 self.findings.warning(at, Code::DuplicateUniqueId, message);

@@ -83,8 +83,7 @@ impl Folders {
             } else if !root && there.uid() != nix::unistd::geteuid().as_raw() {
                 return Err(format!(
                     "The database in {} belongs to user {}. Start Batchdesk as that user or as root, or set \
-                     BATCHDESK_DATA_DIR to \
-                     another folder.",
+                     BATCHDESK_DATA_DIR to another folder.",
                     cluster.display(),
                     there.uid()
                 ));
@@ -114,8 +113,7 @@ fn unprivileged() -> Result<RunAs, String> {
         }
     }
     Err("PostgreSQL does not run as root, and there is neither a user postgres nor nobody to run it. Start Batchdesk \
-         as an \
-         ordinary user, or set DATABASE_URL."
+         as an ordinary user, or set DATABASE_URL."
         .to_owned())
 }
 
@@ -129,8 +127,7 @@ fn home(data_dir: &Path, user: Option<&RunAs>) -> Result<PathBuf, String> {
         }
         return Err(format!(
             "The database is in {}, says {}, but that folder is missing. Put it back, or remove the file to begin with \
-             an empty \
-             database.",
+             an empty database.",
             home.display(),
             pointer.display()
         ));

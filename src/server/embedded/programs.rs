@@ -43,8 +43,7 @@ fn choose(
         let have = usable.iter().map(|p| format!("{} in {}", p.major, p.bin.display())).collect::<Vec<_>>().join(", ");
         return Err(format!(
             "The database in {} was made by PostgreSQL {existing}, but this machine has {}. Install PostgreSQL \
-             {existing}, \
-             or name the folder of its programs in PG_BIN_DIR.",
+             {existing}, or name the folder of its programs in PG_BIN_DIR.",
             cluster.display(),
             if have.is_empty() { "no usable PostgreSQL".to_owned() } else { format!("PostgreSQL {have}") },
         ));
@@ -53,8 +52,7 @@ fn choose(
         Some(found) => Ok(found.clone()),
         None => Err(format!(
             "No PostgreSQL {OLDEST} or newer was found{}. Install it (Debian: apt-get install postgresql), name the \
-             folder of \
-             its programs in PG_BIN_DIR, or name a running server in DATABASE_URL.",
+             folder of its programs in PG_BIN_DIR, or name a running server in DATABASE_URL.",
             if trouble.is_empty() { String::new() } else { format!(" ({})", trouble.join("; ")) },
         )),
     }

@@ -55,8 +55,7 @@ pub(super) fn in_use(error: sqlx::Error) -> OpError {
         Some("BD409") => OpError::refuse(
             RefusalKind::Conflict,
             "Batches on this connection are not finished or wait for a decision, and only the account they began with \
-             knows their \
-             refunds. Add the other account as a connection of its own and choose it for new batches.",
+             knows their refunds. Add the other account as a connection of its own and choose it for new batches.",
         ),
         _ => error.into(),
     }

@@ -71,8 +71,7 @@ async fn beside(readers: usize, descriptors: Option<u32>) {
     let many = descriptors.map_or_else(|| "all".to_owned(), |number| number.to_string());
     println!(
         "{readers} readers that take nothing ({} connected), {many} descriptors: {early} + {late} of {ASKED} + {ASKED} \
-         failed, \
-         99 of 100 within {p99:?}, {baseline:?} with nobody beside; {} KiB",
+         failed, 99 of 100 within {p99:?}, {baseline:?} with nobody beside; {} KiB",
         crowd.len(),
         program.kib("VmRSS")
     );

@@ -323,8 +323,8 @@ async fn whatever_is_sent_the_answer_is_a_bounded_refusal_and_the_process_stays_
     let line = log.lines().map(str::len).max().unwrap_or(0) as u64;
     println!(
         "hostile: files and bodies tried {} ({} files), largest answer {} KiB, largest page {} KiB, largest draft {} \
-         KiB, largest audit entry {} KiB, \
-         longest line of the log {} KiB, most memory {} MiB (idle {} MiB), statuses {:?}",
+         KiB, largest audit entry {} KiB, longest line of the log {} KiB, most memory {} MiB (idle {} MiB), statuses \
+         {:?}",
         found.tried,
         found.files,
         found.largest_answer / KIB,

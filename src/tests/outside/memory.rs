@@ -12,8 +12,7 @@ use tokio::{
 };
 
 const MIB: usize = 1024 * 1024;
-const HEADER: &str = "order_id,amount,txn_id,unique_id,marketplace_amount,vendor1_id,vendor1_amount,vendor2_id,vendor2_amount,\
-                      udf1,udf2,udf3,udf4,udf5,udf6,udf7,udf8,udf9,udf10";
+const HEADER: &str = "order_id,amount,txn_id,unique_id,marketplace_amount,vendor1_id,vendor1_amount,vendor2_id,vendor2_amount,udf1,udf2,udf3,udf4,udf5,udf6,udf7,udf8,udf9,udf10";
 
 /// A file of 60 MiB that is found wanting at once: what is measured is the way of its bytes.
 fn file(number: usize) -> String {
@@ -95,9 +94,8 @@ async fn five_hundred_open_pages_take_little() {
         let mut stream = TcpStream::connect(program.address).await.unwrap();
         let request = format!(
             "GET /events?operation=refund HTTP/1.1\r\nhost: {}\r\ncookie: batchdesk={cookie}\r\naccept: \
-             text/event-stream\r\n\
-             user-agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n\
-             accept-encoding: gzip, deflate, br, zstd\r\nsec-fetch-site: same-origin\r\n\r\n",
+             text/event-stream\r\nuser-agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 \
+             Firefox/140.0\r\naccept-encoding: gzip, deflate, br, zstd\r\nsec-fetch-site: same-origin\r\n\r\n",
             program.address
         );
         stream.write_all(request.as_bytes()).await.unwrap();

@@ -66,9 +66,8 @@ async fn pages_say_what_the_specification_says_and_offer_only_what_one_may_do() 
     let page = app.signed_in(MAKER).await.get(LIST).await.text;
     for words in [
         "This module helps in creating data synchronization in bulk using a file upload. It provides a holistic view \
-         of the files \
-         uploaded. Upon clicking the filename in the table below a detailed view of each sync operation uploaded is \
-         displayed.",
+         of the files uploaded. Upon clicking the filename in the table below a detailed view of each sync operation \
+         uploaded is displayed.",
         "Create Batch Sync",
         "Total Records",
         "Tasks Progress",

@@ -8,8 +8,7 @@ use tokio::{
 };
 
 const LIST: &str = "/batch/batch-refunds";
-const HEADER: &str = "order_id,amount,txn_id,unique_id,marketplace_amount,vendor1_id,vendor1_amount,vendor2_id,vendor2_amount,\
-                      udf1,udf2,udf3,udf4,udf5,udf6,udf7,udf8,udf9,udf10";
+const HEADER: &str = "order_id,amount,txn_id,unique_id,marketplace_amount,vendor1_id,vendor1_amount,vendor2_id,vendor2_amount,udf1,udf2,udf3,udf4,udf5,udf6,udf7,udf8,udf9,udf10";
 
 fn csv(order: &str, amount: &str) -> String {
     format!("{HEADER}\n{order},{amount},,,,,,,,,,,,,,,,,\n")
@@ -316,8 +315,8 @@ async fn push_head(app: &TestApp, cookie: &str, before: &str, size: usize) -> St
     let mut stream = TcpStream::connect(app.address).await.unwrap();
     let request = format!(
         "POST {LIST} HTTP/1.1\r\nhost: {}\r\ncookie: batchdesk={cookie}\r\nsec-fetch-site: same-origin\r\naccept: \
-         application/json\r\n\
-         content-type: multipart/form-data; boundary={BOUNDARY}\r\ncontent-length: {length}\r\n\r\n{before}{head}",
+         application/json\r\ncontent-type: multipart/form-data; boundary={BOUNDARY}\r\ncontent-length: \
+         {length}\r\n\r\n{before}{head}",
         app.address
     );
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -370,9 +369,9 @@ async fn one_person_has_four_files_on_their_way_and_the_next_is_told_to_wait() {
     for _ in 0..4 {
         let mut stream = TcpStream::connect(app.address).await.unwrap();
         let request = format!(
-            "POST {LIST} HTTP/1.1\r\nhost: {}\r\ncookie: batchdesk={cookie}\r\nsec-fetch-site: same-origin\r\n\
-             content-type: multipart/form-data; boundary={BOUNDARY}\r\ncontent-length: 1000000\r\nexpect: \
-             100-continue\r\n\r\n",
+            "POST {LIST} HTTP/1.1\r\nhost: {}\r\ncookie: batchdesk={cookie}\r\nsec-fetch-site: \
+             same-origin\r\ncontent-type: multipart/form-data; boundary={BOUNDARY}\r\ncontent-length: \
+             1000000\r\nexpect: 100-continue\r\n\r\n",
             app.address
         );
         stream.write_all(request.as_bytes()).await.unwrap();

@@ -91,10 +91,9 @@ impl Client {
         let field = "Content-Disposition: form-data; name=\"confirm_repeat\"";
         let repeat = if again { format!("--{mark}\r\n{field}\r\n\r\n1\r\n") } else { String::new() };
         let body = format!(
-            "--{mark}\r\nContent-Disposition: form-data; name=\"description\"\r\n\r\nProof of {}\r\n\
-             --{mark}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{}\"\r\nContent-Type: \
-             text/csv\r\n\r\n{}\r\n\
-             {repeat}--{mark}--\r\n",
+            "--{mark}\r\nContent-Disposition: form-data; name=\"description\"\r\n\r\nProof of \
+             {}\r\n--{mark}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{}\"\r\nContent-Type: \
+             text/csv\r\n\r\n{}\r\n{repeat}--{mark}--\r\n",
             name, name, text
         );
         let request = self

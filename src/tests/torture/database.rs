@@ -77,8 +77,7 @@ fn g3_the_database_dies_and_loses_its_word() {
     let worst = outages.last().map_or(0, Duration::as_millis);
     let injected = format!(
         "{} postmaster kills, {} immediate stops (worst {worst} ms until the API answers), {} times half the sessions \
-         ended, \
-         {replies} COMMIT replies and {requests} COMMITs lost ({lost_intents} of intents)",
+         ended, {replies} COMMIT replies and {requests} COMMITs lost ({lost_intents} of intents)",
         done[0], done[1], done[2]
     );
     deployment.finish(injected, settled).expect_clean();

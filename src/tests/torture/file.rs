@@ -3,8 +3,7 @@
 use super::random::Random;
 use std::fmt::Write;
 
-const HEADER: &str = "order_id,amount,txn_id,unique_id,marketplace_amount,vendor1_id,vendor1_amount,vendor2_id,vendor2_amount,\
-udf1,udf2,udf3,udf4,udf5,udf6,udf7,udf8,udf9,udf10";
+const HEADER: &str = "order_id,amount,txn_id,unique_id,marketplace_amount,vendor1_id,vendor1_amount,vendor2_id,vendor2_amount,udf1,udf2,udf3,udf4,udf5,udf6,udf7,udf8,udf9,udf10";
 
 /// What the simulator does to an order with one of its prefixes, and how such a row must end.
 pub(super) const FAULTS: [(&str, End); 10] = [

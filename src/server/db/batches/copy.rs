@@ -13,9 +13,8 @@ const SPARE: usize = 16 * 1024;
 /// COPY is refused on a table with row-level security, so rows go into the leaf; a trigger there refuses what the
 /// policies would.
 const COPY: &str =
-    "COPY record_leaf (organisation_id, batch_id, row_no, sheet_row, amount_minor, gateway_key, order_id,
-                    unique_id, txn_id, \
-                    request_sha256, extra) FROM STDIN (FORMAT binary)";
+    "COPY record_leaf (organisation_id, batch_id, row_no, sheet_row, amount_minor, gateway_key, order_id, unique_id,
+                       txn_id, request_sha256, extra) FROM STDIN (FORMAT binary)";
 
 /// Signature, flags, no extension.
 const HEAD: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";

@@ -48,8 +48,7 @@ pub(super) fn effect(operation: &str) -> Option<Effect> {
 macro_rules! record_columns {
     () => {
         "r.row_no, r.revision, b.operation, b.currency::text AS currency, r.order_id, r.amount_minor, r.gateway_key, \
-         r.txn_id, \
-         r.unique_id, r.extra, r.request_sha256"
+         r.txn_id, r.unique_id, r.extra, r.request_sha256"
     };
 }
 pub(super) use record_columns;

@@ -101,8 +101,7 @@ pub async fn measure_own(
 fn measurable(row: &GatewayRow, organisation_sends: bool, questions: &Questions) -> Result<(), Refused> {
     if !row.sandbox {
         let sentence = "This connection is not marked as a sandbox: the refunds of a measurement would move money. \
-                        Connect the \
-                        gateway's sandbox and measure that.";
+                        Connect the gateway's sandbox and measure that.";
         return Err((OpError::refuse(RefusalKind::Conflict, sentence), None));
     }
     if !row.sending || !organisation_sends {

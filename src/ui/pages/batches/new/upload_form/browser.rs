@@ -400,8 +400,7 @@ impl UploadForm {
             Outcome::Refused(why) => self.trouble.set(Some(Trouble::new("The file was not taken.", why))),
             Outcome::NoAnswer => {
                 let text = "The connection broke, so nobody knows here whether the file arrived. Look at the list of \
-                            batches \
-                            before you press Upload again.";
+                            batches before you press Upload again.";
                 self.trouble.set(Some(Trouble::new("The server did not answer.", text)));
             }
             Outcome::Cancelled => {
