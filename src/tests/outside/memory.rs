@@ -73,7 +73,8 @@ async fn a_large_file_becomes_a_batch_in_little_memory() {
     let peak = program.kib("VmHWM");
     println!("a file of {} MiB: at most {} MiB, {} MiB before", file.len() / MIB, peak / 1024, idle / 1024);
     assert_eq!(answer.status, 201, "{}", answer.text);
-    // Held whole, as it was once several times over, it would take more than its own size beside what the demo takes meanwhile.
+    // Held whole, as it was once several times over, it would take more than its own size beside what the demo takes
+    // meanwhile.
     assert!(peak - idle <= 128 * 1024, "{} MiB", (peak - idle) / 1024);
     let original = maker.get(&format!("{}/original", answer.location())).await;
     let after = program.kib("VmHWM");

@@ -237,8 +237,8 @@ fn literals_are_found_as_the_compiler_reads_them() {
         // "not this"
         const A: &str = "SELECT \"right\" \
                          FROM x"; let c = '"'; let d = 'a';
-        let b = r#"WITH a AS (SELECT "right")
-          SELECT"#; let e = r"UPDATE x"; f(concat!("SELECT ", columns!(), " FROM x"), "y");
+        let b = r#"WITH a AS (SELECT "right") SELECT"#; let e = r"UPDATE x";
+        f(concat!("SELECT ", columns!(), " FROM x"), "y");
         #[cfg(test)]
 mod tests { const C: &str = "DELETE"; }"##;
     let texts: Vec<String> = literals(source).into_iter().map(|literal| literal.text).collect();

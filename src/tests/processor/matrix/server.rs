@@ -251,10 +251,11 @@ impl Gateways {
 async fn serve(gateway: Arc<Gateways>, mut stream: TcpStream) {
     let mut buffer = Vec::new();
     while let Some(request) = read(&mut stream, &mut buffer).await {
-        let now = gateway.at_once.fetch_add(1, Ordering::SeqCst) + 1;
-        gateway.most_at_once.fetch_max(now, Ordering::SeqCst);
+        gateway.at_once.fetch_add(1, Ordering::SeqCst);
         let at = Instant::now();
         tokio::time::sleep(gateway.times.latency).await;
+        // Not before: by now it was noticed who gave up a request that hangs, before the next one was sent.
+        gateway.most_at_once.fetch_max(gateway.at_once.load(Ordering::SeqCst), Ordering::SeqCst);
         let (id, act) = decide(&gateway, &request);
         let answered = if let Behaviour::Reply(status, _, _) = act { status } else { 0 };
         gateway.books.lock().unwrap().calls.push(Call { at, send: request.send, id, answered });
