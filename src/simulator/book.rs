@@ -165,10 +165,18 @@ impl Book {
         Ok(Arc::new(Self { args, orders: Mutex::new(orders), ledger, settled, dice }))
     }
 
-    /// Answers `GET /orders/{order_id}`.
+    /// Answers `GET /orders/{order_id}`, with nothing that a crash could still undo.
     pub(super) async fn get(&self, merchant: Merchant, order_id: &str) -> GatewayReply {
         let (before, after) = self.dice.draw();
         pause(before + after).await;
+        let answer = self.look_up(merchant, order_id);
+        match self.ledger.synced().await {
+            Ok(()) => answer,
+            Err(_) => GatewayReply::HangUp,
+        }
+    }
+
+    fn look_up(&self, merchant: Merchant, order_id: &str) -> GatewayReply {
         if faults::is_missing(order_id) {
             return GatewayReply::Body(404, bodies::not_found(order_id));
         }

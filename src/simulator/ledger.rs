@@ -40,6 +40,7 @@ pub(super) enum Replied {
     Word(String),
 }
 
+/// What the writer is handed; without a text it only waits for the lines before it.
 struct Entry {
     text: String,
     kept: oneshot::Sender<()>,
@@ -91,12 +92,24 @@ impl Ledger {
     /// Hands a line to the writer; lines reach the file in the order of these calls. The receiver hears when the line
     /// is on disk, and is closed when it cannot be written.
     pub(super) fn append(&self, line: &Line) -> oneshot::Receiver<()> {
-        let (kept, receiver) = oneshot::channel();
-        if let Ok(mut text) = serde_json::to_string(line) {
-            text.push('\n');
-            // A send that fails drops `kept`, which is what the receiver is told by.
-            drop(self.sender.send(Entry { text, kept }));
+        match serde_json::to_string(line) {
+            Ok(mut text) => {
+                text.push('\n');
+                self.hand_over(text)
+            }
+            Err(_) => oneshot::channel().1,
         }
+    }
+
+    /// The receiver hears when every line that was appended so far is on disk.
+    pub(super) fn synced(&self) -> oneshot::Receiver<()> {
+        self.hand_over(String::new())
+    }
+
+    fn hand_over(&self, text: String) -> oneshot::Receiver<()> {
+        let (kept, receiver) = oneshot::channel();
+        // A send that fails drops `kept`, which is what the receiver is told by.
+        drop(self.sender.send(Entry { text, kept }));
         receiver
     }
 }
@@ -123,7 +136,9 @@ fn write_all(mut file: File, mut receiver: mpsc::UnboundedReceiver<Entry>) {
             text.push_str(&entry.text);
             waiting.push(entry.kept);
         }
-        if let Err(e) = file.write_all(text.as_bytes()).and_then(|()| file.sync_data()) {
+        if !text.is_empty()
+            && let Err(e) = file.write_all(text.as_bytes()).and_then(|()| file.sync_data())
+        {
             eprintln!("The simulator's ledger cannot be written: {e}. No refund is answered any more.");
             return;
         }
@@ -160,7 +175,9 @@ mod tests {
         assert!(lines.is_empty());
         ledger.append(&line("A")).await.unwrap();
         let silent = Line { reply: Replied::Word("none".to_owned()), effect: false, ..line("B") };
-        ledger.append(&silent).await.unwrap();
+        drop(ledger.append(&silent));
+        ledger.synced().await.unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 2, "both lines are on disk by now");
         drop(ledger);
         let exact = std::fs::read_to_string(&path).unwrap();
         assert_eq!(
