@@ -1443,6 +1443,8 @@ FUNCTION batch_work() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=p
 FUNCTION chunk_asks() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
 FUNCTION chunk_work() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
 FUNCTION confirmation_guard() RETURNS trigger plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
+FUNCTION content_of(p_batch uuid, p_revision smallint, OUT sha256 bytea, OUT records integer, OUT last_row integer, OUT amount_minor bigint) RETURNS record sql STABLE SET search_path=pg_catalog, batchdesk, pg_temp
+  EXECUTE batchdesk_web, batchdesk_worker
 FUNCTION content_sha256(p_batch uuid, p_revision smallint) RETURNS bytea sql STABLE SET search_path=pg_catalog, batchdesk, pg_temp
   EXECUTE batchdesk_web, batchdesk_worker
 FUNCTION control(p_batch uuid, p_action text) RETURNS text plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
@@ -1551,7 +1553,7 @@ FUNCTION sync_orders(p_batch uuid) RETURNS integer plpgsql SECURITY DEFINER SET 
   EXECUTE batchdesk_web
 FUNCTION take_over(p_batch uuid, p_chunk integer, p_epoch bigint, p_owner uuid, p_row integer) RETURNS boolean plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
   EXECUTE batchdesk_worker
-FUNCTION take_unique_ids(p_organisation uuid, p_batch uuid, p_revision smallint) RETURNS void plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
+FUNCTION take_unique_ids(p_organisation uuid, p_batch uuid, p_revision smallint) RETURNS void plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp, work_mem=32MB
 FUNCTION tell_batch() RETURNS trigger plpgsql
 FUNCTION tell_decision() RETURNS trigger plpgsql
 FUNCTION tell_failed_late() RETURNS trigger plpgsql

@@ -43,29 +43,38 @@ CREATE OR REPLACE TRIGGER record_leaf_guard AFTER INSERT ON record_leaf REFERENC
 REVOKE TRIGGER ON record_leaf FROM batchdesk_owner;
 
 -- What a decision is about: operation, organisation, gateway connection, options, and the canonical requests in row
--- order. A later revision names its number: what a checker was shown of an earlier one decides nothing about the same
--- rows asked for again.
-CREATE OR REPLACE FUNCTION content_sha256(p_batch uuid, p_revision smallint) RETURNS bytea
+-- order, with what they come to, all in one pass. A later revision names its number: what a checker was shown of an
+-- earlier one decides nothing about the same rows asked for again.
+CREATE OR REPLACE FUNCTION content_of(p_batch uuid, p_revision smallint, OUT sha256 bytea, OUT records int,
+  OUT last_row int, OUT amount_minor bigint)
 LANGUAGE sql STABLE SET search_path = pg_catalog, batchdesk, pg_temp AS $$
   SELECT sha256(convert_to(format(E'%s|%s|%s|%s\n', b.operation, b.organisation_id, b.gateway_id, b.options), 'UTF8')
          || CASE WHEN p_revision > 1 THEN convert_to(format(E'revision %s\n', p_revision), 'UTF8') ELSE ''::bytea END
-         || coalesce((SELECT string_agg(o.request_sha256, ''::bytea)
-              -- in the order of the primary key, which an aggregate with an order of its own would sort again
-              FROM (SELECT r.request_sha256 FROM record r
-                     WHERE r.organisation_id = b.organisation_id AND r.batch_id = b.id AND r.revision = p_revision
-                     ORDER BY r.row_no) o), ''::bytea))
-    FROM batch b WHERE b.organisation_id = current_organisation() AND b.id = p_batch $$;
+         || coalesce(o.hashes, ''::bytea)), o.records, o.last_row, o.amount_minor
+    FROM batch b
+   CROSS JOIN LATERAL (
+     SELECT string_agg(s.request_sha256, ''::bytea) AS hashes, count(*)::int AS records, max(s.row_no) AS last_row,
+            coalesce(sum(s.amount_minor), 0)::bigint AS amount_minor
+       -- in the order of the primary key, which an aggregate with an order of its own would sort again
+       FROM (SELECT r.request_sha256, r.row_no, r.amount_minor FROM record r
+              WHERE r.organisation_id = b.organisation_id AND r.batch_id = b.id AND r.revision = p_revision
+              ORDER BY r.row_no) s) o
+   WHERE b.organisation_id = current_organisation() AND b.id = p_batch $$;
+
+CREATE OR REPLACE FUNCTION content_sha256(p_batch uuid, p_revision smallint) RETURNS bytea
+LANGUAGE sql STABLE SET search_path = pg_catalog, batchdesk, pg_temp AS $$
+  SELECT sha256 FROM content_of(p_batch, p_revision) $$;
 
 CREATE OR REPLACE FUNCTION revision_guard() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
+DECLARE money boolean; kind text;
 BEGIN
-  PERFORM FROM batch b JOIN operation o ON o.code = b.operation
-    JOIN record r ON r.organisation_id = b.organisation_id AND r.batch_id = b.id AND r.revision = NEW.revision
-   WHERE b.organisation_id = NEW.organisation_id AND b.id = NEW.batch_id
-     AND (r.amount_minor > 0) <> o.moves_money LIMIT 1;
+  SELECT o.moves_money, b.work INTO money, kind FROM batch b JOIN operation o ON o.code = b.operation
+   WHERE b.organisation_id = NEW.organisation_id AND b.id = NEW.batch_id;
+  IF kind = 'import' THEN RAISE EXCEPTION 'nobody decides on an import' USING ERRCODE = 'BD422'; END IF;
+  PERFORM FROM record r WHERE r.organisation_id = NEW.organisation_id AND r.batch_id = NEW.batch_id
+     AND r.revision = NEW.revision AND (r.amount_minor > 0) <> money LIMIT 1;
   IF FOUND THEN RAISE EXCEPTION 'a record does not fit the operation' USING ERRCODE = 'BD422'; END IF;
-  PERFORM FROM batch b WHERE b.organisation_id = NEW.organisation_id AND b.id = NEW.batch_id AND b.work = 'import';
-  IF FOUND THEN RAISE EXCEPTION 'nobody decides on an import' USING ERRCODE = 'BD422'; END IF;
   RETURN NEW;
 END $$;
 CREATE OR REPLACE TRIGGER revision_guard BEFORE INSERT ON batch_revision FOR EACH ROW EXECUTE FUNCTION revision_guard();
@@ -84,17 +93,15 @@ CREATE OR REPLACE FUNCTION submit(p_batch uuid, p_content_sha256 bytea, p_chunk_
   p_expires_after interval DEFAULT '7 days') RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
 DECLARE org uuid := current_organisation(); b batchdesk.batch; need boolean; rule int; n int; last int; total bigint;
-  s text;
+  s text; stored bytea;
 BEGIN
   IF p_chunk_rows NOT BETWEEN 1 AND 1000 THEN RAISE EXCEPTION 'chunk size' USING ERRCODE = 'BD422'; END IF;
   SELECT * INTO b FROM batch WHERE organisation_id = org AND id = p_batch AND status = 'validating' FOR UPDATE;
   IF NOT FOUND OR b.maker IS DISTINCT FROM current_person() OR b.source_id IS DISTINCT FROM current_key()
     THEN RAISE EXCEPTION 'no such batch' USING ERRCODE = 'BD404'; END IF;
-  IF content_sha256(p_batch, 1::smallint) IS DISTINCT FROM p_content_sha256
-    THEN RAISE EXCEPTION 'content differs' USING ERRCODE = 'BD412'; END IF;
+  SELECT sha256, records, last_row, amount_minor INTO stored, n, last, total FROM content_of(p_batch, 1::smallint);
+  IF stored IS DISTINCT FROM p_content_sha256 THEN RAISE EXCEPTION 'content differs' USING ERRCODE = 'BD412'; END IF;
   SELECT * INTO need, rule FROM decision_needed(b.operation);
-  SELECT count(*), coalesce(sum(amount_minor), 0), max(row_no) INTO n, total, last FROM record
-    WHERE organisation_id = org AND batch_id = p_batch;
   IF n = 0 THEN RAISE EXCEPTION 'no records' USING ERRCODE = 'BD422'; END IF;
   -- Each number stands once, so they are 1 to n, and what is in which chunk is known without looking at them again.
   IF last <> n THEN RAISE EXCEPTION 'the numbers of the records have gaps' USING ERRCODE = 'BD422'; END IF;
@@ -259,7 +266,8 @@ CREATE OR REPLACE TRIGGER progress_done AFTER UPDATE ON batch_progress FOR EACH 
   EXECUTE FUNCTION progress_done();
 
 ---------------------------------------------------------------------------------------------------- grants
-GRANT EXECUTE ON FUNCTION content_sha256(uuid, smallint) TO batchdesk_web, batchdesk_worker;
+GRANT EXECUTE ON FUNCTION content_of(uuid, smallint), content_sha256(uuid, smallint)
+  TO batchdesk_web, batchdesk_worker;
 GRANT EXECUTE ON FUNCTION open_batch(), submit(uuid, bytea, int, interval), control(uuid, text), withdraw(uuid)
   TO batchdesk_web;
 GRANT EXECUTE ON FUNCTION held_status(uuid), expire_due() TO batchdesk_worker;

@@ -4,7 +4,7 @@
 -- taken, and there is nothing to look for. Of a new batch hardly one ever is: adding without asking first takes half
 -- the time. Rows of a later revision have ids that they hold already.
 CREATE OR REPLACE FUNCTION take_unique_ids(p_organisation uuid, p_batch uuid, p_revision smallint) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, batchdesk, pg_temp SET work_mem = '32MB' AS $$
 DECLARE wanted bigint; added bigint; taken text;
 BEGIN
   IF p_revision = 1 THEN

@@ -140,6 +140,16 @@ impl Tx {
         self.inner.commit().await
     }
 
+    /// What is done from here on can be taken back.
+    pub async fn savepoint(&mut self) -> sqlx::Result<()> {
+        sqlx::query("SAVEPOINT here").execute(self.conn()).await.map(|_| ())
+    }
+
+    /// Takes back what was done since, also after a statement that failed.
+    pub async fn back_to_savepoint(&mut self) -> sqlx::Result<()> {
+        sqlx::query("ROLLBACK TO SAVEPOINT here").execute(self.conn()).await.map(|_| ())
+    }
+
     /// Makes it so, at a moment of the money protocol that has a name. After an error of the second fault it is so, and
     /// the caller does not know: a COMMIT whose reply was lost.
     pub async fn commit_at(self, failpoint: &'static str) -> sqlx::Result<()> {
@@ -171,8 +181,11 @@ impl Db {
             // No transaction of ours waits for anything but the database. One that does was lost on the way (its reply
             // never came, or whoever had it is gone) and keeps rows locked that nobody else can claim.
             ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION),
+            // To the planner what looks up thousands of rows one by one costs enough to be compiled first, which takes
+            // longer than a second.
+            ("jit", "off"),
         ]);
-        let worker_options = options.clone().options([("plan_cache_mode", "force_generic_plan"), ("jit", "off")]);
+        let worker_options = options.clone().options([("plan_cache_mode", "force_generic_plan")]);
         let memory = Arc::<OnceLock<Memory>>::default();
         let web = pool(options, "batchdesk_web", "SET ROLE batchdesk_web", sizes.web, Arc::default()).await?;
         let set_role = "SET ROLE batchdesk_worker";

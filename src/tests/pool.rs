@@ -1,6 +1,7 @@
 //! Connections to the database that end while nobody uses them.
 
 use super::support::TestState;
+use crate::server::db::{Db, PoolSizes};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_died_unused_is_replaced_before_anybody_notices() {
@@ -24,4 +25,17 @@ async fn a_connection_that_died_unused_is_replaced_before_anybody_notices() {
         test.state.db.global().await.unwrap().commit().await.unwrap();
         test.state.db.web(organisation, None).await.unwrap().commit().await.unwrap();
     }
+}
+
+/// A look for thousands of rows, one by one, seems dear enough to be compiled first; that takes longer than the look.
+#[tokio::test]
+async fn no_statement_is_compiled_before_it_is_run_whatever_the_database_is_set_to() {
+    let test = TestState::new().await;
+    test.as_superuser("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET jit = on', current_database()); END $$")
+        .await
+        .unwrap();
+    let db = Db::connect(test.options.clone(), PoolSizes::default()).await.unwrap();
+    let mut session = db.listener().await.unwrap();
+    let jit: String = sqlx::query_scalar("SHOW jit").fetch_one(&mut session).await.unwrap();
+    assert_eq!(jit, "off");
 }

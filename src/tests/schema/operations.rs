@@ -6,6 +6,7 @@ use crate::{
         ids::OrganisationId,
         operation::{Effect, Operation, Work},
     },
+    server::db,
     tests::support::TestState,
 };
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, PgConnection};
@@ -135,6 +136,48 @@ async fn records_are_numbered_without_gaps_and_chunks_follow_from_that() {
     let sql = "SELECT chunk_no, from_row, to_row, next_row, size, remaining FROM chunk ORDER BY chunk_no";
     let chunks: Vec<(i32, i32, i32, i32, i32, i32)> = sqlx::query_as(sql).fetch_all(&mut acme.admin).await.unwrap();
     assert_eq!(chunks, [(0, 1, 2, 1, 2, 2), (1, 3, 4, 3, 2, 2), (2, 5, 5, 5, 1, 1)]);
+}
+
+/// Two batches of different operations are not kept apart by the lock of their uploads: then the primary key decides.
+#[tokio::test]
+async fn of_two_batches_that_take_the_same_id_at_once_one_has_it_and_the_other_is_told_which_rows() {
+    let acme = Acme::new().await;
+    let person = acme.person(MAKER).await;
+    let mut batches = Vec::new();
+    for ids in [["A", "B", "C"], ["X", "B", "C"]] {
+        let mut web = acme.web(Session::Person(person)).await;
+        let batch = read_in(&mut web, "refund").await;
+        for (number, id) in (2..).zip(ids) {
+            let add = format!(
+                "INSERT INTO record_leaf (organisation_id, batch_id, row_no, sheet_row, amount_minor, gateway_key,
+                   order_id, unique_id, request_sha256)
+                 VALUES (current_organisation(), '{batch}', {number}, {number} + 1, 100, '{batch} {id}', 'ORD_1', '{id}',
+                   sha256('x'))"
+            );
+            web.execute(AssertSqlSafe(add)).await.unwrap();
+        }
+        batches.push((web, batch));
+    }
+    let [(mut first, one), (mut second, other)] = <[_; 2]>::try_from(batches).unwrap();
+    first.execute("BEGIN").await.unwrap();
+    first.execute(AssertSqlSafe(submit(one))).await.unwrap();
+    let waits = tokio::spawn(async move { (second.execute(AssertSqlSafe(submit(other))).await, second) });
+    let waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'transactionid'";
+    while acme.test.as_superuser(waiting).await.unwrap() == 0 {
+        assert!(!waits.is_finished(), "nothing kept the second from taking ids that are being taken");
+        tokio::task::yield_now().await;
+    }
+    first.execute("COMMIT").await.unwrap();
+    let (refused, mut second) = waits.await.unwrap();
+    let taken = db::batches::taken_ids(&refused.unwrap_err()).expect("it is said which");
+    let named: Vec<_> = taken.iter().map(|taken| (taken.sheet_row, taken.unique_id.as_str(), taken.batch_id)).collect();
+    assert_eq!(named, [(4, "B", one), (5, "C", one)]);
+    let held = |batch| format!("SELECT FROM unique_id_taken WHERE batch_id = '{batch}'");
+    assert_eq!(acme.test.as_superuser(&held(one)).await.unwrap(), 3);
+    assert_eq!(acme.test.as_superuser(&held(other)).await.unwrap(), 0, "not even the one that was free");
+    // Given back, they are free.
+    first.execute(AssertSqlSafe(format!("SELECT withdraw('{one}')"))).await.unwrap();
+    assert_eq!(code_of(&mut second, &submit(other)).await, "done");
 }
 
 #[tokio::test]

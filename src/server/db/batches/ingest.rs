@@ -73,16 +73,18 @@ async fn look_alikes_of(
     let organisation = tx.organisation();
     let (orders, amounts): (Vec<_>, Vec<_>) = asked.iter().map(|(_, order, amount)| (*order, *amount)).unzip();
     sqlx::query_as(
-        "SELECT DISTINCT ON (u.place) u.place - 1 AS place, b.id AS batch_id, b.file_name, v.created_at
+        // Each row is looked up by itself, however many batches there are: what is joined to it hangs on it.
+        "SELECT DISTINCT ON (u.place) u.place - 1 AS place, r.batch_id, b.file_name, b.created_at
            FROM unnest($2::text[], $3::bigint[]) WITH ORDINALITY AS u(order_id, amount_minor, place)
-           CROSS JOIN LATERAL (SELECT * FROM record r WHERE r.organisation_id = $1
+           CROSS JOIN LATERAL (SELECT r.batch_id, r.row_no, r.revision FROM record r WHERE r.organisation_id = $1
              AND r.order_id = u.order_id COLLATE \"C\" AND r.amount_minor = u.amount_minor OFFSET 0) r
-           JOIN batch b ON b.organisation_id = $1 AND b.id = r.batch_id
-           JOIN batch_revision v ON v.organisation_id = $1 AND v.batch_id = r.batch_id AND v.revision = r.revision
-          WHERE v.created_at >= $4 AND b.status NOT IN ('rejected', 'withdrawn', 'expired', 'validating')
-            AND EXISTS (SELECT FROM task t WHERE t.organisation_id = $1 AND t.batch_id = r.batch_id
+           CROSS JOIN LATERAL (SELECT b.file_name, v.created_at FROM batch b
+             JOIN batch_revision v ON v.organisation_id = b.organisation_id AND v.batch_id = b.id
+            WHERE b.organisation_id = $1 AND b.id = r.batch_id AND v.revision = r.revision AND v.created_at >= $4
+              AND b.status NOT IN ('rejected', 'withdrawn', 'expired', 'validating') OFFSET 0) b
+          WHERE EXISTS (SELECT FROM task t WHERE t.organisation_id = $1 AND t.batch_id = r.batch_id
               AND t.row_no = r.row_no AND t.revision = r.revision AND t.status <> 'FAILED' OFFSET 0)
-          ORDER BY u.place, b.id DESC",
+          ORDER BY u.place, r.batch_id DESC",
     )
     .bind(organisation.0)
     .bind(orders)
