@@ -16,6 +16,7 @@ pub mod gateway;
 pub mod hashing;
 pub mod http;
 pub mod ingest;
+pub mod intake_queue;
 pub mod lifecycle;
 pub mod live;
 pub mod operations;

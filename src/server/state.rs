@@ -1,6 +1,6 @@
 //! What every part of the server is given.
 
-use super::{clock::Clock, config::Config, db::Db, hashing::HashQueue, live::Live};
+use super::{clock::Clock, config::Config, db::Db, hashing::HashQueue, intake_queue::IntakeQueue, live::Live};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -20,6 +20,8 @@ pub struct Shared {
     pub live: Live,
     /// Where password hashes wait for their turn.
     pub hashing: HashQueue,
+    /// Where files that came in wait for theirs.
+    pub intakes: IntakeQueue,
     /// Set when the process is to stop: streams end, nothing new is begun.
     pub stopping: CancellationToken,
 }
@@ -27,7 +29,8 @@ pub struct Shared {
 impl AppState {
     /// Ties the parts together.
     pub fn new(config: Config, db: Db, clock: Clock, live: Live, stopping: CancellationToken) -> Self {
-        Self(Arc::new(Shared { config, db, clock, live, hashing: HashQueue::default(), stopping }))
+        let (hashing, intakes) = (HashQueue::default(), IntakeQueue::default());
+        Self(Arc::new(Shared { config, db, clock, live, hashing, intakes, stopping }))
     }
 }
 
