@@ -1,22 +1,23 @@
 //! One cell of a CSV file that we write: quoted when it must be, and never run by a spreadsheet.
 
+use std::borrow::Cow;
+
 /// Whether a spreadsheet would run a text that begins with this character.
 pub(crate) const fn starts_formula(first: char) -> bool {
     matches!(first, '=' | '+' | '-' | '@' | '\t' | '\r')
 }
 
-/// Appends a cell of people's text: an apostrophe keeps a spreadsheet from running it.
-pub fn put_text(out: &mut String, text: &str) {
-    if !text.starts_with(starts_formula) {
-        return put_cell(out, text);
-    }
-    let mut guarded = String::with_capacity(text.len() + 1);
-    guarded.push('\'');
-    guarded.push_str(text);
-    put_cell(out, &guarded);
+/// A cell of people's text: an apostrophe keeps a spreadsheet from running it.
+pub fn guarded(text: &str) -> Cow<'_, str> {
+    if text.starts_with(starts_formula) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
 }
 
-/// The text that `put_text` wrote: without the apostrophe that stands before a formula character.
+/// Appends a cell of people's text, guarded.
+pub fn put_text(out: &mut String, text: &str) {
+    put_cell(out, &guarded(text));
+}
+
+/// The text that was guarded: without the apostrophe that stands before a formula character.
 pub fn without_guard(text: &str) -> &str {
     match text.strip_prefix('\'') {
         Some(rest) if rest.starts_with(starts_formula) => rest,

@@ -122,11 +122,11 @@ impl<L, R> Checked<L, R> {
 /// A file of this format, checked.
 type Of<F> = Checked<<F as Format>::Layout, <F as Format>::Record>;
 
-/// Checks a whole file that is in memory; keeps its cells where they are wanted.
-pub(super) fn check_bytes<F: Format>(format: F, bytes: &[u8], limits: Limits, keep: bool) -> Of<F> {
+/// Checks a whole file that is in memory, and keeps its cells.
+pub(super) fn check_bytes<F: Format>(format: F, bytes: &[u8], limits: Limits) -> Of<F> {
     let mut records = Vec::new();
     let mut sheet = Sheet::default();
-    let keep = keep.then_some(&mut sheet);
+    let keep = Some(&mut sheet);
     let checked = check(format, &mut Cursor::new(bytes), limits, keep, &mut |record| records.push(record));
     let mut checked = checked.unwrap_or_else(|error| unreadable(&error));
     checked.sheet = (!sheet.header.is_empty()).then_some(sheet);

@@ -203,12 +203,7 @@ pub type CheckedRefunds = Checked<Template, RefundRecord>;
 
 /// Checks a whole file and keeps its cells.
 pub fn check_refunds(bytes: &[u8], currency: Currency, limits: Limits) -> CheckedRefunds {
-    file::check_bytes(Refunds(currency), bytes, limits, true)
-}
-
-/// Checks a whole file and keeps the records only: for a server, where nobody edits cells.
-pub fn check_refund_records(bytes: &[u8], currency: Currency, limits: Limits) -> CheckedRefunds {
-    file::check_bytes(Refunds(currency), bytes, limits, false)
+    file::check_bytes(Refunds(currency), bytes, limits)
 }
 
 /// Checks a sheet again after it was edited. The result's `sheet` stays empty: the caller has it.

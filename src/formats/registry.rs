@@ -164,7 +164,7 @@ struct Registered<F>(PhantomData<fn() -> F>);
 
 impl<F: Format> FileFormat for Registered<F> {
     fn check(&self, bytes: &[u8], currency: Currency, limits: Limits) -> Overview {
-        overview::<F>(file::check_bytes(F::new(currency), bytes, limits, true))
+        overview::<F>(file::check_bytes(F::new(currency), bytes, limits))
     }
 
     fn check_sheet(&self, sheet: &Sheet, currency: Currency, limits: Limits) -> Overview {

@@ -154,7 +154,7 @@ pub type CheckedOrders = Checked<Template, SyncRecord>;
 
 /// Checks a whole file and keeps its cells.
 pub fn check_orders(bytes: &[u8], limits: Limits) -> CheckedOrders {
-    file::check_bytes(Orders, bytes, limits, true)
+    file::check_bytes(Orders, bytes, limits)
 }
 
 /// Checks a sheet again after it was edited. The result's `sheet` stays empty: the caller has it.

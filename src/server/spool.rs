@@ -119,6 +119,21 @@ impl SpoolWriter {
         Self { folder: folder.to_owned(), held: Vec::new(), length: 0, written: Written::default() }
     }
 
+    /// The same on a thread that may block.
+    pub fn write_blocking(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.length += bytes.len() as u64;
+        self.held.extend_from_slice(bytes);
+        if self.held.len() > BLOCK { self.flush_blocking() } else { Ok(()) }
+    }
+
+    /// All has come; on a thread that may block.
+    pub fn finish_blocking(mut self) -> io::Result<Spool> {
+        if self.written.file.is_some() {
+            self.flush_blocking()?;
+        }
+        Ok(self.finished())
+    }
+
     /// Adds what came next.
     pub async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.length += bytes.len() as u64;
@@ -128,32 +143,35 @@ impl SpoolWriter {
 
     /// All has come.
     pub async fn finish(mut self) -> io::Result<Spool> {
-        if self.written.file.is_none() {
-            return Ok(Bytes::from(self.held).into());
+        if self.written.file.is_some() {
+            self.flush().await?;
         }
-        self.flush().await?;
-        let Written { hash, file } = self.written;
-        let content = file.map_or_else(Content::default, |file| Content::File(Arc::new(file)));
-        Ok(Spool { content, length: self.length, sha256: hash.finalize().into() })
+        Ok(self.finished())
+    }
+
+    /// What was written last is all there is, or in the file.
+    fn finished(self) -> Spool {
+        let Written { hash, file: Some(file) } = self.written else { return Bytes::from(self.held).into() };
+        Spool { content: Content::File(Arc::new(file)), length: self.length, sha256: hash.finalize().into() }
     }
 
     async fn flush(&mut self) -> io::Result<()> {
-        let (folder, held) = (self.folder.clone(), std::mem::take(&mut self.held));
-        let mut written = std::mem::take(&mut self.written);
-        let work = move || -> io::Result<(Written, Vec<u8>)> {
-            let mut file = match written.file.take() {
-                Some(file) => file,
-                None => {
-                    DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
-                    tempfile::tempfile_in(&folder)?
-                }
-            };
-            file.write_all(&held)?;
-            written.hash.update(&held);
-            written.file = Some(file);
-            Ok((written, held))
+        let mut writer = std::mem::replace(self, Self::new(&self.folder));
+        let work = move || writer.flush_blocking().map(|()| writer);
+        *self = tokio::task::spawn_blocking(work).await.map_err(io::Error::other)??;
+        Ok(())
+    }
+
+    fn flush_blocking(&mut self) -> io::Result<()> {
+        let file = match &mut self.written.file {
+            Some(file) => file,
+            none => {
+                DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
+                none.insert(tempfile::tempfile_in(&self.folder)?)
+            }
         };
-        (self.written, self.held) = tokio::task::spawn_blocking(work).await.map_err(io::Error::other)??;
+        file.write_all(&self.held)?;
+        self.written.hash.update(&self.held);
         self.held.clear();
         Ok(())
     }
@@ -175,6 +193,9 @@ mod tests {
                 assert!(writer.held.len() <= BLOCK, "{} bytes of {size} are held", writer.held.len());
             }
             let spool = writer.finish().await.unwrap();
+            let mut blocking = SpoolWriter::new(&place);
+            bytes.chunks(300_001).for_each(|part| blocking.write_blocking(part).unwrap());
+            assert_eq!(blocking.finish_blocking().unwrap().sha256(), spool.sha256());
             assert_eq!((spool.len(), spool.sha256()[..].to_vec()), (size as u64, Sha256::digest(&bytes).to_vec()));
             assert_eq!(matches!(spool.content, Content::Memory(_)), size <= BLOCK);
             let mut read = Vec::new();

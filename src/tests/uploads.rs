@@ -10,7 +10,7 @@ use crate::{
         page::{BatchQuery, TaskQuery},
     },
     server::{
-        db,
+        db::{self, Db, PoolSizes},
         gateway::GatewayClass,
         ops::{
             approvals::Verdict,
@@ -23,6 +23,7 @@ use crate::{
     },
 };
 use futures::StreamExt;
+use sqlx::ConnectOptions;
 
 #[tokio::test]
 async fn without_maker_checker_a_file_is_processed_at_once() {
@@ -392,44 +393,53 @@ async fn a_long_file_is_kept_in_parts_and_comes_back_as_it_was() {
     assert!(parts.concat() == file.as_bytes());
 }
 
-/// A file is read twice: to be checked, and for its records. What a disk or a hand made of it in between is not sent.
+/// Between its check and its batch a file waits, and so do its records. What a disk or a hand made of either meanwhile
+/// is not sent.
 #[tokio::test]
 async fn a_file_that_changed_after_it_was_checked_makes_nothing() {
-    let test = TestState::new().await;
-    test.as_superuser("UPDATE organisation SET row_limit = 100000").await.unwrap();
-    let owner = test.caller("owner@globex.test").await;
-    let mut other = test.state.db.web(owner.organisation.id, Some(owner.person.id)).await.unwrap();
-    db::batches::one_at_a_time(&mut other, Operation::Refund).await.unwrap();
-    let file = long(2_000, "");
-    let (state, caller, upload) = (
-        test.state.clone(),
-        owner.clone(),
-        Upload {
-            file_name: "refunds.csv".to_owned(),
-            bytes: spooled(&test, &file).await,
-            confirm_repeat: true,
-            confirm_warnings: "1".to_owned(),
-            ..Upload::default()
-        },
-    );
-    let uploaded = tokio::spawn(async move { uploads::submit(&state, &caller, Operation::Refund, upload).await });
-    let waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
-                   AND query LIKE 'SELECT pg_advisory%'";
-    while test.as_superuser(waiting).await.unwrap() == 0 && !uploaded.is_finished() {
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
-    // It was found clean. One unit more for its first order:
-    let folder = test.state.config.spool_dir();
-    let mut open = std::fs::read_dir("/proc/self/fd").unwrap().flatten().map(|entry| entry.path());
-    let spool = open.find(|fd| std::fs::read_link(fd).is_ok_and(|to| to.starts_with(&folder))).unwrap();
-    let place = file.find("ORD_1,").unwrap() + "ORD_1,".len();
-    let disk = std::fs::OpenOptions::new().write(true).open(spool).unwrap();
-    std::os::unix::fs::FileExt::write_all_at(&disk, b"2", place as u64).unwrap();
-    other.commit().await.unwrap();
-    let ended = uploaded.await.unwrap().map(|_| ()).unwrap_err();
-    assert!(format!("{ended:?}").contains("not what was checked"), "{ended:?}");
-    for table in ["batch", "record", "file", "unique_id_taken"] {
-        assert_eq!(test.as_superuser(&format!("SELECT FROM {table}")).await.unwrap(), 0, "{table}");
+    for (begins, was, now) in [("order_id,", "ORD_1,1", "ORD_1,2"), ("PGCOPY", "ORD_1\0", "ORD_2\0")] {
+        let test = TestState::new().await;
+        test.as_superuser("UPDATE organisation SET row_limit = 100000").await.unwrap();
+        let owner = test.caller("owner@globex.test").await;
+        let mut other = test.state.db.web(owner.organisation.id, Some(owner.person.id)).await.unwrap();
+        db::batches::one_at_a_time(&mut other, Operation::Refund).await.unwrap();
+        let (state, caller, upload) = (
+            test.state.clone(),
+            owner.clone(),
+            Upload {
+                file_name: "refunds.csv".to_owned(),
+                bytes: spooled(&test, &long(2_000, "")).await,
+                confirm_repeat: true,
+                confirm_warnings: "1".to_owned(),
+                ..Upload::default()
+            },
+        );
+        let uploaded = tokio::spawn(async move { uploads::submit(&state, &caller, Operation::Refund, upload).await });
+        let waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+                       AND query LIKE 'SELECT pg_advisory%'";
+        while test.as_superuser(waiting).await.unwrap() == 0 && !uploaded.is_finished() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        // It was found clean.
+        let folder = test.state.config.spool_dir();
+        let open = std::fs::read_dir("/proc/self/fd").unwrap().flatten().map(|entry| entry.path());
+        let mut changed = 0;
+        for spool in open.filter(|fd| std::fs::read_link(fd).is_ok_and(|to| to.starts_with(&folder))) {
+            let content = std::fs::read(&spool).unwrap();
+            if content.starts_with(begins.as_bytes()) {
+                let place = content.windows(was.len()).position(|part| part == was.as_bytes()).unwrap();
+                let disk = std::fs::OpenOptions::new().write(true).open(&spool).unwrap();
+                std::os::unix::fs::FileExt::write_all_at(&disk, now.as_bytes(), place as u64).unwrap();
+                changed += 1;
+            }
+        }
+        assert_eq!(changed, 1, "{begins}");
+        other.commit().await.unwrap();
+        let ended = uploaded.await.unwrap().map(|_| ()).unwrap_err();
+        assert!(format!("{ended:?}").contains("not what was checked"), "{begins}: {ended:?}");
+        for table in ["batch", "record", "file", "unique_id_taken"] {
+            assert_eq!(test.as_superuser(&format!("SELECT FROM {table}")).await.unwrap(), 0, "{begins}: {table}");
+        }
     }
 }
 
@@ -540,4 +550,38 @@ async fn a_batch_holds_the_code_of_its_template_and_an_unknown_one_is_never_take
         assert_eq!(detail().await.unwrap_err().refusal.kind, RefusalKind::Internal, "{unknown:?}");
         assert_eq!(failed_rows().await.unwrap_err().refusal.kind, RefusalKind::Internal, "{unknown:?}");
     }
+}
+
+/// What went out before is looked up order by order. It was once looked for in every batch that there is.
+#[tokio::test]
+async fn a_look_alike_is_found_by_its_order_however_many_batches_there_are() {
+    let test = TestState::new().await;
+    for batch in 0..8 {
+        test.upload("maker@acme.test", &refunds(&[(format!("ORD_{batch}").as_str(), "1")])).await;
+    }
+    let maker = test.caller("maker@acme.test").await;
+    let scans = async || {
+        let sql = "SELECT idx_scan + seq_scan FROM pg_stat_user_tables WHERE relname = 'record_leaf'";
+        let mut admin = test.options.clone().connect().await.unwrap();
+        sqlx::query_scalar::<_, i64>(sql).fetch_one(&mut admin).await.unwrap()
+    };
+    // Sessions tell what they have counted when they end.
+    let others = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+                  AND backend_type = 'client backend'";
+    let gone = async || while test.as_superuser(others).await.unwrap() > 0 {};
+    test.state.db.close().await;
+    gone().await;
+    let before = scans().await;
+    let other = Db::connect(test.options.clone(), PoolSizes::default()).await.unwrap();
+    let mut tx = other.web(maker.organisation.id, Some(maker.person.id)).await.unwrap();
+    let orders: Vec<String> = (0..500).map(|order| format!("ORD_{order}")).collect();
+    let sent: Vec<(u32, &str, i64)> = orders.iter().map(|order| (2, order.as_str(), 100)).collect();
+    let since = test.state.clock.now() - time::Duration::days(1);
+    let found = db::batches::look_alikes(&mut tx, &sent, since).await.unwrap();
+    tx.commit().await.unwrap();
+    other.close().await;
+    gone().await;
+    let looked = scans().await - before;
+    assert_eq!(found.len(), 8);
+    assert!((500..1_000).contains(&looked), "{looked} scans of records for 500 orders");
 }

@@ -1,7 +1,8 @@
 //! The templates with their sample files, and files of refunds that come from a form.
 
 use super::{RefundRecord, Template};
-use crate::csv_cell::{put_cell, put_text};
+use crate::csv_cell::guarded;
+use crate::sheet::Sheet;
 use crate::{field_table, header};
 use domain::money::{Currency, Money};
 
@@ -78,28 +79,19 @@ pub struct TypedRefund<'a> {
     pub unique_id: &'a str,
 }
 
-/// A file of the standard template with these refunds, as somebody would have written it: for refunds that come from a
-/// form.
-pub fn typed_rows<'a>(rows: impl IntoIterator<Item = TypedRefund<'a>>) -> String {
+/// The rows of a file of the standard template with these refunds, as somebody would have written it: for refunds that
+/// come from a form.
+pub fn typed_rows<'a>(refunds: impl IntoIterator<Item = TypedRefund<'a>>) -> Sheet {
     let columns = Template::Standard.columns();
-    let mut out = columns.join(",");
-    out.push('\n');
-    for row in rows {
-        for (position, column) in columns.iter().enumerate() {
-            if position > 0 {
-                out.push(',');
-            }
-            match *column {
-                "order_id" => put_text(&mut out, row.order_id),
-                // Not guarded: a minus before an amount is told of as it was typed.
-                "amount" => put_cell(&mut out, row.amount),
-                "unique_id" => put_text(&mut out, row.unique_id),
-                _ => {}
-            }
-        }
-        out.push('\n');
-    }
-    out
+    let cell = |refund: &TypedRefund<'_>, column: &str| match column {
+        "order_id" => guarded(refund.order_id).into_owned(),
+        // Not guarded: a minus before an amount is told of as it was typed.
+        "amount" => refund.amount.to_owned(),
+        "unique_id" => guarded(refund.unique_id).into_owned(),
+        _ => String::new(),
+    };
+    let cells = |refund| columns.iter().map(|column| cell(&refund, column)).collect();
+    Sheet::of(columns, refunds.into_iter().map(cells))
 }
 
 /// The cell of one column as people write it, without the guard that a file has against formulas.

@@ -5,7 +5,7 @@ mod ingest;
 mod lists;
 mod tasks;
 
-pub use copy::{RecordSink, copy_records, insert_records};
+pub use copy::{PreparedRecords, RecordSink, copy_prepared, copy_records, insert_records};
 pub use ingest::{
     LookAlike, NewBatch, NewRecord, NewRecords, TakenId, insert, look_alikes, one_at_a_time, same_file, submit,
     taken_ids, unique_ids,

@@ -6,6 +6,7 @@ use crate::server::{
     spool::{BLOCK, Spool, SpoolInput, SpoolWriter},
     state::AppState,
 };
+use sha2::{Digest, Sha256};
 use std::io::Read;
 
 /// Keeps a file under its hash.
@@ -19,14 +20,19 @@ pub async fn keep(state: &AppState, tx: &mut Tx, file: &Spool) -> OpResult<()> {
     if !db::files::keep(tx, file.sha256(), None, now).await? {
         return Ok(());
     }
+    let mut hash = Sha256::new();
     for number in 1.. {
         if part.is_empty() {
             break;
         }
+        hash.update(&part);
         db::files::add_part(tx, file.sha256(), number, &part).await?;
         (input, part) = next(input).await?;
     }
-    Ok(())
+    match hash.finalize()[..] == file.sha256()[..] {
+        true => Ok(()),
+        false => Err(OpError::internal("the file is not what was checked")),
+    }
 }
 
 async fn next(mut input: SpoolInput) -> OpResult<(SpoolInput, Vec<u8>)> {

@@ -18,7 +18,11 @@ use crate::{
         text::{ORDER_ID, ORDER_STATUS},
         view::orders::{From, GatewayRefund, OrderList, OrderPage, OrderQuery, Place, Refunded, StoredOrder},
     },
-    formats::registry::{self, StoredRecord},
+    formats::{
+        csv_cell::guarded,
+        registry::{self, StoredRecord},
+        sheet::Sheet,
+    },
     server::{
         db::{
             self, Tx,
@@ -225,21 +229,17 @@ pub async fn synchronise(state: &AppState, caller: &Caller, order_id: &str) -> O
     }
     let record = StoredRecord { number: 1, row: 2, order_id: order_id.to_owned(), ..StoredRecord::default() };
     let format = registry::of(Operation::OrderSync);
-    let mut file = String::new();
-    if let Some(template) = format.templates().first() {
-        file = format!("{}\n", template.columns.join(","));
-        format.put_line(&mut file, template, &record, caller.organisation.currency);
-    }
+    let columns = format.templates().first().map_or(&[] as &[&str], |template| template.columns);
+    let cell = |column: &&str| guarded(&format.cell(column, &record, caller.organisation.currency)).into_owned();
+    let rows = Sheet::of(columns, std::iter::once(columns.iter().map(cell).collect()));
     let upload = Upload {
-        file_name: file_name(state, caller, "order"),
-        bytes: file.into_bytes().into(),
         description: format!("Order {order_id}, asked about from its page"),
         // The same order may be brought up to date any day.
         confirm_repeat: true,
         // Its id is the gateway's own.
         confirm_warnings: "1".to_owned(),
         switch: true,
-        ..Upload::default()
+        ..Upload::of_rows(file_name(state, caller, "order"), rows)
     };
     match uploads::submit(state, caller, Operation::OrderSync, upload).await? {
         Submitted::Batch(batch) => Ok(batch),

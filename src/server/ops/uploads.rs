@@ -17,7 +17,11 @@ use crate::{
         text::{DESCRIPTION, normalised, turns},
         view::{DraftView, NewBatch, Repeat},
     },
-    formats::{cards::card_number, findings::fit},
+    formats::{
+        cards::card_number,
+        findings::fit,
+        sheet::{self, Sheet},
+    },
     server::{
         db::{self, Tx, drafts::DraftRow, gateways::GatewayRow, organisations::OrganisationRow},
         error::{OpError, OpResult},
@@ -27,7 +31,7 @@ use crate::{
     },
 };
 use create::{BatchContext, Created, File, Sure, create};
-use intake::{Intake, Source};
+use intake::{Intake, Prospect, Source};
 use std::sync::Arc;
 use time::Duration;
 use uuid::Uuid;
@@ -50,6 +54,8 @@ pub struct Upload {
     pub draft: Option<DraftId>,
     /// The draft that holds the file of an earlier try, when no new file was chosen.
     pub kept: Option<DraftId>,
+    /// The rows of the file, where they were typed and the file was written of them.
+    pub rows: Option<Arc<Sheet>>,
     /// "Upload it again anyway".
     pub confirm_repeat: bool,
     /// "Upload it anyway": the seal of the warnings that it was shown with, or `1` for those of the file that comes
@@ -60,6 +66,12 @@ pub struct Upload {
 }
 
 impl Upload {
+    /// Rows that were typed, and the file that somebody would have written of them.
+    pub fn of_rows(file_name: String, rows: Sheet) -> Self {
+        let bytes = sheet::write(&rows).into_bytes().into();
+        Self { file_name, bytes, rows: Some(Arc::new(rows)), ..Self::default() }
+    }
+
     fn has_file(&self) -> bool {
         !self.bytes.is_empty() || !self.file_name.is_empty()
     }
@@ -174,19 +186,11 @@ pub async fn submit_admitted(
 ) -> OpResult<Submitted> {
     authorise(caller, operation.module(), Right::ReadWrite)?;
     let gateway = gateway?;
-    let Drafts { described, kept, file: kept_file } = drafts(state, caller, operation, &upload).await?;
-    let description = [&upload.description]
-        .into_iter()
-        .chain(described.as_ref().map(|row| &row.description))
-        .chain(kept.as_ref().map(|row| &row.description))
-        .find(|text| !text.trim().is_empty())
-        .cloned()
-        .unwrap_or_default();
-    // The page asks for a description first where a checker must decide; a script may leave it out.
-    let description = if description.is_empty() { description } else { checked_description(&description)? };
-    let (file_name, spool) = match upload.has_file() {
+    let has_file = upload.has_file();
+    // A file that was kept is read before the transaction that makes a batch of it.
+    let (file_name, spool) = match has_file {
         true => (clean_name(&upload.file_name), upload.bytes.clone()),
-        false => kept_file.ok_or_else(|| {
+        false => kept_file(state, caller, operation, &upload).await?.ok_or_else(|| {
             OpError::refuse(RefusalKind::Invalid, "No file was chosen. Choose a CSV file and upload it.")
         })?,
     };
@@ -202,19 +206,39 @@ pub async fn submit_admitted(
     }
     let home = organisation.reference.currency;
     let currency = gateway.as_ref().map(|gateway| gateway::currency(&gateway.connector, home));
-    let source = Source { operation, spool, currency, limits };
-    let checked = source.clone().check().await?;
+    let gateway = gateway.map(|row| GatewayId(row.id));
     let options = operation.options(upload.switch);
-    let mut file = File { name: file_name, source, description, options, checked: Arc::new(checked) };
+    let batch = BatchId(Uuid::now_v7());
+    let prospect = gateway.map(|gateway| Prospect {
+        organisation: caller.organisation.id,
+        batch,
+        head: format!("{}|{}|{gateway}|{options}\n", operation.code(), caller.organisation.id),
+        folder: state.config.spool_dir(),
+    });
+    let _turn = state.intakes.turn(caller.organisation.id, operation, spool.len()).await;
+    let source = Source { operation, spool, rows: upload.rows.clone(), currency, limits };
+    let checked = source.clone().check(prospect).await?;
+    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+    let Drafts { described, kept } = drafts(state, &mut tx, operation, &upload).await?;
+    let description = [&upload.description]
+        .into_iter()
+        .chain(described.as_ref().map(|row| &row.description))
+        .chain(kept.as_ref().map(|row| &row.description))
+        .find(|text| !text.trim().is_empty())
+        .cloned()
+        .unwrap_or_default();
+    // The page asks for a description first where a checker must decide; a script may leave it out.
+    let description = if description.is_empty() { description } else { checked_description(&description)? };
+    let mut file = File { batch, name: file_name, source, description, options, checked: Arc::new(checked) };
     if file.checked.errors > 0 {
-        return keep_findings(state, caller, operation, &file, Vec::new()).await;
+        return keep_findings(state, tx, operation, &file, Vec::new()).await;
     }
     let sure = sure(&upload, kept.as_ref(), &file)?;
-    let under = BatchContext { organisation: &organisation, gateway: gateway.map(|row| GatewayId(row.id)), currency };
-    match create(state, caller, operation, under, &file, sure, [upload.draft, upload.kept]).await? {
+    let under = BatchContext { organisation: &organisation, gateway, currency };
+    match create(state, tx, caller, under, &file, sure, [upload.draft, upload.kept]).await? {
         Created::Batch(batch) => Ok(Submitted::Batch(batch)),
-        Created::Unconfirmed(repeats) => keep_findings(state, caller, operation, &file, repeats).await,
-        Created::IdsTaken(taken) => {
+        Created::Unconfirmed(tx, repeats) => keep_findings(state, tx, operation, &file, repeats).await,
+        Created::IdsTaken(tx, taken) => {
             let errors = taken.len() as u64;
             file.checked = Arc::new(Intake {
                 findings: fit(taken, errors, 0),
@@ -222,7 +246,7 @@ pub async fn submit_admitted(
                 errors,
                 ..Intake::default()
             });
-            keep_findings(state, caller, operation, &file, Vec::new()).await
+            keep_findings(state, tx, operation, &file, Vec::new()).await
         }
     }
 }
@@ -249,7 +273,7 @@ fn findings_text(file: &File) -> OpResult<String> {
 
 async fn keep_findings(
     state: &AppState,
-    caller: &Caller,
+    mut tx: Tx,
     operation: Operation,
     file: &File,
     repeats: Vec<Repeat>,
@@ -266,7 +290,6 @@ async fn keep_findings(
         repeats: serde_json::to_string(&repeats).map_err(OpError::internal)?,
         options: file.options.clone(),
     };
-    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     if kept {
         super::files::keep(state, &mut tx, &file.source.spool).await?;
     }
@@ -287,32 +310,36 @@ async fn keep(state: &AppState, tx: &mut Tx, operation: Operation, row: &DraftRo
 struct Drafts {
     described: Option<DraftRow>,
     kept: Option<DraftRow>,
-    /// The file of an earlier try, where no new one was chosen.
-    file: Option<(String, Spool)>,
 }
 
-/// The drafts that an upload names; most name none, and ask nothing.
-async fn drafts(state: &AppState, caller: &Caller, operation: Operation, upload: &Upload) -> OpResult<Drafts> {
-    if upload.draft.is_none() && upload.kept.is_none() {
-        return Ok(Drafts::default());
-    }
+/// The drafts that an upload names.
+async fn drafts(state: &AppState, tx: &mut Tx, operation: Operation, upload: &Upload) -> OpResult<Drafts> {
     let now = state.clock.now();
-    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
     let mut found = [None, None];
     for (place, named) in found.iter_mut().zip([upload.draft, upload.kept]) {
         if let Some(id) = named {
-            *place = db::drafts::load(&mut tx, operation, id, now).await?;
+            *place = db::drafts::load(tx, operation, id, now).await?;
         }
     }
     let [described, kept] = found;
+    Ok(Drafts { described, kept })
+}
+
+/// The file of an earlier try, where no new one was chosen.
+async fn kept_file(
+    state: &AppState,
+    caller: &Caller,
+    operation: Operation,
+    upload: &Upload,
+) -> OpResult<Option<(String, Spool)>> {
+    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+    let Drafts { described, kept } = drafts(state, &mut tx, operation, upload).await?;
     let mut file = None;
-    if !upload.has_file()
-        && let Some(DraftRow { file_name, file_sha256: Some(sha256), .. }) = kept.as_ref().or(described.as_ref())
-    {
-        file = super::files::load(state, &mut tx, sha256).await?.map(|spool| (file_name.clone(), spool));
+    if let Some(DraftRow { file_name, file_sha256: Some(sha256), .. }) = kept.or(described) {
+        file = super::files::load(state, &mut tx, &sha256).await?.map(|spool| (file_name, spool));
     }
     tx.commit_quietly().await?;
-    Ok(Drafts { described, kept, file })
+    Ok(file)
 }
 
 async fn organisation(tx: &mut Tx) -> OpResult<OrganisationRow> {

@@ -57,6 +57,22 @@ fn lines_of(template: Template, currency: Currency, records: &[RefundRecord]) ->
 }
 
 proptest! {
+    /// What comes from a form is checked without being read out of its file: both find the same.
+    #[test]
+    fn typed_rows_are_those_of_the_file_that_is_written_of_them(
+        typed in proptest::collection::vec(("[A-Z=+@',\"0-9 -]{0,8}", "[0-9.,-]{0,5}", "[A-Z=+'0-9]{0,6}"), 1..6),
+    ) {
+        let refunds = typed.iter().map(|(order_id, amount, unique_id)| TypedRefund { order_id, amount, unique_id });
+        let rows = typed_rows(refunds);
+        let (form, file) = (
+            check_sheet(&rows, INR, Limits::default()),
+            check_refunds(write(&rows).as_bytes(), INR, Limits::default()),
+        );
+        prop_assert_eq!(&form.records, &file.records);
+        prop_assert_eq!(form.findings, file.findings);
+        prop_assert_eq!(file.sheet, Some(rows));
+    }
+
     #[test]
     fn parts_that_sum_pass_and_one_minor_unit_off_fails(
         parts in proptest::collection::vec(1..10_000_000_000i64, 3), off in prop_oneof![Just(-1i64), Just(1)],

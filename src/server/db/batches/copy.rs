@@ -1,7 +1,16 @@
-//! Records on their way into the database: rows of PostgreSQL's binary COPY, a frame at a time.
+//! Records on their way into the database: rows of PostgreSQL's binary COPY, a frame at a time. They are made while a
+//! file is checked and wait in a spool until it is known to be clean; what is sent then are bytes.
 
 use super::{super::Tx, NewRecord};
-use crate::domain::ids::{BatchId, OrganisationId};
+use crate::{
+    domain::ids::{BatchId, OrganisationId},
+    server::spool::{Spool, SpoolWriter},
+};
+use sha2::{Digest, Sha256};
+use std::{
+    io::{self, BufReader, Read},
+    path::Path,
+};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -35,6 +44,78 @@ trait Row {
     fn put(&self, values: &mut Values) -> sqlx::Result<()>;
 }
 
+/// Records of one batch that wait to be copied, as the database will be given them.
+#[derive(Clone, Debug)]
+pub struct PreparedRecords(Spool);
+
+/// Row of the spreadsheet, order and minor units of a record.
+type Instructed = (u32, String, i64);
+
+impl PreparedRecords {
+    /// What each record is about, so many at a time.
+    pub fn instructed(&self, at_a_time: usize) -> mpsc::Receiver<io::Result<Vec<Instructed>>> {
+        let (sender, receiver) = mpsc::channel(1);
+        let mut input = BufReader::with_capacity(FRAME, self.0.input());
+        tokio::task::spawn_blocking(move || {
+            let mut begun = input.read_exact(&mut [0; HEAD.len()]);
+            loop {
+                let some =
+                    begun.and_then(|()| (0..at_a_time).map_while(|_| instructed(&mut input).transpose()).collect());
+                let last = some.as_ref().map_or(true, |some: &Vec<_>| some.len() < at_a_time);
+                // An error: nobody asks any more.
+                if sender.blocking_send(some).is_err() || last {
+                    return;
+                }
+                begun = Ok(());
+            }
+        });
+        receiver
+    }
+}
+
+/// What the next record is about; none after the last.
+fn instructed(input: &mut impl Read) -> io::Result<Option<Instructed>> {
+    let (mut columns, mut length) = ([0; 2], [0; 4]);
+    input.read_exact(&mut columns)?;
+    let (mut row, mut order, mut amount, mut value) = (0, String::new(), 0, Vec::new());
+    for column in 0..i16::from_be_bytes(columns) {
+        input.read_exact(&mut length)?;
+        value.clear();
+        let bytes = u64::try_from(i32::from_be_bytes(length)).unwrap_or(0);
+        input.take(bytes).read_to_end(&mut value)?;
+        match column {
+            SHEET_ROW => row = value.as_slice().try_into().map_or(0, u32::from_be_bytes),
+            AMOUNT => amount = value.as_slice().try_into().map_or(0, i64::from_be_bytes),
+            ORDER => order = String::from_utf8(std::mem::take(&mut value)).map_err(io::Error::other)?,
+            _ => {}
+        }
+    }
+    Ok((i16::from_be_bytes(columns) != END).then_some((row, order, amount)))
+}
+
+/// Adds records that were prepared to the batch that this transaction is reading in. Returns how many. What was changed
+/// since is not added: its hash tells. The database refuses as below.
+pub async fn copy_prepared(tx: Tx, records: PreparedRecords) -> sqlx::Result<(Tx, u64)> {
+    let send_all = move |frames: mpsc::Sender<Vec<u8>>| {
+        let (mut input, mut hash) = (records.0.input(), Sha256::new());
+        loop {
+            let mut frame = Vec::with_capacity(FRAME);
+            input.by_ref().take(FRAME as u64).read_to_end(&mut frame)?;
+            hash.update(&frame);
+            if frame.is_empty() {
+                break;
+            }
+            frames.blocking_send(frame).map_err(|_| given_up_error())?;
+        }
+        match hash.finalize()[..] == records.0.sha256()[..] {
+            true => Ok(()),
+            false => Err(sqlx::Error::Io(io::Error::other("the records are not what was checked"))),
+        }
+    };
+    let (tx, rows, ()) = copy(tx, send_all).await?;
+    Ok((tx, rows))
+}
+
 /// Adds records to the batch that this transaction is reading in. Returns how many. The database refuses another
 /// organisation's (`BD403`) and any other batch than that one (`BD409`).
 pub async fn insert_records(
@@ -65,27 +146,34 @@ pub async fn copy_records<T: Send + 'static>(
     fill: impl FnOnce(&mut RecordSink) -> sqlx::Result<T> + Send + 'static,
 ) -> sqlx::Result<(Tx, u64, T)> {
     let organisation = tx.organisation();
-    let fill = move |writer: CopyWriter| {
-        let mut sink = RecordSink { writer, organisation, batch: id };
+    let fill = move |frames| {
+        let mut sink = RecordSink { writer: CopyWriter::new(Destination::Database(frames)), organisation, batch: id };
         let filled = fill(&mut sink)?;
         sink.writer.end()?;
         Ok(filled)
     };
+    copy(tx, fill).await
+}
+
+async fn copy<T: Send + 'static>(
+    tx: Tx,
+    fill: impl FnOnce(mpsc::Sender<Vec<u8>>) -> sqlx::Result<T> + Send + 'static,
+) -> sqlx::Result<(Tx, u64, T)> {
     let given_up = CancellationToken::new();
     let copying = tokio::spawn(copied(tx, COPY, fill, given_up.clone()));
     let _given_up = given_up.drop_guard();
-    copying.await.map_err(|error| sqlx::Error::Io(std::io::Error::other(error)))?
+    copying.await.map_err(|error| sqlx::Error::Io(io::Error::other(error)))?
 }
 
 async fn copied<T: Send + 'static>(
     mut tx: Tx,
     statement: &'static str,
-    fill: impl FnOnce(CopyWriter) -> sqlx::Result<T> + Send + 'static,
+    fill: impl FnOnce(mpsc::Sender<Vec<u8>>) -> sqlx::Result<T> + Send + 'static,
     given_up: CancellationToken,
 ) -> sqlx::Result<(Tx, u64, T)> {
     let mut copy = tx.conn().copy_in_raw(statement).await?;
     let (sender, mut frames) = mpsc::channel(FRAMES_WAITING);
-    let filling = tokio::task::spawn_blocking(move || fill(CopyWriter::new(sender)));
+    let filling = tokio::task::spawn_blocking(move || fill(sender));
     while let Some(frame) = frames.recv().await {
         copy.send(frame).await?;
         if given_up.is_cancelled() {
@@ -96,7 +184,7 @@ async fn copied<T: Send + 'static>(
     let filled = match filling.await {
         _ if given_up.is_cancelled() => Err(given_up_error()),
         Ok(filled) => filled,
-        Err(error) => Err(sqlx::Error::Io(std::io::Error::other(error))),
+        Err(error) => Err(sqlx::Error::Io(io::Error::other(error))),
     };
     match filled {
         Ok(filled) => {
@@ -111,7 +199,7 @@ async fn copied<T: Send + 'static>(
 }
 
 fn given_up_error() -> sqlx::Error {
-    sqlx::Error::Io(std::io::ErrorKind::Interrupted.into())
+    sqlx::Error::Io(io::ErrorKind::Interrupted.into())
 }
 
 /// Takes the records of one batch.
@@ -122,12 +210,33 @@ pub struct RecordSink {
 }
 
 impl RecordSink {
+    /// Takes the records of a batch that there may be, and keeps what is too large for the memory in this folder. For a
+    /// thread that may block.
+    pub fn prepare(folder: &Path, organisation: OrganisationId, batch: BatchId) -> Self {
+        let writer = CopyWriter::new(Destination::Spool(SpoolWriter::new(folder)));
+        Self { writer, organisation, batch }
+    }
+
+    /// All are there.
+    pub fn prepared(mut self) -> sqlx::Result<PreparedRecords> {
+        self.writer.end()?;
+        match self.writer.to {
+            Destination::Spool(spool) => Ok(PreparedRecords(spool.finish_blocking()?)),
+            Destination::Database(_) => Err(given_up_error()),
+        }
+    }
+
     /// Adds a record. An error: nobody waits for more.
     pub fn add(&mut self, record: &NewRecord) -> sqlx::Result<()> {
         let Self { writer, organisation, batch } = self;
         writer.row(&RecordOf { organisation: *organisation, batch: *batch, record })
     }
 }
+
+/// Places of columns in a row.
+const SHEET_ROW: i16 = 3;
+const AMOUNT: i16 = 4;
+const ORDER: i16 = 6;
 
 struct RecordOf<'a> {
     organisation: OrganisationId,
@@ -154,17 +263,25 @@ impl Row for RecordOf<'_> {
     }
 }
 
-/// Writes rows of a binary COPY into frames, and waits until they are taken.
+/// Writes rows of a binary COPY into frames.
 struct CopyWriter {
     values: Values,
-    frames: mpsc::Sender<Vec<u8>>,
+    to: Destination,
+}
+
+/// Where frames go.
+enum Destination {
+    /// To whoever hands them to the database, as fast as it takes them.
+    Database(mpsc::Sender<Vec<u8>>),
+    /// Where they wait.
+    Spool(SpoolWriter),
 }
 
 impl CopyWriter {
-    fn new(frames: mpsc::Sender<Vec<u8>>) -> Self {
+    fn new(to: Destination) -> Self {
         let mut values = Values(Vec::with_capacity(FRAME + SPARE));
         values.0.extend_from_slice(HEAD);
-        Self { values, frames }
+        Self { values, to }
     }
 
     fn row<R: Row>(&mut self, row: &R) -> sqlx::Result<()> {
@@ -174,8 +291,17 @@ impl CopyWriter {
     }
 
     fn send(&mut self) -> sqlx::Result<()> {
-        let frame = std::mem::replace(&mut self.values.0, Vec::with_capacity(FRAME + SPARE));
-        self.frames.blocking_send(frame).map_err(|_| given_up_error())
+        match &mut self.to {
+            Destination::Database(frames) => {
+                let frame = std::mem::replace(&mut self.values.0, Vec::with_capacity(FRAME + SPARE));
+                frames.blocking_send(frame).map_err(|_| given_up_error())
+            }
+            Destination::Spool(spool) => {
+                spool.write_blocking(&self.values.0)?;
+                self.values.0.clear();
+                Ok(())
+            }
+        }
     }
 
     /// All rows were written. Without this the database takes none of them.

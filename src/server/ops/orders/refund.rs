@@ -1,5 +1,5 @@
-//! Refunds that are made from orders: the rows are written as the file that somebody would have uploaded, and go the
-//! way of every file. What is added here is only what an order's page knows: an order that has nothing left is not
+//! Refunds that are made from orders: their rows are those of the file that somebody would have uploaded, and go the way
+//! of every file. What is added here is only what an order's page knows: an order that has nothing left is not
 //! taken.
 
 use super::{OrderPresenter, file_name};
@@ -15,7 +15,10 @@ use crate::{
         text::{DESCRIPTION, ORDER_ID},
         view::orders::{RefundLine, RefundOrders, RefundSelection},
     },
-    formats::refunds::{TypedRefund, check_refund_records, typed_rows},
+    formats::{
+        refunds::{TypedRefund, check_sheet, typed_rows},
+        sheet::{self, Sheet},
+    },
     server::{
         db,
         error::{OpError, OpResult},
@@ -57,7 +60,7 @@ pub enum RefundOutcome {
 pub async fn page(state: &AppState, caller: &Caller, chosen: RefundSelection) -> OpResult<RefundOrders> {
     authorise(caller, Module::Refunds, Right::ReadWrite)?;
     authorise(caller, Module::Orders, Right::Read)?;
-    let Preview { lines, left_out, total, new, file } = look(state, caller, &chosen).await?;
+    let Preview { lines, left_out, total, new, rows } = look(state, caller, &chosen).await?;
     let (findings, repeats) = new.draft.map(|draft| (draft.findings, draft.repeats)).unwrap_or_default();
     let warnings = findings.iter().filter(|finding| finding.must_be_confirmed()).cloned().collect();
     let (placed, whole): (Vec<Finding>, Vec<Finding>) = findings
@@ -83,13 +86,13 @@ pub async fn page(state: &AppState, caller: &Caller, chosen: RefundSelection) ->
         findings: whole.into_iter().map(|finding| finding.message).collect(),
         repeats,
         warnings,
-        seal: fingerprint(&file),
+        seal: fingerprint(&rows),
     })
 }
 
-/// Names a file.
-fn fingerprint(file: &str) -> String {
-    hex::encode(Sha256::digest(file))
+/// Names the rows of a file.
+fn fingerprint(rows: &Sheet) -> String {
+    hex::encode(Sha256::digest(sheet::write(rows)))
 }
 
 /// Makes the batch, all or nothing. A tick is the seal of the lines that it was shown with. Needs
@@ -136,14 +139,12 @@ pub async fn send(
         Err(sentence) => return stay(sentence, Some("description")),
     };
     let records = looked.lines.len() as u64;
-    let shown = fingerprint(&looked.file);
+    let shown = fingerprint(&looked.rows);
     let upload = Upload {
-        file_name: file_name(state, caller, "orders"),
         confirm_repeat: ticks.repeats == shown,
         confirm_warnings: if ticks.warnings == shown { "1".to_owned() } else { String::new() },
-        bytes: looked.file.into_bytes().into(),
         description,
-        ..Upload::default()
+        ..Upload::of_rows(file_name(state, caller, "orders"), looked.rows)
     };
     match uploads::submit(state, caller, Operation::Refund, upload).await? {
         Submitted::Batch(batch) => Ok(RefundOutcome::Batch { batch, records, waits: looked.new.maker_checker }),
@@ -167,8 +168,8 @@ struct Preview {
     lines: Vec<RefundLine>,
     left_out: Vec<(String, String)>,
     total: Option<Money>,
-    /// The file that they become.
-    file: String,
+    /// The rows that they become.
+    rows: Sheet,
     /// What a new batch is made under.
     new: crate::domain::view::NewBatch,
 }
@@ -190,13 +191,13 @@ async fn look(state: &AppState, caller: &Caller, chosen: &RefundSelection) -> Op
         ));
     }
     let (mut lines, left_out) = lines(state, caller, chosen).await?;
-    let file = typed_rows(lines.iter().map(|line| TypedRefund {
+    let rows = typed_rows(lines.iter().map(|line| TypedRefund {
         order_id: &line.order.order_id,
         amount: &line.amount,
         unique_id: &line.unique_id,
     }));
-    let total = check(&mut lines, file.clone(), new.currency, new.limits).await?;
-    Ok(Preview { lines, left_out, total, file, new })
+    let total = check(&mut lines, rows.clone(), new.currency, new.limits).await?;
+    Ok(Preview { lines, left_out, total, rows, new })
 }
 
 /// A line for each order that can be refunded, and why the others cannot.
@@ -239,13 +240,12 @@ async fn lines(
 
 /// Puts what the validator of files says at the lines, and amounts that are more than is left. Returns what they come
 /// to.
-async fn check(lines: &mut [RefundLine], file: String, currency: Currency, limits: Limits) -> OpResult<Option<Money>> {
+async fn check(lines: &mut [RefundLine], rows: Sheet, currency: Currency, limits: Limits) -> OpResult<Option<Money>> {
     if lines.is_empty() {
         return Ok(Some(Money::new(0, currency)));
     }
-    let checked = tokio::task::spawn_blocking(move || check_refund_records(file.as_bytes(), currency, limits))
-        .await
-        .map_err(OpError::internal)?;
+    let checked =
+        tokio::task::spawn_blocking(move || check_sheet(&rows, currency, limits)).await.map_err(OpError::internal)?;
     for finding in checked.findings.iter().filter(|finding| is_error(finding)) {
         // What is said of the whole file is said at its first line.
         let row = finding.row.filter(|row| lines.iter().any(|line| line.row == *row)).unwrap_or(2);

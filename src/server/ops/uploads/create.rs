@@ -2,7 +2,7 @@
 
 use super::{
     REPEAT_WINDOW,
-    intake::{Intake, Source},
+    intake::{Intake, Prepared, Source},
 };
 use crate::{
     domain::{
@@ -10,7 +10,6 @@ use crate::{
         finding::{Finding, FindingCode, Severity},
         ids::{BatchId, DraftId, GatewayId},
         money::{Currency, Money},
-        operation::Operation,
         view::Repeat,
     },
     formats::{
@@ -28,7 +27,6 @@ use jiff::tz::TimeZone;
 use serde_json::json;
 use std::sync::Arc;
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 /// Repeats that are named one by one.
 const REPEATS_LISTED: usize = 50;
@@ -37,6 +35,8 @@ const ROWS_ASKED: usize = 10_000;
 
 /// A file that was read, with what was found in it.
 pub(super) struct File {
+    /// The batch that it becomes.
+    pub(super) batch: BatchId,
     pub(super) name: String,
     pub(super) source: Source,
     pub(super) description: String,
@@ -62,27 +62,26 @@ pub(super) struct Sure {
     pub(super) warnings: bool,
 }
 
-/// What became of a clean file.
+/// What became of a clean file. Where no batch was made the transaction goes on.
 pub(super) enum Created {
     Batch(BatchId),
     /// These rows have ids that others have.
-    IdsTaken(Vec<Finding>),
+    IdsTaken(Tx, Vec<Finding>),
     /// Nobody said that what went out before, which is this, or what was warned of is meant.
-    Unconfirmed(Vec<Repeat>),
+    Unconfirmed(Tx, Vec<Repeat>),
 }
 
 /// Makes the batch, all or nothing, and forgets the drafts that it was made of. The caller has authorised.
 pub(super) async fn create(
     state: &AppState,
+    mut tx: Tx,
     caller: &Caller,
-    operation: Operation,
     BatchContext { organisation, gateway, currency }: BatchContext<'_>,
     file: &File,
     sure: Sure,
     drafts: [Option<DraftId>; 2],
 ) -> OpResult<Created> {
-    let id = BatchId(Uuid::now_v7());
-    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+    let (id, operation) = (file.batch, file.source.operation);
     // The same thing twice at once (a double click) is a repeat, too: the second looks when the first is there.
     db::batches::one_at_a_time(&mut tx, operation).await?;
     // Its content names the connection, and the file was sent and read since that was looked up.
@@ -93,11 +92,12 @@ pub(super) async fn create(
     }
     // Whatever is still to be confirmed is asked all at once.
     if !(sure.repeats && sure.warnings) {
-        let repeats = repeats(state, &mut tx, caller, operation, currency, file).await?;
+        let repeats = repeats(state, &mut tx, caller, currency, file).await?;
         if !sure.warnings || !repeats.is_empty() && !sure.repeats {
-            return Ok(Created::Unconfirmed(repeats));
+            return Ok(Created::Unconfirmed(tx, repeats));
         }
     }
+    tx.savepoint().await?;
     let spool = &file.source.spool;
     files::keep(state, &mut tx, spool).await?;
     let batch = db::batches::NewBatch {
@@ -117,20 +117,22 @@ pub(super) async fn create(
     let submitted = match gateway {
         // Its rows are stored by the processor, from the file that is kept.
         None => db::imports::submit(&mut tx, id).await,
-        Some(gateway) => {
-            let head = format!("{}|{}|{gateway}|{}\n", operation.code(), caller.organisation.id, file.options);
-            let (source, checked) = (file.source.clone(), file.checked.clone());
-            let fill = move |sink: &mut db::batches::RecordSink| source.put_records(id, &head, &checked, sink);
-            let content;
-            (tx, _, content) = db::batches::copy_records(tx, id, fill).await?;
-            db::batches::submit(&mut tx, id, &content, organisation.approval_days).await
+        Some(_) => {
+            let prepared = file.checked.prepared.clone();
+            let Prepared { records, content_sha256 } =
+                prepared.ok_or_else(|| OpError::internal("the records were not prepared"))?;
+            let rows;
+            (tx, rows) = db::batches::copy_prepared(tx, records).await?;
+            if rows != file.checked.rows {
+                return Err(OpError::internal("the records are not what was checked"));
+            }
+            db::batches::submit(&mut tx, id, &content_sha256, organisation.approval_days).await
         }
     };
     if let Err(error) = submitted {
-        return match db::batches::taken_ids(&error) {
-            Some(taken) => Ok(Created::IdsTaken(taken.into_iter().map(taken_finding).collect())),
-            None => Err(error.into()),
-        };
+        let Some(taken) = db::batches::taken_ids(&error) else { return Err(error.into()) };
+        tx.back_to_savepoint().await?;
+        return Ok(Created::IdsTaken(tx, taken.into_iter().map(taken_finding).collect()));
     }
     let mut detail = json!({ "file": file.name, "records": file.checked.rows, "amount_minor": file.checked.total_minor,
                              "sha256": hex::encode(spool.sha256()) });
@@ -165,10 +167,10 @@ async fn repeats(
     state: &AppState,
     tx: &mut Tx,
     caller: &Caller,
-    operation: Operation,
     currency: Option<Currency>,
     file: &File,
 ) -> OpResult<Vec<Repeat>> {
+    let operation = file.source.operation;
     let zone = time_format::zone(&caller.organisation.zone);
     let since = state.clock.now() - REPEAT_WINDOW;
     let mut found = Vec::new();
@@ -183,8 +185,10 @@ async fn repeats(
     // The same order may be brought up to date any day; only money that goes out again is worth a question.
     if let (true, Some(currency)) = (operation.has_amounts(), currency) {
         let mut looked = LookAlikes { currency, zone: &zone, since, found: Vec::new(), more: 0 };
-        let mut sent = file.source.clone().sent(ROWS_ASKED);
-        while let Some(rows) = sent.recv().await {
+        let mut instructed = file.checked.prepared.as_ref().map(|prepared| prepared.records.instructed(ROWS_ASKED));
+        while let Some(instructed) = &mut instructed
+            && let Some(rows) = instructed.recv().await
+        {
             let rows = rows.map_err(OpError::internal)?;
             let rows: Vec<SentRow<'_>> =
                 rows.iter().map(|(row, order, minor)| (*row, order.as_str(), *minor)).collect();

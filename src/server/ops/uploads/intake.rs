@@ -1,22 +1,29 @@
-//! A file that came in: checked as it is read, and read again for its records, so that they are never all in memory.
+//! A file that came in, or rows that were typed: checked as they are read, and in the same pass made ready for the
+//! database, so that they are never all in memory.
 
 use crate::{
-    domain::{finding::Finding, ids::BatchId, limits::Limits, money::Currency, operation::Operation},
+    domain::{
+        finding::Finding,
+        ids::{BatchId, OrganisationId},
+        limits::Limits,
+        money::Currency,
+        operation::Operation,
+    },
     formats::{
         findings::fit,
         refunds::gateway_key,
         registry::{self, StoredRecord},
+        sheet::Sheet,
     },
     server::{
-        db::batches::RecordSink,
+        db::batches::{PreparedRecords, RecordSink},
         error::{OpError, OpResult},
         ingest,
         spool::Spool,
     },
 };
 use sha2::{Digest, Sha256};
-use std::io;
-use tokio::sync::mpsc;
+use std::{io, path::PathBuf, sync::Arc};
 
 /// What the validator found out.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +36,27 @@ pub(super) struct Intake {
     pub(super) errors: u64,
     /// Names the warnings that must be confirmed; empty where there is none.
     pub(super) seal: String,
+    /// Its records; none of an import.
+    pub(super) prepared: Option<Prepared>,
+}
+
+/// The records of a batch, as they will be stored if it is made.
+#[derive(Clone, Debug)]
+pub(super) struct Prepared {
+    pub(super) records: PreparedRecords,
+    /// What a decision is about: the hash of the head of the batch and then of every record in order.
+    pub(super) content_sha256: Vec<u8>,
+}
+
+/// The batch that a file may become.
+#[derive(Clone, Debug)]
+pub(super) struct Prospect {
+    pub(super) organisation: OrganisationId,
+    pub(super) batch: BatchId,
+    /// The first bytes of its content.
+    pub(super) head: String,
+    /// Where records wait that are too large for the memory.
+    pub(super) folder: PathBuf,
 }
 
 /// A file, and what it is read as.
@@ -36,20 +64,23 @@ pub(super) struct Intake {
 pub(super) struct Source {
     pub(super) operation: Operation,
     pub(super) spool: Spool,
+    /// Its rows, where they were typed: they are not read out of the file again.
+    pub(super) rows: Option<Arc<Sheet>>,
     /// None: an import.
     pub(super) currency: Option<Currency>,
     pub(super) limits: Limits,
 }
 
 impl Source {
-    /// Checks the file. An import, which has no currency, is kept out by what is wrong with the whole file alone: its
-    /// rows are checked one by one when they are stored.
-    pub(super) async fn check(self) -> OpResult<Intake> {
-        let check = move || {
-            let imports = self.currency.is_none();
-            let checked = self.read(&mut |_| {})?;
+    /// Checks the file, and prepares its records for a batch. An import, which has no currency, has no records yet and is
+    /// kept out by what is wrong with the whole file alone: its rows are checked one by one when they are stored.
+    pub(super) async fn check(self, prospect: Option<Prospect>) -> OpResult<Intake> {
+        let check = move || -> sqlx::Result<Intake> {
+            let mut preparing = prospect.map(Preparing::new);
+            let checked = self.read(&mut preparing)?;
+            let prepared = preparing.map(Preparing::finish).transpose()?;
             let template = checked.template.map_or("", |template| template.code);
-            if imports && checked.of_file().is_none() {
+            if self.currency.is_none() && checked.of_file().is_none() {
                 return Ok(Intake { template, rows: checked.rows, ..Intake::default() });
             }
             Ok(Intake {
@@ -59,67 +90,60 @@ impl Source {
                 findings: fit(checked.findings, checked.errors, checked.warnings),
                 errors: checked.errors,
                 seal: checked.seal,
+                prepared,
             })
         };
-        let checked: io::Result<Intake> = tokio::task::spawn_blocking(check).await.map_err(OpError::internal)?;
-        checked.map_err(OpError::internal)
+        Ok(tokio::task::spawn_blocking(check).await.map_err(OpError::internal)??)
     }
 
-    /// Hands the records over, as they are stored in this batch. Returns what a decision is about: the hash of the head
-    /// of the batch and then of every record in order. What is not what was `checked` before is an error, and nothing
-    /// may come of it.
-    pub(super) fn put_records(
-        &self,
-        batch: BatchId,
-        head: &str,
-        checked: &Intake,
-        sink: &mut RecordSink,
-    ) -> sqlx::Result<Vec<u8>> {
-        let mut content = Sha256::new();
-        content.update(head);
-        let mut added = Ok(());
+    fn read(&self, preparing: &mut Option<Preparing>) -> io::Result<registry::Overview> {
         let currency = self.currency.unwrap_or(Currency::UNUSED);
+        let format = registry::of(self.operation);
         let mut input = self.spool.input();
-        let again =
-            registry::of(self.operation).read_canonical(&mut input, currency, self.limits, &mut |record, canonical| {
-                if added.is_ok() {
-                    let hash = Sha256::digest(canonical);
-                    content.update(hash);
-                    let key = match record.amount_minor {
-                        // Nothing is moved, so nothing needs a key.
-                        0 => String::new(),
-                        _ => gateway_key(record.unique_id.as_deref(), batch.0.as_bytes(), record.number, 1),
-                    };
-                    added = sink.add(&ingest::stored(record, key, hash.to_vec()));
-                }
-            });
-        added?;
-        let again = again.map_err(sqlx::Error::Io)?;
-        if (again.errors, again.rows, again.total_minor) != (0, checked.rows, checked.total_minor) {
-            return Err(sqlx::Error::Io(io::Error::other("the file is not what was checked")));
+        let Some(preparing) = preparing else {
+            return format.read(&mut input, currency, self.limits, &mut |_| {});
+        };
+        match &self.rows {
+            Some(rows) => Ok(format.read_sheet(rows, currency, self.limits, &mut |record| {
+                let hash = ingest::hash(self.operation, &record, currency);
+                preparing.add(record, hash);
+            })),
+            None => {
+                let sink = &mut |record, canonical: Vec<u8>| preparing.add(record, Sha256::digest(canonical).to_vec());
+                format.read_canonical(&mut input, currency, self.limits, sink)
+            }
         }
-        Ok(content.finalize().to_vec())
+    }
+}
+
+/// Records that are being prepared.
+struct Preparing {
+    batch: BatchId,
+    content: Sha256,
+    sink: RecordSink,
+    added: sqlx::Result<()>,
+}
+
+impl Preparing {
+    fn new(Prospect { organisation, batch, head, folder }: Prospect) -> Self {
+        let content = Sha256::new_with_prefix(head);
+        Self { batch, content, sink: RecordSink::prepare(&folder, organisation, batch), added: Ok(()) }
     }
 
-    /// Row of the spreadsheet, order and minor units of each record, so many at a time.
-    pub(super) fn sent(self, at_a_time: usize) -> mpsc::Receiver<io::Result<Vec<(u32, String, i64)>>> {
-        let (sender, receiver) = mpsc::channel(1);
-        tokio::task::spawn_blocking(move || {
-            let mut some = Vec::new();
-            let read = self.read(&mut |StoredRecord { row, order_id, amount_minor, .. }| {
-                some.push((row, order_id, amount_minor));
-                if some.len() >= at_a_time {
-                    // An error: nobody asks any more.
-                    let _ = sender.blocking_send(Ok(std::mem::take(&mut some)));
-                }
-            });
-            let _ = sender.blocking_send(read.map(|_| some));
-        });
-        receiver
+    fn add(&mut self, record: StoredRecord, hash: Vec<u8>) {
+        if self.added.is_ok() {
+            self.content.update(&hash);
+            let key = match record.amount_minor {
+                // Nothing is moved, so nothing needs a key.
+                0 => String::new(),
+                _ => gateway_key(record.unique_id.as_deref(), self.batch.0.as_bytes(), record.number, 1),
+            };
+            self.added = self.sink.add(&ingest::stored(record, key, hash));
+        }
     }
 
-    fn read(&self, sink: &mut dyn FnMut(StoredRecord)) -> io::Result<registry::Overview> {
-        let currency = self.currency.unwrap_or(Currency::UNUSED);
-        registry::of(self.operation).read(&mut self.spool.input(), currency, self.limits, sink)
+    fn finish(self) -> sqlx::Result<Prepared> {
+        self.added?;
+        Ok(Prepared { records: self.sink.prepared()?, content_sha256: self.content.finalize().to_vec() })
     }
 }
