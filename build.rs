@@ -4,7 +4,7 @@
 //! not there the binary is complete all the same: every page works by plain forms, without hydration. Names carry a hash of the
 //! content, so that browsers keep files for ever; each file is compressed here, once, as far as it goes.
 
-#[path = "src/server/http/site/css.rs"]
+#[path = "src/http/site/css.rs"]
 mod css;
 
 use sha2::{Digest, Sha256};
@@ -23,11 +23,6 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 fn main() -> Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
     let profile = env::var("PROFILE")?;
-    // Faults on purpose, for the torture tests (server/torture.rs): never in what a release profile makes.
-    println!("cargo::rustc-check-cfg=cfg(failpoints)");
-    if profile == "debug" {
-        println!("cargo::rustc-cfg=failpoints");
-    }
     if env::var_os("CARGO_FEATURE_SSR").is_none() {
         return Ok(());
     }
@@ -38,7 +33,7 @@ fn main() -> Result<()> {
     let stamp = browser.join("stamp");
     make_stamp(&stamp)?;
     println!("cargo::rerun-if-changed={}", stamp.display());
-    for watched in ["src/server/http/site/css.rs", "style", "public", "migrations"] {
+    for watched in ["src/http/site/css.rs", "style", "public"] {
         println!("cargo::rerun-if-changed={watched}");
     }
     Site::read(&root, &browser, &out)?.write(&out.join("site.rs"))

@@ -1,7 +1,7 @@
 //! Batchdesk: a self-hosted desk for bulk payment operations.
 //!
-//! The rooms of the house, and who may use whom. The first two and the last are packages, so the compiler holds what
-//! they use; a tidy test holds the rest:
+//! The rooms of the house, and who may use whom. `domain`, `formats`, `server` and `simulator` are packages, so the
+//! compiler holds what they use; a tidy test holds the rest:
 //!
 //! | room | what it holds | may use |
 //! |---|---|---|
@@ -9,14 +9,13 @@
 //! | [`formats`] | one file per file format: bytes to typed records and findings, and back | `domain` |
 //! | [`api`] | typed server functions: name the caller, call one operation, map the error | `server::ops` |
 //! | [`ui`] and [`app`] | the pages, made of a design kit without knowledge of data | `api`, `domain`, `formats` |
-//! | `server` | everything that only the server has: operations, database, processor, gateways, HTTP | see `server.rs` |
+//! | `http` | the web part: routes, sessions, uploads, downloads, live events | `server::ops`, `app` |
+//! | `server` | everything else that only the server has: operations, database, processor, gateways | see `server/lib.rs` |
 //! | `simulator` | a stand-in for a payment gateway, which shares no code with the rest | nothing of ours |
 #![recursion_limit = "512"]
 
 #[cfg(all(feature = "ssr", feature = "hydrate"))]
 compile_error!("build the server with `ssr` or the browser's part with `hydrate`, never both");
-#[cfg(all(failpoints, not(debug_assertions)))]
-compile_error!("`failpoints` puts faults into the server on purpose: it is for debug builds, never for a release");
 
 pub use ::{domain, formats};
 
@@ -27,9 +26,9 @@ pub mod ui;
 #[cfg(feature = "ssr")]
 pub mod cli;
 #[cfg(feature = "ssr")]
-pub mod server;
+pub mod http;
 #[cfg(feature = "ssr")]
-pub use ::simulator;
+pub use ::{server, simulator};
 
 #[cfg(test)]
 #[cfg(feature = "ssr")]

@@ -42,7 +42,7 @@ pub(super) fn document() -> impl IntoView + 'static {
 fn Stylesheet() -> impl IntoView {
     #[cfg(feature = "ssr")]
     {
-        crate::server::http::site::assets().css.map(|css| view! { <link rel="stylesheet" href=css /> })
+        crate::http::site::assets().css.map(|css| view! { <link rel="stylesheet" href=css /> })
     }
 }
 
@@ -51,7 +51,7 @@ fn Stylesheet() -> impl IntoView {
 fn HydrationScripts() -> impl IntoView {
     #[cfg(feature = "ssr")]
     {
-        let assets = crate::server::http::site::assets();
+        let assets = crate::http::site::assets();
         let nonce = leptos::nonce::use_nonce();
         assets.js.zip(assets.wasm).zip(assets.live).map(|((js, wasm), live)| {
             let script = format!(

@@ -2,11 +2,11 @@
 
 use super::{Failure, database::Database, demo_simulator::DemoSimulator, run_file};
 use crate::{
+    http,
     server::{
         clock::Clock,
         config::{Config, SocketLimits},
         db::{Db, PoolSizes},
-        http,
         lifecycle::{Ending, Lifecycle, accept, descriptors},
         live::{self, Live},
         ops::{audit, demo, housekeeping, outbox, past},
@@ -24,21 +24,12 @@ use std::{
     io::Write,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     os::unix::fs::DirBuilderExt,
-    sync::Arc,
     time::Duration,
 };
 use tokio::{
     net::TcpListener,
     time::{Instant, sleep},
 };
-
-/// The connectors that tasks are sent through.
-fn connectors() -> Arc<dyn processor::Connect> {
-    #[cfg(failpoints)]
-    return Arc::new(crate::server::torture::misread::Misreading);
-    #[cfg(not(failpoints))]
-    Arc::new(processor::Connectors)
-}
 
 /// Longest wait for the first successful readiness check.
 const READY: Duration = Duration::from_secs(30);
@@ -192,7 +183,10 @@ async fn start(options: &Options, life: &Lifecycle, opened: &mut Opened) -> Resu
         life.spawn("web part", accept::serve(listener, http::router(state.clone()), bounds, life.soft.clone()));
     }
     if options.worker {
-        life.spawn("worker", processor::run(state.clone(), connectors(), life.soft.clone(), life.hard.clone()));
+        life.spawn(
+            "worker",
+            processor::run(state.clone(), processor::connectors(), life.soft.clone(), life.hard.clone()),
+        );
         life.spawn("audit sealer", audit::run_sealer(state.clone(), life.soft.clone()));
         life.spawn("housekeeping", housekeeping::run(state.clone(), life.soft.clone()));
     }

@@ -119,7 +119,7 @@ pub struct GlobalTx {
 
 impl Tx {
     /// The connection, for the functions of this module tree.
-    pub(in crate::server::db) fn conn(&mut self) -> &mut PgConnection {
+    pub(in crate::db) fn conn(&mut self) -> &mut PgConnection {
         &mut self.inner
     }
 
@@ -162,7 +162,7 @@ impl Tx {
 
 impl GlobalTx {
     /// The connection, for the functions of this module tree.
-    pub(in crate::server::db) fn conn(&mut self) -> &mut PgConnection {
+    pub(in crate::db) fn conn(&mut self) -> &mut PgConnection {
         &mut self.inner
     }
 

@@ -1,8 +1,8 @@
 //! Errors of the server: a public sentence for the person, and the context for the log.
 
 use crate::{
+    db::codes::Inconsistency,
     domain::error::{Refusal, RefusalKind},
-    server::db::codes::Inconsistency,
 };
 use std::fmt;
 

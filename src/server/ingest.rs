@@ -2,6 +2,7 @@
 //! are checked.
 
 use crate::{
+    db::{batches::NewRecord, imports::RefusedRow},
     domain::{
         finding::Severity,
         limits::{Limits, MAX_ID_CHARS},
@@ -14,10 +15,7 @@ use crate::{
         sheet::{Run, Runs},
         text::Encoding,
     },
-    server::{
-        db::{batches::NewRecord, imports::RefusedRow},
-        spool::Spool,
-    },
+    spool::Spool,
 };
 use sha2::{Digest, Sha256};
 use std::{collections::HashMap, io};

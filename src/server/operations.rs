@@ -28,6 +28,7 @@ mod test_query;
 mod test_send;
 
 use crate::{
+    db::batches::TaskRow,
     domain::{
         money::{Currency, Money},
         operation::Operation,
@@ -35,7 +36,6 @@ use crate::{
         view::CellPart,
     },
     formats::results::Cells,
-    server::db::batches::TaskRow,
 };
 
 /// A task and what became of it, as every writer of results needs it.

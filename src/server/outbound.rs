@@ -5,7 +5,7 @@
 //! rules: no inside address unless the operator named it, no redirect, no proxy, each request written once.
 
 pub mod address;
-pub(crate) mod client;
+pub mod client;
 pub mod webhook;
 
 /// Why nothing can be sent to an address. The text is for people.

@@ -25,7 +25,7 @@ mod settler;
 mod sync;
 mod verdict;
 
-pub use connections::{Connect, Connectors};
+pub use connections::{Connect, Connectors, connectors};
 
 use super::{
     db::{

@@ -17,17 +17,17 @@
 //! asks for it: the connectors are put behind one who misreads them ([`misread`]), and what else is tried so is patched
 //! into a copy of the tree (`tests/torture/mutants`).
 
-/// A failpoint: `fault!(name, step)` where an error has nowhere to go, `fault!(? name, step)` where it has.
+/// A failpoint: `failpoint!(name, step)` where an error has nowhere to go, `failpoint!(? name, step)` where it has.
 macro_rules! failpoint {
     (? $name:expr, $step:literal) => {
         #[cfg(failpoints)]
-        $crate::server::torture::reach($name, $step).await?;
+        $crate::torture::reach($name, $step).await?;
         #[cfg(not(failpoints))]
         let _ = $name;
     };
     ($name:expr, $step:literal) => {
         #[cfg(failpoints)]
-        let _ = $crate::server::torture::reach($name, $step).await;
+        let _ = $crate::torture::reach($name, $step).await;
     };
 }
 

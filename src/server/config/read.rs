@@ -1,6 +1,6 @@
 //! Reading single values. Troubles are gathered, so that all of them are told at once.
 
-use crate::server::secrets::SecretKey;
+use crate::secrets::SecretKey;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::PgConnectOptions;

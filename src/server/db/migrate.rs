@@ -14,7 +14,7 @@ use sqlx::{
 };
 use std::collections::BTreeMap;
 
-static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
+static MIGRATOR: Migrator = sqlx::migrate!("../../migrations");
 
 macro_rules! function_files {
     ($($name:literal)*) => { [$(($name, include_str!(concat!("../../../migrations/functions/", $name, ".sql")))),*] };

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     domain::{money::Currency, operation::Effect},
-    server::outbound::{
+    outbound::{
         SetupError, address,
         client::{self, Exchange},
     },

@@ -7,10 +7,8 @@ use crate::{
         operation::Operation,
         view::{OrganisationRef, PersonRef},
     },
-    server::{
-        error::{OpError, OpResult},
-        state::AppState,
-    },
+    error::{OpError, OpResult},
+    state::AppState,
 };
 use time::OffsetDateTime;
 

@@ -6,6 +6,7 @@ use super::{
     time_format,
 };
 use crate::{
+    db,
     domain::{
         access::Right,
         ids::BatchId,
@@ -14,7 +15,8 @@ use crate::{
         page::{PAGE_SIZE, Paged},
         view::activity::ActivityLog,
     },
-    server::{db, error::OpResult, state::AppState},
+    error::OpResult,
+    state::AppState,
 };
 
 /// A page of the log. Needs Read.

@@ -2,17 +2,15 @@
 
 use super::{access::Caller, audit, people};
 use crate::{
+    db::{self, api_keys::ApiKeyRow},
     domain::{
         access::{Right, Role},
         error::RefusalKind,
         ids::{OrganisationId, PersonId},
         view::PersonRef,
     },
-    server::{
-        db::{self, api_keys::ApiKeyRow},
-        error::{OpError, OpResult},
-        state::AppState,
-    },
+    error::{OpError, OpResult},
+    state::AppState,
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use secrecy::SecretString;

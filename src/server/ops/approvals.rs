@@ -8,6 +8,12 @@ use super::{
     records, time_format,
 };
 use crate::{
+    db::{
+        self,
+        approvals::{InboxPart, Request},
+        batches::BatchRow,
+        retries::Change,
+    },
     domain::{
         access::Right,
         batch::BatchStatus,
@@ -23,17 +29,9 @@ use crate::{
             retries::{RetryAskedRow, RetryRequest},
         },
     },
-    server::{
-        db::{
-            self,
-            approvals::{InboxPart, Request},
-            batches::BatchRow,
-            retries::Change,
-        },
-        error::{OpError, OpResult},
-        gateway::fails_again,
-        state::AppState,
-    },
+    error::{OpError, OpResult},
+    gateway::fails_again,
+    state::AppState,
 };
 use jiff::tz::TimeZone;
 use serde_json::json;

@@ -12,7 +12,7 @@ pub use sealer::{run_sealer, seal_all, signed_heads};
 pub use verify::{AuditReport, Finding, KeptHead, verify};
 
 use super::access::Caller;
-use crate::server::{
+use crate::{
     db::{self, Tx, audit::AuditEntry},
     error::OpResult,
     state::AppState,

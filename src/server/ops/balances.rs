@@ -1,10 +1,7 @@
 //! Assertions that stay on in production: what does not add up stops sending for the organisation, and says so.
 
 use super::audit;
-use crate::{
-    domain::ids::OrganisationId,
-    server::{db, error::OpResult, state::AppState},
-};
+use crate::{db, domain::ids::OrganisationId, error::OpResult, state::AppState};
 
 /// So many differences are named, the others counted.
 const NAMED: usize = 5;

@@ -8,6 +8,7 @@ use super::{
     audit, connection_health, time_format,
 };
 use crate::{
+    db::{self, Tx, batches::Control},
     domain::{
         access::{Module, Right},
         batch::BatchStatus,
@@ -19,11 +20,8 @@ use crate::{
         text::{ORDER_ID, REASON, SEARCH},
         view::{BatchActions, BatchDetail, BatchList, BatchSnapshot, SyncReport},
     },
-    server::{
-        db::{self, Tx, batches::Control},
-        error::{OpError, OpResult},
-        state::AppState,
-    },
+    error::{OpError, OpResult},
+    state::AppState,
 };
 use serde_json::json;
 pub(super) use views::gateway_name;

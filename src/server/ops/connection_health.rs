@@ -5,6 +5,11 @@
 
 use super::{batches::gateway_name, gateways, time_format};
 use crate::{
+    db::{
+        self, Tx,
+        batches::BatchRow,
+        gateways::{GatewayRow, Traffic},
+    },
     domain::{
         batch::BatchStatus,
         connection_limits::ConnectionLimits,
@@ -12,21 +17,14 @@ use crate::{
         ids::GatewayId,
         view::connection::{ConnectionHealth, ConnectionState},
     },
-    server::{
-        db::{
-            self, Tx,
-            batches::BatchRow,
-            gateways::{GatewayRow, Traffic},
-        },
-        error::{OpError, OpResult},
-        gateway::concurrency_in_force,
-        state::AppState,
-    },
+    error::{OpError, OpResult},
+    gateway::concurrency_in_force,
+    state::AppState,
 };
 use jiff::tz::TimeZone;
 
 /// How the connection of a batch does, within a transaction that has authorised already. An import has none.
-pub(crate) async fn read(
+pub async fn read(
     state: &AppState,
     tx: &mut Tx,
     batch: &BatchRow,
@@ -114,11 +112,7 @@ fn whole(n: i64) -> u64 {
 }
 
 /// Stores the limits of a connection, in a transaction that has authorised already. They act within a second.
-pub(in crate::server::ops) async fn set_limits(
-    tx: &mut Tx,
-    gateway: GatewayId,
-    limits: ConnectionLimits,
-) -> OpResult<()> {
+pub(in crate::ops) async fn set_limits(tx: &mut Tx, gateway: GatewayId, limits: ConnectionLimits) -> OpResult<()> {
     if let Err((_, sentence)) = limits.check() {
         return Err(OpError::refuse(crate::domain::error::RefusalKind::Invalid, sentence));
     }

@@ -19,6 +19,7 @@ use super::{
     settings_changes::{self, Outcome},
 };
 use crate::{
+    db::{self, Tx, gateways::GatewayRow},
     domain::{
         access::{Module, Right},
         connection_limits::ConnectionLimits,
@@ -27,13 +28,10 @@ use crate::{
         settings_change::Change,
         view::connections::Sending,
     },
-    server::{
-        db::{self, Tx, gateways::GatewayRow},
-        error::{OpError, OpResult},
-        gateway::{self, Connector, GatewayClass},
-        outbound::address,
-        state::AppState,
-    },
+    error::{OpError, OpResult},
+    gateway::{self, Connector, GatewayClass},
+    outbound::address,
+    state::AppState,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;

@@ -8,17 +8,15 @@ use super::{
     uploads::{self, Submitted, Upload},
 };
 use crate::{
+    db,
     domain::{
         access::Role,
         ids::OrganisationId,
         operation::{Effect, Operation},
     },
-    server::{
-        db,
-        error::{OpError, OpResult},
-        gateway::{GatewayClass, Promise},
-        state::AppState,
-    },
+    error::{OpError, OpResult},
+    gateway::{GatewayClass, Promise},
+    state::AppState,
 };
 use secrecy::SecretString;
 use std::{fmt::Write, time::Duration};

@@ -2,7 +2,7 @@
 //! that e-mail, under which id, since when. The server keeps nothing of it; a reset of the password makes all earlier
 //! ones void.
 
-use crate::server::state::AppState;
+use crate::state::AppState;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use secrecy::{ExposeSecret, SecretString};
 use time::OffsetDateTime;

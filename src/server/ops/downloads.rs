@@ -11,21 +11,19 @@ use super::{
     records, time_format,
 };
 use crate::{
+    db::{
+        self,
+        batches::{BatchRow, TaskRow},
+    },
     domain::{access::Right, ids::BatchId, operation::Operation},
+    error::{OpError, OpResult},
     formats::{
         registry,
         results::{Cells, CsvLines},
         workbook::CONTENT_TYPE,
     },
-    server::{
-        db::{
-            self,
-            batches::{BatchRow, TaskRow},
-        },
-        error::{OpError, OpResult},
-        operations::{self, Outcome, Times},
-        state::AppState,
-    },
+    operations::{self, Outcome, Times},
+    state::AppState,
 };
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};

@@ -8,6 +8,7 @@ use super::{
     settings_changes::{self, Outcome},
 };
 use crate::{
+    db::{self, orders::ExternalSystem},
     domain::{
         access::{Module, Right},
         error::RefusalKind,
@@ -15,12 +16,9 @@ use crate::{
         settings_change::Change,
         text::{ADDRESS, SIGNING_SECRET},
     },
-    server::{
-        db::{self, orders::ExternalSystem},
-        error::{OpError, OpResult},
-        outbound::{address, webhook::Secret},
-        state::AppState,
-    },
+    error::{OpError, OpResult},
+    outbound::{address, webhook::Secret},
+    state::AppState,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;

@@ -1,6 +1,6 @@
 //! Files into the database and out of it, a part at a time.
 
-use crate::server::{
+use crate::{
     db::{self, Tx, files::PART},
     error::{OpError, OpResult},
     spool::{BLOCK, Spool, SpoolInput, SpoolWriter},

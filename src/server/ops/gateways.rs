@@ -2,23 +2,21 @@
 
 use super::{audit, connection_health, people};
 use crate::{
+    db::{
+        self, Tx,
+        connections::CapabilityRow,
+        gateways::{GatewayInput, GatewayRow},
+    },
     domain::{
         connection_limits::ConnectionLimits,
         error::RefusalKind,
         ids::GatewayId,
         operation::{Effect, Operation, Work},
     },
-    server::{
-        db::{
-            self, Tx,
-            connections::CapabilityRow,
-            gateways::{GatewayInput, GatewayRow},
-        },
-        error::{OpError, OpResult},
-        gateway::{self, GatewayClass, Promise},
-        outbound::address,
-        state::AppState,
-    },
+    error::{OpError, OpResult},
+    gateway::{self, GatewayClass, Promise},
+    outbound::address,
+    state::AppState,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
@@ -72,7 +70,7 @@ pub(super) async fn chosen_for(tx: &mut Tx, operation: Operation) -> OpResult<Op
 }
 
 /// The class that all effects of a connection have at least: as many calls as it allows are on the wire at once.
-pub(in crate::server) fn weakest(row: &GatewayRow) -> GatewayClass {
+pub(crate) fn weakest(row: &GatewayRow) -> GatewayClass {
     row.weakest(&gateway::effects(&row.connector))
 }
 

@@ -11,6 +11,12 @@ use super::{
     records, time_format,
 };
 use crate::{
+    db::{
+        self,
+        approvals::Submission,
+        batches::{BatchRow, TaskRow},
+        history::{RowAttempt, RowOrder, RowReply, RowReview, RowRevision},
+    },
     domain::{
         access::Right,
         ids::BatchId,
@@ -19,18 +25,10 @@ use crate::{
         task::TaskStatus,
         view::retries::{HistoryEvent, TaskHistory},
     },
+    error::{OpError, OpResult},
     formats::{header::Template, registry::StoredRecord},
-    server::{
-        db::{
-            self,
-            approvals::Submission,
-            batches::{BatchRow, TaskRow},
-            history::{RowAttempt, RowOrder, RowReply, RowReview, RowRevision},
-        },
-        error::{OpError, OpResult},
-        operations::Outcome,
-        state::AppState,
-    },
+    operations::Outcome,
+    state::AppState,
 };
 use jiff::tz::TimeZone;
 use time::OffsetDateTime;

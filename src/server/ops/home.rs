@@ -6,6 +6,7 @@ use super::{
     time_format,
 };
 use crate::{
+    db,
     domain::{
         access::Right,
         batch::BatchStatus,
@@ -14,11 +15,8 @@ use crate::{
         operation::{Effect, Operation},
         view::Home,
     },
-    server::{
-        db,
-        error::{OpError, OpResult},
-        state::AppState,
-    },
+    error::{OpError, OpResult},
+    state::AppState,
 };
 use time::Duration;
 

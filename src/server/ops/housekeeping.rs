@@ -2,7 +2,7 @@
 //! sessions, counters of sign-ins, drafts with their 24 hours over, files that nothing names, changes of settings that
 //! nobody confirmed, what was told long ago.
 
-use crate::server::{db, error::OpResult, state::AppState};
+use crate::{db, error::OpResult, state::AppState};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 

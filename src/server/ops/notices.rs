@@ -2,6 +2,7 @@
 
 use super::{access::Caller, time_format};
 use crate::{
+    db::{self, notices::NoticeRow},
     domain::{
         access::{Module, Right},
         error::RefusalKind,
@@ -10,11 +11,8 @@ use crate::{
         page::encode,
         view::notices::{NoticePart, NoticeView, Notices},
     },
-    server::{
-        db::{self, notices::NoticeRow},
-        error::{OpError, OpResult},
-        state::AppState,
-    },
+    error::{OpError, OpResult},
+    state::AppState,
 };
 use jiff::tz::TimeZone;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};

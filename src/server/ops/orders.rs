@@ -8,6 +8,10 @@ use super::{
     time_format, uploads,
 };
 use crate::{
+    db::{
+        self, Tx,
+        orders::store::{Listing, OrderRecord, Start, StoreRow},
+    },
     domain::{
         access::{Module, Right},
         error::RefusalKind,
@@ -18,19 +22,13 @@ use crate::{
         text::{ORDER_ID, ORDER_STATUS},
         view::orders::{From, GatewayRefund, OrderList, OrderPage, OrderQuery, Place, Refunded, StoredOrder},
     },
+    error::{OpError, OpResult},
     formats::{
         csv_cell::guarded,
         registry::{self, StoredRecord},
         sheet::Sheet,
     },
-    server::{
-        db::{
-            self, Tx,
-            orders::store::{Listing, OrderRecord, Start, StoreRow},
-        },
-        error::{OpError, OpResult},
-        state::AppState,
-    },
+    state::AppState,
 };
 use jiff::tz::TimeZone;
 use serde::Deserialize;

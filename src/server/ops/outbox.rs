@@ -3,7 +3,7 @@
 //! It is woken by the commits of its own process; rows of processes that ended before they could hand them on are found
 //! by looking now and then. Everything is handed on at least once, and after the commit that it tells of.
 
-use crate::server::{
+use crate::{
     db::{self, outbox::ROUND},
     error::OpResult,
     state::AppState,

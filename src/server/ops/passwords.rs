@@ -3,11 +3,9 @@
 use super::throttle;
 use crate::{
     domain::error::RefusalKind,
-    server::{
-        error::{OpError, OpResult},
-        hashing::{Full, Lane, Place},
-        state::AppState,
-    },
+    error::{OpError, OpResult},
+    hashing::{Full, Lane, Place},
+    state::AppState,
 };
 use argon2::{
     Argon2,

@@ -6,12 +6,10 @@
 
 use super::audit;
 use crate::{
+    db::{self, past::AskedFirst},
     domain::ids::OrganisationId,
-    server::{
-        db::{self, past::AskedFirst},
-        error::OpResult,
-        state::AppState,
-    },
+    error::OpResult,
+    state::AppState,
 };
 use serde_json::json;
 use std::time::Duration;

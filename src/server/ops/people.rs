@@ -2,6 +2,7 @@
 
 use super::{audit, passwords, throttle};
 use crate::{
+    db,
     domain::{
         access::Role,
         email,
@@ -10,11 +11,8 @@ use crate::{
         money::Currency,
         text::ORGANISATION,
     },
-    server::{
-        db,
-        error::{OpError, OpResult},
-        state::AppState,
-    },
+    error::{OpError, OpResult},
+    state::AppState,
 };
 use secrecy::SecretString;
 use serde_json::json;

@@ -1,22 +1,20 @@
 //! Records as the database keeps them, as the validator made them, and back.
 
 use crate::{
+    db::{
+        batches::{BatchRow, TaskRow},
+        retries::Change,
+        tasks::TaskRecord,
+    },
     domain::{ids::BatchId, money::Currency, operation::Operation, task::RecordExtra},
+    error::{OpError, OpResult},
     formats::{
         header::Template,
         registry::{self, StoredRecord},
     },
-    server::{
-        db::{
-            batches::{BatchRow, TaskRow},
-            retries::Change,
-            tasks::TaskRecord,
-        },
-        error::{OpError, OpResult},
-    },
 };
 
-pub(super) use crate::server::ingest::{hash, stored};
+pub(super) use crate::ingest::{hash, stored};
 
 /// The template that a batch came in. One that is not known is never taken for another.
 pub(super) fn template(batch: &BatchRow) -> OpResult<&'static Template> {
@@ -99,7 +97,7 @@ pub(super) const fn seed(batch: &BatchId) -> &[u8; 16] {
 
 /// Whether a stored record is still what was checked and decided on. One that was changed behind our back is never
 /// sent.
-pub(in crate::server) fn is_as_checked(stored: &TaskRecord) -> bool {
+pub(crate) fn is_as_checked(stored: &TaskRecord) -> bool {
     let Some(operation) = Operation::from_code(&stored.operation) else { return false };
     let Ok(currency) = stored.currency.trim().parse::<Currency>() else { return false };
     let Ok(number) = u32::try_from(stored.row_no) else { return false };

@@ -12,6 +12,7 @@ use super::{
     records, time_format, uploads,
 };
 use crate::{
+    db::{self, Tx, batches::BatchRow, retries::Draft},
     domain::{
         access::Right,
         error::RefusalKind,
@@ -22,12 +23,9 @@ use crate::{
         page::PAGE_SIZE,
         view::{Repeat, retries::RetryView},
     },
+    error::{OpError, OpResult},
     formats::refunds::retry_key,
-    server::{
-        db::{self, Tx, batches::BatchRow, retries::Draft},
-        error::{OpError, OpResult},
-        state::AppState,
-    },
+    state::AppState,
 };
 use checked::{Checked, Lines};
 use serde_json::json;

@@ -10,6 +10,7 @@ use super::{
     time_format,
 };
 use crate::{
+    db::{self, Tx, batches::BatchRow, review::TaskInReview},
     domain::{
         access::Right,
         ids::BatchId,
@@ -17,16 +18,13 @@ use crate::{
         operation::Work,
         view::review::{Proposal, Review, ReviewBatch, ReviewTask},
     },
-    server::{
-        db::{self, Tx, batches::BatchRow, review::TaskInReview},
-        error::{OpError, OpResult},
-        gateway::GatewayClass,
-        state::AppState,
-    },
+    error::{OpError, OpResult},
+    gateway::GatewayClass,
+    state::AppState,
 };
 use jiff::tz::TimeZone;
 
-pub use crate::server::db::review::{ProposalKey, ProposedRow};
+pub use crate::db::review::{ProposalKey, ProposedRow};
 pub use acts::{Finding, ReviewDecision, acknowledge, close, propose};
 
 /// Tasks of a batch that a page shows at once, and that one form decides on.

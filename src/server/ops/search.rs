@@ -2,6 +2,7 @@
 
 use super::{access::Caller, time_format};
 use crate::{
+    db::{self, search::By},
     domain::{
         access::{Module, Right},
         ids::BatchId,
@@ -10,11 +11,8 @@ use crate::{
         text::{SEARCH, normalised},
         view::search::{Found, FoundBatch, FoundTask, MOST_FOUND, SHORTEST_SEARCH},
     },
-    server::{
-        db::{self, search::By},
-        error::OpResult,
-        state::AppState,
-    },
+    error::OpResult,
+    state::AppState,
 };
 use jiff::tz::TimeZone;
 use std::collections::HashSet;

@@ -6,6 +6,7 @@ use super::{
     throttle::{self, Counter},
 };
 use crate::{
+    db,
     domain::{
         access::Right,
         email,
@@ -14,12 +15,9 @@ use crate::{
         operation::Operation,
         view::{PersonRef, Viewer},
     },
-    server::{
-        db,
-        error::{OpError, OpResult},
-        hashing::Lane,
-        state::AppState,
-    },
+    error::{OpError, OpResult},
+    hashing::Lane,
+    state::AppState,
 };
 use secrecy::SecretString;
 use serde_json::json;

@@ -7,6 +7,7 @@ use super::{
     time_format,
 };
 use crate::{
+    db,
     domain::{
         access::{Module, Right},
         limits::{MOST_APPROVAL_DAYS, Profile},
@@ -15,11 +16,8 @@ use crate::{
         settings_change::Change,
         view::settings::{External, Settings},
     },
-    server::{
-        db,
-        error::{OpError, OpResult},
-        state::AppState,
-    },
+    error::{OpError, OpResult},
+    state::AppState,
 };
 
 /// The settings as they are. Needs Read on settings.

@@ -12,6 +12,10 @@ use super::{
     time_format,
 };
 use crate::{
+    db::{
+        self, Tx,
+        settings_changes::{ChangeRow, NewChange},
+    },
     domain::{
         access::{Module, Right},
         error::RefusalKind,
@@ -20,14 +24,8 @@ use crate::{
         text::{NOTE, REASON},
         view::settings_change::{Changes, WaitingChange},
     },
-    server::{
-        db::{
-            self, Tx,
-            settings_changes::{ChangeRow, NewChange},
-        },
-        error::{OpError, OpResult},
-        state::AppState,
-    },
+    error::{OpError, OpResult},
+    state::AppState,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;

@@ -5,12 +5,10 @@
 //! so has a person who is signed in: what strangers do does not reach them.
 
 use crate::{
+    db::{GlobalTx, throttle},
     domain::{error::RefusalKind, ids::PersonId},
-    server::{
-        db::{GlobalTx, throttle},
-        error::{OpError, OpResult},
-        state::AppState,
-    },
+    error::{OpError, OpResult},
+    state::AppState,
 };
 use sha2::{Digest, Sha256};
 use std::net::IpAddr;

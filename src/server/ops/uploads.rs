@@ -7,6 +7,7 @@ pub(super) use create::{SentRow, look_alikes, taken_finding};
 
 use super::access::{Caller, authorise};
 use crate::{
+    db::{self, Tx, drafts::DraftRow, gateways::GatewayRow, organisations::OrganisationRow},
     domain::{
         access::Right,
         error::RefusalKind,
@@ -17,18 +18,15 @@ use crate::{
         text::{DESCRIPTION, normalised, turns},
         view::{DraftView, NewBatch, Repeat},
     },
+    error::{OpError, OpResult},
     formats::{
         cards::card_number,
         findings::fit,
         sheet::{self, Sheet},
     },
-    server::{
-        db::{self, Tx, drafts::DraftRow, gateways::GatewayRow, organisations::OrganisationRow},
-        error::{OpError, OpResult},
-        gateway,
-        spool::Spool,
-        state::AppState,
-    },
+    gateway,
+    spool::Spool,
+    state::AppState,
 };
 use create::{BatchContext, Created, File, Sure, create};
 use intake::{Intake, Prospect, Source};

@@ -23,7 +23,7 @@ const WAIT_LIMIT: u64 = 3600;
 /// Below reqwest, hyper takes up a request again only when a reused connection had ended before the request was begun,
 /// and then hands it back whole; a request of which a byte may have been written is never sent again. The tests hold it
 /// to that.
-pub(crate) fn build(
+pub fn build(
     timeout: Duration,
     concurrency: usize,
     allowed_hosts: &[String],
@@ -52,7 +52,7 @@ pub(crate) fn build(
 
 /// What became of one request.
 #[derive(Debug)]
-pub(crate) enum Exchange {
+pub enum Exchange {
     /// Nothing was written: there was no connection.
     NotSent { code: &'static str, detail: String },
     /// It was written, at least in part, and nothing came back.
@@ -63,17 +63,17 @@ pub(crate) enum Exchange {
 
 /// A reply, as far as it came.
 #[derive(Debug)]
-pub(crate) struct HttpResponse {
-    pub(crate) status: u16,
+pub struct HttpResponse {
+    pub status: u16,
     /// How long the gateway asks us to stay away.
-    pub(crate) wait: Option<Duration>,
-    pub(crate) body: Vec<u8>,
+    pub wait: Option<Duration>,
+    pub body: Vec<u8>,
     /// Why the body is not whole.
-    pub(crate) broken: Option<&'static str>,
+    pub broken: Option<&'static str>,
 }
 
 /// Sends the request, once, and reads the reply.
-pub(crate) async fn exchange(request: RequestBuilder) -> Exchange {
+pub async fn exchange(request: RequestBuilder) -> Exchange {
     let response = match request.send().await {
         Ok(response) => response,
         Err(e) => return without_reply(&e),
@@ -159,7 +159,7 @@ fn describe(error: &reqwest::Error) -> String {
 
 /// The part of a text that is kept as evidence: without the secret, without what a database cannot hold, at most 64
 /// KiB.
-pub(crate) fn evidence(bytes: &[u8], secrets: &[&str]) -> String {
+pub fn evidence(bytes: &[u8], secrets: &[&str]) -> String {
     let mut text = storable(&String::from_utf8_lossy(bytes));
     for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
         text = text.replace(*secret, "[key]");

@@ -7,16 +7,14 @@ use super::{
     verdict,
 };
 use crate::{
-    domain::protocol::{Event, GatewayClass, Illegal, Now, ReplyClass, Since, State},
-    server::{
-        db::tasks::{
-            TaskReply, Verdict,
-            ask::{self, Row},
-            claim::{Chunk, ChunkLease, WaitingRow},
-            resolve::{self, Resolution, RowKey, Source},
-        },
-        gateway::{Found, Instruction, Listing, Reply},
+    db::tasks::{
+        TaskReply, Verdict,
+        ask::{self, Row},
+        claim::{Chunk, ChunkLease, WaitingRow},
+        resolve::{self, Resolution, RowKey, Source},
     },
+    domain::protocol::{Event, GatewayClass, Illegal, Now, ReplyClass, Since, State},
+    gateway::{Found, Instruction, Listing, Reply},
 };
 use futures::{StreamExt, stream};
 use std::time::Duration;

@@ -6,17 +6,15 @@ use super::{
     limits::{Limits, Settings},
 };
 use crate::{
+    db::{self, gateways::GatewayRow},
     domain::{
         ids::{GatewayId, OrganisationId},
         money::Currency,
         operation::Effect,
     },
-    server::{
-        db::{self, gateways::GatewayRow},
-        gateway::{self, Connector, GatewayClass},
-        ops::gateways,
-        state::AppState,
-    },
+    gateway::{self, Connector, GatewayClass},
+    ops::gateways,
+    state::AppState,
 };
 use futures::StreamExt;
 use std::{
@@ -37,6 +35,14 @@ pub trait Connect: Send + Sync {
         currency: Currency,
         slots: usize,
     ) -> Result<Arc<dyn Connector>, String>;
+}
+
+/// The connectors that tasks are sent through; in debug builds behind one that a test can make misread them.
+pub fn connectors() -> Arc<dyn Connect> {
+    #[cfg(failpoints)]
+    return Arc::new(crate::torture::misread::Misreading);
+    #[cfg(not(failpoints))]
+    Arc::new(Connectors)
 }
 
 /// The connectors of this program.

@@ -5,17 +5,15 @@
 
 use super::lane::{TIME_SLICE, Trouble, trouble};
 use crate::{
-    domain::ids::{BatchId, OrganisationId},
-    server::{
-        db::{
-            self, Tx,
-            imports::{CHECK, Held, STORE, SourceRow, Stored},
-        },
-        error::{OpError, OpResult},
-        ingest::{Source, SourceRun},
-        ops::{audit, files},
-        state::AppState,
+    db::{
+        self, Tx,
+        imports::{CHECK, Held, STORE, SourceRow, Stored},
     },
+    domain::ids::{BatchId, OrganisationId},
+    error::{OpError, OpResult},
+    ingest::{Source, SourceRun},
+    ops::{audit, files},
+    state::AppState,
 };
 use serde_json::json;
 use std::time::Instant;

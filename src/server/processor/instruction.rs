@@ -2,16 +2,14 @@
 
 use super::verdict::not_sent;
 use crate::{
+    db::tasks::TaskRecord,
     domain::{
         money::{Currency, Money},
         operation::Effect,
         task::RecordExtra,
     },
-    server::{
-        db::tasks::TaskRecord,
-        gateway::{Descriptor, Instruction, RefundRequest, Reply, ReplyClass},
-        ops::records,
-    },
+    gateway::{Descriptor, Instruction, RefundRequest, Reply, ReplyClass},
+    ops::records,
 };
 
 /// Why a record cannot be sent. The text is a sentence.
@@ -89,7 +87,7 @@ fn refund(connector: &Descriptor, record: &TaskRecord, amount: Money) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::gateway::{Promise, juspay};
+    use crate::gateway::{Promise, juspay};
 
     fn record(operation: &str) -> TaskRecord {
         TaskRecord {

@@ -2,13 +2,11 @@
 
 use super::{breaker::Turned, connections::Connection, verdict};
 use crate::{
+    db::{self, Tx, past::memory::Intent},
     domain::ids::{GatewayId, OrganisationId},
-    server::{
-        db::{self, Tx, past::memory::Intent},
-        gateway::Reply,
-        ops,
-        state::AppState,
-    },
+    gateway::Reply,
+    ops,
+    state::AppState,
 };
 use serde_json::json;
 use std::{
@@ -79,7 +77,7 @@ impl LaneContext {
                 let detail = json!({ "reason": reason });
                 ops::audit::record_own(&self.state, &mut tx, "gateway.stopped", Some(self.gateway.0), detail).await?;
             }
-            Ok::<_, crate::server::error::OpError>(tx.commit().await?)
+            Ok::<_, crate::error::OpError>(tx.commit().await?)
         };
         if let Err(error) = stopped.await {
             tracing::error!(%error, gateway = %self.gateway, "processor.cannot_stop_gateway");

@@ -4,7 +4,7 @@
 //! gives; see the migration for why the parts never add up to more.
 
 use super::rate_limiter::RateLimiter;
-use crate::server::{
+use crate::{
     db::gateways::{GatewayRow, WorkerShare},
     gateway::{GatewayClass, concurrency_in_force},
     ops::gateways,

@@ -2,14 +2,12 @@
 
 use super::{instruction, lane::LaneContext, rate_limiter::MAX_WAIT, verdict};
 use crate::{
-    domain::text::storable,
-    server::{
-        db::tasks::{
-            claim::{self, Chunk, WaitingRow},
-            orders::{self, OrderRead, OrderToRead},
-        },
-        gateway::{Found, GatewayClass, OrderState, Reply, ReplyClass},
+    db::tasks::{
+        claim::{self, Chunk, WaitingRow},
+        orders::{self, OrderRead, OrderToRead},
     },
+    domain::text::storable,
+    gateway::{Found, GatewayClass, OrderState, Reply, ReplyClass},
 };
 use futures::{StreamExt, stream};
 use std::{

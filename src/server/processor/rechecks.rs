@@ -2,14 +2,12 @@
 
 use super::{instruction, lane::LaneContext, resolver, verdict};
 use crate::{
-    domain::protocol::{Confirmed, Event, Now, State, Then},
-    server::{
-        db::tasks::{
-            recheck::{self, Recheck},
-            resolve::{self, Resolution, RowKey, Source},
-        },
-        gateway::{Found, Reply},
+    db::tasks::{
+        recheck::{self, Recheck},
+        resolve::{self, Resolution, RowKey, Source},
     },
+    domain::protocol::{Confirmed, Event, Now, State, Then},
+    gateway::{Found, Reply},
 };
 use futures::{StreamExt, stream};
 use std::{collections::BTreeSet, time::Duration};

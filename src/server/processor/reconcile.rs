@@ -8,23 +8,21 @@ mod compare;
 
 use super::{lane::LaneContext, verdict};
 use crate::{
+    db::{
+        self, GlobalTx,
+        outbox::Notice,
+        reconcile::{Advance, Ended, Held, NightlyRun, OurRow},
+        tasks::{Lane, Queue, Verdict, Work, recheck, resolve::RowKey},
+    },
     domain::{
         ids::{BatchId, OrganisationId},
         money::Currency,
         notice::{Audience, NoticeKind},
     },
-    server::{
-        db::{
-            self, GlobalTx,
-            outbox::Notice,
-            reconcile::{Advance, Ended, Held, NightlyRun, OurRow},
-            tasks::{Lane, Queue, Verdict, Work, recheck, resolve::RowKey},
-        },
-        error::OpResult,
-        gateway::{Listing, Reply, ReplyClass},
-        ops::{self, time_format},
-        state::AppState,
-    },
+    error::OpResult,
+    gateway::{Listing, Reply, ReplyClass},
+    ops::{self, time_format},
+    state::AppState,
 };
 use compare::{Compared, compare};
 use futures::{StreamExt, stream};

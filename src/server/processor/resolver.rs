@@ -6,17 +6,15 @@ use super::{
     verdict,
 };
 use crate::{
+    db::tasks::{
+        TaskReply, Verdict,
+        resolve::{self, OpenTask, Resolution, RowKey, Source},
+    },
     domain::{
         protocol::{Before, Event, Illegal, Now, State, Step, Then},
         task::TaskState,
     },
-    server::{
-        db::tasks::{
-            TaskReply, Verdict,
-            resolve::{self, OpenTask, Resolution, RowKey, Source},
-        },
-        gateway::{Found, Instruction, Reply, ReplyClass},
-    },
+    gateway::{Found, Instruction, Reply, ReplyClass},
 };
 use futures::{StreamExt, stream};
 use std::{

@@ -6,7 +6,7 @@ use super::{
     lane::{LaneContext, TIME_SLICE},
     settler,
 };
-use crate::server::db::tasks::claim::{self, Chunk, ChunkLease};
+use crate::db::tasks::claim::{self, Chunk, ChunkLease};
 use chunk_sender::ChunkSender;
 use std::{
     collections::{HashMap, HashSet},

@@ -4,7 +4,7 @@ use super::{
     lane::{LaneContext, Trouble, trouble},
     verdict,
 };
-use crate::server::{
+use crate::{
     db::tasks::{
         TaskReply,
         claim::ChunkLease,

@@ -7,16 +7,14 @@ mod message;
 
 use super::lane::{LaneContext, Trouble, trouble};
 use crate::{
-    domain::{ids::BatchId, text::storable},
-    server::{
-        db::{
-            self,
-            orders::{SeenOrder, StoredOrder},
-            sync::{self, ClaimedTask, EvidenceRow, Settled},
-        },
-        gateway::{OrderState, Reply, ReplyClass},
-        outbound::webhook,
+    db::{
+        self,
+        orders::{SeenOrder, StoredOrder},
+        sync::{self, ClaimedTask, EvidenceRow, Settled},
     },
+    domain::{ids::BatchId, text::storable},
+    gateway::{OrderState, Reply, ReplyClass},
+    outbound::webhook,
 };
 use external_system::{ExternalSystem, OrderDelivery};
 use futures::{StreamExt, stream};

@@ -2,14 +2,12 @@
 
 use super::backoff;
 use crate::{
+    db::tasks::{TaskReply, Verdict},
     domain::{
         protocol::{Before, Confirmed, Event, Illegal, Now, State, Step, Then},
         text::storable,
     },
-    server::{
-        db::tasks::{TaskReply, Verdict},
-        gateway::{GatewayClass, Reply, ReplyClass},
-    },
+    gateway::{GatewayClass, Reply, ReplyClass},
 };
 use std::time::Duration;
 

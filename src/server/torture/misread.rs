@@ -2,13 +2,11 @@
 
 use super::is_out;
 use crate::{
+    db::gateways::GatewayRow,
     domain::{money::Currency, protocol::ReplyClass},
-    server::{
-        db::gateways::GatewayRow,
-        gateway::{Connector, Descriptor, Found, Instruction, Listing, OrderState, Reply},
-        processor::{Connect, Connectors},
-        state::AppState,
-    },
+    gateway::{Connector, Descriptor, Found, Instruction, Listing, OrderState, Reply},
+    processor::{Connect, Connectors},
+    state::AppState,
 };
 use async_trait::async_trait;
 use std::{

@@ -4,7 +4,7 @@
 mod table;
 
 use super::support::{MAKER2S_FILE, MAKER2S_ORDERS, STRANGER, TestApp, VIEWER};
-use batchdesk::server::http;
+use batchdesk::http;
 use std::collections::BTreeSet;
 use table::{PEOPLE, RequestBody, table};
 

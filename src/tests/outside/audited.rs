@@ -7,7 +7,7 @@ use super::{
         ADMIN, Browser, CHECKER, MAKER, MAKER2S_FILE, MAKER2S_ORDERS, PASSWORD, Part, STRANGER, TestApp, TestResponse,
     },
 };
-use batchdesk::server::http;
+use batchdesk::http;
 use serde_json::json;
 use std::{collections::BTreeSet, future::Future};
 

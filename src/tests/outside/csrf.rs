@@ -76,7 +76,7 @@ async fn nothing_is_changed_by_get() {
     let admin = app.signed_in(ADMIN).await;
     let batch = app.batch(MAKERS_FILE).await;
     let before = fingerprint(&app).await;
-    for route in batchdesk::server::http::routes() {
+    for route in batchdesk::http::routes() {
         // Both what GET serves, and what is only for POST.
         let path: Vec<&str> =
             route.path.split('/').map(|part| if part.starts_with('{') { batch.as_str() } else { part }).collect();
@@ -87,7 +87,7 @@ async fn nothing_is_changed_by_get() {
             let response = browser.request("GET", &address).send().await.unwrap();
             let status = response.status().as_u16();
             assert!(matches!(status, 200 | 303 | 401 | 403 | 404 | 405), "{address}: {status}");
-            if !matches!(route.kind, batchdesk::server::http::RouteKind::Stream) {
+            if !matches!(route.kind, batchdesk::http::RouteKind::Stream) {
                 drop(response.text().await);
             }
         }
@@ -113,10 +113,10 @@ async fn a_key_opens_the_machine_interface_only() {
     let visitor = app.visitor();
     let key = ("authorization", "Bearer bd_demo_acme");
     let cross = ("sec-fetch-site", "cross-site");
-    for route in batchdesk::server::http::routes() {
-        let machine = matches!(route.kind, batchdesk::server::http::RouteKind::Machine);
+    for route in batchdesk::http::routes() {
+        let machine = matches!(route.kind, batchdesk::http::RouteKind::Machine);
         assert_eq!(machine, route.path.starts_with("/api/v1/"), "{}", route.path);
-        assert_eq!(machine, route.need == batchdesk::server::http::Access::Key, "{}", route.path);
+        assert_eq!(machine, route.need == batchdesk::http::Access::Key, "{}", route.path);
         if machine {
             continue;
         }

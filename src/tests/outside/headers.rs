@@ -15,7 +15,7 @@ async fn every_answer_has_a_policy_and_is_not_sniffed_or_kept() {
         ["/api/v1/batches/1", "/samples/batch_refunds_sample.csv", "/pkg/nothing.js", "/favicon.svg"]
             .map(str::to_owned),
     );
-    let assets = batchdesk::server::http::site::assets();
+    let assets = batchdesk::http::site::assets();
     paths.extend([assets.css, assets.js, assets.wasm, assets.worker].into_iter().flatten().map(str::to_owned));
     for path in &paths {
         for browser in [&maker, &visitor] {

@@ -21,7 +21,7 @@ mod texts;
 
 use batchdesk::{
     domain::operation::Operation,
-    server::http::{self, Route, RouteKind},
+    http::{self, Route, RouteKind},
 };
 use demo::Demo;
 use forms::{Body, Takes};

@@ -3,7 +3,7 @@
 use super::support::{
     ADMIN, Browser, CHECKER, MAKER, MAKER2S_FILE, MAKERS_FILE, STRANGER, STRANGERS_FILE, TestApp, until,
 };
-use batchdesk::server::http::{HEARTBEAT, STREAMS_PER_SESSION};
+use batchdesk::http::{HEARTBEAT, STREAMS_PER_SESSION};
 use std::time::{Duration, Instant};
 
 /// An open stream, read event by event.

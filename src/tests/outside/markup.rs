@@ -2,7 +2,7 @@
 //! and in headers.
 
 use super::support::{ADMIN, Browser, CHECKER, MAKER, Part, TestApp, TestResponse};
-use batchdesk::server::http;
+use batchdesk::http;
 use html5gum::{DefaultEmitter, Token, Tokenizer};
 use std::collections::BTreeSet;
 

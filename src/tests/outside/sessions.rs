@@ -2,7 +2,7 @@
 
 use super::support::{MAKER, PASSWORD, TestApp, VIEWER};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use batchdesk::server::http::{ABSOLUTE, IDLE, POLL_HEADER};
+use batchdesk::http::{ABSOLUTE, IDLE, POLL_HEADER};
 use sha2::{Digest, Sha256};
 use time::Duration;
 

@@ -6,7 +6,7 @@ use super::{
     log::Log,
     support::{Browser, STRANGER, STRANGERS_FILE, TestApp, TestResponse, fingerprint},
 };
-use batchdesk::server::http::{self, Route, RouteKind};
+use batchdesk::http::{self, Route, RouteKind};
 use reqwest::Body;
 use serde_json::{Value, json};
 

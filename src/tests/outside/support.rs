@@ -1,12 +1,12 @@
 //! An application to test against: the whole web part on a socket of its own, over a database cloned from one that was
 //! seeded once.
 
+use batchdesk::http;
 use batchdesk::server::{
     clock::Clock,
     config::Config,
     db::{Db, PoolSizes, migrate},
     embedded::Embedded,
-    http,
     lifecycle::accept::{self, Bounds},
     live,
     live::Live,

@@ -100,7 +100,7 @@ async fn a_body_that_is_too_long_to_read_off_ends_the_connection_and_the_answer_
 async fn a_compressed_body_is_refused_whatever_the_address() {
     let app = TestApp::start().await;
     let maker = app.signed_in(MAKER).await;
-    for route in batchdesk::server::http::routes() {
+    for route in batchdesk::http::routes() {
         for coding in ["gzip", "br", "identity, gzip", "x-unknown"] {
             let path = route.path.replace("{id}", "1").replace("{row}", "1");
             let request = maker.request(route.method.as_str(), &path).header("content-encoding", coding);

@@ -1,6 +1,6 @@
 //! The words and signs of a source file, without its tests, and the paths that it mentions.
 
-use super::PACKAGES;
+use super::{PACKAGES, within};
 
 /// A word or sign of the source and the line it stands on.
 #[derive(Clone, Debug, PartialEq)]
@@ -104,9 +104,11 @@ pub(super) fn text(tokens: &[Token], at: usize) -> &str {
     tokens.get(at).map_or("", |token| token.text.as_str())
 }
 
-/// Every path of ours that a file names, from the root of the crate, with its line.
+/// Every path of ours that a file names, from `src`, with its line.
 pub(super) fn mentions(module: &[String], tokens: &[Token]) -> Vec<(String, usize)> {
     let mut found = Vec::new();
+    // What `crate` is.
+    let root = &module[..usize::from(module.first().is_some_and(|room| room == "server"))];
     let mut here = module.to_vec();
     let mut inner: Vec<usize> = Vec::new();
     let mut depth = 0usize;
@@ -128,30 +130,39 @@ pub(super) fn mentions(module: &[String], tokens: &[Token]) -> Vec<(String, usiz
             }
             word if text(tokens, at + 1) == "::" && (at == 0 || text(tokens, at - 1) != "::") => {
                 if PACKAGES.contains(&word) {
-                    tree(tokens, at, &[], &mut found);
+                    tree(tokens, at, root, &[], &mut found);
                 } else if matches!(word, "crate" | "super" | "self" | "batchdesk") {
-                    tree(tokens, at, &here, &mut found);
+                    tree(tokens, at, root, &here, &mut found);
                 }
             }
             _ => {}
+        }
+    }
+    for (path, _) in &mut found {
+        // The server names other packages as its own modules.
+        if let Some(package) =
+            path.strip_prefix("server::").filter(|rest| PACKAGES.iter().any(|name| within(rest, name)))
+        {
+            *path = package.to_owned();
         }
     }
     found
 }
 
 /// Reads one path, or a tree of them in braces, from `at` on; returns where it ends.
-fn tree(tokens: &[Token], mut at: usize, base: &[String], found: &mut Vec<(String, usize)>) -> usize {
+fn tree(tokens: &[Token], mut at: usize, root: &[String], base: &[String], found: &mut Vec<(String, usize)>) -> usize {
     let mut path = base.to_vec();
     let line = tokens.get(at).map_or(0, |token| token.line);
     loop {
         match text(tokens, at) {
-            "crate" | "batchdesk" => path.clear(),
+            "crate" => path = root.to_vec(),
+            "batchdesk" => path.clear(),
             "self" => {}
             "super" => drop(path.pop()),
             "{" => {
                 at += 1;
                 while !matches!(text(tokens, at), "}" | "") {
-                    at = tree(tokens, at, &path, found);
+                    at = tree(tokens, at, root, &path, found);
                     while !matches!(text(tokens, at), "," | "}" | "") {
                         at += 1;
                     }

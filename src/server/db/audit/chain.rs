@@ -1,7 +1,7 @@
 //! The chain of the audit trail as it stands in its tables: read by the sealer, which signs where it ends, and by the
 //! verifier.
 
-use crate::server::db::Tx;
+use crate::db::Tx;
 use futures::TryStreamExt;
 use sqlx::{Row, postgres::PgRow};
 use time::OffsetDateTime;

@@ -4,7 +4,7 @@
 use super::{super::Tx, NewRecord};
 use crate::{
     domain::ids::{BatchId, OrganisationId},
-    server::spool::{Spool, SpoolWriter},
+    spool::{Spool, SpoolWriter},
 };
 use sha2::{Digest, Sha256};
 use std::{

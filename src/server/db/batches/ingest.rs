@@ -255,7 +255,7 @@ pub struct TakenId {
 
 /// The rows named by a guard that found unique ids taken; none for any other error.
 pub fn taken_ids(error: &sqlx::Error) -> Option<Vec<TakenId>> {
-    if crate::server::db::guard_code(error)? != "BD423" {
+    if crate::db::guard_code(error)? != "BD423" {
         return None;
     }
     let detail = error.as_database_error()?.try_downcast_ref::<sqlx::postgres::PgDatabaseError>()?.detail()?;

@@ -2,8 +2,8 @@
 
 use super::GatewayRow;
 use crate::{
+    db::Tx,
     domain::{gateway::Promise, ids::GatewayId, operation::Effect, protocol::GatewayClass},
-    server::db::Tx,
 };
 use std::{collections::BTreeMap, time::Duration};
 use uuid::Uuid;

@@ -1,6 +1,6 @@
 //! Who uses a connection now, for how long the gateway asked us to stay away, and what was finished lately.
 
-use crate::{domain::ids::GatewayId, server::db::Tx};
+use crate::{db::Tx, domain::ids::GatewayId};
 use std::time::Duration;
 use time::OffsetDateTime;
 use uuid::Uuid;

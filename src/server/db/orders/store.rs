@@ -3,8 +3,8 @@
 
 use super::Tx;
 use crate::{
+    db::{approvals::Submission, codes},
     domain::{batch::BatchStatus, ids::OrganisationId, money::Currency, operation::Operation, task::TaskState},
-    server::db::{approvals::Submission, codes},
 };
 use sqlx::{Postgres, QueryBuilder, postgres::PgRow};
 use time::OffsetDateTime;

@@ -154,7 +154,7 @@ impl Memory {
     }
 
     /// Compares the database with what was seen. Only for the worse: who is behind stays so until [`Self::look`].
-    pub(in crate::server::db) async fn check(&self, connection: &mut PgConnection) -> sqlx::Result<()> {
+    pub(in crate::db) async fn check(&self, connection: &mut PgConnection) -> sqlx::Result<()> {
         let (_, standing) = self.compare(connection).await?;
         if let Some(why) = standing.behind {
             self.inner().behind.get_or_insert(why);
@@ -163,7 +163,7 @@ impl Memory {
     }
 
     /// The same, and remembers what is there now when nothing is missing.
-    pub(in crate::server::db) async fn look(&self, connection: &mut PgConnection) -> sqlx::Result<Standing> {
+    pub(in crate::db) async fn look(&self, connection: &mut PgConnection) -> sqlx::Result<Standing> {
         let (now, standing) = self.compare(connection).await?;
         let mut inner = self.inner();
         inner.behind.clone_from(&standing.behind);

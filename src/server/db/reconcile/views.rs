@@ -1,6 +1,6 @@
 //! What the last comparison of a batch found, for pages.
 
-use crate::{domain::ids::BatchId, server::db::Tx};
+use crate::{db::Tx, domain::ids::BatchId};
 use time::OffsetDateTime;
 use uuid::Uuid;
 

@@ -5,7 +5,7 @@ use super::{
     claim::{Chunk, ChunkLease},
     record::record_columns,
 };
-use crate::server::db::Tx;
+use crate::db::Tx;
 use uuid::Uuid;
 
 /// A row to ask about.

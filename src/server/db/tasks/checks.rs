@@ -1,7 +1,7 @@
 //! T6: counters, balances and states against the facts. Run by tests, by the processor when a batch is done, and every
 //! hour.
 
-use crate::server::db::Tx;
+use crate::db::Tx;
 use sqlx::AssertSqlSafe;
 use time::OffsetDateTime;
 use uuid::Uuid;

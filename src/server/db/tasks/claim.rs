@@ -5,8 +5,8 @@ use super::{
     record::{self, record_columns},
 };
 use crate::{
+    db::Tx,
     domain::{ids::GatewayId, operation::Effect},
-    server::db::Tx,
 };
 use std::time::Duration;
 use uuid::Uuid;

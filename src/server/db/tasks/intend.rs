@@ -1,7 +1,7 @@
 //! T2: the intent to send, committed before the send.
 
 use super::{TaskRecord, claim::ChunkLease};
-use crate::server::db::Tx;
+use crate::db::Tx;
 use uuid::Uuid;
 
 /// A run of rows that is to be sent.

@@ -1,7 +1,7 @@
 //! What the gateway says about an order before its first refund of a batch.
 
 use super::claim::Chunk;
-use crate::server::db::Tx;
+use crate::db::Tx;
 use uuid::Uuid;
 
 /// An order that was not read for this batch yet.

@@ -1,7 +1,7 @@
 //! Rows that a person asked about again: final ones without the gateway's word for it, and those in review.
 
 use super::{TaskRecord, TaskReply, record::record_columns, resolve::RowKey};
-use crate::{domain::ids::GatewayId, server::db::Tx};
+use crate::{db::Tx, domain::ids::GatewayId};
 use std::time::Duration;
 use uuid::Uuid;
 

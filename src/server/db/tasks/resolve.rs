@@ -2,8 +2,8 @@
 
 use super::{TaskRecord, TaskReply, Verdict, record::record_columns};
 use crate::{
+    db::{Tx, codes},
     domain::{ids::GatewayId, task::TaskState},
-    server::db::{Tx, codes},
 };
 use sqlx::{Row, postgres::PgRow};
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! T3: what became of first sends, in groups.
 
 use super::{TaskReply, claim::ChunkLease};
-use crate::server::db::Tx;
+use crate::db::Tx;
 use uuid::Uuid;
 
 /// Replies to rows of one chunk, kept as one piece of evidence.

@@ -5,7 +5,7 @@ use crate::{
         money::{Currency, Money},
         view::Split,
     },
-    server::gateway::{RefundRequest, Target},
+    gateway::{RefundRequest, Target},
 };
 use serde::Serialize;
 use serde_json::value::RawValue;

@@ -3,13 +3,10 @@
 use super::wire::{ErrorBody, OrderBody, RefundBody, minor};
 use crate::{
     domain::money::{Currency, Money},
-    server::{
-        gateway::{
-            Found, ListedRefund, Listing, OrderSnapshot, OrderState, RefundRequest, Reply, ReplyClass, SeenRefund,
-            Target,
-        },
-        outbound::client::{Exchange, HttpResponse},
+    gateway::{
+        Found, ListedRefund, Listing, OrderSnapshot, OrderState, RefundRequest, Reply, ReplyClass, SeenRefund, Target,
     },
+    outbound::client::{Exchange, HttpResponse},
 };
 use std::time::Duration;
 

@@ -5,13 +5,11 @@ mod servers;
 use super::*;
 use crate::{
     domain::money::{Currency, Money},
-    server::{
-        gateway::{ConnectError, RefundRequest, connect},
-        outbound::SetupError,
-    },
-    simulator::{SimulatorArgs, serve},
+    gateway::{ConnectError, RefundRequest, connect},
+    outbound::SetupError,
 };
 use serde_json::Value;
+use simulator::{SimulatorArgs, serve};
 use std::{net::SocketAddr, path::Path, sync::Arc};
 use tokio::{net::TcpListener, task::JoinHandle};
 

@@ -1,7 +1,7 @@
 //! What a link of the chain covers, computed here and not by the database, which would say what whoever changed it
 //! wants.
 
-use crate::{domain::ids::OrganisationId, server::db::audit::chain::Link};
+use crate::{db::audit::chain::Link, domain::ids::OrganisationId};
 use sha2::{Digest, Sha256};
 use std::io::Write as _;
 

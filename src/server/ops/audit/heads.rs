@@ -11,10 +11,7 @@
 //! what they like, and stop the sealer, which shows as a head that grows old. Whoever has the key or can write to the
 //! places where heads are kept, as well, can do more: keep heads where they cannot, see `batchdesk audit head`.
 
-use crate::{
-    domain::ids::OrganisationId,
-    server::{db::audit::chain::Position, secrets::SecretKey},
-};
+use crate::{db::audit::chain::Position, domain::ids::OrganisationId, secrets::SecretKey};
 use std::{
     fmt::Write as _,
     fs::{self, DirBuilder, File, OpenOptions},

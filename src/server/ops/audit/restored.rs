@@ -5,12 +5,10 @@ use super::{
     sealer,
 };
 use crate::{
+    db::{self, Tx, audit::chain},
     domain::ids::OrganisationId,
-    server::{
-        db::{self, Tx, audit::chain},
-        error::OpResult,
-        state::AppState,
-    },
+    error::OpResult,
+    state::AppState,
 };
 use serde_json::json;
 

@@ -5,12 +5,10 @@ use super::{
     heads::{self, Folder, Head, Heads, Restored},
 };
 use crate::{
+    db::{self, Tx, audit::chain},
     domain::ids::OrganisationId,
-    server::{
-        db::{self, Tx, audit::chain},
-        error::{OpError, OpResult},
-        state::AppState,
-    },
+    error::{OpError, OpResult},
+    state::AppState,
 };
 use std::{collections::BTreeSet, time::Duration};
 use tokio::time::Instant;

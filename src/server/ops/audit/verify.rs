@@ -6,16 +6,14 @@ use super::{
     sealer,
 };
 use crate::{
-    domain::{error::RefusalKind, ids::OrganisationId},
-    server::{
-        db::{
-            self, Tx,
-            audit::chain::{self, Position, Stray},
-        },
-        error::{OpError, OpResult},
-        ops::time_format,
-        state::AppState,
+    db::{
+        self, Tx,
+        audit::chain::{self, Position, Stray},
     },
+    domain::{error::RefusalKind, ids::OrganisationId},
+    error::{OpError, OpResult},
+    ops::time_format,
+    state::AppState,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -2,6 +2,7 @@
 
 use super::time_format;
 use crate::{
+    db,
     domain::{
         batch::BatchStatus,
         money::{Currency, Money, group},
@@ -13,11 +14,8 @@ use crate::{
             retries::RevisionRow,
         },
     },
-    server::{
-        db,
-        operations::{self, Outcome},
-        ops::connections,
-    },
+    operations::{self, Outcome},
+    ops::connections,
 };
 use jiff::tz::TimeZone;
 
@@ -37,7 +35,7 @@ fn counts(row: &db::batches::BatchRow) -> Counts {
 }
 
 /// A batch in numbers.
-pub(in crate::server::ops) fn snapshot(
+pub(in crate::ops) fn snapshot(
     row: &db::batches::BatchRow,
     zone: &TimeZone,
     notice: Option<String>,
@@ -71,10 +69,7 @@ pub(in crate::server::ops) fn snapshot(
 }
 
 /// What came in with an import, and what became of it.
-pub(in crate::server::ops) fn import(
-    sources: &[db::imports::SourceRow],
-    phase: &str,
-) -> (Vec<SourceCounts>, ImportCounts) {
+pub(in crate::ops) fn import(sources: &[db::imports::SourceRow], phase: &str) -> (Vec<SourceCounts>, ImportCounts) {
     let counts = |source: &db::imports::SourceRow| SourceCounts {
         name: source.file_name.clone(),
         total: source.total.map(count),
@@ -94,7 +89,7 @@ pub(in crate::server::ops) fn import(
 }
 
 /// How fast a batch goes, what limits it, and how long it will take.
-pub(in crate::server::ops) fn pace(health: &ConnectionHealth) -> String {
+pub(in crate::ops) fn pace(health: &ConnectionHealth) -> String {
     let left = match health.eta.as_str() {
         "" => None,
         why if why.ends_with('.') => Some(why.to_owned()),
@@ -124,11 +119,7 @@ fn decision(row: &db::batches::BatchRow) -> Option<DecisionView> {
 }
 
 /// A submission in the list of a batch's page.
-pub(in crate::server::ops) fn revision(
-    revision: &db::retries::Revision,
-    currency: Currency,
-    zone: &TimeZone,
-) -> RevisionRow {
+pub(in crate::ops) fn revision(revision: &db::retries::Revision, currency: Currency, zone: &TimeZone) -> RevisionRow {
     let decision = match (revision.submission.verdict.as_deref(), revision.dropped.as_deref()) {
         (Some("NOT_REQUIRED"), _) => "No decision was needed".to_owned(),
         (Some(verdict), _) => super::super::approvals::decided_by(
@@ -157,12 +148,12 @@ pub(in crate::server::ops) fn revision(
 }
 
 /// Whether there is a gateway that can be asked about it: what is stored here is known.
-pub(in crate::server::ops) const fn can_ask(row: &db::batches::BatchRow) -> bool {
+pub(in crate::ops) const fn can_ask(row: &db::batches::BatchRow) -> bool {
     row.gateway.is_some() && row.status.has_been_sent()
 }
 
 /// A batch in a list.
-pub(in crate::server::ops) fn list_row(row: &db::batches::BatchRow, zone: &TimeZone, can_write: bool) -> BatchRow {
+pub(in crate::ops) fn list_row(row: &db::batches::BatchRow, zone: &TimeZone, can_write: bool) -> BatchRow {
     let pending = count(row.pending);
     let note = match row.status {
         BatchStatus::Rejected => row.checker_email.as_ref().map(|email| format!("by {email}")),
@@ -191,11 +182,7 @@ pub(in crate::server::ops) fn list_row(row: &db::batches::BatchRow, zone: &TimeZ
 }
 
 /// A task in a table.
-pub(in crate::server::ops) fn task_row(
-    task: &db::batches::TaskRow,
-    batch: &db::batches::BatchRow,
-    zone: &TimeZone,
-) -> TaskRow {
+pub(in crate::ops) fn task_row(task: &db::batches::TaskRow, batch: &db::batches::BatchRow, zone: &TimeZone) -> TaskRow {
     let outcome = Outcome::of(task, batch.unit());
     let operation = operations::of(batch.operation);
     TaskRow {
@@ -216,11 +203,7 @@ pub(in crate::server::ops) fn task_row(
 }
 
 /// What happened to a batch, from the audit trail.
-pub(in crate::server::ops) fn activity(
-    operation: Operation,
-    act: &db::audit::AuditRow,
-    zone: &TimeZone,
-) -> ActivityRow {
+pub(in crate::ops) fn activity(operation: Operation, act: &db::audit::AuditRow, zone: &TimeZone) -> ActivityRow {
     let detail: serde_json::Value = serde_json::from_str(&act.detail).unwrap_or_default();
     let number = |name: &str| group(detail.get(name).and_then(serde_json::Value::as_u64).unwrap_or(0), true);
     let retried = detail.get("revision").and_then(serde_json::Value::as_u64).is_some_and(|revision| revision > 1);
@@ -290,14 +273,14 @@ fn rows(detail: &serde_json::Value) -> String {
 }
 
 /// `Juspay (acme)`: how people know a connection.
-pub(in crate::server::ops) fn gateway_name(gateway: &db::gateways::GatewayRow) -> String {
+pub(in crate::ops) fn gateway_name(gateway: &db::gateways::GatewayRow) -> String {
     let mut letters = gateway.connector.chars();
     let name: String = letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default();
     format!("{name} ({})", gateway.merchant_id)
 }
 
 /// Why nothing is sent for the whole organisation, in sentences; none while something is.
-pub(in crate::server::ops) fn organisation_notice(
+pub(in crate::ops) fn organisation_notice(
     organisation: &db::organisations::OrganisationRow,
     zone: &TimeZone,
 ) -> Option<String> {
@@ -317,7 +300,7 @@ pub(in crate::server::ops) fn organisation_notice(
 }
 
 /// Why nothing is sent to a connection, in sentences; none while something is.
-pub(in crate::server::ops) fn gateway_notice(gateway: &db::gateways::GatewayRow, zone: &TimeZone) -> Option<String> {
+pub(in crate::ops) fn gateway_notice(gateway: &db::gateways::GatewayRow, zone: &TimeZone) -> Option<String> {
     let name = gateway_name(gateway);
     match connections::sending(gateway, zone) {
         Sending::On => None,
@@ -339,7 +322,7 @@ pub(in crate::server::ops) fn gateway_notice(gateway: &db::gateways::GatewayRow,
 }
 
 /// Who paused a batch, since when and why.
-pub(in crate::server::ops) fn pause_notice(act: &db::audit::AuditRow, by_admin: bool, zone: &TimeZone) -> String {
+pub(in crate::ops) fn pause_notice(act: &db::audit::AuditRow, by_admin: bool, zone: &TimeZone) -> String {
     let detail: serde_json::Value = serde_json::from_str(&act.detail).unwrap_or_default();
     let reason = detail.get("reason").and_then(serde_json::Value::as_str).unwrap_or_default();
     let why = if reason.is_empty() { ".".to_owned() } else { format!(": “{reason}”") };

@@ -1,6 +1,6 @@
 //! Whether a connection works: one reading of an order that nobody has. Moves no money.
 
-use crate::server::{
+use crate::{
     db::gateways::GatewayRow,
     gateway::{Connector, OrderState, Reply, ReplyClass},
 };

@@ -6,6 +6,7 @@ use super::{
     visible,
 };
 use crate::{
+    db::{self, Tx, connections::CapabilityRow, gateways::GatewayRow},
     domain::{
         access::{Module, Permissions, Right},
         error::RefusalKind,
@@ -13,16 +14,13 @@ use crate::{
         operation::Effect,
         view::PersonRef,
     },
-    server::{
-        db::{self, Tx, connections::CapabilityRow, gateways::GatewayRow},
-        error::{OpError, OpResult},
-        gateway,
-        ops::{
-            access::{Caller, authorise},
-            audit, batches,
-        },
-        state::AppState,
+    error::{OpError, OpResult},
+    gateway,
+    ops::{
+        access::{Caller, authorise},
+        audit, batches,
     },
+    state::AppState,
 };
 use serde_json::json;
 use uuid::Uuid;

@@ -2,21 +2,19 @@
 
 use super::{Refused, about, begin, found, plain};
 use crate::{
+    db,
     domain::{
         access::{Module, Right},
         error::RefusalKind,
         ids::GatewayId,
         text::REASON,
     },
-    server::{
-        db,
-        error::{OpError, OpResult},
-        ops::{
-            access::{Caller, authorise},
-            audit, past,
-        },
-        state::AppState,
+    error::{OpError, OpResult},
+    ops::{
+        access::{Caller, authorise},
+        audit, past,
     },
+    state::AppState,
 };
 use serde_json::json;
 

@@ -11,7 +11,7 @@ use crate::{
         operation::Effect,
         view::connections::ProbeStep,
     },
-    server::gateway::{Connector, Found, GatewayClass, OrderState, Promise, RefundRequest, Reply, ReplyClass, Target},
+    gateway::{Connector, Found, GatewayClass, OrderState, Promise, RefundRequest, Reply, ReplyClass, Target},
 };
 use std::time::{Duration, Instant};
 use uuid::Uuid;

@@ -2,6 +2,7 @@
 
 use super::Sending;
 use crate::{
+    db::{self, connections::CapabilityRow, gateways::GatewayRow, organisations::OrganisationRow},
     domain::{
         access::{Module, Right},
         ids::GatewayId,
@@ -11,17 +12,14 @@ use crate::{
             settings_change::Changes,
         },
     },
-    server::{
-        db::{self, connections::CapabilityRow, gateways::GatewayRow, organisations::OrganisationRow},
-        error::{OpError, OpResult},
-        gateway::{self, GatewayClass},
-        ops::{
-            access::{Caller, authorise},
-            batches::gateway_name,
-            settings_changes, time_format,
-        },
-        state::AppState,
+    error::{OpError, OpResult},
+    gateway::{self, GatewayClass},
+    ops::{
+        access::{Caller, authorise},
+        batches::gateway_name,
+        settings_changes, time_format,
     },
+    state::AppState,
 };
 use jiff::tz::TimeZone;
 use std::time::Duration;
@@ -135,7 +133,7 @@ fn capability(fact: &CapabilityRow, row: &GatewayRow, zone: &TimeZone) -> Capabi
 }
 
 /// Whether a connection sends.
-pub(in crate::server::ops) fn sending(row: &GatewayRow, zone: &TimeZone) -> Sending {
+pub(in crate::ops) fn sending(row: &GatewayRow, zone: &TimeZone) -> Sending {
     if row.sending {
         return Sending::On;
     }
@@ -143,7 +141,7 @@ pub(in crate::server::ops) fn sending(row: &GatewayRow, zone: &TimeZone) -> Send
 }
 
 /// Whether an organisation sends.
-pub(in crate::server::ops) fn organisation_sending(row: &OrganisationRow, zone: &TimeZone) -> Sending {
+pub(in crate::ops) fn organisation_sending(row: &OrganisationRow, zone: &TimeZone) -> Sending {
     if row.sending {
         return Sending::On;
     }

@@ -2,12 +2,12 @@
 
 use super::{Rows, zip::Zip};
 use crate::{
+    db::batches::TaskRow,
     domain::money::Currency,
     formats::{
         results::Cells,
         workbook::{SHEET, SheetRows, parts},
     },
-    server::db::batches::TaskRow,
 };
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};

@@ -28,7 +28,7 @@ const SECRET: [&str; 17] = [
 ];
 
 /// The reply with secrets taken out, indented where it is JSON, and cut to what a page can show.
-pub(in crate::server::ops) fn readable(body: &str) -> String {
+pub(in crate::ops) fn readable(body: &str) -> String {
     let body = body.trim();
     let text = match serde_json::from_str::<Value>(body) {
         Ok(mut value @ (Value::Object(_) | Value::Array(_))) => {

@@ -2,19 +2,17 @@
 
 use super::{DatedEvent, TaskPresenter, fact};
 use crate::{
+    db::{
+        audit::AuditRow,
+        batches::TaskRow,
+        history::{RowReply, RowRevision},
+    },
     domain::{
         task::TaskStatus,
         view::{CellPart, retries::HistoryEvent},
     },
-    server::{
-        db::{
-            audit::AuditRow,
-            batches::TaskRow,
-            history::{RowReply, RowRevision},
-        },
-        operations::{self, Outcome},
-        ops::records,
-    },
+    operations::{self, Outcome},
+    ops::records,
 };
 use serde_json::Value;
 

@@ -2,15 +2,13 @@
 
 use super::is_sync;
 use crate::{
+    db::orders::store::OrderRecord,
     domain::{
         money::Money,
         task::TaskState,
         view::{orders::OrderStep, retries::HistoryEvent},
     },
-    server::{
-        db::orders::store::OrderRecord,
-        ops::{history, time_format},
-    },
+    ops::{history, time_format},
 };
 use jiff::tz::TimeZone;
 use time::OffsetDateTime;

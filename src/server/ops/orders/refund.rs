@@ -4,6 +4,7 @@
 
 use super::{OrderPresenter, file_name};
 use crate::{
+    db,
     domain::{
         access::{Module, Right},
         error::RefusalKind,
@@ -15,20 +16,17 @@ use crate::{
         text::{DESCRIPTION, ORDER_ID},
         view::orders::{RefundLine, RefundOrders, RefundSelection},
     },
+    error::{OpError, OpResult},
     formats::{
         refunds::{TypedRefund, check_sheet, typed_rows},
         sheet::{self, Sheet},
     },
-    server::{
-        db,
-        error::{OpError, OpResult},
-        ops::{
-            access::{Caller, authorise},
-            time_format,
-            uploads::{self, Submitted, Ticks, Upload},
-        },
-        state::AppState,
+    ops::{
+        access::{Caller, authorise},
+        time_format,
+        uploads::{self, Submitted, Ticks, Upload},
     },
+    state::AppState,
 };
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;

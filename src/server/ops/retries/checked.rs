@@ -2,6 +2,10 @@
 
 use super::{Typed, is_error, records};
 use crate::{
+    db::{
+        batches::{BatchRow, TaskRow},
+        retries::Draft,
+    },
     domain::{
         finding::Finding,
         limits::Limits,
@@ -11,20 +15,14 @@ use crate::{
         text::Field,
         view::retries::{RetryCell, RetryRow},
     },
+    error::{OpError, OpResult},
     formats::{
         header::Template,
         registry::{self, Overview, StoredRecord},
         sheet::{Sheet, SheetRow},
     },
-    server::{
-        db::{
-            batches::{BatchRow, TaskRow},
-            retries::Draft,
-        },
-        error::{OpError, OpResult},
-        gateway::fails_again,
-        operations::Outcome,
-    },
+    gateway::fails_again,
+    operations::Outcome,
 };
 use std::collections::HashMap;
 

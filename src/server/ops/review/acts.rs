@@ -10,17 +10,15 @@ use super::{
     ProposalKey, ProposedRow, TASKS,
 };
 use crate::{
+    db::{self, Tx},
     domain::{
         access::Right,
         error::RefusalKind,
         ids::BatchId,
         text::{Field, NOTE, REASON, REFERENCE},
     },
-    server::{
-        db::{self, Tx},
-        error::{OpError, OpResult},
-        state::AppState,
-    },
+    error::{OpError, OpResult},
+    state::AppState,
 };
 use serde_json::json;
 use uuid::Uuid;

@@ -2,11 +2,9 @@
 
 use super::super::time_format;
 use crate::{
+    db::{self, Tx},
     domain::{ids::BatchId, view::review::Evidence},
-    server::{
-        db::{self, Tx},
-        error::OpResult,
-    },
+    error::OpResult,
 };
 use jiff::tz::TimeZone;
 use serde_json::Value;

@@ -2,17 +2,15 @@
 
 use super::super::time_format;
 use crate::{
+    db::{
+        reconcile::DifferenceRow,
+        review::{EntryRow, TaskInReview},
+    },
     domain::{
         money::{Currency, Money},
         view::review::{Difference, ReviewEntry},
     },
-    server::{
-        db::{
-            reconcile::DifferenceRow,
-            review::{EntryRow, TaskInReview},
-        },
-        gateway::GatewayClass,
-    },
+    gateway::GatewayClass,
 };
 use jiff::tz::TimeZone;
 

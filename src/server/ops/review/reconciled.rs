@@ -2,16 +2,14 @@
 
 use super::{super::time_format, labels};
 use crate::{
+    db::{self, Tx, batches::BatchRow},
     domain::{money::group, view::review::Reconciled},
-    server::{
-        db::{self, Tx, batches::BatchRow},
-        error::OpResult,
-    },
+    error::OpResult,
 };
 use jiff::tz::TimeZone;
 
 /// The last comparison with at most `limit` of its differences; none when there was none yet.
-pub(in crate::server::ops) async fn last(
+pub(in crate::ops) async fn last(
     tx: &mut Tx,
     batch: &BatchRow,
     zone: &TimeZone,

@@ -3,25 +3,23 @@
 
 use super::Was;
 use crate::{
-    domain::{error::RefusalKind, ids::GatewayId, settings_change::Change},
-    server::{
-        db::{
-            self, Tx,
-            connections::{NewAccount, NewConnection},
-            gateways::GatewayRow,
-            orders::ExternalSystem,
-        },
-        error::{OpError, OpResult},
-        gateway,
-        ops::{
-            batches::gateway_name,
-            connection_health,
-            connections::{Refused, about, plain, taken},
-            settings::most_rows,
-        },
-        outbound::address,
-        state::AppState,
+    db::{
+        self, Tx,
+        connections::{NewAccount, NewConnection},
+        gateways::GatewayRow,
+        orders::ExternalSystem,
     },
+    domain::{error::RefusalKind, ids::GatewayId, settings_change::Change},
+    error::{OpError, OpResult},
+    gateway,
+    ops::{
+        batches::gateway_name,
+        connection_health,
+        connections::{Refused, about, plain, taken},
+        settings::most_rows,
+    },
+    outbound::address,
+    state::AppState,
 };
 use serde_json::json;
 use sha2::{Digest, Sha256};

@@ -5,6 +5,7 @@ use super::{
     intake::{Intake, Prepared, Source},
 };
 use crate::{
+    db::{self, Tx, organisations::OrganisationRow},
     domain::{
         error::RefusalKind,
         finding::{Finding, FindingCode, Severity},
@@ -12,16 +13,13 @@ use crate::{
         money::{Currency, Money},
         view::Repeat,
     },
+    error::{OpError, OpResult},
     formats::{
         findings::{At, finding},
         printable::printable,
     },
-    server::{
-        db::{self, Tx, organisations::OrganisationRow},
-        error::{OpError, OpResult},
-        ops::{access::Caller, audit, files, gateways, time_format},
-        state::AppState,
-    },
+    ops::{access::Caller, audit, files, gateways, time_format},
+    state::AppState,
 };
 use jiff::tz::TimeZone;
 use serde_json::json;
@@ -152,7 +150,7 @@ pub(super) async fn create(
     Ok(Created::Batch(id))
 }
 
-pub(in crate::server::ops) fn taken_finding(taken: db::batches::TakenId) -> Finding {
+pub(in crate::ops) fn taken_finding(taken: db::batches::TakenId) -> Finding {
     let message = format!(
         "Unique ID already used: {} belongs to a refund of batch {}. Give this refund an id of its own, or leave the \
          cell empty.",
@@ -200,10 +198,10 @@ async fn repeats(
 }
 
 /// Row of the spreadsheet, order and minor units of what is to be sent.
-pub(in crate::server::ops) type SentRow<'a> = (u32, &'a str, i64);
+pub(in crate::ops) type SentRow<'a> = (u32, &'a str, i64);
 
 /// Rows with the same order and amount that went out since `since`, the first of them one by one.
-pub(in crate::server::ops) async fn look_alikes(
+pub(in crate::ops) async fn look_alikes(
     tx: &mut Tx,
     currency: Currency,
     zone: &TimeZone,

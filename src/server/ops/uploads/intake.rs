@@ -2,6 +2,7 @@
 //! database, so that they are never all in memory.
 
 use crate::{
+    db::batches::{PreparedRecords, RecordSink},
     domain::{
         finding::Finding,
         ids::{BatchId, OrganisationId},
@@ -9,18 +10,15 @@ use crate::{
         money::Currency,
         operation::Operation,
     },
+    error::{OpError, OpResult},
     formats::{
         findings::fit,
         refunds::gateway_key,
         registry::{self, StoredRecord},
         sheet::Sheet,
     },
-    server::{
-        db::batches::{PreparedRecords, RecordSink},
-        error::{OpError, OpResult},
-        ingest,
-        spool::Spool,
-    },
+    ingest,
+    spool::Spool,
 };
 use sha2::{Digest, Sha256};
 use std::{io, path::PathBuf, sync::Arc};

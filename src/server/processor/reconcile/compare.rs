@@ -1,6 +1,6 @@
 //! The three-way comparison: records of the file, our outcomes, the gateway's list. Pure.
 
-use crate::server::{
+use crate::{
     db::reconcile::{Found, OurRow},
     gateway::{ListedRefund, Listing, ReplyClass},
 };

@@ -1,25 +1,23 @@
 //! One chunk: its rows are read ahead, intended in runs as large as there are free places, and sent.
 
 use crate::{
+    db::tasks::{
+        claim::{self, Chunk, ChunkLease, WaitingRow},
+        intend::{self, IntendedRow, Run},
+    },
     domain::{money::Currency, protocol::Before},
-    server::{
-        db::tasks::{
-            claim::{self, Chunk, ChunkLease, WaitingRow},
-            intend::{self, IntendedRow, Run},
-        },
-        processor::{
-            ask_first::{self, AskOutcome},
-            backoff,
-            breaker::Admission,
-            cooldown::CooldownPermit,
-            instruction::{self, Unsendable},
-            lane::{LaneContext, SEND_DEADLINE, Trouble, trouble},
-            limits::Place,
-            preflight::{self, Probe},
-            rate_limiter::MAX_WAIT,
-            settler::SentReply,
-            verdict,
-        },
+    processor::{
+        ask_first::{self, AskOutcome},
+        backoff,
+        breaker::Admission,
+        cooldown::CooldownPermit,
+        instruction::{self, Unsendable},
+        lane::{LaneContext, SEND_DEADLINE, Trouble, trouble},
+        limits::Place,
+        preflight::{self, Probe},
+        rate_limiter::MAX_WAIT,
+        settler::SentReply,
+        verdict,
     },
 };
 use std::{

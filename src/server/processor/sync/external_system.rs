@@ -2,13 +2,11 @@
 
 use super::message::Content;
 use crate::{
+    db::{self, sync::ClaimedTask},
     domain::task::RecordExtra,
-    server::{
-        db::{self, sync::ClaimedTask},
-        outbound::webhook::{self, Delivery, Webhook},
-        processor::lane::LaneContext,
-        state::AppState,
-    },
+    outbound::webhook::{self, Delivery, Webhook},
+    processor::lane::LaneContext,
+    state::AppState,
 };
 use std::time::Duration;
 

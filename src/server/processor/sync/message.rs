@@ -1,12 +1,10 @@
 //! What the external system is told about an order.
 
 use crate::{
+    db::orders::{SeenOrder, StoredOrder},
+    db::sync::ClaimedTask,
     domain::text::storable,
-    server::{
-        db::orders::{SeenOrder, StoredOrder},
-        db::sync::ClaimedTask,
-        gateway::OrderSnapshot,
-    },
+    gateway::OrderSnapshot,
 };
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};

@@ -19,7 +19,7 @@ const OF_A_PERSON: usize = 4;
 const STEP: u64 = 1024 * KIB;
 
 /// The budget of the process.
-pub(in crate::server::http) struct Budget {
+pub(in crate::http) struct Budget {
     kib: Arc<Semaphore>,
     people: Mutex<HashMap<PersonId, usize>>,
 }
@@ -31,7 +31,7 @@ impl Default for Budget {
 }
 
 /// What one file takes of it; given back when dropped.
-pub(in crate::server::http) struct Share {
+pub(in crate::http) struct Share {
     budget: Arc<Budget>,
     person: PersonId,
     taken: OwnedSemaphorePermit,
@@ -39,7 +39,7 @@ pub(in crate::server::http) struct Share {
 
 impl Budget {
     /// A share for a file of `person` that is `bytes` long, as far as is known.
-    pub(in crate::server::http) fn enter(self: &Arc<Self>, person: PersonId, bytes: u64) -> OpResult<Share> {
+    pub(in crate::http) fn enter(self: &Arc<Self>, person: PersonId, bytes: u64) -> OpResult<Share> {
         let taken = self.take(bytes)?;
         let mut people = self.people.lock().unwrap_or_else(PoisonError::into_inner);
         let files = people.entry(person).or_default();
@@ -71,7 +71,7 @@ impl Budget {
 
 impl Share {
     /// Takes more when a file turns out to be longer than was known.
-    pub(in crate::server::http) fn holds(&mut self, bytes: u64) -> OpResult<()> {
+    pub(in crate::http) fn holds(&mut self, bytes: u64) -> OpResult<()> {
         let held = self.taken.num_permits() as u64 * KIB;
         if bytes > held {
             self.taken.merge(self.budget.take((bytes - held).max(STEP))?);

@@ -3,9 +3,9 @@
 use super::{HEARTBEAT, QUEUE, Ticket, Watch, still_allowed};
 use crate::{
     domain::{error::RefusalKind, ids::BatchId, page::BatchQuery},
+    http::Web,
     server::{
         error::{OpError, OpResult},
-        http::Web,
         live::Changed,
         ops::{self, access::Caller},
     },

@@ -16,7 +16,7 @@ use axum::{
 };
 
 /// `GET /api/v1/batches/{id}`.
-pub(in crate::server::http) async fn batch(State(web): State<Web>, headers: HeaderMap, PathId(id): PathId) -> Response {
+pub(in crate::http) async fn batch(State(web): State<Web>, headers: HeaderMap, PathId(id): PathId) -> Response {
     match find(&web, &headers, &id).await {
         Ok(snapshot) => Json(snapshot).into_response(),
         Err(error) => {

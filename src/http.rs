@@ -37,7 +37,7 @@ pub use events::{HEARTBEAT, STREAMS_PER_SESSION};
 pub use routes::{Access, Route, RouteKind};
 pub use session::{ABSOLUTE, IDLE, POLL_HEADER};
 
-use super::state::AppState;
+use crate::server::state::AppState;
 use std::sync::Arc;
 
 /// What handlers of the web part share: the server's state, and what only this part has.

@@ -1,7 +1,12 @@
 //! Everything that only the server has: the one gate for server code.
 //!
-//! `http` and `processor` stand at the edges; both go through `ops` (use cases: authorise first, one transaction) or,
-//! for the processor, straight to `db`. All SQL is in `db`. Nothing here is compiled for the browser.
+//! The web part (`http`, above this package) and `processor` stand at the edges; both go through `ops` (use cases:
+//! authorise first, one transaction) or, for the processor, straight to `db`. All SQL is in `db`.
+
+#[cfg(all(failpoints, not(debug_assertions)))]
+compile_error!("`failpoints` puts faults into the server on purpose: it is for debug builds, never for a release");
+
+pub use ::{domain, formats};
 
 // First: its macros are for the modules below.
 #[macro_use]
@@ -14,7 +19,6 @@ pub mod embedded;
 pub mod error;
 pub mod gateway;
 pub mod hashing;
-pub mod http;
 pub mod ingest;
 pub mod intake_queue;
 pub mod lifecycle;
