@@ -153,14 +153,8 @@ async fn name(web: &Web, session: &Session, person: bool, visit: &mut RequestCon
 }
 
 fn unavailable(error: tower_sessions::session::Error) -> OpError {
-    OpError {
-        refusal: crate::domain::error::Refusal::new(
-            crate::domain::error::RefusalKind::Unavailable,
-            "Your session could not be read. Nothing was changed. Try again in a moment.",
-        ),
-        context: Some(format!("session: {error}")),
-        retry_after: None,
-    }
+    let sentence = "Your session could not be read. Nothing was changed. Try again in a moment.";
+    OpError::unavailable(sentence, "session", error)
 }
 
 impl FromRequestParts<Web> for RequestContext {

@@ -36,7 +36,7 @@ pub(super) async fn sign_in(State(web): State<Web>, visit: RequestContext, form:
                 web.streams.end(old);
             }
             if let Err(error) = session::begin(&visit.session, SessionData::new(&signed_in)).await {
-                return error::error_response(&web, &visit, &OpError::internal(format!("session: {error}"))).await;
+                return error::error_response(&web, &visit, &OpError::caused("session", error)).await;
             }
             let mut response = Redirect::to(redirects::after_sign_in(next.as_deref())).into_response();
             let kept = signed_in.devices.and_then(|devices| cookies::set_devices(&web, &devices));
@@ -67,7 +67,7 @@ pub(super) async fn sign_out(State(web): State<Web>, visit: RequestContext) -> R
         web.streams.end(hash);
     }
     if let Err(error) = visit.session.flush().await {
-        return error::error_response(&web, &visit, &OpError::internal(format!("session: {error}"))).await;
+        return error::error_response(&web, &visit, &OpError::caused("session", error)).await;
     }
     if let Some(caller) = &visit.caller
         && let Err(error) = ops::sessions::signed_out(&web, caller).await

@@ -31,7 +31,7 @@ async fn prove(web: &Web, visit: &RequestContext, caller: Caller, password: Secr
     sessions::prove(web, &caller, &password).await?;
     if let Some(who) = visit.who {
         let renewed = session::renew(&visit.session, who.proved(now)).await;
-        renewed.map_err(|error| OpError::internal(format!("session: {error}")))?;
+        renewed.map_err(|error| OpError::caused("session", error))?;
     }
     Ok(Caller { proved_at: Some(now), ..caller })
 }

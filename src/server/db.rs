@@ -54,7 +54,7 @@ use tokio::sync::Notify;
 pub enum StartError {
     /// The connection cannot be made.
     #[error("the database cannot be reached: {0}")]
-    Unreachable(sqlx::Error),
+    Unreachable(#[source] sqlx::Error),
     /// The login may not become the runtime roles.
     #[error(
         "the database login may not SET ROLE {role}: {error}. Run `batchdesk migrate` as a login that may create roles"
@@ -63,6 +63,7 @@ pub enum StartError {
         /// Which role.
         role: &'static str,
         /// What PostgreSQL said.
+        #[source]
         error: sqlx::Error,
     },
     /// A runtime role sees through row-level security.
@@ -70,7 +71,7 @@ pub enum StartError {
     Unsafe(&'static str),
     /// Roles or migrations could not be made.
     #[error("the database could not be migrated: {0}")]
-    Migration(String),
+    Migration(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Its tables were made by migrations that this binary does not have.
     #[error("The tables of this database were made by an earlier version of Batchdesk that this one cannot take over")]
     Foreign,

@@ -34,7 +34,7 @@ pub use crate::domain::{
 pub use descriptor::{Currencies, Descriptor, Identifier, KeyGrammar, Permanent, concurrency_in_force};
 pub use instruction::{Instruction, RefundRequest, Target};
 
-use super::outbound::SetupError;
+use super::{outbound::SetupError, secrets::CannotOpen};
 use crate::domain::{
     money::{Currency, Money},
     operation::Effect,
@@ -206,6 +206,9 @@ pub enum ConnectError {
     /// Nothing can be sent to its address.
     #[error(transparent)]
     Setup(#[from] SetupError),
+    /// Its key cannot be read.
+    #[error(transparent)]
+    Key(#[from] CannotOpen),
 }
 
 /// How the connector of a connection is made.

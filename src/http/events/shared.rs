@@ -61,7 +61,7 @@ impl Readings {
         }
         let at = Instant::now();
         let snapshot = ops::batches::snapshot(web, caller, batch).await?;
-        let json = serde_json::to_string(&snapshot).map_err(crate::server::error::OpError::internal)?;
+        let json = serde_json::to_string(&snapshot).map_err(crate::server::error::OpError::failed)?;
         let reading = Reading { at, operation: snapshot.operation, json: json.into() };
         *kept = Some(reading.clone());
         Ok(reading)

@@ -150,9 +150,9 @@ async fn file(mut field: Field<'_>, limit: u64, share: &mut Share, mut spool: Sp
             return Err(too_large(limit));
         }
         share.holds(length)?;
-        spool.write(&chunk).await.map_err(OpError::internal)?;
+        spool.write(&chunk).await.map_err(OpError::failed)?;
     }
-    spool.finish().await.map_err(OpError::internal)
+    spool.finish().await.map_err(OpError::failed)
 }
 
 async fn text(mut field: Field<'_>, limit: u64) -> Result<String, OpError> {

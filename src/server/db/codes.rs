@@ -23,12 +23,14 @@ pub struct Inconsistency {
     column: String,
     row: String,
     why: String,
+    #[source]
+    source: Option<sqlx::error::BoxDynError>,
 }
 
 impl Inconsistency {
     /// Of a value that is not known.
     pub fn unknown(table: &'static str, column: &str, row: impl Display, code: &str) -> Self {
-        Self { table, column: column.to_owned(), row: row.to_string(), why: unknown(code) }
+        Self { table, column: column.to_owned(), row: row.to_string(), why: unknown(code), source: None }
     }
 }
 
@@ -49,7 +51,8 @@ pub(super) fn read<T>(
     read(row).map_err(|error| match error {
         sqlx::Error::ColumnDecode { index, source } => {
             let row = key.iter().map(|column| part(row, column)).collect::<Vec<_>>().join(" ");
-            Inconsistency { table, column: index.trim_matches('"').to_owned(), row, why: source.to_string() }.into()
+            let column = index.trim_matches('"').to_owned();
+            Inconsistency { table, column, row, why: source.to_string(), source: Some(source) }.into()
         }
         other => other,
     })

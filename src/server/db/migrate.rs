@@ -91,8 +91,8 @@ pub async fn roles_only(options: &PgConnectOptions) -> Result<(), StartError> {
     connection.close().await.map_err(StartError::Unreachable)
 }
 
-fn failed(error: impl std::fmt::Display) -> StartError {
-    StartError::Migration(error.to_string())
+fn failed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StartError {
+    StartError::Migration(error.into())
 }
 
 /// Makes roles and schema where they are missing, applies every migration that is not applied yet, and the functions

@@ -67,7 +67,7 @@ pub async fn create(state: &AppState, organisation: &str, name: &str, role: Role
         return refuse(RefusalKind::Conflict, sentence);
     }
     let mut bytes = [0u8; 32];
-    getrandom::fill(&mut bytes).map_err(OpError::internal)?;
+    getrandom::fill(&mut bytes).map_err(OpError::failed)?;
     let key = format!("bd_{}", URL_SAFE_NO_PAD.encode(bytes));
     add(state, organisation, name, role, &key).await?;
     Ok(SecretString::from(key))

@@ -88,7 +88,7 @@ fn open(
 ) -> Result<Arc<dyn Connector>, OpError> {
     let api_key = match key {
         Some(key) => key.clone(),
-        None => state.config.secret_key.open(row.id.as_bytes(), &row.sealed_key).map_err(OpError::internal)?,
+        None => state.config.secret_key.open(row.id.as_bytes(), &row.sealed_key).map_err(OpError::failed)?,
     };
     gateway::connect(&gateway::Connection {
         connector: row.connector.clone(),
@@ -179,7 +179,7 @@ pub async fn add(state: &AppState, caller: &Caller, entry: AccountForm) -> Resul
     };
     let said = tried(state, caller, &row, Some(&entry.api_key), entry.untested).await?;
     let sealed =
-        state.config.secret_key.seal(id.0.as_bytes(), &entry.api_key).map_err(OpError::internal).map_err(plain)?;
+        state.config.secret_key.seal(id.0.as_bytes(), &entry.api_key).map_err(OpError::failed).map_err(plain)?;
     let mut tx = begin(state, caller).await.map_err(plain)?;
     let known =
         db::gateways::of_account(&mut tx, connector.name, &row.merchant_id, row.sandbox).await.map_err(plain)?;
@@ -218,7 +218,7 @@ pub async fn change(state: &AppState, caller: &Caller, id: GatewayId, entry: Acc
     let said = tried(state, caller, &row, key, entry.untested).await?;
     let sealed = match key {
         Some(key) => {
-            Some(state.config.secret_key.seal(id.0.as_bytes(), key).map_err(OpError::internal).map_err(plain)?)
+            Some(state.config.secret_key.seal(id.0.as_bytes(), key).map_err(OpError::failed).map_err(plain)?)
         }
         None => None,
     };

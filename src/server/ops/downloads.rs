@@ -90,7 +90,7 @@ pub async fn data(
         ResultFile::Csv => ("text/csv; charset=utf-8", lines(header, rows, put)),
         ResultFile::Workbook => {
             let body = workbook::workbook(rows, labels.tab, header, currency, Box::new(put));
-            (CONTENT_TYPE, body.map_err(OpError::internal)?)
+            (CONTENT_TYPE, body.map_err(OpError::failed)?)
         }
     };
     Ok(Download { file_name: name.to_owned(), content_type, body })

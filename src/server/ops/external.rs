@@ -114,7 +114,7 @@ fn prepared(
         }
         (None, Some(known)) => (known.sealed_secret, None, false),
         (None, None) => {
-            let secret = Secret::make().map_err(OpError::internal)?;
+            let secret = Secret::make().map_err(OpError::failed)?;
             (seal(state, organisation, &secret)?, Some(secret), true)
         }
     };
@@ -122,5 +122,5 @@ fn prepared(
 }
 
 fn seal(state: &AppState, organisation: OrganisationId, secret: &SecretString) -> OpResult<Vec<u8>> {
-    state.config.secret_key.seal(organisation.0.as_bytes(), secret).map_err(OpError::internal)
+    state.config.secret_key.seal(organisation.0.as_bytes(), secret).map_err(OpError::failed)
 }

@@ -40,7 +40,7 @@ async fn next(mut input: SpoolInput) -> OpResult<(SpoolInput, Vec<u8>)> {
         let mut part = Vec::new();
         input.by_ref().take(PART as u64).read_to_end(&mut part).map(|_| (input, part))
     };
-    tokio::task::spawn_blocking(work).await.map_err(OpError::internal)?.map_err(OpError::internal)
+    tokio::task::spawn_blocking(work).await.map_err(OpError::failed)?.map_err(OpError::failed)
 }
 
 /// A file that was kept; none where it is not there.
@@ -49,11 +49,11 @@ pub async fn load(state: &AppState, tx: &mut Tx, sha256: &[u8]) -> OpResult<Opti
     let mut writer = SpoolWriter::new(&state.config.spool_dir());
     let mut parts = 0;
     while let Some(part) = db::files::part(tx, sha256, parts + 1).await? {
-        writer.write(&part).await.map_err(OpError::internal)?;
+        writer.write(&part).await.map_err(OpError::failed)?;
         parts += 1;
     }
     if parts == 0 {
         return Ok(None);
     }
-    writer.finish().await.map(Some).map_err(OpError::internal)
+    writer.finish().await.map(Some).map_err(OpError::failed)
 }

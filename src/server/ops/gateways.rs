@@ -116,7 +116,7 @@ pub async fn add(state: &AppState, new: NewGateway) -> OpResult<GatewayId> {
     let mut tx = state.db.web(organisation, None).await?;
     let known = db::gateways::of_account(&mut tx, &new.connector, &new.merchant_id, new.sandbox).await?;
     let id = GatewayId(known.as_ref().map_or_else(Uuid::now_v7, |row| row.id));
-    let sealed_key = state.config.secret_key.seal(id.0.as_bytes(), &new.api_key).map_err(OpError::internal)?;
+    let sealed_key = state.config.secret_key.seal(id.0.as_bytes(), &new.api_key).map_err(OpError::failed)?;
     let input = GatewayInput {
         connector: &new.connector,
         base_url: base_url.as_str(),

@@ -44,7 +44,7 @@ pub async fn home(state: &AppState, caller: &Caller) -> OpResult<Home> {
         let today = time_format::day_start(now, &zone);
         let (processing, failures) = db::home::figures(&mut tx, operation, now - Duration::days(7)).await?;
         for (currency, minor) in db::approvals::accepted_since(&mut tx, operation, today).await? {
-            add(&mut home.refunded_today, Money::new(minor, currency.parse().map_err(OpError::internal)?));
+            add(&mut home.refunded_today, Money::new(minor, currency.parse().map_err(OpError::failed)?));
         }
         home.processing += u64::try_from(processing).unwrap_or(0);
         home.failures += u64::try_from(failures).unwrap_or(0);

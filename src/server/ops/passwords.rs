@@ -43,7 +43,7 @@ pub async fn hash(state: &AppState, password: &SecretString) -> OpResult<String>
         Argon2::default().hash_password(password.expose_secret().as_bytes()).map(|hash| hash.to_string())
     })
     .await?;
-    hashed.map_err(OpError::internal)
+    hashed.map_err(OpError::failed)
 }
 
 /// A place in the queue of hashes; a refusal when there is none.
@@ -89,7 +89,7 @@ async fn in_turn<T: Send + 'static>(
         drop(turn);
         done
     });
-    done.await.map_err(OpError::internal)
+    done.await.map_err(OpError::failed)
 }
 
 #[cfg(test)]

@@ -93,7 +93,7 @@ pub(super) async fn submit(
     let alone = db::settings_changes::other_administrators(&mut tx).await.map_err(plain)? == 0;
     let now = state.clock.now();
     let id = ChangeId(Uuid::now_v7());
-    let as_json = |value: serde_json::Result<serde_json::Value>| value.map_err(OpError::internal).map_err(plain);
+    let as_json = |value: serde_json::Result<serde_json::Value>| value.map_err(OpError::failed).map_err(plain);
     let new = NewChange {
         kind: change.kind(),
         object: &change.object(),
@@ -240,8 +240,8 @@ pub(super) async fn present_changes(state: &AppState, tx: &mut Tx, caller: &Call
 const NOT_SHOWN: &str = "This is not what was shown to you. Nothing was changed. Load the page again and decide then.";
 
 fn read(row: &ChangeRow) -> OpResult<(Change, Was)> {
-    let change = serde_json::from_value(row.becomes.clone()).map_err(OpError::internal)?;
-    Ok((change, serde_json::from_value(row.was.clone()).map_err(OpError::internal)?))
+    let change = serde_json::from_value(row.becomes.clone()).map_err(OpError::failed)?;
+    Ok((change, serde_json::from_value(row.was.clone()).map_err(OpError::failed)?))
 }
 
 async fn begin(state: &AppState, caller: &Caller) -> OpResult<Tx> {

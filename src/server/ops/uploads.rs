@@ -266,7 +266,7 @@ fn sure(upload: &Upload, kept: Option<&DraftRow>, file: &File) -> OpResult<Sure>
 }
 
 fn findings_text(file: &File) -> OpResult<String> {
-    serde_json::to_string(&file.checked.findings).map_err(OpError::internal)
+    serde_json::to_string(&file.checked.findings).map_err(OpError::failed)
 }
 
 async fn keep_findings(
@@ -285,7 +285,7 @@ async fn keep_findings(
         file_bytes: i64::try_from(file.source.spool.len()).unwrap_or(i64::MAX),
         rows: i64::try_from(file.checked.rows).unwrap_or(i64::MAX),
         findings: findings_text(file)?,
-        repeats: serde_json::to_string(&repeats).map_err(OpError::internal)?,
+        repeats: serde_json::to_string(&repeats).map_err(OpError::failed)?,
         options: file.options.clone(),
     };
     if kept {
@@ -370,8 +370,8 @@ fn view(operation: Operation, id: DraftId, row: DraftRow) -> OpResult<DraftView>
         file_name: row.file_name,
         file_bytes: u64::try_from(row.file_bytes).unwrap_or(0),
         rows: u64::try_from(row.rows).unwrap_or(0),
-        findings: serde_json::from_str(&row.findings).map_err(OpError::internal)?,
-        repeats: serde_json::from_str(&row.repeats).map_err(OpError::internal)?,
+        findings: serde_json::from_str(&row.findings).map_err(OpError::failed)?,
+        repeats: serde_json::from_str(&row.repeats).map_err(OpError::failed)?,
     })
 }
 

@@ -12,7 +12,8 @@ use crate::{
         money::Currency,
         operation::Effect,
     },
-    gateway::{self, Connector, GatewayClass},
+    error::{OpError, OpResult},
+    gateway::{self, ConnectError, Connector, GatewayClass},
     ops::gateways,
     state::AppState,
 };
@@ -34,7 +35,7 @@ pub trait Connect: Send + Sync {
         row: &GatewayRow,
         currency: Currency,
         slots: usize,
-    ) -> Result<Arc<dyn Connector>, String>;
+    ) -> Result<Arc<dyn Connector>, ConnectError>;
 }
 
 /// The connectors that tasks are sent through; in debug builds behind one that a test can make misread them.
@@ -56,19 +57,19 @@ impl Connect for Connectors {
         row: &GatewayRow,
         currency: Currency,
         slots: usize,
-    ) -> Result<Arc<dyn Connector>, String> {
+    ) -> Result<Arc<dyn Connector>, ConnectError> {
         let config = &state.config;
         let connection = gateway::Connection {
             connector: row.connector.clone(),
             base_url: row.base_url.clone(),
             merchant_id: row.merchant_id.clone(),
-            api_key: config.secret_key.open(row.id.as_bytes(), &row.sealed_key).map_err(|error| error.to_string())?,
+            api_key: config.secret_key.open(row.id.as_bytes(), &row.sealed_key)?,
             currency,
             timeout: config.gateway_timeout,
             concurrency: slots,
             allowed_hosts: config.allowed_hosts.clone(),
         };
-        gateway::connect(&connection).map_err(|error| error.to_string())
+        gateway::connect(&connection)
     }
 }
 
@@ -158,21 +159,21 @@ impl Connections {
     }
 
     /// The connection as it is set now, for a lane that begins.
-    pub(super) async fn get(&self, organisation: OrganisationId, id: GatewayId) -> Result<Arc<Connection>, String> {
+    pub(super) async fn get(&self, organisation: OrganisationId, id: GatewayId) -> OpResult<Arc<Connection>> {
         let known = self.known().get(&(organisation, id)).cloned();
         let limits = known.as_ref().map(|known| known.limits.clone()).unwrap_or_default();
         limits.used_now();
-        let (row, currency) = self.look(organisation, id, &limits).await.map_err(|error| error.to_string())?;
-        let row = row.ok_or("the connection is gone")?;
+        let (row, currency) = self.look(organisation, id, &limits).await?;
+        let row = row.ok_or_else(|| OpError::internal("the connection is gone"))?;
         if let Some(connection) = known.as_ref().filter(|connection| connection.is_of(&row)) {
             return Ok(connection.clone());
         }
         let concurrency = Settings::of(&row, self.state.config.gateway_concurrency).concurrency;
-        let currency = currency.ok_or("the organisation has no known currency")?;
+        let currency = currency.ok_or_else(|| OpError::internal("the organisation has no known currency"))?;
         let currency = gateway::currency(&row.connector, currency);
-        let gateway = self.connect.connect(&self.state, &row, currency, concurrency)?;
+        let gateway = self.connect.connect(&self.state, &row, currency, concurrency).map_err(OpError::failed)?;
         if row.preflight && !gateway.descriptor().reads_orders {
-            return Err("it is set to read orders first, and its connector cannot".to_owned());
+            return Err(OpError::internal("it is set to read orders first, and its connector cannot"));
         }
         let connection = Arc::new(Connection {
             classes: Effect::ALL.into_iter().map(|effect| (effect, row.promise(effect).class)).collect(),

@@ -84,7 +84,7 @@ impl Lane<'_> {
         if held.phase == CHECK && matches!(self.check(&held, &sources).await?, Step::Over) {
             return Ok(());
         }
-        let mut from = usize::try_from(held.byte_offset).map_err(OpError::internal)?;
+        let mut from = usize::try_from(held.byte_offset).map_err(OpError::failed)?;
         for source in sources.iter().filter(|source| source.source_no >= held.source_no) {
             let text = match self.read(&held, source).await? {
                 Ok(text) => text,
@@ -93,7 +93,7 @@ impl Lane<'_> {
             let mut runs = text.runs(std::mem::take(&mut from), ROWS);
             let mut ahead = runs.recv().await;
             while let Some(run) = ahead {
-                let run = run.map_err(OpError::internal)?;
+                let run = run.map_err(OpError::failed)?;
                 ahead = runs.recv().await;
                 if !self.goes_on() {
                     let mut tx = self.tx().await?;
@@ -117,7 +117,7 @@ impl Lane<'_> {
         let Some(spool) = spool else { return Ok(Err(format!("{} is not kept any more.", source.file_name))) };
         let operation = held.operation;
         let read = tokio::task::spawn_blocking(move || Source::read(operation, spool)).await;
-        let read = read.map_err(OpError::internal)?.map_err(OpError::internal)?;
+        let read = read.map_err(OpError::failed)?.map_err(OpError::failed)?;
         Ok(read.map_err(|sentence| format!("{}: {sentence}", source.file_name)))
     }
 

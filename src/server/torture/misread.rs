@@ -4,7 +4,7 @@ use super::is_out;
 use crate::{
     db::gateways::GatewayRow,
     domain::{money::Currency, protocol::ReplyClass},
-    gateway::{Connector, Descriptor, Found, Instruction, Listing, OrderState, Reply},
+    gateway::{ConnectError, Connector, Descriptor, Found, Instruction, Listing, OrderState, Reply},
     processor::{Connect, Connectors},
     state::AppState,
 };
@@ -25,7 +25,7 @@ impl Connect for Misreading {
         row: &GatewayRow,
         currency: Currency,
         slots: usize,
-    ) -> Result<Arc<dyn Connector>, String> {
+    ) -> Result<Arc<dyn Connector>, ConnectError> {
         let inner = Connectors.connect(state, row, currency, slots)?;
         Ok(Arc::new(Misreader { inner, sent: Mutex::default() }))
     }

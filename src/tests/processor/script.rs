@@ -4,7 +4,7 @@ use crate::{
     domain::money::{Currency, Money},
     server::{
         db::gateways::GatewayRow,
-        gateway::{
+        gateway::{ConnectError, 
             Connector, Descriptor, Found, Instruction, ListedRefund, Listing, OrderSnapshot, OrderState, Reply,
             ReplyClass, juspay,
         },
@@ -68,7 +68,7 @@ pub(in crate::tests) struct Script {
 pub(in crate::tests) struct Give(pub(in crate::tests) Arc<Script>);
 
 impl Connect for Give {
-    fn connect(&self, _: &AppState, _: &GatewayRow, _: Currency, _: usize) -> Result<Arc<dyn Connector>, String> {
+    fn connect(&self, _: &AppState, _: &GatewayRow, _: Currency, _: usize) -> Result<Arc<dyn Connector>, ConnectError> {
         Ok(self.0.clone())
     }
 }

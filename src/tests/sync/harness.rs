@@ -9,7 +9,7 @@ use crate::{
     },
     server::{
         db::{self, gateways::GatewayRow},
-        gateway::{
+        gateway::{ConnectError, 
             Connector, Descriptor, Found, Instruction, OrderSnapshot, OrderState, Reply, ReplyClass, SeenRefund, juspay,
         },
         ops::{
@@ -86,7 +86,7 @@ impl Book {
 struct Give(Arc<Book>);
 
 impl Connect for Give {
-    fn connect(&self, _: &AppState, _: &GatewayRow, _: Currency, _: usize) -> Result<Arc<dyn Connector>, String> {
+    fn connect(&self, _: &AppState, _: &GatewayRow, _: Currency, _: usize) -> Result<Arc<dyn Connector>, ConnectError> {
         Ok(self.0.clone())
     }
 }

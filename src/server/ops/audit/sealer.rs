@@ -98,10 +98,10 @@ async fn in_folder<T: Send + 'static>(
     state: &AppState,
     work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
 ) -> OpResult<T> {
-    let done = tokio::task::spawn_blocking(work).await.map_err(OpError::internal)?;
+    let done = tokio::task::spawn_blocking(work).await.map_err(OpError::failed)?;
     done.map_err(|error| {
         let path = state.config.data_dir.join(heads::FILE);
-        OpError::internal(format!("{}: {error}", path.display()))
+        OpError::caused(path.display(), error)
     })
 }
 

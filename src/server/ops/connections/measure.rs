@@ -142,7 +142,7 @@ async fn keep(
         class: promise.class.code().to_owned(),
         key_window_seconds: window,
         order_id: Some(questions.order.clone()),
-        evidence: serde_json::to_string(&probed.steps).map_err(OpError::internal)?,
+        evidence: serde_json::to_string(&probed.steps).map_err(OpError::failed)?,
     };
     let evidence = db::connections::add_capability(tx, id, &fact).await?;
     if !db::gateways::set_promise(tx, row, Effect::Refund, promise, evidence).await? {

@@ -243,7 +243,7 @@ async fn check(lines: &mut [RefundLine], rows: Sheet, currency: Currency, limits
         return Ok(Some(Money::new(0, currency)));
     }
     let checked =
-        tokio::task::spawn_blocking(move || check_sheet(&rows, currency, limits)).await.map_err(OpError::internal)?;
+        tokio::task::spawn_blocking(move || check_sheet(&rows, currency, limits)).await.map_err(OpError::failed)?;
     for finding in checked.findings.iter().filter(|finding| is_error(finding)) {
         // What is said of the whole file is said at its first line.
         let row = finding.row.filter(|row| lines.iter().any(|line| line.row == *row)).unwrap_or(2);

@@ -172,7 +172,7 @@ impl Lines {
         if self.chosen().next().is_none() {
             return Ok(Checked::default());
         }
-        tokio::task::spawn_blocking(move || self.check_now(currency)).await.map_err(OpError::internal)
+        tokio::task::spawn_blocking(move || self.check_now(currency)).await.map_err(OpError::failed)
     }
 
     fn check_now(&self, currency: Currency) -> Checked {

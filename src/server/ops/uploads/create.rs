@@ -187,7 +187,7 @@ async fn repeats(
         while let Some(instructed) = &mut instructed
             && let Some(rows) = instructed.recv().await
         {
-            let rows = rows.map_err(OpError::internal)?;
+            let rows = rows.map_err(OpError::failed)?;
             let rows: Vec<SentRow<'_>> =
                 rows.iter().map(|(row, order, minor)| (*row, order.as_str(), *minor)).collect();
             looked.add(tx, &rows).await?;

@@ -91,7 +91,7 @@ impl Source {
                 prepared,
             })
         };
-        Ok(tokio::task::spawn_blocking(check).await.map_err(OpError::internal)??)
+        Ok(tokio::task::spawn_blocking(check).await.map_err(OpError::failed)??)
     }
 
     fn read(&self, preparing: &mut Option<Preparing>) -> io::Result<registry::Overview> {

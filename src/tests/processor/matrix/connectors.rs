@@ -9,7 +9,7 @@ use crate::{
     },
     server::{
         db::gateways::GatewayRow,
-        gateway::{
+        gateway::{ConnectError, 
             Connector, Currencies, Descriptor, Found, GatewayClass, Identifier, Instruction, KeyGrammar, OrderSnapshot,
             OrderState, Promise, RefundRequest, Reply, ReplyClass, Target,
         },
@@ -88,7 +88,7 @@ impl Connect for Connectors {
         _: &GatewayRow,
         _: Currency,
         slots: usize,
-    ) -> Result<Arc<dyn Connector>, String> {
+    ) -> Result<Arc<dyn Connector>, ConnectError> {
         let config = &state.config;
         let client = client::build(config.gateway_timeout, slots, &config.allowed_hosts, false, HeaderMap::new());
         let client = client.map_err(|error| error.to_string())?;
