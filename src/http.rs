@@ -19,6 +19,7 @@ mod notices;
 mod orders;
 mod pages;
 mod redirects;
+mod render;
 mod request_context;
 mod retries;
 mod review;

@@ -7,7 +7,7 @@ use super::{
     batches::done,
     error,
     form::Form,
-    pages::Page,
+    render::Page,
     request_context::{RequestContext, SignedIn},
     step_up::prove_if_given,
 };

@@ -5,8 +5,8 @@ use super::{
     address::PathId,
     cookies, error,
     form::Form,
-    pages::Page,
     redirects,
+    render::Page,
     request_context::{RequestContext, SignedIn},
 };
 use crate::{

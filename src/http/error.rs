@@ -1,6 +1,6 @@
 //! How a refusal leaves the web part: one mapping from [`OpError`] to a status, for pages and for machines.
 
-use super::{Web, pages, request_context::RequestContext};
+use super::{Web, render, request_context::RequestContext};
 use crate::{domain::error::RefusalKind, server::error::OpError};
 use axum::{
     Json,
@@ -32,7 +32,7 @@ pub(super) async fn error_response(web: &Web, visit: &RequestContext, error: &Op
     if visit.wants_json() {
         return problem_details(error);
     }
-    pages::error(web, visit, error).await
+    render::error(web, visit, error).await
 }
 
 /// `application/problem+json` (RFC 9457) with our code.

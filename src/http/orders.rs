@@ -6,7 +6,7 @@ use super::{
     batches::{done, refused_on_page, submitted},
     error,
     form::Form,
-    pages::Page,
+    render::Page,
     request_context::{RequestContext, SignedIn},
 };
 use crate::{

@@ -1,30 +1,26 @@
-//! Pages: who may see which, and how one is rendered. A page is decided on before Leptos starts, so that its status is
-//! right, and sent when it is whole, so that it works without JavaScript.
+//! Pages: who may see which. A page is decided on before Leptos starts, so that its status is right, and sent when it is
+//! whole, so that it works without JavaScript.
 
 use super::{
     Web,
     address::{self, PathId},
     body, cookies, error, redirects,
+    render::{Page, provide},
     request_context::{self, RequestContext},
     routes::{self, Access},
-    security, session,
 };
 use crate::{
     api::ApiError,
-    app::shell,
     domain::{
         access::Right,
         error::{Refusal, RefusalKind},
         ids::BatchId,
         operation::Operation,
-        view::{Flash, PageContext},
     },
     server::{
         error::{OpError, OpResult},
         ops::{self, access::Caller},
-        state::AppState,
     },
-    ui::context::{ErrorPage, NoHydration, SessionTag},
 };
 use axum::{
     Json,
@@ -33,8 +29,6 @@ use axum::{
     http::{HeaderValue, Method, StatusCode, Uri, header},
     response::{IntoResponse, Redirect, Response},
 };
-use leptos::prelude::*;
-use leptos_axum::ResponseOptions;
 
 /// What a page needs before it is rendered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,123 +92,6 @@ async fn admit(web: &Web, caller: &Caller, rule: Rule, id: &str) -> OpResult<()>
     match operation {
         Some(operation) if operation != of => Err(missing()),
         _ => Ok(()),
-    }
-}
-
-/// A page that is to be rendered.
-pub(super) struct Page<'a> {
-    target: &'a str,
-    status: StatusCode,
-    flash: Option<Flash>,
-    hydrate: bool,
-    error: Option<ErrorPage>,
-    /// Seconds after which it is worth trying again.
-    retry_after: Option<u32>,
-}
-
-impl<'a> Page<'a> {
-    /// The page at `target` (path and query).
-    pub(super) fn new(target: &'a str) -> Self {
-        Self { target, status: StatusCode::OK, flash: None, hydrate: true, error: None, retry_after: None }
-    }
-
-    /// Answers with this status.
-    pub(super) fn status(self, status: StatusCode) -> Self {
-        Self { status, ..self }
-    }
-
-    /// Answers with the status of this refusal, and says when to come again where that is known.
-    pub(super) fn refused(self, error: &OpError) -> Self {
-        Self { status: error::status(error), retry_after: error::retry_after(error), ..self }
-    }
-
-    /// With what a form left to say.
-    pub(super) fn flash(self, flash: Flash) -> Self {
-        Self { flash: Some(flash), ..self }
-    }
-
-    /// As plain HTML: the address in the browser is that of the form, which has no page that could be hydrated.
-    pub(super) fn without_hydration(self) -> Self {
-        Self { hydrate: false, ..self }
-    }
-
-    /// Renders it for this visit.
-    pub(super) async fn render(self, web: &Web, visit: &RequestContext) -> Response {
-        match visit.page_context(web, self.flash.clone()).await {
-            Ok(context) => self.with_context(web, visit, context).await,
-            Err(error) => {
-                error::log(&visit.request_id, &error);
-                let page = Page { error: Some(error_page(&error, visit)), ..self }.refused(&error);
-                page.with_context(web, visit, visit.bare_context(web, None)).await
-            }
-        }
-    }
-
-    async fn with_context(self, web: &Web, visit: &RequestContext, context: PageContext) -> Response {
-        let Ok(request) = Request::builder().uri(self.target).body(Body::empty()) else {
-            return error::plain_internal();
-        };
-        let (state, caller) = (web.app.clone(), visit.caller.clone());
-        let (error, hydrate) = (self.error, self.hydrate);
-        let tag = visit.hash.as_ref().map(session::tag);
-        let provide = move || {
-            provide(&state, &caller);
-            provide_context(context.clone());
-            if let Some(error) = error.clone() {
-                provide_context(error);
-            }
-            if let Some(tag) = tag.clone() {
-                provide_context(SessionTag(tag));
-            }
-            if !hydrate {
-                provide_context(NoHydration);
-            }
-            if let (Some(nonce), Some(options)) = (leptos::nonce::use_nonce(), use_context::<ResponseOptions>())
-                && let Ok(policy) = HeaderValue::try_from(security::policy(Some(&nonce)))
-            {
-                options.insert_header(header::CONTENT_SECURITY_POLICY, policy);
-            }
-        };
-        let mut response = leptos_axum::render_app_async_with_context(provide, shell)(request).await;
-        // A page that could not load its data has set a status of its own.
-        if response.status().is_success() {
-            *response.status_mut() = self.status;
-        }
-        if let Some(seconds) = self.retry_after {
-            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
-        }
-        response
-    }
-}
-
-/// What pages and server functions find in their context.
-fn provide(state: &AppState, caller: &Option<Caller>) {
-    provide_context(state.clone());
-    provide_context(caller.clone());
-}
-
-/// The page that tells of a refusal, with its status.
-pub(super) async fn error(web: &Web, visit: &RequestContext, error: &OpError) -> Response {
-    let page = Page { error: Some(error_page(error, visit)), hydrate: false, ..Page::new("/") }.refused(error);
-    // When the database is away, asking it who looks would fail once more.
-    let context = match error.refusal.kind {
-        RefusalKind::Unavailable | RefusalKind::Internal => visit.bare_context(web, None),
-        _ => match visit.page_context(web, None).await {
-            Ok(context) => context,
-            Err(second) => {
-                error::log(&visit.request_id, &second);
-                visit.bare_context(web, None)
-            }
-        },
-    };
-    page.with_context(web, visit, context).await
-}
-
-fn error_page(error: &OpError, visit: &RequestContext) -> ErrorPage {
-    ErrorPage {
-        status: error.refusal.kind.status(),
-        message: error.refusal.message.clone(),
-        request_id: visit.request_id.clone(),
     }
 }
 

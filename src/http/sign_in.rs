@@ -3,8 +3,8 @@
 use super::{
     Web, cookies, error,
     form::Form,
-    pages::Page,
     redirects,
+    render::Page,
     request_context::RequestContext,
     session::{self, SessionData},
 };

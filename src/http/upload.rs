@@ -12,7 +12,7 @@ use super::{
     downloads::attachment,
     error,
     form::Form,
-    pages::Page,
+    render::Page,
     request_context::{RequestContext, SignedIn},
 };
 use crate::{

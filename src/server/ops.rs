@@ -34,3 +34,4 @@ pub mod settings_changes;
 pub mod throttle;
 pub mod time_format;
 pub mod uploads;
+mod views;

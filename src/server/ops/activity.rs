@@ -2,8 +2,8 @@
 
 use super::{
     access::{Caller, authorise},
-    batches::{found, views},
-    time_format,
+    batches::found,
+    time_format, views,
 };
 use crate::{
     db,
@@ -74,10 +74,10 @@ pub async fn log(
     }
     let total = counted.iter().map(|(_, times, ..)| times.unsigned_abs()).sum();
     Ok(ActivityLog {
-        snapshot: views::snapshot(&row, &zone, None, String::new()),
+        snapshot: views::batch::snapshot(&row, &zone, None, String::new()),
         facts,
         acts: Paged {
-            rows: acts.iter().map(|act| views::activity(row.operation, act, &zone)).collect(),
+            rows: acts.iter().map(|act| views::batch::activity(row.operation, act, &zone)).collect(),
             total,
             page,
             size: PAGE_SIZE,

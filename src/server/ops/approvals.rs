@@ -3,9 +3,8 @@
 use super::{
     access::{Caller, authorise, authorise_some, needs_proof},
     audit,
-    batches::views,
     connections::{Refused, about, plain},
-    records, time_format,
+    records, time_format, views,
 };
 use crate::{
     db::{
@@ -98,9 +97,13 @@ pub async fn inbox(state: &AppState, caller: &Caller) -> OpResult<ApprovalInbox>
 
 fn approval_row(operation: Operation, request: &Request, zone: &TimeZone) -> ApprovalRow {
     let decision = match (request.verdict.as_deref(), request.status, request.dropped.as_deref()) {
-        (Some(verdict), ..) => {
-            decided_by(verdict, request.checker_email.as_deref(), request.decided_at, request.reason.as_deref(), zone)
-        }
+        (Some(verdict), ..) => views::decision::decided_by(
+            verdict,
+            request.checker_email.as_deref(),
+            request.decided_at,
+            request.reason.as_deref(),
+            zone,
+        ),
         (_, BatchStatus::Withdrawn, _) | (.., Some("WITHDRAWN")) => "Withdrawn by its maker".to_owned(),
         (_, BatchStatus::Expired, _) | (.., Some("EXPIRED")) => "Nobody decided in time".to_owned(),
         _ => String::new(),
@@ -118,27 +121,6 @@ fn approval_row(operation: Operation, request: &Request, zone: &TimeZone) -> App
         status: request.status,
         decision,
         retry: request.revision > 1,
-    }
-}
-
-/// `Approved by checker@acme.test on 20 Nov 2026, 18:13:00 IST: ok`; empty for what is no decision of a person.
-pub(super) fn decided_by(
-    verdict: &str,
-    checker: Option<&str>,
-    at: Option<OffsetDateTime>,
-    reason: Option<&str>,
-    zone: &TimeZone,
-) -> String {
-    let word = match verdict {
-        "APPROVE" => "Approved",
-        "REJECT" => "Rejected",
-        _ => return String::new(),
-    };
-    let by = checker.unwrap_or("somebody");
-    let at = at.map(|at| time_format::display_time(at, zone).text).unwrap_or_default();
-    match reason.filter(|reason| !reason.is_empty()) {
-        Some(reason) => format!("{word} by {by} on {at}: {reason}"),
-        None => format!("{word} by {by} on {at}"),
     }
 }
 
@@ -182,14 +164,14 @@ pub async fn detail(state: &AppState, caller: &Caller, batch: BatchId) -> OpResu
     let why_not = why_not(caller, &row);
     let waiting = row.status == BatchStatus::AwaitingApproval;
     Ok(ApprovalDetail {
-        snapshot: asked_for(&row, views::snapshot(&row, &zone, None, String::new())),
+        snapshot: asked_for(&row, views::batch::snapshot(&row, &zone, None, String::new())),
         // Of a retry it is not its maker's word.
         description: if revision == 1 { row.description.clone() } else { String::new() },
         maker: row.asked_by_email.clone(),
         submitted: time_format::display_time(row.asked_at, &zone),
         expires: row.expires_at.map(|at| time_format::display_time(at, &zone)),
         decided: row.decided_at.map(|at| time_format::display_time(at, &zone)),
-        gateway: gateway.map(|gateway| views::gateway_name(&gateway)).unwrap_or_default(),
+        gateway: gateway.map(|gateway| views::connection::gateway_name(&gateway)).unwrap_or_default(),
         switch: row.operation.switched(&row.options),
         largest: largest
             .into_iter()
@@ -222,7 +204,7 @@ pub async fn detail(state: &AppState, caller: &Caller, batch: BatchId) -> OpResu
         classes: class_labels(row.unit()).into_iter().zip(classes).collect(),
         parts: parts(extras),
         retry,
-        preview: preview.iter().map(|task| views::task_row(task, &row, &zone)).collect(),
+        preview: preview.iter().map(|task| views::batch::task_row(task, &row, &zone)).collect(),
         can_decide: waiting && why_not.is_none(),
         why_not: if waiting { why_not } else { None },
         can_withdraw: waiting
@@ -409,7 +391,13 @@ async fn where_it_stands(state: &AppState, caller: &Caller, batch: BatchId) -> S
         Ok(Some(row)) => {
             let zone = time_format::zone(&caller.organisation.zone);
             let verdict = row.verdict.as_deref().unwrap_or_default();
-            let told = decided_by(verdict, row.checker_email.as_deref(), row.decided_at, row.reason.as_deref(), &zone);
+            let told = views::decision::decided_by(
+                verdict,
+                row.checker_email.as_deref(),
+                row.decided_at,
+                row.reason.as_deref(),
+                &zone,
+            );
             if told.is_empty() {
                 format!("This batch is {} and cannot be decided.", row.status.text())
             } else {

@@ -1,11 +1,10 @@
 //! Batches: lists, pages, and what people do with them.
 
 mod filter_label;
-pub(super) mod views;
 
 use super::{
     access::{Caller, authorise},
-    audit, connection_health, time_format,
+    audit, connection_health, time_format, views,
 };
 use crate::{
     db::{self, Tx, batches::Control},
@@ -24,7 +23,6 @@ use crate::{
     state::AppState,
 };
 use serde_json::json;
-pub(super) use views::gateway_name;
 
 /// Acts that a batch's page shows; its activity log has all.
 const ACTS: i64 = 100;
@@ -46,10 +44,10 @@ pub async fn list(state: &AppState, caller: &Caller, operation: Operation, query
     let makers = db::batches::makers(&mut tx, operation).await?;
     let organisation = db::organisations::load(&mut tx).await?;
     let current = super::gateways::chosen_for(&mut tx, operation).await?;
-    let stopped = organisation.and_then(|organisation| views::organisation_notice(&organisation, &zone));
+    let stopped = organisation.and_then(|organisation| views::connection::organisation_notice(&organisation, &zone));
     let notice = match operation.work() {
         Work::Import => None,
-        Work::Send(_) | Work::Query => stopped.or_else(|| views::gateway_notice(&current?, &zone)),
+        Work::Send(_) | Work::Query => stopped.or_else(|| views::connection::gateway_notice(&current?, &zone)),
     };
     let any = !by_status.is_empty() || db::batches::any(&mut tx, operation).await?;
     tx.commit().await?;
@@ -59,7 +57,7 @@ pub async fn list(state: &AppState, caller: &Caller, operation: Operation, query
         by_status.iter().filter(|(status, _)| query.status.is_none_or(|only| only == *status)).map(|(_, n)| n).sum();
     Ok(BatchList {
         page: Paged {
-            rows: rows.iter().map(|row| views::list_row(row, &zone, can_write)).collect(),
+            rows: rows.iter().map(|row| views::batch::list_row(row, &zone, can_write)).collect(),
             total,
             page: query.page,
             size: PAGE_SIZE,
@@ -126,16 +124,16 @@ pub async fn detail(
         row_map,
         reconciled,
         differences: u64::try_from(differences).unwrap_or(0),
-        activity: acts.iter().map(|act| views::activity(row.operation, act, &zone)).collect(),
+        activity: acts.iter().map(|act| views::batch::activity(row.operation, act, &zone)).collect(),
         actions: BatchActions {
             // What an import has not handled can be called off always.
             cancel: actions.cancel && (unsent > 0 || row.gateway.is_none()),
             resume: actions.resume && may_resume(caller, &row),
             ..actions
         },
-        revisions: revisions.iter().map(|revision| views::revision(revision, row.unit(), &zone)).collect(),
+        revisions: revisions.iter().map(|revision| views::batch::revision(revision, row.unit(), &zone)).collect(),
         tasks: Paged {
-            rows: tasks.iter().map(|task| views::task_row(task, &row, &zone)).collect(),
+            rows: tasks.iter().map(|task| views::batch::task_row(task, &row, &zone)).collect(),
             total,
             page: query.page.max(1),
             size: PAGE_SIZE,
@@ -174,10 +172,10 @@ async fn in_numbers(
     notice: Option<String>,
     pace: String,
 ) -> OpResult<BatchSnapshot> {
-    let mut snapshot = views::snapshot(row, zone, notice, pace);
+    let mut snapshot = views::batch::snapshot(row, zone, notice, pace);
     if row.operation.work() == Work::Import {
         let phase = db::imports::phase(tx, row.id).await?;
-        let (files, import) = views::import(&db::imports::sources(tx, row.id).await?, &phase);
+        let (files, import) = views::batch::import(&db::imports::sources(tx, row.id).await?, &phase);
         (snapshot.files, snapshot.import) = (files, Some(import));
     }
     Ok(snapshot)
@@ -328,7 +326,7 @@ fn actions(caller: &Caller, row: &db::batches::BatchRow) -> BatchActions {
     let mine = row.asked_by == Some(caller.person.id.0);
     let waiting = row.status == BatchStatus::AwaitingApproval;
     BatchActions {
-        sync: write && views::can_ask(row),
+        sync: write && views::batch::can_ask(row),
         withdraw: write && mine && waiting,
         pause: (write || may(Right::Approve)) && row.status == BatchStatus::Processing,
         resume: write && row.status == BatchStatus::Paused,
@@ -350,7 +348,7 @@ async fn pace(
         return Ok(String::new());
     }
     let health = connection_health::read(state, tx, row, zone).await?;
-    Ok(health.map(|health| views::pace(&health)).unwrap_or_default())
+    Ok(health.map(|health| views::connection::pace(&health)).unwrap_or_default())
 }
 
 /// Why the work of a batch waits, in sentences: the batch's own pause first, then what stops it from above.
@@ -359,7 +357,7 @@ async fn notice(tx: &mut Tx, row: &db::batches::BatchRow, zone: &jiff::tz::TimeZ
         BatchStatus::Paused => db::audit::last(tx, row.id.0, "batch.paused").await?,
         _ => None,
     };
-    let own = paused.map(|act| views::pause_notice(&act, row.paused_by_admin, zone));
+    let own = paused.map(|act| views::batch::pause_notice(&act, row.paused_by_admin, zone));
     let invalid = row.ended_reason.clone().filter(|_| row.status == BatchStatus::Invalid);
     let above = if row.queued.0 > 0 && row.status.has_been_sent() { from_above(tx, row, zone).await? } else { None };
     let all: Vec<String> = [own, invalid, above].into_iter().flatten().collect();
@@ -370,16 +368,18 @@ async fn from_above(tx: &mut Tx, row: &db::batches::BatchRow, zone: &jiff::tz::T
     // An import sends nothing, so no switch stops it.
     let Some(gateway) = super::gateways::of_batch(tx, row).await? else { return Ok(None) };
     let organisation = db::organisations::load(tx).await?;
-    if let Some(notice) = organisation.and_then(|organisation| views::organisation_notice(&organisation, zone)) {
+    if let Some(notice) =
+        organisation.and_then(|organisation| views::connection::organisation_notice(&organisation, zone))
+    {
         return Ok(Some(notice));
     }
-    if let Some(notice) = views::gateway_notice(&gateway, zone) {
+    if let Some(notice) = views::connection::gateway_notice(&gateway, zone) {
         return Ok(Some(notice));
     }
     let trouble = db::gateways::trouble(tx, GatewayId(gateway.id)).await?;
     Ok(trouble.map(|(since, reason)| {
         let since = time_format::display_time(since, zone).text;
-        let name = gateway_name(&gateway);
+        let name = views::connection::gateway_name(&gateway);
         format!("{name} has not answered well since {since}: {reason} Tasks wait and are tried again by themselves.")
     }))
 }

@@ -3,7 +3,7 @@
 //! Everything is read from the database, where all worker processes write it: whichever process renders the page, it
 //! says the same.
 
-use super::{batches::gateway_name, gateways, time_format};
+use super::{gateways, time_format, views::connection::gateway_name};
 use crate::{
     db::{
         self, Tx,

@@ -2,21 +2,21 @@
 
 mod connection_test;
 mod measure;
+mod pages;
 mod pause;
 pub mod probe;
-mod views;
 
 pub use connection_test::TestResult;
 pub use measure::{measure, measure_own};
+pub use pages::{list, page};
 pub use pause::{pause, pause_all, resume, resume_all};
-pub use views::{list, page};
-pub(super) use views::{organisation_sending, sending};
 
 use super::{
     access::{Caller, authorise, needs_proof},
     audit,
-    gateways::in_use,
+    gateways::{self, in_use},
     settings_changes::{self, Outcome},
+    views,
 };
 use crate::{
     db::{self, Tx, gateways::GatewayRow},
@@ -114,28 +114,10 @@ fn proved(state: &AppState, caller: &Caller) -> Result<(), Refused> {
     }
 }
 
-fn visible(text: &str) -> bool {
-    !text.is_empty() && text.len() <= 200 && text.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
-/// What was typed, checked as far as that is possible without the gateway.
 fn checked(state: &AppState, entry: &AccountForm, key_needed: bool) -> Result<String, Refused> {
-    if entry.base_url.len() > 500 {
-        return Err(about("base_url", "The address is too long. Write it as https://host."));
-    }
-    let base_url =
-        address::check(&entry.base_url, &state.config.allowed_hosts).map_err(|sentence| about("base_url", sentence))?;
-    if !visible(&entry.merchant_id) {
-        let sentence =
-            "The merchant id is empty, too long, or has blanks or special characters. Copy it from the gateway.";
-        return Err(about("merchant_id", sentence));
-    }
-    let key = entry.api_key.expose_secret();
-    if (key_needed || !key.is_empty()) && !visible(key) {
-        let sentence = "The API key is empty, too long, or has blanks or special characters. Copy it from the gateway.";
-        return Err(about("api_key", sentence));
-    }
-    Ok(base_url.into())
+    let key = Some(&entry.api_key).filter(|key| key_needed || !key.expose_secret().is_empty());
+    gateways::checked_account(state, &entry.base_url, &entry.merchant_id, key)
+        .map_err(|(field, sentence)| about(field, sentence))
 }
 
 /// Asks the gateway about an account before it is stored.
@@ -189,7 +171,7 @@ pub async fn add(state: &AppState, caller: &Caller, entry: AccountForm) -> Resul
     }
     let change = Change::ConnectionAdded {
         id,
-        name: super::batches::gateway_name(&row),
+        name: views::connection::gateway_name(&row),
         connector: row.connector,
         base_url: row.base_url,
         merchant_id: row.merchant_id,
@@ -217,14 +199,12 @@ pub async fn change(state: &AppState, caller: &Caller, id: GatewayId, entry: Acc
     }
     let said = tried(state, caller, &row, key, entry.untested).await?;
     let sealed = match key {
-        Some(key) => {
-            Some(state.config.secret_key.seal(id.0.as_bytes(), key).map_err(OpError::failed).map_err(plain)?)
-        }
+        Some(key) => Some(state.config.secret_key.seal(id.0.as_bytes(), key).map_err(OpError::failed).map_err(plain)?),
         None => None,
     };
     let change = Change::ConnectionAccount {
         id,
-        name: super::batches::gateway_name(&old),
+        name: views::connection::gateway_name(&old),
         base_url: row.base_url,
         merchant_id: row.merchant_id,
         new_key: key.is_some(),
@@ -274,7 +254,7 @@ pub async fn choose(
     let mut tx = begin(state, caller).await.map_err(plain)?;
     let row = found(&mut tx, id).await.map_err(plain)?;
     tx.commit().await.map_err(plain)?;
-    let name = super::batches::gateway_name(&row);
+    let name = views::connection::gateway_name(&row);
     let change = Change::ConnectionChosen { id, name: name.clone() };
     let outcome = settings_changes::submit(state, caller, &change, None, reason).await?;
     Ok((name, outcome))
@@ -298,7 +278,7 @@ pub async fn limit(
     tx.commit().await.map_err(plain)?;
     let change = Change::ConnectionLimits {
         id,
-        name: super::batches::gateway_name(&row),
+        name: views::connection::gateway_name(&row),
         concurrency: limits.concurrency,
         rate: limits.rate,
         burst: limits.burst,

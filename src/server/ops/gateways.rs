@@ -94,24 +94,45 @@ pub(super) async fn for_new_batch(tx: &mut Tx, operation: Operation) -> OpResult
     Ok(Some(row))
 }
 
+/// Whether a text can be sent as it is where a name or a key is asked for: 1 to 200 visible characters of ASCII.
+pub(super) fn visible(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 200 && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// Checks what names an account as far as that is possible without the gateway, and answers its address as it is stored.
+/// A refusal is a field and a sentence.
+pub(super) fn checked_account(
+    state: &AppState,
+    base_url: &str,
+    merchant_id: &str,
+    api_key: Option<&SecretString>,
+) -> Result<String, (&'static str, String)> {
+    if base_url.len() > 500 {
+        return Err(("base_url", "The address is too long. Write it as https://host.".to_owned()));
+    }
+    let base_url = address::check(base_url, &state.config.allowed_hosts).map_err(|sentence| ("base_url", sentence))?;
+    let unlike =
+        |what| format!("The {what} is empty, too long, or has blanks or special characters. Copy it from the gateway.");
+    if !visible(merchant_id) {
+        return Err(("merchant_id", unlike("merchant id")));
+    }
+    if api_key.is_some_and(|key| !visible(key.expose_secret())) {
+        return Err(("api_key", unlike("API key")));
+    }
+    Ok(base_url.into())
+}
+
 /// Adds a connection, or replaces address and key of the one to the same account and lets it send again.
 pub async fn add(state: &AppState, new: NewGateway) -> OpResult<GatewayId> {
     let refuse = |sentence: String| Err(OpError::refuse(RefusalKind::Invalid, sentence));
     let Some(connector) = gateway::descriptor(&new.connector) else {
         return refuse(format!("There is no connector {:?}. Known: {}.", new.connector, gateway::known()));
     };
-    let visible = |text: &str| !text.is_empty() && text.len() <= 200 && text.bytes().all(|b| b.is_ascii_graphic());
-    if !visible(&new.merchant_id) {
-        return refuse("The merchant id is empty, too long, or has blanks or special characters.".to_owned());
-    }
-    if !visible(new.api_key.expose_secret()) {
-        return refuse("The API key is empty, too long, or has blanks or special characters.".to_owned());
-    }
+    let base_url = checked_account(state, new.base_url.as_str(), &new.merchant_id, Some(&new.api_key))
+        .map_err(|(_, sentence)| OpError::refuse(RefusalKind::Invalid, sentence))?;
     if new.class == GatewayClass::K && new.key_window.is_none_or(|window| window < Duration::from_secs(3600)) {
         return refuse("A gateway of class K needs the time it remembers keys for, at least one hour.".to_owned());
     }
-    let base_url = address::check(new.base_url.as_str(), &state.config.allowed_hosts)
-        .map_err(|sentence| OpError::refuse(RefusalKind::Invalid, sentence))?;
     let organisation = people::organisation_named(state, &new.organisation).await?;
     let mut tx = state.db.web(organisation, None).await?;
     let known = db::gateways::of_account(&mut tx, &new.connector, &new.merchant_id, new.sandbox).await?;
@@ -119,7 +140,7 @@ pub async fn add(state: &AppState, new: NewGateway) -> OpResult<GatewayId> {
     let sealed_key = state.config.secret_key.seal(id.0.as_bytes(), &new.api_key).map_err(OpError::failed)?;
     let input = GatewayInput {
         connector: &new.connector,
-        base_url: base_url.as_str(),
+        base_url: &base_url,
         merchant_id: &new.merchant_id,
         sealed_key: &sealed_key,
         sandbox: new.sandbox,
@@ -153,7 +174,7 @@ pub async fn add(state: &AppState, new: NewGateway) -> OpResult<GatewayId> {
     if let Some(limits) = new.limits {
         connection_health::set_limits(&mut tx, id, limits).await?;
     }
-    let detail = json!({ "connector": new.connector, "base_url": base_url.as_str(), "merchant_id": new.merchant_id,
+    let detail = json!({ "connector": new.connector, "base_url": base_url, "merchant_id": new.merchant_id,
                          "class": new.class.code(), "concurrency": new.limits.and_then(|limits| limits.concurrency),
                          "rate_limit": new.limits.and_then(|limits| limits.rate), "rate_burst": new.limits.and_then(|limits| limits.burst) });
     let action = if known.is_some() { "gateway.replaced" } else { "gateway.added" };

@@ -7,8 +7,8 @@ pub(super) use redact::readable;
 
 use super::{
     access::{Caller, authorise},
-    batches::{found, views},
-    records, time_format,
+    batches::found,
+    records, time_format, views,
 };
 use crate::{
     db::{
@@ -91,7 +91,7 @@ pub async fn task(
         && state.status() == TaskStatus::Failed
         && row.status.can_retry();
     Ok(TaskHistory {
-        snapshot: views::snapshot(&row, &zone, None, String::new()),
+        snapshot: views::batch::snapshot(&row, &zone, None, String::new()),
         number: (number, u64::try_from(row.records).unwrap_or(0)),
         row: u32::try_from(task.sheet_row).unwrap_or(0),
         order_id: task.order_id.clone(),

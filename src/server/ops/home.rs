@@ -2,8 +2,7 @@
 
 use super::{
     access::{Caller, readable},
-    batches::views,
-    time_format,
+    time_format, views,
 };
 use crate::{
     db,
@@ -58,14 +57,14 @@ pub async fn home(state: &AppState, caller: &Caller) -> OpResult<Home> {
                 let sentence = format!("{}: {} failed", row.file_name, row.failed.0);
                 home.attention.push((sentence, format!("{}/{}?status=FAILED", operation.path(), row.id)));
             }
-            home.recent.push((operation, views::list_row(&row, &zone, may(Right::ReadWrite))));
+            home.recent.push((operation, views::batch::list_row(&row, &zone, may(Right::ReadWrite))));
         }
     }
     let organisation = db::organisations::load(&mut tx).await?;
     let gateway = db::gateways::chosen(&mut tx, Effect::Refund).await?;
     let stopped = organisation
-        .and_then(|organisation| views::organisation_notice(&organisation, &zone))
-        .or_else(|| gateway.and_then(|gateway| views::gateway_notice(&gateway, &zone)));
+        .and_then(|organisation| views::connection::organisation_notice(&organisation, &zone))
+        .or_else(|| gateway.and_then(|gateway| views::connection::gateway_notice(&gateway, &zone)));
     if let Some(notice) = stopped {
         // Whoever may read no list is told all the same, and stays here.
         let path = readable(caller).next().map_or("/", Operation::path);

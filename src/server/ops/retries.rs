@@ -8,8 +8,8 @@ mod checked;
 use super::{
     access::{Caller, authorise},
     audit,
-    batches::{found, views},
-    records, time_format, uploads,
+    batches::found,
+    records, time_format, uploads, views,
 };
 use crate::{
     db::{self, Tx, batches::BatchRow, retries::Draft},
@@ -95,7 +95,7 @@ pub async fn page(
     let page = page.clamp(1, pages);
     let (taken, before) = lines.taken();
     Ok(RetryView {
-        snapshot: views::snapshot(&row, &zone, None, String::new()),
+        snapshot: views::batch::snapshot(&row, &zone, None, String::new()),
         base: u32::try_from(row.revision).unwrap_or(1),
         why_not,
         maker_checker,

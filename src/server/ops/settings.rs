@@ -32,7 +32,7 @@ pub async fn load(state: &AppState, caller: &Caller) -> OpResult<Settings> {
     let external = db::orders::external_system(&mut tx).await?;
     let changes = settings_changes::present_changes(state, &mut tx, caller).await?;
     tx.commit().await?;
-    let sending = connections::organisation_sending(&row, &time_format::zone(&row.reference.zone));
+    let sending = super::views::connection::organisation_sending(&row, &time_format::zone(&row.reference.zone));
     Ok(Settings {
         sending,
         external: external.map(|system| External { url: system.url, enabled: system.enabled }),

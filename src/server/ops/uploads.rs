@@ -5,7 +5,10 @@ mod intake;
 
 pub(super) use create::{SentRow, look_alikes, taken_finding};
 
-use super::access::{Caller, authorise};
+use super::{
+    access::{Caller, authorise},
+    views,
+};
 use crate::{
     db::{self, Tx, drafts::DraftRow, gateways::GatewayRow, organisations::OrganisationRow},
     domain::{
@@ -130,7 +133,7 @@ pub async fn new_batch(
         currency: gateway.as_ref().map_or(organisation.reference.currency, |row| {
             gateway::currency(&row.connector, organisation.reference.currency)
         }),
-        gateway: gateway.map(|gateway| super::batches::gateway_name(&gateway)),
+        gateway: gateway.map(|gateway| views::connection::gateway_name(&gateway)),
         external: external.filter(|system| system.enabled).map(|system| super::external::host(&system.url)),
         draft,
     })

@@ -4,9 +4,9 @@ use crate::{
     domain::money::{Currency, Money},
     server::{
         db::gateways::GatewayRow,
-        gateway::{ConnectError, 
-            Connector, Descriptor, Found, Instruction, ListedRefund, Listing, OrderSnapshot, OrderState, Reply,
-            ReplyClass, juspay,
+        gateway::{
+            ConnectError, Connector, Descriptor, Found, Instruction, ListedRefund, Listing, OrderSnapshot, OrderState,
+            Reply, ReplyClass, juspay,
         },
         processor::Connect,
         state::AppState,

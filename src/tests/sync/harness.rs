@@ -9,8 +9,9 @@ use crate::{
     },
     server::{
         db::{self, gateways::GatewayRow},
-        gateway::{ConnectError, 
-            Connector, Descriptor, Found, Instruction, OrderSnapshot, OrderState, Reply, ReplyClass, SeenRefund, juspay,
+        gateway::{
+            ConnectError, Connector, Descriptor, Found, Instruction, OrderSnapshot, OrderState, Reply, ReplyClass,
+            SeenRefund, juspay,
         },
         ops::{
             downloads,

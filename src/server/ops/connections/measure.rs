@@ -3,7 +3,6 @@
 use super::{
     Refused, about, begin, found, open, plain,
     probe::{self, Probed, Questions},
-    visible,
 };
 use crate::{
     db::{self, Tx, connections::CapabilityRow, gateways::GatewayRow},
@@ -18,7 +17,9 @@ use crate::{
     gateway,
     ops::{
         access::{Caller, authorise},
-        audit, batches,
+        audit,
+        gateways::visible,
+        views,
     },
     state::AppState,
 };
@@ -93,7 +94,7 @@ pub async fn measure_own(
     let detail = json!({ "class": probed.promise.class.code(), "order": questions.order });
     audit::record_own(state, &mut tx, "gateway.measured", Some(row.id), detail).await?;
     tx.commit().await?;
-    Ok((batches::gateway_name(&row), probed))
+    Ok((views::connection::gateway_name(&row), probed))
 }
 
 fn measurable(row: &GatewayRow, organisation_sends: bool, questions: &Questions) -> Result<(), Refused> {

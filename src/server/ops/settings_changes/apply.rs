@@ -13,10 +13,10 @@ use crate::{
     error::{OpError, OpResult},
     gateway,
     ops::{
-        batches::gateway_name,
         connection_health,
         connections::{Refused, about, plain, taken},
         settings::most_rows,
+        views::connection::gateway_name,
     },
     outbound::address,
     state::AppState,

@@ -9,9 +9,9 @@ use crate::{
     },
     server::{
         db::gateways::GatewayRow,
-        gateway::{ConnectError, 
-            Connector, Currencies, Descriptor, Found, GatewayClass, Identifier, Instruction, KeyGrammar, OrderSnapshot,
-            OrderState, Promise, RefundRequest, Reply, ReplyClass, Target,
+        gateway::{
+            ConnectError, Connector, Currencies, Descriptor, Found, GatewayClass, Identifier, Instruction, KeyGrammar,
+            OrderSnapshot, OrderState, Promise, RefundRequest, Reply, ReplyClass, Target,
         },
         outbound::client::{self, Exchange},
         processor::Connect,

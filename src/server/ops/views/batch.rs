@@ -1,6 +1,6 @@
-//! Rows of the database as pages show them.
+//! Batches, their tasks and what happened to them, as pages show them.
 
-use super::time_format;
+use super::super::{review, time_format};
 use crate::{
     db,
     domain::{
@@ -9,13 +9,10 @@ use crate::{
         operation::Operation,
         view::{
             ActivityRow, Amounts, BatchRow, BatchSnapshot, Counts, DecisionView, ImportCounts, SourceCounts, TaskRow,
-            connection::{ConnectionHealth, ConnectionState},
-            connections::Sending,
             retries::RevisionRow,
         },
     },
     operations::{self, Outcome},
-    ops::connections,
 };
 use jiff::tz::TimeZone;
 
@@ -88,22 +85,6 @@ pub(in crate::ops) fn import(sources: &[db::imports::SourceRow], phase: &str) ->
     (files, import)
 }
 
-/// How fast a batch goes, what limits it, and how long it will take.
-pub(in crate::ops) fn pace(health: &ConnectionHealth) -> String {
-    let left = match health.eta.as_str() {
-        "" => None,
-        why if why.ends_with('.') => Some(why.to_owned()),
-        about if health.rate.is_empty() => Some(format!("{about} left.")),
-        about => Some(format!("{about} left at {}.", health.rate)),
-    };
-    let away = match &health.state {
-        ConnectionState::Paused { reason, .. } => Some(reason.clone()),
-        _ => None,
-    };
-    let limit = left.is_some().then(|| format!("Limit: {}.", health.limit));
-    [left, away, limit].into_iter().flatten().collect::<Vec<_>>().join(" ")
-}
-
 fn decision(row: &db::batches::BatchRow) -> Option<DecisionView> {
     let verdict = match row.verdict.as_deref()? {
         "APPROVE" => "approved",
@@ -122,7 +103,7 @@ fn decision(row: &db::batches::BatchRow) -> Option<DecisionView> {
 pub(in crate::ops) fn revision(revision: &db::retries::Revision, currency: Currency, zone: &TimeZone) -> RevisionRow {
     let decision = match (revision.submission.verdict.as_deref(), revision.dropped.as_deref()) {
         (Some("NOT_REQUIRED"), _) => "No decision was needed".to_owned(),
-        (Some(verdict), _) => super::super::approvals::decided_by(
+        (Some(verdict), _) => super::decision::decided_by(
             verdict,
             revision.submission.checker_email.as_deref(),
             revision.submission.decided_at,
@@ -269,56 +250,7 @@ pub(in crate::ops) fn activity(operation: Operation, act: &db::audit::AuditRow, 
 /// How many rows an act in review was about.
 fn rows(detail: &serde_json::Value) -> String {
     let n = detail.get("rows").and_then(serde_json::Value::as_array).map_or(0, Vec::len);
-    super::super::review::refunds(u64::try_from(n).unwrap_or(0))
-}
-
-/// `Juspay (acme)`: how people know a connection.
-pub(in crate::ops) fn gateway_name(gateway: &db::gateways::GatewayRow) -> String {
-    let mut letters = gateway.connector.chars();
-    let name: String = letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default();
-    format!("{name} ({})", gateway.merchant_id)
-}
-
-/// Why nothing is sent for the whole organisation, in sentences; none while something is.
-pub(in crate::ops) fn organisation_notice(
-    organisation: &db::organisations::OrganisationRow,
-    zone: &TimeZone,
-) -> Option<String> {
-    let name = &organisation.reference.name;
-    match connections::organisation_sending(organisation, zone) {
-        Sending::On => None,
-        Sending::Paused { by, since, reason } => Some(format!(
-            "{by} paused all sending of {name} since {}: “{reason}” An administrator resumes it in Settings.",
-            since.text
-        )),
-        Sending::Stopped { since, reason } => Some(format!(
-            "Batchdesk itself stopped all sending of {name} since {}. {reason} An administrator looks into it and \
-             resumes in Settings.",
-            since.text
-        )),
-    }
-}
-
-/// Why nothing is sent to a connection, in sentences; none while something is.
-pub(in crate::ops) fn gateway_notice(gateway: &db::gateways::GatewayRow, zone: &TimeZone) -> Option<String> {
-    let name = gateway_name(gateway);
-    match connections::sending(gateway, zone) {
-        Sending::On => None,
-        Sending::Paused { by, since, reason } => Some(format!(
-            "{by} paused the connection {name} since {}: “{reason}” An administrator resumes it in Settings.",
-            since.text
-        )),
-        Sending::Stopped { since, reason } => {
-            let since = since.text;
-            let what = match reason.trim_end_matches('.').split_once(" (") {
-                Some((what, detail)) => format!("{what} since {since} ({detail}."),
-                None => format!("{} since {since}.", reason.trim_end_matches('.')),
-            };
-            Some(format!(
-                "{what} Nothing is sent to {name}. An administrator corrects the connection in Settings and resumes it."
-            ))
-        }
-    }
+    review::refunds(u64::try_from(n).unwrap_or(0))
 }
 
 /// Who paused a batch, since when and why.
@@ -328,29 +260,4 @@ pub(in crate::ops) fn pause_notice(act: &db::audit::AuditRow, by_admin: bool, zo
     let why = if reason.is_empty() { ".".to_owned() } else { format!(": “{reason}”") };
     let whose = if by_admin { " Only an administrator can resume it." } else { "" };
     format!("Paused by {} since {}{why}{whose}", act.actor, time_format::display_time(act.at, zone).text)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_cannot_be_estimated_is_not_dressed_as_a_figure() {
-        let health = |eta: &str, rate: &str| ConnectionHealth {
-            name: "Juspay (acme)".to_owned(),
-            state: ConnectionState::Working,
-            finished_in_a_minute: 0,
-            rate: rate.to_owned(),
-            limit: "5 requests a second, 8 calls at once".to_owned(),
-            workers: 1,
-            eta: eta.to_owned(),
-        };
-        assert_eq!(
-            pace(&health("About 3 minutes", "5.6 a second")),
-            "About 3 minutes left at 5.6 a second. Limit: 5 requests a second, 8 calls at once."
-        );
-        let none = "No estimate: the gateway does not answer now.";
-        assert_eq!(pace(&health(none, "5.6 a second")), format!("{none} Limit: 5 requests a second, 8 calls at once."));
-        assert_eq!(pace(&health("", "5.6 a second")), "");
-    }
 }

@@ -1,8 +1,7 @@
 //! What the pages of connections show.
 
-use super::Sending;
 use crate::{
-    db::{self, connections::CapabilityRow, gateways::GatewayRow, organisations::OrganisationRow},
+    db::{self, connections::CapabilityRow, gateways::GatewayRow},
     domain::{
         access::{Module, Right},
         ids::GatewayId,
@@ -16,8 +15,8 @@ use crate::{
     gateway::{self, GatewayClass},
     ops::{
         access::{Caller, authorise},
-        batches::gateway_name,
         settings_changes, time_format,
+        views::connection::{gateway_name, organisation_sending, sending},
     },
     state::AppState,
 };
@@ -129,30 +128,5 @@ fn capability(fact: &CapabilityRow, row: &GatewayRow, zone: &TimeZone) -> Capabi
         class: fact.class.clone(),
         order_id: fact.order_id.clone().unwrap_or_default(),
         steps: serde_json::from_str(&fact.evidence).unwrap_or_default(),
-    }
-}
-
-/// Whether a connection sends.
-pub(in crate::ops) fn sending(row: &GatewayRow, zone: &TimeZone) -> Sending {
-    if row.sending {
-        return Sending::On;
-    }
-    stopped(row.stopped_at, row.stopped_reason.as_deref(), row.paused_by.as_deref(), zone)
-}
-
-/// Whether an organisation sends.
-pub(in crate::ops) fn organisation_sending(row: &OrganisationRow, zone: &TimeZone) -> Sending {
-    if row.sending {
-        return Sending::On;
-    }
-    stopped(row.stopped_at, row.stopped_reason.as_deref(), row.paused_by.as_deref(), zone)
-}
-
-fn stopped(at: Option<time::OffsetDateTime>, reason: Option<&str>, by: Option<&str>, zone: &TimeZone) -> Sending {
-    let since = time_format::display_time(at.unwrap_or(time::OffsetDateTime::UNIX_EPOCH), zone);
-    let reason = reason.unwrap_or("Sending is switched off.").to_owned();
-    match by {
-        Some(by) => Sending::Paused { by: by.to_owned(), since, reason },
-        None => Sending::Stopped { since, reason },
     }
 }
