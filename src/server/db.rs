@@ -151,7 +151,7 @@ impl Tx {
         sqlx::query("ROLLBACK TO SAVEPOINT here").execute(self.conn()).await.map(|_| ())
     }
 
-    /// Makes it so, at a moment of the money protocol that has a name. After an error of the second fault it is so, and
+    /// Makes it so, at a failpoint of the money protocol. After an error of the second fault it is so, and
     /// the caller does not know: a COMMIT whose reply was lost.
     pub async fn commit_at(self, failpoint: &'static str) -> sqlx::Result<()> {
         failpoint!(?failpoint, "before_commit");

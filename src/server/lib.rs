@@ -15,6 +15,7 @@ pub mod torture;
 pub mod clock;
 pub mod config;
 pub mod db;
+pub mod demo;
 pub mod embedded;
 pub mod error;
 pub mod gateway;

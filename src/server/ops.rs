@@ -9,7 +9,6 @@ pub mod balances;
 pub mod batches;
 pub mod connection_health;
 pub mod connections;
-pub mod demo;
 pub(super) mod devices;
 pub mod downloads;
 pub mod external;

@@ -126,6 +126,7 @@ const ROOMS: &[Room] = &[
         ],
     ),
     room("server::lifecycle", ALL),
+    room("server::demo", ALL),
     room("server::torture", &["server::db", "server::gateway", "server::processor", "server::state", "domain"]),
     room("server", &[]),
 ];
@@ -324,7 +325,7 @@ fn breaches_are_seen() {
         ("server/ops/x.rs", "match o { Operation::Refund => 1, _ => 2 }", "operations are told apart"),
         ("server/ops/x.rs", "match o { Some(Operation::Refund) | None => 1, _ => 2 }", "operations are told apart"),
         ("server/db/x.rs", "if o == Operation::OrderSync {}", "operations are told apart"),
-        ("server/ops/demo.rs", "if domain::operation::Operation::OrderSync != o {}", "operations are told apart"),
+        ("server/demo.rs", "if domain::operation::Operation::OrderSync != o {}", "operations are told apart"),
         ("ui/pages/home.rs", "if matches!(o, Operation::Refund) {}", "operations are told apart"),
         ("ui/pages/home.rs", "let o = found.unwrap_or(Operation::Refund);", "this names an operation"),
         ("server/ops/home.rs", "use Operation::{OrderSync, Refund};", "this names an operation"),

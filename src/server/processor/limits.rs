@@ -219,12 +219,12 @@ impl Limits {
         slot.or_else(|| self.queue()?.try_acquire_owned().ok().map(Place::Ahead))
     }
 
-    /// The slot of a row that has its place: its own, or the next that is free; none when none is within `patience`.
+    /// The slot of a row that has its place: its own, or the next that is free; none when none is within `max_wait`.
     /// Then calls hang, and nobody follows into the queue until one ends soon.
-    pub(super) async fn slot(&self, place: Place, patience: Duration) -> Option<OwnedSemaphorePermit> {
+    pub(super) async fn slot(&self, place: Place, max_wait: Duration) -> Option<OwnedSemaphorePermit> {
         match place {
             Place::Slot(slot) => Some(slot),
-            Place::Ahead(_held) => match tokio::time::timeout(patience, self.slots().acquire_owned()).await {
+            Place::Ahead(_held) => match tokio::time::timeout(max_wait, self.slots().acquire_owned()).await {
                 Ok(slot) => slot.ok(),
                 Err(_) => {
                     self.brisk.store(false, Ordering::Relaxed);

@@ -6,6 +6,7 @@ use batchdesk::server::{
     clock::Clock,
     config::Config,
     db::{Db, PoolSizes, migrate},
+    demo,
     embedded::Embedded,
     lifecycle::accept::{self, Bounds},
     live,
@@ -27,7 +28,7 @@ use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 /// Password of everybody.
-pub(crate) const PASSWORD: &str = ops::demo::PASSWORD;
+pub(crate) const PASSWORD: &str = demo::PASSWORD;
 pub(crate) const MAKER: &str = "maker@acme.test";
 pub(crate) const CHECKER: &str = "checker@acme.test";
 pub(crate) const ADMIN: &str = "admin@acme.test";
@@ -68,7 +69,7 @@ async fn cluster() -> &'static Cluster {
             let now = Clock::system().now().replace_nanosecond(0).unwrap();
             let db = Db::connect(template, PoolSizes { web: 4, worker: 1 }).await.unwrap();
             let state = AppState::new(config(), db, Clock::fixed(now), Live::default(), CancellationToken::new());
-            ops::demo::seed(&state, &"http://127.0.0.1:4010".parse().unwrap()).await.unwrap();
+            demo::seed(&state, &"http://127.0.0.1:4010".parse().unwrap()).await.unwrap();
             state.db.close().await;
             Cluster { _embedded: embedded, options, now }
         })

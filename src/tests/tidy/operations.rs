@@ -8,8 +8,7 @@ use super::{
 /// Where operations are told apart.
 const REGISTRIES: [&str; 3] = ["domain::operation", "formats::registry", "server::operations"];
 /// Features of one operation, which name it and make batches of it.
-const FEATURES: [&str; 5] =
-    ["app", "http::orders", "server::ops::demo", "server::ops::orders", "ui::pages::orders::refund"];
+const FEATURES: [&str; 5] = ["app", "http::orders", "server::demo", "server::ops::orders", "ui::pages::orders::refund"];
 
 const BRANCHES: &str = "operations are told apart in their descriptors and registries: ask for the kind of work";
 const NAMES: &str = "this names an operation: take it from the batch, the descriptor or a registry";

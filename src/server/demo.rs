@@ -1,12 +1,5 @@
 //! The people and organisations of the demo. They exist only there.
 
-use super::{
-    access::Caller,
-    api_keys,
-    gateways::{self, NewGateway},
-    people, sessions,
-    uploads::{self, Submitted, Upload},
-};
 use crate::{
     db,
     domain::{
@@ -16,6 +9,13 @@ use crate::{
     },
     error::{OpError, OpResult},
     gateway::{GatewayClass, Promise},
+    ops::{
+        access::Caller,
+        api_keys,
+        gateways::{self, NewGateway},
+        people, sessions,
+        uploads::{self, Submitted, Upload},
+    },
     state::AppState,
 };
 use secrecy::SecretString;
