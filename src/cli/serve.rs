@@ -15,6 +15,7 @@ use crate::{
         processor,
         state::AppState,
         telemetry::{self, Metrics},
+        torture,
     },
     simulator::SimulatorArgs,
 };
@@ -186,7 +187,7 @@ async fn start(options: &Options, life: &Lifecycle, opened: &mut Opened) -> Resu
     if options.worker {
         life.spawn(
             "worker",
-            processor::run(state.clone(), processor::connectors(), life.soft.clone(), life.hard.clone()),
+            processor::run(state.clone(), torture::connectors(), life.soft.clone(), life.hard.clone()),
         );
         life.spawn("audit sealer", audit::run_sealer(state.clone(), life.soft.clone()));
         life.spawn("housekeeping", housekeeping::run(state.clone(), life.soft.clone()));

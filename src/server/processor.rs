@@ -25,7 +25,7 @@ mod settler;
 mod sync;
 mod verdict;
 
-pub use connections::{Connect, Connectors, connectors};
+pub use connections::{Connect, Connectors};
 
 use super::{
     db::{

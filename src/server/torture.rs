@@ -32,7 +32,15 @@ macro_rules! failpoint {
 }
 
 #[cfg(failpoints)]
-pub mod misread;
+mod misread;
+
+/// The connectors that tasks are sent through, in debug builds behind one that misreads them when it is asked to.
+pub fn connectors() -> std::sync::Arc<dyn crate::processor::Connect> {
+    #[cfg(failpoints)]
+    return std::sync::Arc::new(misread::Misreading);
+    #[cfg(not(failpoints))]
+    std::sync::Arc::new(crate::processor::Connectors)
+}
 
 #[cfg(failpoints)]
 pub use on::{is_out, reach};

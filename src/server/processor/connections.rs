@@ -38,14 +38,6 @@ pub trait Connect: Send + Sync {
     ) -> Result<Arc<dyn Connector>, ConnectError>;
 }
 
-/// The connectors that tasks are sent through; in debug builds behind one that a test can make misread them.
-pub fn connectors() -> Arc<dyn Connect> {
-    #[cfg(failpoints)]
-    return Arc::new(crate::torture::misread::Misreading);
-    #[cfg(not(failpoints))]
-    Arc::new(Connectors)
-}
-
 /// The connectors of this program.
 #[derive(Clone, Copy, Debug)]
 pub struct Connectors;
