@@ -35,7 +35,7 @@ use crate::{
 use jiff::tz::TimeZone;
 use serde_json::json;
 use std::collections::BTreeMap;
-use time::{Duration, OffsetDateTime};
+use time::Duration;
 
 /// How far back look-alikes are shown.
 const EARLIER: Duration = Duration::days(30);

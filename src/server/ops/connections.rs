@@ -26,11 +26,9 @@ use crate::{
         error::RefusalKind,
         ids::GatewayId,
         settings_change::Change,
-        view::connections::Sending,
     },
     error::{OpError, OpResult},
     gateway::{self, Connector, GatewayClass},
-    outbound::address,
     state::AppState,
 };
 use secrecy::{ExposeSecret, SecretString};

@@ -2,7 +2,7 @@
 
 use super::{
     access::{Caller, authorise},
-    connections::{self, Refused, about, plain},
+    connections::{Refused, about, plain},
     settings_changes::{self, Outcome},
     time_format,
 };

@@ -16,7 +16,7 @@ use std::{
 
 /// The connectors of this program behind somebody who misreads them as `BATCHDESK_MUTANT` says.
 #[derive(Clone, Copy, Debug)]
-pub struct Misreading;
+pub(super) struct Misreading;
 
 impl Connect for Misreading {
     fn connect(

@@ -13,7 +13,10 @@ use crate::{
             ConnectError, Connector, Currencies, Descriptor, Found, GatewayClass, Identifier, Instruction, KeyGrammar,
             OrderSnapshot, OrderState, Promise, RefundRequest, Reply, ReplyClass, Target,
         },
-        outbound::client::{self, Exchange},
+        outbound::{
+            SetupError,
+            client::{self, Exchange},
+        },
         processor::Connect,
         state::AppState,
     },
@@ -91,7 +94,7 @@ impl Connect for Connectors {
     ) -> Result<Arc<dyn Connector>, ConnectError> {
         let config = &state.config;
         let client = client::build(config.gateway_timeout, slots, &config.allowed_hosts, false, HeaderMap::new());
-        let client = client.map_err(|error| error.to_string())?;
+        let client = client.map_err(SetupError::from)?;
         Ok(Arc::new(HttpConnector { kind: self.kind, base: self.url.clone(), client, mistake: self.mistake }))
     }
 }
