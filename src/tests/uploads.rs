@@ -23,7 +23,7 @@ use crate::{
     },
 };
 use futures::StreamExt;
-use sqlx::ConnectOptions;
+use sqlx::{ConnectOptions, Executor};
 
 #[tokio::test]
 async fn without_maker_checker_a_file_is_processed_at_once() {
@@ -401,22 +401,23 @@ async fn a_file_that_changed_after_it_was_checked_makes_nothing() {
         let test = TestState::new().await;
         test.as_superuser("UPDATE organisation SET row_limit = 100000").await.unwrap();
         let owner = test.caller("owner@globex.test").await;
-        let mut other = test.state.db.web(owner.organisation.id, Some(owner.person.id)).await.unwrap();
-        db::batches::one_at_a_time(&mut other, Operation::Refund).await.unwrap();
-        let (state, caller, upload) = (
-            test.state.clone(),
-            owner.clone(),
-            Upload {
-                file_name: "refunds.csv".to_owned(),
-                bytes: spooled(&test, &long(2_000, "")).await,
-                confirm_repeat: true,
-                confirm_warnings: "1".to_owned(),
-                ..Upload::default()
-            },
-        );
+        let bytes = spooled(&test, &long(2_000, "")).await;
+        // Somebody else is about to keep the same file, and waits with it.
+        let mut other = test.options.clone().connect().await.unwrap();
+        other.execute("BEGIN").await.unwrap();
+        sqlx::query(
+            "INSERT INTO batchdesk.file (organisation_id, sha256, bytes, created_at) VALUES ($1, $2, '', now())",
+        )
+        .bind(owner.organisation.id.0)
+        .bind(bytes.sha256())
+        .execute(&mut other)
+        .await
+        .unwrap();
+        let upload = Upload { file_name: "refunds.csv".to_owned(), bytes, ..Upload::default() };
+        let (state, caller) = (test.state.clone(), owner.clone());
         let uploaded = tokio::spawn(async move { uploads::submit(&state, &caller, Operation::Refund, upload).await });
-        let waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
-                       AND query LIKE 'SELECT pg_advisory%'";
+        let waiting =
+            "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'transactionid'";
         while test.as_superuser(waiting).await.unwrap() == 0 && !uploaded.is_finished() {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
@@ -434,7 +435,7 @@ async fn a_file_that_changed_after_it_was_checked_makes_nothing() {
             }
         }
         assert_eq!(changed, 1, "{begins}");
-        other.commit().await.unwrap();
+        other.execute("ROLLBACK").await.unwrap();
         let ended = uploaded.await.unwrap().map(|_| ()).unwrap_err();
         assert!(format!("{ended:?}").contains("not what was checked"), "{begins}: {ended:?}");
         for table in ["batch", "record", "file", "unique_id_taken"] {

@@ -31,10 +31,11 @@ use crate::{
     spool::Spool,
     state::AppState,
 };
-use create::{BatchContext, Created, File, Sure, create};
+use create::{BatchContext, Created, File, Sure, create, repeats};
 use intake::{Intake, Prospect, Source};
 use std::sync::Arc;
 use time::Duration;
+use tokio::sync::mpsc;
 use uuid::Uuid;
 
 /// Drafts of a person that are kept; the oldest gives way to a new one.
@@ -210,16 +211,9 @@ pub async fn submit_admitted(
     let gateway = gateway.map(|row| GatewayId(row.id));
     let options = operation.options(upload.switch);
     let batch = BatchId(Uuid::now_v7());
-    let prospect = gateway.map(|gateway| Prospect {
-        organisation: caller.organisation.id,
-        batch,
-        head: format!("{}|{}|{gateway}|{options}\n", operation.code(), caller.organisation.id),
-        folder: state.config.spool_dir(),
-    });
     let _turn = state.intakes.turn(caller.organisation.id, operation, spool.len()).await;
     let source = Source { operation, spool, rows: upload.rows.clone(), currency, limits };
-    let checked = source.clone().check(prospect).await?;
-    let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+    let (mut tx, checked, repeats) = examine(state, caller, &source, gateway, batch, &options).await?;
     let Drafts { described, kept } = drafts(state, &mut tx, operation, &upload).await?;
     let description = [&upload.description]
         .into_iter()
@@ -230,15 +224,17 @@ pub async fn submit_admitted(
         .unwrap_or_default();
     // The page asks for a description first where a checker must decide; a script may leave it out.
     let description = if description.is_empty() { description } else { checked_description(&description)? };
-    let mut file = File { batch, name: file_name, source, description, options, checked: Arc::new(checked) };
+    let checked = Arc::new(checked);
+    let mut file = File { batch, name: file_name, source, description, options, checked, repeats };
     if file.checked.errors > 0 {
-        return keep_findings(state, tx, operation, &file, Vec::new()).await;
+        file.repeats.clear();
+        return keep_findings(state, tx, operation, &file).await;
     }
     let sure = sure(&upload, kept.as_ref(), &file)?;
     let under = BatchContext { organisation: &organisation, gateway, currency };
     match create(state, tx, caller, under, &file, sure, [upload.draft, upload.kept]).await? {
         Created::Batch(batch) => Ok(Submitted::Batch(batch)),
-        Created::Unconfirmed(tx, repeats) => keep_findings(state, tx, operation, &file, repeats).await,
+        Created::Unconfirmed(tx) => keep_findings(state, tx, operation, &file).await,
         Created::IdsTaken(tx, taken) => {
             let errors = taken.len() as u64;
             file.checked = Arc::new(Intake {
@@ -247,9 +243,46 @@ pub async fn submit_admitted(
                 errors,
                 ..Intake::default()
             });
-            keep_findings(state, tx, operation, &file, Vec::new()).await
+            file.repeats.clear();
+            keep_findings(state, tx, operation, &file).await
         }
     }
+}
+
+/// Checks a file, and looks for what went out before, in the transaction that makes a batch of it.
+async fn examine(
+    state: &AppState,
+    caller: &Caller,
+    source: &Source,
+    gateway: Option<GatewayId>,
+    batch: BatchId,
+    options: &str,
+) -> OpResult<(Tx, Intake, Vec<Repeat>)> {
+    let (organisation, operation) = (caller.organisation.id, source.operation);
+    let (teller, instructed) = mpsc::channel(1);
+    let prospect = gateway.map(|gateway| Prospect {
+        organisation,
+        batch,
+        head: format!("{}|{organisation}|{gateway}|{options}\n", operation.code()),
+        folder: state.config.spool_dir(),
+        instructed: teller,
+    });
+    let mut checked = None;
+    if prospect.is_none() {
+        // The source of an import may be so large that no transaction should wait for it.
+        checked = Some(source.clone().check(None).await?);
+    }
+    let mut tx = state.db.web(organisation, Some(caller.person.id)).await?;
+    // The same thing twice at once (a double click) is a repeat, too: the second looks when the first is there.
+    db::batches::one_at_a_time(&mut tx, operation).await?;
+    let check = async {
+        match checked {
+            Some(checked) => Ok(checked),
+            None => source.clone().check(prospect).await,
+        }
+    };
+    let (checked, repeats) = tokio::try_join!(check, repeats(state, &mut tx, caller, source, instructed))?;
+    Ok((tx, checked, repeats))
 }
 
 /// What the person said is meant. A tick belongs to the file of the draft that it was shown with, and to what was found
@@ -272,13 +305,7 @@ fn findings_text(file: &File) -> OpResult<String> {
     serde_json::to_string(&file.checked.findings).map_err(OpError::failed)
 }
 
-async fn keep_findings(
-    state: &AppState,
-    mut tx: Tx,
-    operation: Operation,
-    file: &File,
-    repeats: Vec<Repeat>,
-) -> OpResult<Submitted> {
+async fn keep_findings(state: &AppState, mut tx: Tx, operation: Operation, file: &File) -> OpResult<Submitted> {
     // A file with the number of a card is not kept.
     let kept = !file.checked.findings.iter().any(|finding| finding.code == FindingCode::CardNumber);
     let row = DraftRow {
@@ -288,7 +315,7 @@ async fn keep_findings(
         file_bytes: i64::try_from(file.source.spool.len()).unwrap_or(i64::MAX),
         rows: i64::try_from(file.checked.rows).unwrap_or(i64::MAX),
         findings: findings_text(file)?,
-        repeats: serde_json::to_string(&repeats).map_err(OpError::failed)?,
+        repeats: serde_json::to_string(&file.repeats).map_err(OpError::failed)?,
         options: file.options.clone(),
     };
     if kept {

@@ -8,7 +8,7 @@ use crate::{
 };
 use sha2::{Digest, Sha256};
 use std::{
-    io::{self, BufReader, Read},
+    io::{self, Read},
     path::Path,
 };
 use tokio::sync::mpsc;
@@ -47,51 +47,6 @@ trait Row {
 /// Records of one batch that wait to be copied, as the database will be given them.
 #[derive(Clone, Debug)]
 pub struct PreparedRecords(Spool);
-
-/// Row of the spreadsheet, order and minor units of a record.
-type Instructed = (u32, String, i64);
-
-impl PreparedRecords {
-    /// What each record is about, so many at a time.
-    pub fn instructed(&self, at_a_time: usize) -> mpsc::Receiver<io::Result<Vec<Instructed>>> {
-        let (sender, receiver) = mpsc::channel(1);
-        let mut input = BufReader::with_capacity(FRAME, self.0.input());
-        tokio::task::spawn_blocking(move || {
-            let mut begun = input.read_exact(&mut [0; HEAD.len()]);
-            loop {
-                let some =
-                    begun.and_then(|()| (0..at_a_time).map_while(|_| instructed(&mut input).transpose()).collect());
-                let last = some.as_ref().map_or(true, |some: &Vec<_>| some.len() < at_a_time);
-                // An error: nobody asks any more.
-                if sender.blocking_send(some).is_err() || last {
-                    return;
-                }
-                begun = Ok(());
-            }
-        });
-        receiver
-    }
-}
-
-/// What the next record is about; none after the last.
-fn instructed(input: &mut impl Read) -> io::Result<Option<Instructed>> {
-    let (mut columns, mut length) = ([0; 2], [0; 4]);
-    input.read_exact(&mut columns)?;
-    let (mut row, mut order, mut amount, mut value) = (0, String::new(), 0, Vec::new());
-    for column in 0..i16::from_be_bytes(columns) {
-        input.read_exact(&mut length)?;
-        value.clear();
-        let bytes = u64::try_from(i32::from_be_bytes(length)).unwrap_or(0);
-        input.take(bytes).read_to_end(&mut value)?;
-        match column {
-            SHEET_ROW => row = value.as_slice().try_into().map_or(0, u32::from_be_bytes),
-            AMOUNT => amount = value.as_slice().try_into().map_or(0, i64::from_be_bytes),
-            ORDER => order = String::from_utf8(std::mem::take(&mut value)).map_err(io::Error::other)?,
-            _ => {}
-        }
-    }
-    Ok((i16::from_be_bytes(columns) != END).then_some((row, order, amount)))
-}
 
 /// Adds records that were prepared to the batch that this transaction is reading in. Returns how many. What was changed
 /// since is not added: its hash tells. The database refuses as below.
@@ -232,11 +187,6 @@ impl RecordSink {
         writer.row(&RecordOf { organisation: *organisation, batch: *batch, record })
     }
 }
-
-/// Places of columns in a row.
-const SHEET_ROW: i16 = 3;
-const AMOUNT: i16 = 4;
-const ORDER: i16 = 6;
 
 struct RecordOf<'a> {
     organisation: OrganisationId,

@@ -2,7 +2,7 @@
 
 use super::{
     REPEAT_WINDOW,
-    intake::{Intake, Prepared, Source},
+    intake::{Instructed, Intake, Prepared, Source},
 };
 use crate::{
     db::{self, Tx, organisations::OrganisationRow},
@@ -25,11 +25,10 @@ use jiff::tz::TimeZone;
 use serde_json::json;
 use std::sync::Arc;
 use time::OffsetDateTime;
+use tokio::sync::mpsc;
 
 /// Repeats that are named one by one.
 const REPEATS_LISTED: usize = 50;
-/// Rows of a file that are asked about at once.
-const ROWS_ASKED: usize = 10_000;
 
 /// A file that was read, with what was found in it.
 pub(super) struct File {
@@ -41,6 +40,8 @@ pub(super) struct File {
     /// What else is approved with it.
     pub(super) options: String,
     pub(super) checked: Arc<Intake>,
+    /// What went out before.
+    pub(super) repeats: Vec<Repeat>,
 }
 
 /// What a batch is made under.
@@ -65,11 +66,12 @@ pub(super) enum Created {
     Batch(BatchId),
     /// These rows have ids that others have.
     IdsTaken(Tx, Vec<Finding>),
-    /// Nobody said that what went out before, which is this, or what was warned of is meant.
-    Unconfirmed(Tx, Vec<Repeat>),
+    /// Nobody said that what went out before or what was warned of is meant.
+    Unconfirmed(Tx),
 }
 
-/// Makes the batch, all or nothing, and forgets the drafts that it was made of. The caller has authorised.
+/// Makes the batch, all or nothing, and forgets the drafts that it was made of. The caller has authorised, and keeps others
+/// waiting since before the file was looked at.
 pub(super) async fn create(
     state: &AppState,
     mut tx: Tx,
@@ -80,8 +82,6 @@ pub(super) async fn create(
     drafts: [Option<DraftId>; 2],
 ) -> OpResult<Created> {
     let (id, operation) = (file.batch, file.source.operation);
-    // The same thing twice at once (a double click) is a repeat, too: the second looks when the first is there.
-    db::batches::one_at_a_time(&mut tx, operation).await?;
     // Its content names the connection, and the file was sent and read since that was looked up.
     if gateways::for_new_batch(&mut tx, operation).await?.map(|row| GatewayId(row.id)) != gateway {
         let sentence =
@@ -90,9 +90,8 @@ pub(super) async fn create(
     }
     // Whatever is still to be confirmed is asked all at once.
     if !(sure.repeats && sure.warnings) {
-        let repeats = repeats(state, &mut tx, caller, currency, file).await?;
-        if !sure.warnings || !repeats.is_empty() && !sure.repeats {
-            return Ok(Created::Unconfirmed(tx, repeats));
+        if !sure.warnings || !file.repeats.is_empty() && !sure.repeats {
+            return Ok(Created::Unconfirmed(tx));
         }
     }
     tx.savepoint().await?;
@@ -161,18 +160,18 @@ pub(in crate::ops) fn taken_finding(taken: db::batches::TakenId) -> Finding {
     finding(at, FindingCode::UniqueIdTaken, Severity::Error, message)
 }
 
-async fn repeats(
+/// What went out before: the same file, and of what it is said to be about, each order with the same amount.
+pub(super) async fn repeats(
     state: &AppState,
     tx: &mut Tx,
     caller: &Caller,
-    currency: Option<Currency>,
-    file: &File,
+    source: &Source,
+    mut instructed: mpsc::Receiver<Vec<Instructed>>,
 ) -> OpResult<Vec<Repeat>> {
-    let operation = file.source.operation;
     let zone = time_format::zone(&caller.organisation.zone);
     let since = state.clock.now() - REPEAT_WINDOW;
     let mut found = Vec::new();
-    for (batch, file_name, at) in db::batches::same_file(tx, operation, file.source.spool.sha256(), since).await? {
+    for (batch, file_name, at) in db::batches::same_file(tx, source.operation, source.spool.sha256(), since).await? {
         found.push(Repeat {
             row: None,
             message: format!("The same file was uploaded on {}.", time_format::display_time(at, &zone).text),
@@ -181,19 +180,17 @@ async fn repeats(
         });
     }
     // The same order may be brought up to date any day; only money that goes out again is worth a question.
-    if let (true, Some(currency)) = (operation.has_amounts(), currency) {
-        let mut looked = LookAlikes { currency, zone: &zone, since, found: Vec::new(), more: 0 };
-        let mut instructed = file.checked.prepared.as_ref().map(|prepared| prepared.records.instructed(ROWS_ASKED));
-        while let Some(instructed) = &mut instructed
-            && let Some(rows) = instructed.recv().await
-        {
-            let rows = rows.map_err(OpError::failed)?;
+    let looks = source.operation.has_amounts();
+    let currency = source.currency.unwrap_or(Currency::UNUSED);
+    let mut looked = LookAlikes { currency, zone: &zone, since, found: Vec::new(), more: 0 };
+    while let Some(rows) = instructed.recv().await {
+        if looks {
             let rows: Vec<SentRow<'_>> =
                 rows.iter().map(|(row, order, minor)| (*row, order.as_str(), *minor)).collect();
             looked.add(tx, &rows).await?;
         }
-        found.extend(looked.finish());
     }
+    found.extend(looked.finish());
     Ok(found)
 }
 

@@ -22,6 +22,7 @@ use crate::{
 };
 use sha2::{Digest, Sha256};
 use std::{io, path::PathBuf, sync::Arc};
+use tokio::sync::mpsc;
 
 /// What the validator found out.
 #[derive(Clone, Debug, Default)]
@@ -55,7 +56,15 @@ pub(super) struct Prospect {
     pub(super) head: String,
     /// Where records wait that are too large for the memory.
     pub(super) folder: PathBuf,
+    /// Told meanwhile what its records are about, some at a time.
+    pub(super) instructed: mpsc::Sender<Vec<Instructed>>,
 }
+
+/// Row of the spreadsheet, order and minor units of a record.
+pub(super) type Instructed = (u32, String, i64);
+
+/// Records that are told of at once.
+const TOLD: usize = 10_000;
 
 /// A file, and what it is read as.
 #[derive(Clone, Debug)]
@@ -120,12 +129,14 @@ struct Preparing {
     content: Sha256,
     sink: RecordSink,
     added: sqlx::Result<()>,
+    instructed: mpsc::Sender<Vec<Instructed>>,
+    untold: Vec<Instructed>,
 }
 
 impl Preparing {
-    fn new(Prospect { organisation, batch, head, folder }: Prospect) -> Self {
-        let content = Sha256::new_with_prefix(head);
-        Self { batch, content, sink: RecordSink::prepare(&folder, organisation, batch), added: Ok(()) }
+    fn new(Prospect { organisation, batch, head, folder, instructed }: Prospect) -> Self {
+        let (content, sink) = (Sha256::new_with_prefix(head), RecordSink::prepare(&folder, organisation, batch));
+        Self { batch, content, sink, added: Ok(()), instructed, untold: Vec::new() }
     }
 
     fn add(&mut self, record: StoredRecord, hash: Vec<u8>) {
@@ -136,12 +147,22 @@ impl Preparing {
                 0 => String::new(),
                 _ => gateway_key(record.unique_id.as_deref(), self.batch.0.as_bytes(), record.number, 1),
             };
+            self.untold.push((record.row, record.order_id.clone(), record.amount_minor));
+            if self.untold.len() >= TOLD {
+                self.tell();
+            }
             self.added = self.sink.add(&ingest::stored(record, key, hash));
         }
     }
 
-    fn finish(self) -> sqlx::Result<Prepared> {
-        self.added?;
+    fn tell(&mut self) {
+        // An error: nobody listens any more.
+        let _ = self.instructed.blocking_send(std::mem::take(&mut self.untold));
+    }
+
+    fn finish(mut self) -> sqlx::Result<Prepared> {
+        std::mem::replace(&mut self.added, Ok(()))?;
+        self.tell();
         Ok(Prepared { records: self.sink.prepared()?, content_sha256: self.content.finalize().to_vec() })
     }
 }
