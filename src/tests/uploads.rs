@@ -397,7 +397,7 @@ async fn a_long_file_is_kept_in_parts_and_comes_back_as_it_was() {
 /// is not sent.
 #[tokio::test]
 async fn a_file_that_changed_after_it_was_checked_makes_nothing() {
-    for (begins, was, now) in [("order_id,", "ORD_1,1", "ORD_1,2"), ("PGCOPY", "ORD_1\0", "ORD_2\0")] {
+    for (begins, was, now) in [("order_id,", "ORD_1999,1", "ORD_1999,2"), ("PGCOPY", "ORD_1\0", "ORD_2\0")] {
         let test = TestState::new().await;
         test.as_superuser("UPDATE organisation SET row_limit = 100000").await.unwrap();
         let owner = test.caller("owner@globex.test").await;
@@ -457,12 +457,21 @@ async fn parts_are_seen_by_their_organisation_alone() {
     test.as_superuser("UPDATE organisation SET row_limit = 100000").await.unwrap();
     let file = long(2_000, "");
     test.upload("maker@acme.test", &file).await;
+    let acme = test.caller("maker@acme.test").await.organisation.id;
     let sha256 = <sha2::Sha256 as sha2::Digest>::digest(&file);
-    for (email, seen) in [("maker@acme.test", true), ("owner@globex.test", false)] {
+    let add = format!(
+        "INSERT INTO file_part (organisation_id, sha256, part_no, bytes) VALUES ('{acme}', '\\x{}', 9, 'x')",
+        hex::encode(sha256)
+    );
+    for (email, own) in [("owner@globex.test", false), ("maker@acme.test", true)] {
         let caller = test.caller(email).await;
         let mut tx = test.state.db.web(caller.organisation.id, Some(caller.person.id)).await.unwrap();
-        assert_eq!(db::files::part(&mut tx, &sha256, 1).await.unwrap().is_some(), seen, "{email}");
+        assert_eq!(db::files::part(&mut tx, &sha256, 1).await.unwrap().is_some(), own, "{email}");
         tx.commit().await.unwrap();
+        // Whatever a statement asks for.
+        let as_web = async |sql: &str| test.as_web(caller.organisation.id, caller.person.id, sql).await;
+        assert_eq!(as_web("SELECT FROM file_part").await.unwrap(), if own { 2 } else { 0 }, "{email}");
+        assert_eq!(as_web(&add).await.is_ok(), own, "{email}");
     }
 }
 

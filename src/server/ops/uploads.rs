@@ -259,13 +259,13 @@ async fn examine(
     options: &str,
 ) -> OpResult<(Tx, Intake, Vec<Repeat>)> {
     let (organisation, operation) = (caller.organisation.id, source.operation);
-    let (teller, instructed) = mpsc::channel(1);
+    let (publisher, instructed) = mpsc::channel(1);
     let prospect = gateway.map(|gateway| Prospect {
         organisation,
         batch,
         head: format!("{}|{organisation}|{gateway}|{options}\n", operation.code()),
         folder: state.config.spool_dir(),
-        instructed: teller,
+        instructed: publisher,
     });
     let mut checked = None;
     if prospect.is_none() {

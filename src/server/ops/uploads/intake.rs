@@ -63,8 +63,8 @@ pub(super) struct Prospect {
 /// Row of the spreadsheet, order and minor units of a record.
 pub(super) type Instructed = (u32, String, i64);
 
-/// Records that are told of at once.
-const TOLD: usize = 10_000;
+/// Records that are published at once.
+const PUBLISHED: usize = 10_000;
 
 /// A file, and what it is read as.
 #[derive(Clone, Debug)]
@@ -130,13 +130,13 @@ struct Preparing {
     sink: RecordSink,
     added: sqlx::Result<()>,
     instructed: mpsc::Sender<Vec<Instructed>>,
-    untold: Vec<Instructed>,
+    unpublished: Vec<Instructed>,
 }
 
 impl Preparing {
     fn new(Prospect { organisation, batch, head, folder, instructed }: Prospect) -> Self {
         let (content, sink) = (Sha256::new_with_prefix(head), RecordSink::prepare(&folder, organisation, batch));
-        Self { batch, content, sink, added: Ok(()), instructed, untold: Vec::new() }
+        Self { batch, content, sink, added: Ok(()), instructed, unpublished: Vec::new() }
     }
 
     fn add(&mut self, record: StoredRecord, hash: Vec<u8>) {
@@ -147,22 +147,22 @@ impl Preparing {
                 0 => String::new(),
                 _ => gateway_key(record.unique_id.as_deref(), self.batch.0.as_bytes(), record.number, 1),
             };
-            self.untold.push((record.row, record.order_id.clone(), record.amount_minor));
-            if self.untold.len() >= TOLD {
-                self.tell();
+            self.unpublished.push((record.row, record.order_id.clone(), record.amount_minor));
+            if self.unpublished.len() >= PUBLISHED {
+                self.publish();
             }
             self.added = self.sink.add(&ingest::stored(record, key, hash));
         }
     }
 
-    fn tell(&mut self) {
+    fn publish(&mut self) {
         // An error: nobody listens any more.
-        let _ = self.instructed.blocking_send(std::mem::take(&mut self.untold));
+        let _ = self.instructed.blocking_send(std::mem::take(&mut self.unpublished));
     }
 
     fn finish(mut self) -> sqlx::Result<Prepared> {
         std::mem::replace(&mut self.added, Ok(()))?;
-        self.tell();
+        self.publish();
         Ok(Prepared { records: self.sink.prepared()?, content_sha256: self.content.finalize().to_vec() })
     }
 }
