@@ -208,7 +208,7 @@ pub async fn insert(tx: &mut Tx, batch: &NewBatch<'_>) -> sqlx::Result<()> {
     sqlx::query(
         "INSERT INTO batch (organisation_id, id, gateway_id, operation, options, file_name, description, template,
          file_sha256, file_bytes, row_limit, currency)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING set_config('app.batch', id::text, true)",
     )
     .bind(organisation.0)
     .bind(batch.id.0)
@@ -223,12 +223,8 @@ pub async fn insert(tx: &mut Tx, batch: &NewBatch<'_>) -> sqlx::Result<()> {
     .bind(batch.row_limit)
     .bind(batch.currency.map(Currency::code))
     .execute(tx.conn())
-    .await?;
-    sqlx::query("SELECT set_config('app.batch', $1, true)")
-        .bind(batch.id.to_string())
-        .execute(tx.conn())
-        .await
-        .map(|_| ())
+    .await
+    .map(|_| ())
 }
 
 /// Seals the batch that was read in. Guards refuse another content (`BD412`) and unique ids that are taken (`BD423`).

@@ -89,10 +89,8 @@ pub(super) async fn create(
         return Err(OpError::refuse(RefusalKind::Conflict, sentence));
     }
     // Whatever is still to be confirmed is asked all at once.
-    if !(sure.repeats && sure.warnings) {
-        if !sure.warnings || !file.repeats.is_empty() && !sure.repeats {
-            return Ok(Created::Unconfirmed(tx));
-        }
+    if !sure.warnings || !sure.repeats && !file.repeats.is_empty() {
+        return Ok(Created::Unconfirmed(tx));
     }
     tx.savepoint().await?;
     let spool = &file.source.spool;
