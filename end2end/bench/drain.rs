@@ -10,7 +10,10 @@ use batchdesk::{
         clock::Clock,
         config::Config,
         db::{Db, PoolSizes, gateways::GatewayRow},
-        gateway::{Connector, Descriptor, Found, Instruction, OrderState, RefundRequest, Reply, ReplyClass, juspay},
+        gateway::{
+            ConnectError, Connector, Descriptor, Found, Instruction, OrderState, RefundRequest, Reply, ReplyClass,
+            juspay,
+        },
         live::Live,
         ops::outbox,
         processor::{self, Connect},
@@ -78,7 +81,7 @@ impl Connector for AtOnce {
 }
 
 impl Connect for AtOnce {
-    fn connect(&self, _: &AppState, _: &GatewayRow, _: Currency, _: usize) -> Result<Arc<dyn Connector>, String> {
+    fn connect(&self, _: &AppState, _: &GatewayRow, _: Currency, _: usize) -> Result<Arc<dyn Connector>, ConnectError> {
         Ok(Arc::new(Self))
     }
 }
