@@ -112,7 +112,7 @@ async fn a_page_a_decision_and_an_upload_ask_the_database_no_more_than_they_need
     });
     assert_eq!(answer.status, 201, "{}", answer.text);
     assert!(run.len() <= 24, "{}", run.join("\n"));
-    // Who it is; whether they may upload, and how much; the batch.
+    // Two of the request: the session, and who it is. Two of the upload: whether they may, and how much; the batch.
     let transactions = run.iter().filter(|statement| statement.starts_with("BEGIN")).count();
-    assert_eq!(transactions, 3, "{}", run.join("\n"));
+    assert_eq!(transactions, 4, "{}", run.join("\n"));
 }
