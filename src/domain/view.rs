@@ -22,7 +22,7 @@ mod upload;
 
 pub use approvals::{ApprovalDetail, ApprovalInbox, ApprovalRow, EarlierRefund, LargeRow, RepeatedOrder};
 pub use batch::{Amounts, BatchList, BatchRow, BatchSnapshot, Counts, DecisionView, ImportCounts, SourceCounts};
-pub use detail::{ActivityRow, BatchActions, BatchDetail, CellPart, Split, SyncReport, TaskRow};
+pub use detail::{ActivityRow, BatchActions, BatchDetail, CellPart, FailureSummary, Split, SyncReport, TaskRow};
 pub use frame::{DisplayTime, Flash, OrganisationRef, PageContext, PersonRef, Theme, Viewer};
 pub use home::Home;
 pub use upload::{DraftView, NewBatch, Repeat};

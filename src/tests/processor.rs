@@ -143,6 +143,7 @@ impl ProcessorHarness {
         for round in 0..2_400 {
             last = self.tasks(batch).await;
             if last.iter().all(|task| states.contains(&task.state.as_str())) {
+                self.same_numbers(batch).await;
                 return;
             }
             if round % 5 == 4 {
@@ -167,6 +168,27 @@ impl ProcessorHarness {
         panic!("{order} is not {state}: {:#?}", self.task(batch, order).await);
     }
 
+    /// What is read of a whole batch at once agrees with what is read of each of its tasks.
+    async fn same_numbers(&self, batch: BatchId) {
+        let differences = format!(
+            "WITH b AS (SELECT organisation_id AS org, id FROM batch WHERE id = '{batch}'),
+                  s (status) AS (VALUES (NULL), ('QUEUED'), ('ACCEPTED'), ('FAILED')),
+                  p (start) AS (VALUES (''), ('D'), ('PLAIN_')),
+                  n AS (SELECT s.status, p.start, n.row_no FROM b, s, p, task_numbers(b.org, b.id, s.status, p.start) n),
+                  t AS (SELECT s.status, p.start, t.row_no FROM s, p, task t
+                         WHERE t.batch_id = '{batch}' AND (s.status IS NULL OR t.status = s.status)
+                           AND t.order_id ^@ p.start),
+                  r AS (SELECT sum(r.tasks) AS tasks, sum(r.amount_minor) AS minor
+                          FROM b, failure_reasons(b.org, b.id) r),
+                  f AS (SELECT nullif(count(*), 0) AS tasks, sum(t.amount_minor) AS minor FROM task t
+                         WHERE t.batch_id = '{batch}' AND t.status = 'FAILED')
+             SELECT (SELECT count(*) FROM (TABLE n EXCEPT ALL TABLE t) d)
+                  + (SELECT count(*) FROM (TABLE t EXCEPT ALL TABLE n) d)
+                  + (SELECT count(*) FROM (TABLE r EXCEPT TABLE f) d)"
+        );
+        assert_eq!(self.number(&differences).await, 0, "{:#?}", self.tasks(batch).await);
+    }
+
     /// Counters, facts and balances against each other, and the gateway's own books.
     async fn sound(&self, batch: BatchId) {
         let mut tx = self.test.state.db.worker(self.organisation).await.unwrap();
@@ -178,6 +200,7 @@ impl ProcessorHarness {
             0,
             "an assertion was violated"
         );
+        self.same_numbers(batch).await;
     }
 
     async fn status(&self, batch: BatchId) -> String {

@@ -98,6 +98,19 @@ pub struct BatchActions {
     pub retry: bool,
 }
 
+/// Why tasks of a batch failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailureSummary {
+    /// Sentence without the ids of a row, tasks, minor units; most tasks first, at most ten.
+    pub reasons: Vec<(String, u64, i64)>,
+    /// Reasons beside these.
+    pub more: u64,
+    /// Tasks that failed, for whatever reason.
+    pub tasks: u64,
+    /// Their sum in minor units.
+    pub minor: i64,
+}
+
 /// Everything on a batch's page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BatchDetail {
@@ -123,8 +136,8 @@ pub struct BatchDetail {
     pub file_bytes: u64,
     /// SHA-256 of the file, hex.
     pub file_sha256: String,
-    /// Why tasks failed: sentence, tasks, minor units; largest first.
-    pub failures: Vec<(String, u64, i64)>,
+    /// Why tasks failed.
+    pub failures: FailureSummary,
     /// One letter a record in file order: `A`, `F`, `Q`; empty for batches of more than 2,000 records.
     pub row_map: String,
     /// Newest first.

@@ -196,7 +196,7 @@ pub struct LargeRow {
 pub async fn largest(tx: &mut Tx, batch: BatchId, revision: i16) -> sqlx::Result<Vec<LargeRow>> {
     let organisation = tx.organisation();
     sqlx::query_as(
-        "SELECT sheet_row, order_id, amount_minor FROM task WHERE organisation_id = $1 AND batch_id = $2
+        "SELECT sheet_row, order_id, amount_minor FROM record WHERE organisation_id = $1 AND batch_id = $2
          AND revision = $3
           ORDER BY amount_minor DESC, row_no LIMIT 5",
     )
@@ -224,7 +224,7 @@ pub async fn repeated(tx: &mut Tx, batch: BatchId, revision: i16) -> sqlx::Resul
     sqlx::query_as(
         "SELECT order_id, array_agg(sheet_row ORDER BY row_no) AS rows, array_agg(amount_minor
          ORDER BY row_no) AS amounts
-           FROM task WHERE organisation_id = $1 AND batch_id = $2 AND revision = $3 GROUP BY order_id
+           FROM record WHERE organisation_id = $1 AND batch_id = $2 AND revision = $3 GROUP BY order_id
              HAVING count(*) > 1 ORDER BY sum(amount_minor) DESC LIMIT 50",
     )
     .bind(organisation.0)
@@ -262,7 +262,7 @@ pub async fn earlier(
     let organisation = tx.organisation();
     sqlx::query_as(
         "SELECT DISTINCT ON (t.row_no) t.sheet_row, t.order_id, t.amount_minor, b.id AS other, b.file_name, v.created_at
-           FROM task t
+           FROM record t
            CROSS JOIN LATERAL (SELECT * FROM record r WHERE r.organisation_id = $1 AND r.order_id = t.order_id
              AND r.amount_minor = t.amount_minor
                         AND CASE WHEN $4 > 1 THEN (r.batch_id, r.row_no) <> (t.batch_id, t.row_no)
@@ -287,7 +287,7 @@ pub async fn earlier(
 pub async fn classes(tx: &mut Tx, batch: BatchId, revision: i16, bounds: &[i64]) -> sqlx::Result<Vec<u64>> {
     let organisation = tx.organisation();
     let rows = sqlx::query_as::<_, (i32, i64)>(
-        "SELECT width_bucket(amount_minor, $3::bigint[]) AS class, count(*) FROM task WHERE organisation_id = $1
+        "SELECT width_bucket(amount_minor, $3::bigint[]) AS class, count(*) FROM record WHERE organisation_id = $1
          AND batch_id = $2 AND revision = $4 GROUP BY 1",
     )
     .bind(organisation.0)
@@ -309,7 +309,7 @@ pub async fn classes(tx: &mut Tx, batch: BatchId, revision: i16, bounds: &[i64])
 pub async fn extras(tx: &mut Tx, batch: BatchId, revision: i16) -> sqlx::Result<Vec<RecordExtra>> {
     let organisation = tx.organisation();
     sqlx::query(
-        "SELECT batch_id, row_no, extra FROM task WHERE organisation_id = $1 AND batch_id = $2 AND revision = $3
+        "SELECT batch_id, row_no, extra FROM record WHERE organisation_id = $1 AND batch_id = $2 AND revision = $3
          AND extra LIKE '%\"split\"%'",
     )
     .bind(organisation.0)

@@ -11,7 +11,7 @@ pub use ingest::{
     taken_ids, unique_ids,
 };
 pub use lists::{Between, any, count_by_status, list, makers, newest};
-pub use tasks::{TaskRow, count_tasks, failures, row_map, tasks, tasks_after};
+pub use tasks::{FailureRow, TaskRow, failures, row_map, tasks, tasks_after};
 
 use super::{Tx, codes};
 use crate::domain::{

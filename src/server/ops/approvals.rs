@@ -151,7 +151,7 @@ pub async fn detail(state: &AppState, caller: &Caller, batch: BatchId) -> OpResu
     let (preview, retry) = match revision {
         1 => {
             let first = TaskQuery { page: 1, ..TaskQuery::default() };
-            (db::batches::tasks(&mut tx, row.operation, batch, &first).await?, None)
+            (db::batches::tasks(&mut tx, row.operation, batch, &first, Some(0)).await?.0, None)
         }
         _ => {
             let connector = gateway.as_ref().map_or("", |gateway| gateway.connector.as_str());

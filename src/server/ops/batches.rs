@@ -24,6 +24,8 @@ use crate::{
 };
 use serde_json::json;
 
+/// Reasons of failures that a batch's page names.
+const REASONS: i64 = 10;
 /// Acts that a batch's page shows; its activity log has all.
 const ACTS: i64 = 100;
 /// Records up to which a page shows where in the file the failures lie.
@@ -87,7 +89,7 @@ pub async fn detail(
     let notice = notice(&mut tx, &row, &zone).await?;
     let pace = pace(state, &mut tx, &row, &zone).await?;
     let unsent = db::connections::unsent(&mut tx, batch).await?;
-    let failures = db::batches::failures(&mut tx, operation, batch).await?;
+    let failures = db::batches::failures(&mut tx, operation, batch, REASONS).await?;
     let row_map = if row.records <= ROW_MAP_RECORDS {
         db::batches::row_map(&mut tx, operation, batch).await?
     } else {
@@ -96,8 +98,8 @@ pub async fn detail(
     let reconciled = super::review::reconciled::last(&mut tx, &row, &zone, 5).await?;
     let differences = db::review::entries_open(&mut tx, batch).await?;
     let acts = db::audit::page(&mut tx, batch.0, ACTS, 0).await?;
-    let tasks = db::batches::tasks(&mut tx, operation, batch, query).await?;
-    let total = db::batches::count_tasks(&mut tx, operation, batch, query).await?;
+    let all = u64::try_from(row.records).unwrap_or(0);
+    let (tasks, total) = db::batches::tasks(&mut tx, operation, batch, query, Some(all)).await?;
     let revisions = if row.revision > 1 { db::retries::revisions(&mut tx, batch).await? } else { Vec::new() };
     let snapshot = in_numbers(&mut tx, &row, &zone, notice, pace).await?;
     tx.commit().await?;
@@ -114,13 +116,7 @@ pub async fn detail(
         template: super::records::template(&row)?.title.to_owned(),
         file_bytes: u64::try_from(row.file_bytes).unwrap_or(0),
         file_sha256: hex::encode(&row.file_sha256),
-        failures: failures
-            .into_iter()
-            .map(|(code, message, n, minor)| {
-                let sentence = message.or(code).unwrap_or_else(|| "No reason given".to_owned());
-                (sentence, u64::try_from(n).unwrap_or(0), minor)
-            })
-            .collect(),
+        failures: views::batch::failures(failures),
         row_map,
         reconciled,
         differences: u64::try_from(differences).unwrap_or(0),

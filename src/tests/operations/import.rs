@@ -127,7 +127,7 @@ async fn an_import_goes_from_upload_to_its_result_file() {
             ("THREE".to_owned(), "ACCEPTED", String::new())
         ]
     );
-    assert_eq!((detail.row_map.as_str(), detail.failures), ("AFA", vec![(empty.to_owned(), 1, 0)]));
+    assert_eq!((detail.row_map.as_str(), detail.failures.reasons), ("AFA", vec![(empty.to_owned(), 1, 0)]));
     for (number, title) in [(1, "Stored"), (2, "Not stored")] {
         let history = history::task(&harness.test.state, &maker, TestImport, batch, number).await.unwrap();
         let titles: Vec<_> = history.steps.iter().map(|step| step.title.as_str()).collect();

@@ -49,6 +49,7 @@ impl ProcessorHarness {
 
     /// Every row counts once, and every minor unit.
     async fn conserved(&self, batch: BatchId) {
+        self.same_numbers(batch).await;
         let organisation = self.test.caller("maker@acme.test").await.organisation.id;
         let organisations = [organisation, self.organisation];
         for organisation in organisations {

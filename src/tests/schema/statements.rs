@@ -22,6 +22,8 @@ const MEANT: &[(&str, &str, &[&str])] = &[
     ("tasks/recheck.rs", "{record_columns}", &["r.*"]),
     ("tasks/resolve.rs", "{record_columns}", &["r.*"]),
     ("batches/tasks.rs", "{}", &["task", "sync_task", "import_task"]),
+    ("batches/tasks.rs", "{matching}", &["SELECT row_no FROM task_numbers($1, $2, $3, $4)"]),
+    ("batches/tasks.rs", "{reasons}", &["SELECT code, message, tasks, amount_minor FROM failure_reasons($1, $2)"]),
     ("search.rs", "{column}", &["r.order_id", "r.txn_id", "r.gateway_key"]),
     ("search.rs", "{source}", &["record r"]),
     ("search.rs", "{owner}", &["r"]),
@@ -310,6 +312,8 @@ async fn every_list_of_batches_fits_the_schema() {
         }
         db::batches::makers(&mut tx, operation).await.unwrap();
         let batch = crate::domain::ids::BatchId(Uuid::nil());
-        db::batches::tasks(&mut tx, operation, batch, &TaskQuery::default()).await.unwrap();
+        db::batches::tasks(&mut tx, operation, batch, &TaskQuery::default(), Some(0)).await.unwrap();
+        db::batches::tasks(&mut tx, operation, batch, &TaskQuery::default(), None).await.unwrap();
+        db::batches::failures(&mut tx, operation, batch, 10).await.unwrap();
     }
 }

@@ -164,7 +164,9 @@ async fn each_role_does_its_own_part_only() {
     // Another organisation sees none of it.
     let acme = harness.test.caller("owner@acme.test").await;
     let mut tx = harness.test.state.db.web(acme.organisation.id, Some(acme.person.id)).await.unwrap();
-    assert!(db::batches::tasks(&mut tx, Operation::OrderSync, batch, &Default::default()).await.unwrap().is_empty());
+    assert!(
+        db::batches::tasks(&mut tx, Operation::OrderSync, batch, &Default::default(), None).await.unwrap().0.is_empty()
+    );
     assert!(db::orders::load(&mut tx, &["A".to_owned()]).await.unwrap().is_empty());
     drop(tx);
     let refused = batches::sync(&harness.test.state, &acme, Operation::OrderSync, batch).await.unwrap_err();

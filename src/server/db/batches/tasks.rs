@@ -72,40 +72,57 @@ fn task(row: PgRow) -> sqlx::Result<TaskRow> {
     codes::row("task", &["batch_id", "row_no"], &row)
 }
 
-/// A page of a batch's tasks.
-pub async fn tasks(tx: &mut Tx, operation: Operation, id: BatchId, query: &TaskQuery) -> sqlx::Result<Vec<TaskRow>> {
-    let organisation = tx.organisation();
-    let sql = format!(
-        "{} AND ($3::text IS NULL OR status = $3) AND order_id ^@ $4 ORDER BY row_no LIMIT $5 OFFSET $6",
-        select(operation)
-    );
-    sqlx::query(AssertSqlSafe(sql))
-        .bind(organisation.0)
-        .bind(id.0)
-        .bind(query.status.map(|status| status.code()))
-        .bind(&query.order)
-        .bind(i64::from(PAGE_SIZE))
-        .bind(i64::from(query.page.saturating_sub(1)) * i64::from(PAGE_SIZE))
-        .try_map(task)
-        .fetch_all(tx.conn())
-        .await
+/// Which tasks match, in file order, as a condition on `row_no`: found in one pass over the batch, where the view would
+/// look every row up in each table.
+const fn numbers(operation: Operation) -> &'static str {
+    match operation.work() {
+        Work::Send(_) => "SELECT row_no FROM task_numbers($1, $2, $3, $4)",
+        Work::Query => "SELECT row_no FROM sync_task_numbers($1, $2, $3, $4)",
+        Work::Import => {
+            "SELECT row_no FROM import_task WHERE organisation_id = $1 AND batch_id = $2
+              AND ($3::text IS NULL OR status = $3) AND order_id ^@ $4 ORDER BY row_no"
+        }
+    }
 }
 
-/// How many tasks of a batch match.
-pub async fn count_tasks(tx: &mut Tx, operation: Operation, id: BatchId, query: &TaskQuery) -> sqlx::Result<u64> {
+/// A page of a batch's tasks, and how many match. `known` is how many there are where that is known already.
+pub async fn tasks(
+    tx: &mut Tx,
+    operation: Operation,
+    id: BatchId,
+    query: &TaskQuery,
+    known: Option<u64>,
+) -> sqlx::Result<(Vec<TaskRow>, u64)> {
     let organisation = tx.organisation();
-    sqlx::query_as::<_, (i64,)>(AssertSqlSafe(format!(
-        "SELECT count(*) FROM {} WHERE organisation_id = $1 AND batch_id = $2 AND ($3::text IS NULL OR status = $3)
-         AND order_id ^@ $4",
-        view(operation)
-    )))
-    .bind(organisation.0)
-    .bind(id.0)
-    .bind(query.status.map(|status| status.code()))
-    .bind(&query.order)
-    .fetch_one(tx.conn())
-    .await
-    .map(|(n,)| u64::try_from(n).unwrap_or(0))
+    let (size, skipped) = (i64::from(PAGE_SIZE), i64::from(query.page.saturating_sub(1)) * i64::from(PAGE_SIZE));
+    // Records are numbered without gaps, so a page of all of them is a range.
+    let all = query.status.is_none() && query.order.is_empty() && operation.work() != Work::Import;
+    let (page, total) = match known.filter(|_| all) {
+        Some(total) => {
+            let first = i32::try_from(skipped).unwrap_or(i32::MAX);
+            ((1..=PAGE_SIZE).map(|n| first.saturating_add_unsigned(n)).collect(), total)
+        }
+        None => {
+            let matching = numbers(operation);
+            let sql = format!(
+                "WITH n AS MATERIALIZED ({matching})
+                 SELECT ARRAY(SELECT row_no FROM n ORDER BY row_no LIMIT $5 OFFSET $6), (SELECT count(*) FROM n)"
+            );
+            let (page, total): (Vec<i32>, i64) = sqlx::query_as(AssertSqlSafe(sql))
+                .bind(organisation.0)
+                .bind(id.0)
+                .bind(query.status.map(|status| status.code()))
+                .bind(&query.order)
+                .bind(size)
+                .bind(skipped)
+                .fetch_one(tx.conn())
+                .await?;
+            (page, u64::try_from(total).unwrap_or(0))
+        }
+    };
+    let sql = format!("{} AND row_no = ANY($3) ORDER BY row_no", select(operation));
+    let found = sqlx::query(AssertSqlSafe(sql)).bind(organisation.0).bind(id.0).bind(page).try_map(task);
+    Ok((found.fetch_all(tx.conn()).await?, total))
 }
 
 /// The next tasks in file order after `after` (an S.No), for exports.
@@ -145,20 +162,40 @@ pub async fn row_map(tx: &mut Tx, operation: Operation, id: BatchId) -> sqlx::Re
     .map(|(map,)| map.unwrap_or_default())
 }
 
-/// Why tasks failed: code, sentence, tasks, minor units; largest first, at most ten.
-pub async fn failures(
-    tx: &mut Tx,
-    operation: Operation,
-    id: BatchId,
-) -> sqlx::Result<Vec<(Option<String>, Option<String>, i64, i64)>> {
+/// A reason why tasks failed, beside all of them.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct FailureRow {
+    /// Short code.
+    pub code: Option<String>,
+    /// Sentence without the ids of a row.
+    pub message: Option<String>,
+    /// Its tasks.
+    pub tasks: i64,
+    /// Their sum in minor units.
+    pub amount_minor: i64,
+    /// How many reasons there are.
+    pub reasons: i64,
+    /// Tasks of all of them.
+    pub all_tasks: i64,
+    /// The sum of all of them in minor units.
+    pub all_minor: i64,
+}
+
+/// Why tasks failed, most tasks first, at most `limit`.
+pub async fn failures(tx: &mut Tx, operation: Operation, id: BatchId, limit: i64) -> sqlx::Result<Vec<FailureRow>> {
     let organisation = tx.organisation();
-    sqlx::query_as(AssertSqlSafe(format!(
-        "SELECT code, message, count(*), sum(amount_minor)::bigint FROM {}
-          WHERE organisation_id = $1 AND batch_id = $2 AND status = 'FAILED' GROUP BY 1, 2 ORDER BY 3 DESC, 1 LIMIT 10",
-        view(operation)
-    )))
-    .bind(organisation.0)
-    .bind(id.0)
-    .fetch_all(tx.conn())
-    .await
+    let reasons = match operation.work() {
+        Work::Send(_) | Work::Query => "SELECT code, message, tasks, amount_minor FROM failure_reasons($1, $2)",
+        Work::Import => {
+            "SELECT code, message, count(*) AS tasks, sum(amount_minor)::bigint AS amount_minor FROM import_task
+              WHERE organisation_id = $1 AND batch_id = $2 AND status = 'FAILED' GROUP BY 1, 2"
+        }
+    };
+    let sql = format!(
+        "SELECT code, message, tasks, amount_minor, count(*) OVER () AS reasons, sum(tasks) OVER ()::bigint AS all_tasks,
+                sum(amount_minor) OVER ()::bigint AS all_minor
+           FROM ({reasons}) f ORDER BY tasks DESC, code, message LIMIT $3"
+    );
+    let found = sqlx::query_as(AssertSqlSafe(sql)).bind(organisation.0).bind(id.0).bind(limit);
+    found.fetch_all(tx.conn()).await
 }

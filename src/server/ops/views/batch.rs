@@ -8,8 +8,8 @@ use crate::{
         money::{Currency, Money, group},
         operation::Operation,
         view::{
-            ActivityRow, Amounts, BatchRow, BatchSnapshot, Counts, DecisionView, ImportCounts, SourceCounts, TaskRow,
-            retries::RevisionRow,
+            ActivityRow, Amounts, BatchRow, BatchSnapshot, Counts, DecisionView, FailureSummary, ImportCounts,
+            SourceCounts, TaskRow, retries::RevisionRow,
         },
     },
     operations::{self, Outcome},
@@ -180,6 +180,23 @@ pub(in crate::ops) fn task_row(task: &db::batches::TaskRow, batch: &db::batches:
         updated: time_format::display_time(task.updated_at.unwrap_or(batch.created_at), zone),
         message: outcome.message,
         split: outcome.extra.split,
+    }
+}
+
+/// Why tasks of a batch failed.
+pub(in crate::ops) fn failures(rows: Vec<db::batches::FailureRow>) -> FailureSummary {
+    let number = |n: i64| u64::try_from(n).unwrap_or(0);
+    let (reasons, tasks, minor) = rows.first().map_or((0, 0, 0), |row| (row.reasons, row.all_tasks, row.all_minor));
+    let named = rows.into_iter().map(|row| {
+        let sentence = row.message.or(row.code).unwrap_or_else(|| "No reason given".to_owned());
+        (sentence, number(row.tasks), row.amount_minor)
+    });
+    let named: Vec<_> = named.collect();
+    FailureSummary {
+        more: number(reasons).saturating_sub(named.len() as u64),
+        reasons: named,
+        tasks: number(tasks),
+        minor,
     }
 }
 

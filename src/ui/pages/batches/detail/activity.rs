@@ -7,7 +7,7 @@ use super::{
 use crate::{
     domain::{
         money::Money,
-        view::{ActivityRow, BatchSnapshot},
+        view::{ActivityRow, BatchSnapshot, FailureSummary},
     },
     ui::components::{Glyph, Icon, TimeView, count},
 };
@@ -56,20 +56,15 @@ pub fn Activity(
 
 /// Bars of the reasons; nothing while no task failed.
 #[component]
-pub fn Failures(
-    shown: Memo<BatchSnapshot>,
-    /// Sentence, tasks, minor units; largest first.
-    failures: Vec<(String, u64, i64)>,
-) -> impl IntoView {
-    if failures.is_empty() {
+pub fn Failures(shown: Memo<BatchSnapshot>, failures: FailureSummary) -> impl IntoView {
+    let FailureSummary { reasons, more, tasks, minor: sum } = failures;
+    if tasks == 0 {
         return ().into_any();
     }
     let snapshot = shown.get_untracked();
     let currency = snapshot.sums().currency;
-    let tasks = failures.iter().map(|(_, tasks, _)| *tasks).sum::<u64>();
-    let sum = failures.iter().map(|(_, _, minor)| *minor).sum::<i64>();
-    let most = failures.iter().map(|(_, tasks, _)| *tasks).max().unwrap_or(1).max(1);
-    let bars = failures
+    let most = reasons.iter().map(|(_, tasks, _)| *tasks).max().unwrap_or(1).max(1);
+    let bars = reasons
         .into_iter()
         .map(|(reason, tasks, minor)| {
             let width = bar_width(tasks, most);
@@ -93,6 +88,11 @@ pub fn Failures(
             <div class="card-head"><h2 id="errors">"Why tasks failed"</h2><small>{heading}</small></div>
             <div class="card-body stack">
                 <div class="bars" data-tone="failed">{bars}</div>
+                {(more > 0)
+                    .then(|| {
+                        let reasons = if more == 1 { "reason" } else { "reasons" };
+                        view! { <p class="small">{format!("and {} more {reasons}", count(more))}</p> }
+                    })}
                 <p class="small soft">
                     {if amounts {
                         format!(
