@@ -120,9 +120,11 @@ pub async fn tasks(
             (page, u64::try_from(total).unwrap_or(0))
         }
     };
-    let sql = format!("{} AND row_no = ANY($3) ORDER BY row_no", select(operation));
-    let found = sqlx::query(AssertSqlSafe(sql)).bind(organisation.0).bind(id.0).bind(page).try_map(task);
-    Ok((found.fetch_all(tx.conn()).await?, total))
+    // The bounds are what a batch that looks like one row to the planner is read by.
+    let sql = format!("{} AND row_no BETWEEN $3 AND $4 AND row_no = ANY($5) ORDER BY row_no", select(operation));
+    let (first, last) = (page.first().copied().unwrap_or(0), page.last().copied().unwrap_or(0));
+    let found = sqlx::query(AssertSqlSafe(sql)).bind(organisation.0).bind(id.0).bind(first).bind(last).bind(page);
+    Ok((found.try_map(task).fetch_all(tx.conn()).await?, total))
 }
 
 /// The next tasks in file order after `after` (an S.No), for exports.
