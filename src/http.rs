@@ -6,6 +6,7 @@
 mod address;
 mod api;
 mod approvals;
+mod authenticate;
 mod batches;
 mod body;
 mod connections;
@@ -20,6 +21,7 @@ mod orders;
 mod pages;
 mod redirects;
 mod render;
+mod reply;
 mod request_context;
 mod retries;
 mod review;

@@ -5,9 +5,9 @@ use super::field_table::Notes;
 use super::findings::{At, Findings};
 use super::header::{self, Layout};
 use super::printable::printable;
-use super::registry::StoredRecord;
 use super::repeats::{Gatherer, Key, Repeats};
 use super::sheet::{Flaw, Fold, MAX_CELLS, Reader, Record, Sheet, SheetRow};
+use super::stored_record::StoredRecord;
 use super::text::{Encoding, Input};
 use domain::{
     finding::{Finding, FindingCode as Code, Severity},

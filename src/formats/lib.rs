@@ -18,6 +18,7 @@ mod repeats;
 pub mod results;
 pub mod sheet;
 pub mod spoilt;
+pub mod stored_record;
 pub mod sync;
 #[cfg(debug_assertions)]
 mod test_import;

@@ -5,9 +5,9 @@ use super::field_table::{self, Notes, ORDER_NOTES};
 use super::file::{self, Checked, Format};
 use super::findings::Findings;
 use super::header::{self, Layout};
-use super::registry::StoredRecord;
 use super::repeats::{Key, Repeats};
 use super::sheet::Sheet;
+use super::stored_record::StoredRecord;
 use domain::{limits::Limits, money::Currency, task::RecordExtra};
 
 mod check;

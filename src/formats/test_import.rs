@@ -6,8 +6,8 @@ use super::field_table::{Field, Notes};
 use super::file::{Format, Rows};
 use super::findings::{At, Findings};
 use super::header::{self, Layout};
-use super::registry::StoredRecord;
 use super::repeats::Repeats;
+use super::stored_record::StoredRecord;
 use domain::{finding::FindingCode, money::Currency};
 
 /// The one layout, and the files in it.

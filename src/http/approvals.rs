@@ -4,10 +4,10 @@
 use super::{
     Web,
     address::PathId,
-    batches::done,
     error,
     form::Form,
-    render::Page,
+    render::{self, Page},
+    reply::done,
     request_context::{RequestContext, SignedIn},
     step_up::prove_if_given,
 };
@@ -18,7 +18,7 @@ use crate::{
         ops::{
             access::Caller,
             approvals::{self, Decision, Verdict},
-            connections::Refused,
+            refused::Refused,
         },
     },
 };
@@ -32,7 +32,7 @@ pub(super) async fn decide(
     form: Form,
 ) -> Response {
     let Ok(batch) = id.parse::<BatchId>() else {
-        return error::error_response(&web, &visit, &OpError::not_found("batch")).await;
+        return render::error_response(&web, &visit, &OpError::not_found("batch")).await;
     };
     let (path, person) = (format!("/approvals/{batch}"), caller.person.id);
     match perform(&web, &visit, caller, batch, &form).await {
@@ -40,7 +40,7 @@ pub(super) async fn decide(
         Err((error, field)) => {
             let no_page = matches!(error.refusal.kind, RefusalKind::NotFound | RefusalKind::Forbidden);
             if no_page || visit.wants_json() {
-                return error::error_response(&web, &visit, &error).await;
+                return render::error_response(&web, &visit, &error).await;
             }
             error::log(&visit.request_id, &error);
             let typed = |name: &str| (name.to_owned(), form.get(name).to_owned());

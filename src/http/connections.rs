@@ -3,9 +3,9 @@
 use super::{
     Web,
     address::PathId,
-    batches::{done, refused_on_page},
-    error,
     form::Form,
+    render,
+    reply::{done, refused_on_page},
     request_context::{RequestContext, SignedIn},
     step_up::prove_if_given,
 };
@@ -21,7 +21,8 @@ use crate::{
         error::OpError,
         ops::{
             access::{Caller, authorise},
-            connections::{self, AccountForm, Refused, TestResult, probe::Questions},
+            connections::{self, AccountForm, TestResult, probe::Questions},
+            refused::Refused,
             settings_changes::Outcome,
         },
     },
@@ -187,7 +188,7 @@ pub(super) async fn act(
     form: Form,
 ) -> Response {
     let Ok(id) = id.parse::<GatewayId>() else {
-        return error::error_response(&web, &visit, &OpError::not_found("connection")).await;
+        return render::error_response(&web, &visit, &OpError::not_found("connection")).await;
     };
     let page = format!("/settings/connections/{id}");
     let person = caller.person.id;

@@ -1,6 +1,6 @@
 //! Files that leave: streamed, as attachments, never sniffed, never kept by a cache.
 
-use super::{Web, address::PathId, error, request_context::SignedIn};
+use super::{Web, address::PathId, render, request_context::SignedIn};
 use crate::{
     domain::{ids::BatchId, operation::Operation},
     server::{
@@ -45,7 +45,7 @@ pub(super) async fn download(
     };
     match found {
         Ok(Download { file_name, content_type, body }) => attachment(&file_name, content_type, Body::from_stream(body)),
-        Err(error) => error::error_response(&web, &visit, &error).await,
+        Err(error) => render::error_response(&web, &visit, &error).await,
     }
 }
 

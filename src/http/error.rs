@@ -1,6 +1,5 @@
 //! How a refusal leaves the web part: one mapping from [`OpError`] to a status, for pages and for machines.
 
-use super::{Web, render, request_context::RequestContext};
 use crate::{domain::error::RefusalKind, server::error::OpError};
 use axum::{
     Json,
@@ -24,15 +23,6 @@ pub(super) fn log(request_id: &str, error: &OpError) {
     if error.context.is_some() {
         tracing::error!(request_id, error = %error, "http.failed");
     }
-}
-
-/// The answer to a failed request: an error page, or a problem for machines.
-pub(super) async fn error_response(web: &Web, visit: &RequestContext, error: &OpError) -> Response {
-    log(&visit.request_id, error);
-    if visit.wants_json() {
-        return problem_details(error);
-    }
-    render::error(web, visit, error).await
 }
 
 /// `application/problem+json` (RFC 9457) with our code.

@@ -3,7 +3,7 @@
 use super::{
     Web,
     body::{malformed, small},
-    error,
+    error, render,
     request_context::RequestContext,
 };
 use crate::server::{error::OpResult, ops::uploads::Ticks};
@@ -51,7 +51,7 @@ impl FromRequest<Web> for Form {
         match read(request).await {
             Ok(form) => Ok(form),
             Err(error) => Err(match visit {
-                Some(visit) => error::error_response(web, &visit, &error).await,
+                Some(visit) => render::error_response(web, &visit, &error).await,
                 None => error::problem_details(&error).into_response(),
             }),
         }

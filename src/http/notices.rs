@@ -2,8 +2,8 @@
 
 use super::{
     Web,
-    batches::{done, refused_on_page},
     form::Form,
+    reply::{done, refused_on_page},
     request_context::SignedIn,
 };
 use crate::{domain::view::Flash, server::ops::notices};

@@ -3,10 +3,9 @@
 use super::{
     Web,
     address::PathId,
-    batches::{done, refused_on_page, submitted},
-    error,
     form::Form,
-    render::Page,
+    render::{self, Page},
+    reply::{done, refused_on_page, submitted},
     request_context::{RequestContext, SignedIn},
 };
 use crate::{
@@ -76,7 +75,7 @@ pub(super) async fn synchronise(
             let notice = format!("A sync of order {order_id} was made.");
             done(&web, caller.person.id, &format!("{}/{batch}", Operation::OrderSync.path()), &notice)
         }
-        Err(error) if visit.wants_json() => error::error_response(&web, &visit, &error).await,
+        Err(error) if visit.wants_json() => render::error_response(&web, &visit, &error).await,
         Err(error) => refused_on_page(&web, &visit, &order_path(&order_id), error, Flash::default()).await,
     }
 }

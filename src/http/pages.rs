@@ -5,7 +5,7 @@ use super::{
     Web,
     address::{self, PathId},
     body, cookies, error, redirects,
-    render::{Page, provide},
+    render::{self, Page, provide},
     request_context::{self, RequestContext},
     routes::{self, Access},
 };
@@ -61,7 +61,7 @@ pub(super) async fn show(
         return Redirect::to(redirects::after_sign_in(next_of(&parts.uri).as_deref())).into_response();
     }
     if let Err(error) = admit(&web, caller, rule, &id).await.and_then(|()| address::check_query(&parts.uri)) {
-        return error::error_response(&web, &visit, &error).await;
+        return render::error_response(&web, &visit, &error).await;
     }
     present_page(&web, &visit, target, rule).await
 }
@@ -98,7 +98,7 @@ async fn admit(web: &Web, caller: &Caller, rule: Rule, id: &str) -> OpResult<()>
 /// Any address that nobody serves.
 pub(super) async fn missing(State(web): State<Web>, visit: RequestContext, method: Method) -> Response {
     let error = OpError::refuse(RefusalKind::NotFound, "There is no page at this address.");
-    if method.is_safe() { error::error_response(&web, &visit, &error).await } else { error::problem_details(&error) }
+    if method.is_safe() { render::error_response(&web, &visit, &error).await } else { error::problem_details(&error) }
 }
 
 /// A server function. Whoever is not signed in, or may not call it, does not reach it.

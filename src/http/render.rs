@@ -62,7 +62,7 @@ impl<'a> Page<'a> {
             Ok(context) => self.with_context(web, visit, context).await,
             Err(error) => {
                 error::log(&visit.request_id, &error);
-                let page = Page { error: Some(error_page(&error, visit)), ..self }.refused(&error);
+                let page = Page { error: Some(words(&error, visit)), ..self }.refused(&error);
                 page.with_context(web, visit, visit.bare_context(web, None)).await
             }
         }
@@ -111,9 +111,18 @@ pub(super) fn provide(state: &AppState, caller: &Option<Caller>) {
     provide_context(caller.clone());
 }
 
+/// The answer to a failed request: an error page, or a problem for machines.
+pub(super) async fn error_response(web: &Web, visit: &RequestContext, refused: &OpError) -> Response {
+    error::log(&visit.request_id, refused);
+    if visit.wants_json() {
+        return error::problem_details(refused);
+    }
+    error_page(web, visit, refused).await
+}
+
 /// The page that tells of a refusal, with its status.
-pub(super) async fn error(web: &Web, visit: &RequestContext, error: &OpError) -> Response {
-    let page = Page { error: Some(error_page(error, visit)), hydrate: false, ..Page::new("/") }.refused(error);
+async fn error_page(web: &Web, visit: &RequestContext, error: &OpError) -> Response {
+    let page = Page { error: Some(words(error, visit)), hydrate: false, ..Page::new("/") }.refused(error);
     // When the database is away, asking it who looks would fail once more.
     let context = match error.refusal.kind {
         RefusalKind::Unavailable | RefusalKind::Internal => visit.bare_context(web, None),
@@ -128,7 +137,7 @@ pub(super) async fn error(web: &Web, visit: &RequestContext, error: &OpError) ->
     page.with_context(web, visit, context).await
 }
 
-fn error_page(error: &OpError, visit: &RequestContext) -> ErrorPage {
+fn words(error: &OpError, visit: &RequestContext) -> ErrorPage {
     ErrorPage {
         status: error.refusal.kind.status(),
         message: error.refusal.message.clone(),

@@ -3,10 +3,9 @@
 use super::{
     Web,
     address::PathId,
-    batches::{done, refused_on_page, submitted},
-    error,
     form::Form,
-    render::Page,
+    render::{self, Page},
+    reply::{done, refused_on_page, submitted},
     request_context::SignedIn,
 };
 use crate::{
@@ -91,7 +90,7 @@ pub(super) async fn act(
     form: Form,
 ) -> Response {
     let Ok(batch) = id.parse::<BatchId>() else {
-        return error::error_response(&web, &visit, &OpError::not_found("batch")).await;
+        return render::error_response(&web, &visit, &OpError::not_found("batch")).await;
     };
     let number: u32 = form.get("page").parse().unwrap_or(1);
     let page = format!("{}/{batch}/retry?page={number}", operation.path());

@@ -3,9 +3,9 @@
 use super::{
     Web,
     address::PathId,
-    batches::{done, refused_on_page},
-    error,
     form::Form,
+    render,
+    reply::{done, refused_on_page},
     request_context::{RequestContext, SignedIn},
     step_up::prove_if_given,
 };
@@ -16,7 +16,7 @@ use crate::{
         ops::{
             access::Caller,
             batches,
-            connections::Refused,
+            refused::Refused,
             review::{self, Finding, ProposalKey, ProposedRow, ReviewDecision},
         },
     },
@@ -56,7 +56,7 @@ pub(super) async fn act(
     form: Form,
 ) -> Response {
     let Ok(batch) = id.parse::<BatchId>() else {
-        return error::error_response(&web, &visit, &OpError::not_found("batch")).await;
+        return render::error_response(&web, &visit, &OpError::not_found("batch")).await;
     };
     let page = format!("/review?batch={batch}");
     match perform(&web, &visit, caller.clone(), batch, act, &form).await {

@@ -1,7 +1,7 @@
 //! The layers around every route: cross-site guard, headers, request ids, the log, limits of time and size.
 
 use super::{
-    Web,
+    Web, authenticate,
     body::SMALL_BYTES,
     cookies, error, request_context,
     routes::{self, Routers},
@@ -45,7 +45,7 @@ pub(super) fn around(web: &Web, routers: Routers) -> Router {
     let worth_it = DefaultPredicate::new().and(NotForContentType::const_new(workbook::CONTENT_TYPE));
     let inside = routers
         .inside
-        .layer(from_fn_with_state(web.clone(), request_context::authenticate))
+        .layer(from_fn_with_state(web.clone(), authenticate::authenticate))
         .layer(from_fn_with_state(web.clone(), session::carry));
     inside
         .merge(routers.outside)

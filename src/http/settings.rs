@@ -2,8 +2,8 @@
 
 use super::{
     Web,
-    batches::{done, refused_on_page},
     form::Form,
+    reply::{done, refused_on_page},
     request_context::SignedIn,
     step_up::prove_if_given,
 };
@@ -18,8 +18,9 @@ use crate::{
         error::OpError,
         ops::{
             access::{Caller, authorise},
-            connections::{self, Refused},
-            external, settings,
+            connections, external,
+            refused::Refused,
+            settings,
         },
     },
 };

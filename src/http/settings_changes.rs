@@ -3,9 +3,9 @@
 use super::{
     Web,
     address::PathId,
-    batches::{done, refused_on_page},
-    error,
     form::Form,
+    render,
+    reply::{done, refused_on_page},
     request_context::{RequestContext, SignedIn},
     step_up::prove_if_given,
 };
@@ -20,7 +20,7 @@ use crate::{
         error::OpError,
         ops::{
             access::{Caller, authorise},
-            connections::Refused,
+            refused::Refused,
             settings_changes::{self, Verdict},
         },
     },
@@ -55,7 +55,7 @@ pub(super) async fn act(
     form: Form,
 ) -> Response {
     let Ok(id) = id.parse::<ChangeId>() else {
-        return error::error_response(&web, &visit, &OpError::not_found("change")).await;
+        return render::error_response(&web, &visit, &OpError::not_found("change")).await;
     };
     let person = caller.person.id;
     match perform(&web, &visit, caller, id, act, &form).await {

@@ -4,7 +4,7 @@ use super::{
     Web, cookies, error,
     form::Form,
     redirects,
-    render::Page,
+    render::{self, Page},
     request_context::RequestContext,
     session::{self, SessionData},
 };
@@ -36,7 +36,7 @@ pub(super) async fn sign_in(State(web): State<Web>, visit: RequestContext, form:
                 web.streams.end(old);
             }
             if let Err(error) = session::begin(&visit.session, SessionData::new(&signed_in)).await {
-                return error::error_response(&web, &visit, &OpError::caused("session", error)).await;
+                return render::error_response(&web, &visit, &OpError::caused("session", error)).await;
             }
             let mut response = Redirect::to(redirects::after_sign_in(next.as_deref())).into_response();
             let kept = signed_in.devices.and_then(|devices| cookies::set_devices(&web, &devices));
@@ -57,7 +57,7 @@ pub(super) async fn sign_in(State(web): State<Web>, visit: RequestContext, form:
             let visit = RequestContext { caller: None, ..visit };
             Page::new("/login").refused(&error).flash(flash).render(&web, &visit).await
         }
-        Err(error) => error::error_response(&web, &visit, &error).await,
+        Err(error) => render::error_response(&web, &visit, &error).await,
     }
 }
 
@@ -67,7 +67,7 @@ pub(super) async fn sign_out(State(web): State<Web>, visit: RequestContext) -> R
         web.streams.end(hash);
     }
     if let Err(error) = visit.session.flush().await {
-        return error::error_response(&web, &visit, &OpError::caused("session", error)).await;
+        return render::error_response(&web, &visit, &OpError::caused("session", error)).await;
     }
     if let Some(caller) = &visit.caller
         && let Err(error) = ops::sessions::signed_out(&web, caller).await

@@ -5,7 +5,7 @@ use crate::server::{
     error::{OpError, OpResult},
     ops::{
         access::{Caller, needs_proof},
-        connections::Refused,
+        refused::Refused,
         sessions,
     },
 };

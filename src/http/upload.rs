@@ -8,11 +8,11 @@ pub(super) use budget::Budget;
 
 use super::{
     Web,
-    batches::refused_on_page,
     downloads::attachment,
     error,
     form::Form,
-    render::Page,
+    render::{self, Page},
+    reply::refused_on_page,
     request_context::{RequestContext, SignedIn},
 };
 use crate::{
@@ -76,7 +76,7 @@ pub(super) async fn describe(
             let path = format!("{}/new/description", operation.path());
             Page::new(&path).refused(&error).flash(flash).render(&web, &visit).await
         }
-        Err(error) => error::error_response(&web, &visit, &error).await,
+        Err(error) => render::error_response(&web, &visit, &error).await,
     }
 }
 
@@ -90,7 +90,7 @@ pub(super) async fn submit(
     // Rights and limits come first: nobody else's bytes are read.
     let admitted = match uploads::admit(&web, &caller, operation).await {
         Ok(admitted) => admitted,
-        Err(error) => return error::error_response(&web, &visit, &error).await,
+        Err(error) => return render::error_response(&web, &visit, &error).await,
     };
     let limits = admitted.limits;
     let mut share = match web.uploads.enter(caller.person.id, 0) {

@@ -11,8 +11,9 @@ use crate::{
         text::storable,
     },
     formats::{
-        registry::{self, StoredRecord},
+        registry,
         sheet::{Run, Runs},
+        stored_record::StoredRecord,
         text::Encoding,
     },
     spool::Spool,

@@ -24,6 +24,7 @@ pub mod passwords;
 pub mod past;
 pub mod people;
 pub(super) mod records;
+pub mod refused;
 pub mod retries;
 pub mod review;
 pub mod search;

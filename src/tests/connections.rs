@@ -11,10 +11,11 @@ use crate::{
         ops::{
             access::Caller,
             connections::{
-                self, AccountForm, Refused, TestResult,
+                self, AccountForm, TestResult,
                 probe::{self, Probed, Questions},
             },
             gateways,
+            refused::Refused,
         },
     },
     simulator::{self, SimulatorArgs},

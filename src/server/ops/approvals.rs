@@ -2,9 +2,9 @@
 
 use super::{
     access::{Caller, authorise, authorise_some, needs_proof},
-    audit,
-    connections::{Refused, about, plain},
-    records, time_format, views,
+    audit, records,
+    refused::{Refused, about, plain},
+    time_format, views,
 };
 use crate::{
     db::{

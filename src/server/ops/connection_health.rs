@@ -12,12 +12,11 @@ use crate::{
     },
     domain::{
         batch::BatchStatus,
-        connection_limits::ConnectionLimits,
         eta::{Eta, EtaInput, NoEta, estimate},
         ids::GatewayId,
         view::connection::{ConnectionHealth, ConnectionState},
     },
-    error::{OpError, OpResult},
+    error::OpResult,
     gateway::concurrency_in_force,
     state::AppState,
 };
@@ -109,19 +108,6 @@ fn limit(gateway: &GatewayRow, default: usize) -> String {
 
 fn whole(n: i64) -> u64 {
     u64::try_from(n).unwrap_or(0)
-}
-
-/// Stores the limits of a connection, in a transaction that has authorised already. They act within a second.
-pub(in crate::ops) async fn set_limits(tx: &mut Tx, gateway: GatewayId, limits: ConnectionLimits) -> OpResult<()> {
-    if let Err((_, sentence)) = limits.check() {
-        return Err(OpError::refuse(crate::domain::error::RefusalKind::Invalid, sentence));
-    }
-    let stored = |n: Option<u32>| n.and_then(|n| i32::try_from(n).ok());
-    let (concurrency, rate, burst) = (stored(limits.concurrency), stored(limits.rate), stored(limits.burst));
-    match db::gateways::set_limits(tx, gateway, concurrency, rate, burst).await? {
-        true => Ok(()),
-        false => Err(OpError::not_found("connection")),
-    }
 }
 
 #[cfg(test)]

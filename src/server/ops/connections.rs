@@ -15,6 +15,7 @@ use super::{
     access::{Caller, authorise, needs_proof},
     audit,
     gateways::{self, in_use},
+    refused::{Refused, about, plain},
     settings_changes::{self, Outcome},
     views,
 };
@@ -35,17 +36,6 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use std::sync::Arc;
 use uuid::Uuid;
-
-/// A refusal with the field that it is about, if it is about one.
-pub type Refused = (OpError, Option<&'static str>);
-
-pub(super) fn plain(error: impl Into<OpError>) -> Refused {
-    (error.into(), None)
-}
-
-pub(super) fn about(field: &'static str, sentence: impl Into<String>) -> Refused {
-    (OpError::refuse(RefusalKind::Invalid, sentence), Some(field))
-}
 
 /// An account as a person typed it.
 #[derive(Debug)]

@@ -2,9 +2,8 @@
 
 use super::{
     access::{Caller, authorise},
-    audit,
-    connections::{Refused, plain},
-    people,
+    audit, people,
+    refused::{Refused, plain},
     settings_changes::{self, Outcome},
 };
 use crate::{

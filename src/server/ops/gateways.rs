@@ -1,6 +1,6 @@
 //! Connections to gateways.
 
-use super::{audit, connection_health, people};
+use super::{audit, people};
 use crate::{
     db::{
         self, Tx,
@@ -122,6 +122,19 @@ pub(super) fn checked_account(
     Ok(base_url.into())
 }
 
+/// Stores the limits of a connection, in a transaction that has authorised already. They act within a second.
+pub(in crate::ops) async fn set_limits(tx: &mut Tx, gateway: GatewayId, limits: ConnectionLimits) -> OpResult<()> {
+    if let Err((_, sentence)) = limits.check() {
+        return Err(OpError::refuse(RefusalKind::Invalid, sentence));
+    }
+    let stored = |n: Option<u32>| n.and_then(|n| i32::try_from(n).ok());
+    let (concurrency, rate, burst) = (stored(limits.concurrency), stored(limits.rate), stored(limits.burst));
+    match db::gateways::set_limits(tx, gateway, concurrency, rate, burst).await? {
+        true => Ok(()),
+        false => Err(OpError::not_found("connection")),
+    }
+}
+
 /// Adds a connection, or replaces address and key of the one to the same account and lets it send again.
 pub async fn add(state: &AppState, new: NewGateway) -> OpResult<GatewayId> {
     let refuse = |sentence: String| Err(OpError::refuse(RefusalKind::Invalid, sentence));
@@ -172,7 +185,7 @@ pub async fn add(state: &AppState, new: NewGateway) -> OpResult<GatewayId> {
         db::gateways::set_promise(&mut tx, &row, effect, promise, evidence).await?;
     }
     if let Some(limits) = new.limits {
-        connection_health::set_limits(&mut tx, id, limits).await?;
+        set_limits(&mut tx, id, limits).await?;
     }
     let detail = json!({ "connector": new.connector, "base_url": base_url, "merchant_id": new.merchant_id,
                          "class": new.class.code(), "concurrency": new.limits.and_then(|limits| limits.concurrency),

@@ -26,7 +26,7 @@ use crate::{
         view::retries::{HistoryEvent, TaskHistory},
     },
     error::{OpError, OpResult},
-    formats::{header::Template, registry::StoredRecord},
+    formats::{header::Template, stored_record::StoredRecord},
     operations::Outcome,
     state::AppState,
 };

@@ -8,10 +8,7 @@ use crate::{
     },
     domain::{ids::BatchId, money::Currency, operation::Operation, task::RecordExtra},
     error::{OpError, OpResult},
-    formats::{
-        header::Template,
-        registry::{self, StoredRecord},
-    },
+    formats::{header::Template, registry, stored_record::StoredRecord},
 };
 
 pub(super) use crate::ingest::{hash, stored};

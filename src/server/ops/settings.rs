@@ -2,7 +2,7 @@
 
 use super::{
     access::{Caller, authorise},
-    connections::{Refused, about, plain},
+    refused::{Refused, about, plain},
     settings_changes::{self, Outcome},
     time_format,
 };

@@ -8,7 +8,7 @@ use super::{
     access::{Caller, authorise, needs_proof},
     approvals::shown_hash,
     audit,
-    connections::{Refused, about, plain},
+    refused::{Refused, about, plain},
     time_format,
 };
 use crate::{

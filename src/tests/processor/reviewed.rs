@@ -282,7 +282,7 @@ async fn a_proposal_is_rejected_with_a_reason_or_taken_back_by_who_made_it() {
     let (harness, batch) = case(&["BEFORE_1"]).await;
     let state = &harness.test.state;
     let (one, other) = (harness.test.caller(ONE).await, harness.test.caller(OTHER).await);
-    let kind = |(error, _): crate::server::ops::connections::Refused| error.refusal.kind;
+    let kind = |(error, _): crate::server::ops::refused::Refused| error.refusal.kind;
     let rows = open(&harness, batch, "").await;
     for (finding, rows, why) in [
         (Finding::NotDone, &rows[..], " "),
@@ -393,7 +393,7 @@ async fn a_contradiction_is_an_entry_that_is_acknowledged_once() {
     assert_eq!(detail.differences, 1);
     let state = &harness.test.state;
     let id = entry.id.parse().ok();
-    let kind = |(error, _): crate::server::ops::connections::Refused| error.refusal.kind;
+    let kind = |(error, _): crate::server::ops::refused::Refused| error.refusal.kind;
     let stranger = harness.test.caller("owner@acme.test").await;
     assert_eq!(review::acknowledge(state, &stranger, batch, id, "x").await.map_err(kind), Err(RefusalKind::NotFound));
     assert_eq!(review::acknowledge(state, &one, batch, id, " ").await.map_err(kind), Err(RefusalKind::Invalid));

@@ -18,8 +18,9 @@ use crate::{
     error::{OpError, OpResult},
     formats::{
         header::Template,
-        registry::{self, Overview, StoredRecord},
+        registry::{self, Overview},
         sheet::{Sheet, SheetRow},
+        stored_record::StoredRecord,
     },
     gateway::fails_again,
     operations::Outcome,

@@ -4,7 +4,7 @@ use super::{
     super::{
         access::{Caller, authorise, needs_proof},
         audit,
-        connections::{Refused, about, plain},
+        refused::{Refused, about, plain},
         time_format,
     },
     ProposalKey, ProposedRow, TASKS,

@@ -13,8 +13,9 @@ use crate::{
     error::{OpError, OpResult},
     gateway,
     ops::{
-        connection_health,
-        connections::{Refused, about, plain, taken},
+        connections::taken,
+        gateways,
+        refused::{Refused, about, plain},
         settings::most_rows,
         views::connection::gateway_name,
     },
@@ -183,7 +184,7 @@ pub(super) async fn apply(
             let limits = change
                 .connection_limits()
                 .ok_or_else(|| (OpError::refuse(RefusalKind::Invalid, "These are no limits of a connection."), None))?;
-            connection_health::set_limits(tx, *id, limits).await.map_err(plain)?;
+            gateways::set_limits(tx, *id, limits).await.map_err(plain)?;
             // Pages show what limits the rate.
             let running = db::connections::running_batches(tx, *id).await.map_err(plain)?;
             db::outbox::changed(tx, &running).await.map_err(plain)?;

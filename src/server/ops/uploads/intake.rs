@@ -11,12 +11,7 @@ use crate::{
         operation::Operation,
     },
     error::{OpError, OpResult},
-    formats::{
-        findings::fit,
-        refunds::gateway_key,
-        registry::{self, StoredRecord},
-        sheet::Sheet,
-    },
+    formats::{findings::fit, refunds::gateway_key, registry, sheet::Sheet, stored_record::StoredRecord},
     ingest,
     spool::Spool,
 };
