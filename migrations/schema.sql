@@ -1469,6 +1469,8 @@ FUNCTION expire_settings_changes(p_now timestamp with time zone) RETURNS bigint 
   EXECUTE batchdesk_worker
 FUNCTION fail_import(p_phase text, p_sentence text) RETURNS void plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
   EXECUTE batchdesk_worker
+FUNCTION failure_reasons(p_organisation uuid, p_batch uuid) RETURNS TABLE(code text, message text, tasks bigint, amount_minor bigint) sql STABLE SET search_path=pg_catalog, batchdesk, pg_temp, enable_nestloop=off
+  EXECUTE batchdesk_web, batchdesk_worker
 AGGREGATE fit(bigint, bigint) RETURNS bigint internal IMMUTABLE
   EXECUTE batchdesk_worker
 FUNCTION fit_step(used bigint, amount bigint, room bigint) RETURNS bigint sql IMMUTABLE
@@ -1551,9 +1553,13 @@ FUNCTION sync_batch(p_batch uuid) RETURNS integer plpgsql SECURITY DEFINER SET s
   EXECUTE batchdesk_web
 FUNCTION sync_orders(p_batch uuid) RETURNS integer plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
   EXECUTE batchdesk_web
+FUNCTION sync_task_numbers(p_organisation uuid, p_batch uuid, p_status text, p_order text) RETURNS TABLE(row_no integer) sql STABLE SET search_path=pg_catalog, batchdesk, pg_temp, enable_nestloop=off
+  EXECUTE batchdesk_web, batchdesk_worker
 FUNCTION take_over(p_batch uuid, p_chunk integer, p_epoch bigint, p_owner uuid, p_row integer) RETURNS boolean plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
   EXECUTE batchdesk_worker
 FUNCTION take_unique_ids(p_organisation uuid, p_batch uuid, p_revision smallint) RETURNS void plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp, work_mem=32MB
+FUNCTION task_numbers(p_organisation uuid, p_batch uuid, p_status text, p_order text) RETURNS TABLE(row_no integer) sql STABLE SET search_path=pg_catalog, batchdesk, pg_temp, enable_nestloop=off
+  EXECUTE batchdesk_web, batchdesk_worker
 FUNCTION tell_batch() RETURNS trigger plpgsql
 FUNCTION tell_decision() RETURNS trigger plpgsql
 FUNCTION tell_failed_late() RETURNS trigger plpgsql
@@ -1570,3 +1576,5 @@ FUNCTION tidy_outbox() RETURNS void sql SECURITY DEFINER SET search_path=pg_cata
   EXECUTE batchdesk_worker
 FUNCTION withdraw(p_batch uuid) RETURNS void plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
   EXECUTE batchdesk_web
+FUNCTION without_ids(p_message text, p_order text, p_txn text, p_unique text, p_key text) RETURNS text sql IMMUTABLE
+  EXECUTE batchdesk_web, batchdesk_worker

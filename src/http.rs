@@ -3,6 +3,7 @@
 //! Every route is registered in one place ([`routes::table`]) together with what it needs, so that nothing can be
 //! served that the access matrix does not know.
 
+mod access;
 mod address;
 mod api;
 mod approvals;
@@ -36,8 +37,9 @@ mod step_up;
 mod unread;
 mod upload;
 
+pub use access::Access;
 pub use events::{HEARTBEAT, STREAMS_PER_SESSION};
-pub use routes::{Access, Route, RouteKind};
+pub use routes::{Route, RouteKind};
 pub use session::{ABSOLUTE, IDLE, POLL_HEADER};
 
 use crate::server::state::AppState;

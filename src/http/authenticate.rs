@@ -2,8 +2,7 @@
 
 use super::{
     Web, cookies, render,
-    request_context::RequestContext,
-    security::RequestName,
+    request_context::{RequestContext, RequestName},
     session::{self, Token},
 };
 use crate::server::{

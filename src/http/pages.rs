@@ -3,11 +3,11 @@
 
 use super::{
     Web,
+    access::Access,
     address::{self, PathId},
     body, cookies, error, redirects,
     render::{self, Page, provide},
     request_context::{self, RequestContext},
-    routes::{self, Access},
 };
 use crate::{
     api::ApiError,
@@ -134,9 +134,4 @@ pub(super) async fn server_function(
 fn api_error(refusal: Refusal) -> Response {
     let status = StatusCode::from_u16(refusal.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     (status, Json(ApiError { refusal })).into_response()
-}
-
-/// Which rule holds for the page at a route's path; none for a page that must not be served.
-pub(super) fn rule(path: &str) -> Option<Rule> {
-    routes::page_rule(path)
 }

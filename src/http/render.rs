@@ -1,6 +1,6 @@
 //! How a page of the application is rendered: whole, with what it finds in its context, and with its status.
 
-use super::{Web, error, request_context::RequestContext, security, session};
+use super::{Web, error, request_context::RequestContext, session};
 use crate::{
     app::shell,
     domain::{
@@ -88,7 +88,7 @@ impl<'a> Page<'a> {
                 provide_context(NoHydration);
             }
             if let (Some(nonce), Some(options)) = (leptos::nonce::use_nonce(), use_context::<ResponseOptions>())
-                && let Ok(policy) = HeaderValue::try_from(security::policy(Some(&nonce)))
+                && let Ok(policy) = HeaderValue::try_from(content_policy(Some(&nonce)))
             {
                 options.insert_header(header::CONTENT_SECURITY_POLICY, policy);
             }
@@ -142,5 +142,25 @@ fn words(error: &OpError, visit: &RequestContext) -> ErrorPage {
         status: error.refusal.kind.status(),
         message: error.refusal.message.clone(),
         request_id: visit.request_id.clone(),
+    }
+}
+
+/// The content security policy; with the nonce of a page for its own scripts.
+pub(super) fn content_policy(nonce: Option<&str>) -> String {
+    let nonce = nonce.map(|nonce| format!(" 'nonce-{nonce}'")).unwrap_or_default();
+    format!(
+        "default-src 'self'; script-src 'self'{nonce} 'wasm-unsafe-eval'; style-src 'self'; worker-src 'self'; \
+         object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_policy_names_no_inline_code_but_that_of_the_nonce() {
+        assert!(!content_policy(None).contains("nonce") && !content_policy(None).contains("unsafe-inline"));
+        assert!(content_policy(Some("abc")).contains("script-src 'self' 'nonce-abc' 'wasm-unsafe-eval';"));
     }
 }

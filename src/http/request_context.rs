@@ -16,8 +16,12 @@ use axum::{
     http::{HeaderMap, Method, header, request::Parts},
     response::{IntoResponse, Redirect, Response},
 };
-use std::convert::Infallible;
+use std::{convert::Infallible, sync::Arc};
 use tower_sessions::Session;
+
+/// The name of a request in answers and in the log.
+#[derive(Clone, Debug)]
+pub(super) struct RequestName(pub Arc<str>);
 
 /// What a route knows of a request before it looks at its own input.
 #[derive(Clone)]

@@ -1,7 +1,9 @@
 //! The one table of routes: address, method, handler, and what is needed to use it.
 
 use super::{
-    Web, api, approvals,
+    Web,
+    access::Access,
+    api, approvals,
     batches::{self, BatchAction},
     connections,
     downloads::{self, Which},
@@ -13,10 +15,6 @@ use crate::{
         access::{Module, Right},
         operation::Operation,
     },
-    server::{
-        error::OpResult,
-        ops::access::{Caller, authorise, authorise_some},
-    },
 };
 use axum::{
     Router,
@@ -26,36 +24,6 @@ use axum::{
 };
 use leptos_axum::AxumRouteListing;
 use std::sync::LazyLock;
-
-/// What a caller needs before a route looks at anything else. Operations check again what they need themselves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Nothing.
-    Anyone,
-    /// A session.
-    SignedIn,
-    /// A session, and a right on a module.
-    Right(Module, Right),
-    /// A session, and Read on a module whose batches can wait for approval.
-    ReadSome,
-    /// A session, and ReadWrite or Approve on a module.
-    Work(Module),
-    /// An API key.
-    Key,
-}
-
-impl Access {
-    /// Refuses a signed-in caller who has not what is needed.
-    pub(super) fn check(self, caller: &Caller) -> OpResult<()> {
-        match self {
-            Self::Anyone | Self::SignedIn | Self::Key => Ok(()),
-            Self::Right(module, right) => authorise(caller, module, right),
-            Self::Work(module) => authorise(caller, module, Right::ReadWrite)
-                .or_else(|refused| authorise(caller, module, Right::Approve).map_err(|_| refused)),
-            Self::ReadSome => authorise_some(caller).map(|_| ()),
-        }
-    }
-}
 
 /// What kind of thing a route serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,9 +64,6 @@ pub(super) struct Routers {
     /// Without.
     pub outside: Router<Web>,
 }
-
-/// Where every address of the HTTP API begins, and no other.
-pub(super) const API: &str = "/api/v1/";
 
 struct Table {
     routers: Routers,
@@ -189,7 +154,7 @@ pub(super) fn table() -> (Routers, Vec<Route>) {
 
 fn pages(table: &mut Table) {
     for page in PAGES.iter() {
-        let Some(rule) = pages::rule(page.path()) else {
+        let Some(rule) = page_rule(page.path()) else {
             tracing::error!(path = page.path(), "http.page_without_rule");
             continue;
         };
@@ -203,7 +168,7 @@ fn pages(table: &mut Table) {
 }
 
 /// What the page at `path` needs. A page that is not named here is not served.
-pub(super) fn page_rule(path: &str) -> Option<pages::Rule> {
+fn page_rule(path: &str) -> Option<pages::Rule> {
     let plain = |need| Some(pages::Rule { need, batch: None, hydrate: true });
     let batch = |need, operation| Some(pages::Rule { need, batch: Some(operation), hydrate: true });
     let batch_on_server = |need, operation| Some(pages::Rule { need, batch: Some(Some(operation)), hydrate: false });

@@ -1,11 +1,8 @@
 //! The layers around every route: cross-site guard, headers, request ids, the log, limits of time and size.
 
 use super::{
-    Web, authenticate,
-    body::SMALL_BYTES,
-    cookies, error, request_context,
-    routes::{self, Routers},
-    session, unread, upload,
+    Web, access, authenticate, body::SMALL_BYTES, cookies, error, render, request_context,
+    request_context::RequestName, routes::Routers, session, unread, upload,
 };
 use crate::{domain::error::RefusalKind, formats::workbook, server::error::OpError};
 use axum::{
@@ -34,10 +31,6 @@ use tower_http::{
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 /// A body that stands still for this long, in either direction, is given up. Live events beat more often.
 const STALL: Duration = Duration::from_secs(45);
-
-/// The name of a request in answers and in the log.
-#[derive(Clone, Debug)]
-pub(super) struct RequestName(pub Arc<str>);
 
 /// Puts the layers around the routes, the outermost last.
 pub(super) fn around(web: &Web, routers: Routers) -> Router {
@@ -132,7 +125,7 @@ async fn plain_only(request: Request, next: Next) -> Response {
 /// A refusal that needs neither session nor database.
 fn refused(request: &Request, kind: RefusalKind, sentence: &str) -> Response {
     let error = OpError::refuse(kind, sentence);
-    if request_context::wants_json(request.headers()) || request.uri().path().starts_with(routes::API) {
+    if request_context::wants_json(request.headers()) || request.uri().path().starts_with(access::API) {
         return error::problem_details(&error);
     }
     (error::status(&error), format!("{sentence}\n")).into_response()
@@ -154,7 +147,7 @@ fn may_change(web: &Web, request: &Request<Body>) -> bool {
     let headers = request.headers();
     let has_session = cookies::read(headers, session::cookie_name(web.https())).is_some();
     // A key is never sent by a browser on its own. Elsewhere it means nothing, and must not open anything.
-    if request.uri().path().starts_with(routes::API) && headers.contains_key(header::AUTHORIZATION) {
+    if request.uri().path().starts_with(access::API) && headers.contains_key(header::AUTHORIZATION) {
         return true;
     }
     let fetch_site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
@@ -177,22 +170,13 @@ fn is_ours(web: &Web, headers: &HeaderMap, origin: &str) -> bool {
     matches!((plain, host), (Some(plain), Some(host)) if plain.eq_ignore_ascii_case(host))
 }
 
-/// The content security policy; with the nonce of a page for its own scripts.
-pub(super) fn policy(nonce: Option<&str>) -> String {
-    let nonce = nonce.map(|nonce| format!(" 'nonce-{nonce}'")).unwrap_or_default();
-    format!(
-        "default-src 'self'; script-src 'self'{nonce} 'wasm-unsafe-eval'; style-src 'self'; worker-src 'self'; \
-         object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
-    )
-}
-
 /// Headers that every answer has, files and errors too.
 async fn harden(State(web): State<Web>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let https = web.https();
     let headers = response.headers_mut();
     if !headers.contains_key(header::CONTENT_SECURITY_POLICY)
-        && let Ok(policy) = HeaderValue::try_from(policy(None))
+        && let Ok(policy) = HeaderValue::try_from(render::content_policy(None))
     {
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
@@ -217,15 +201,4 @@ async fn harden(State(web): State<Web>, request: Request, next: Next) -> Respons
         headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
     }
     response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_policy_names_no_inline_code_but_that_of_the_nonce() {
-        assert!(!policy(None).contains("nonce") && !policy(None).contains("unsafe-inline"));
-        assert!(policy(Some("abc")).contains("script-src 'self' 'nonce-abc' 'wasm-unsafe-eval';"));
-    }
 }
