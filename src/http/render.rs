@@ -62,7 +62,7 @@ impl<'a> Page<'a> {
             Ok(context) => self.with_context(web, visit, context).await,
             Err(error) => {
                 error::log(&visit.request_id, &error);
-                let page = Page { error: Some(words(&error, visit)), ..self }.refused(&error);
+                let page = Page { error: Some(error_view(&error, visit)), ..self }.refused(&error);
                 page.with_context(web, visit, visit.bare_context(web, None)).await
             }
         }
@@ -122,7 +122,7 @@ pub(super) async fn error_response(web: &Web, visit: &RequestContext, refused: &
 
 /// The page that tells of a refusal, with its status.
 async fn error_page(web: &Web, visit: &RequestContext, error: &OpError) -> Response {
-    let page = Page { error: Some(words(error, visit)), hydrate: false, ..Page::new("/") }.refused(error);
+    let page = Page { error: Some(error_view(error, visit)), hydrate: false, ..Page::new("/") }.refused(error);
     // When the database is away, asking it who looks would fail once more.
     let context = match error.refusal.kind {
         RefusalKind::Unavailable | RefusalKind::Internal => visit.bare_context(web, None),
@@ -137,7 +137,7 @@ async fn error_page(web: &Web, visit: &RequestContext, error: &OpError) -> Respo
     page.with_context(web, visit, context).await
 }
 
-fn words(error: &OpError, visit: &RequestContext) -> ErrorPage {
+fn error_view(error: &OpError, visit: &RequestContext) -> ErrorPage {
     ErrorPage {
         status: error.refusal.kind.status(),
         message: error.refusal.message.clone(),
