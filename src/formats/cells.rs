@@ -1,6 +1,6 @@
 //! What holds for the cells of every kind of file.
 
-use super::csv_cell::{starts_formula, without_guard};
+use super::csv_lines::{starts_formula, without_guard};
 use super::findings::{At, Findings, is_invisible, quoted};
 use super::spoilt::{doubtful, is_odd, spoilt};
 use super::totals::is_total_word;

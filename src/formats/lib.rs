@@ -4,7 +4,7 @@ mod amount;
 mod canonical;
 pub mod cards;
 mod cells;
-pub mod csv_cell;
+pub mod csv_lines;
 pub mod delimiter;
 pub mod field_table;
 pub mod file;

@@ -2,7 +2,7 @@
 //! is.
 
 use super::{
-    csv_cell::put_text,
+    csv_lines::CsvLines,
     field_table::Notes,
     file::{self, Checked, Format},
     header::{Layout, Template},
@@ -115,14 +115,9 @@ pub trait FileFormat: Sync {
     }
 
     /// Appends the line of a record to a file in this template, which can be uploaded again as it is.
-    fn put_line(&self, out: &mut String, template: &Template, record: &StoredRecord, currency: Currency) {
-        for (position, column) in template.columns.iter().enumerate() {
-            if position > 0 {
-                out.push(',');
-            }
-            put_text(out, &self.cell(column, record, currency));
-        }
-        out.push('\n');
+    fn put_line(&self, out: &mut CsvLines, template: &Template, record: &StoredRecord, currency: Currency) {
+        template.columns.iter().for_each(|column| out.text(&self.cell(column, record, currency)));
+        out.end();
     }
 }
 
@@ -270,12 +265,12 @@ mod tests {
                 let keep = &mut |record, canonical| records.push((record, canonical));
                 let mut input = io::Cursor::new(template.sample);
                 format.read_canonical(&mut input, Currency::Inr, Limits::default(), keep).unwrap();
-                let mut again = format!("{}\n", template.columns.join(","));
+                let mut again = CsvLines::with_header(template.columns);
                 for (record, canonical) in &records {
                     assert_eq!(&format.canonical(record, Currency::Inr), canonical, "{}", template.code);
                     format.put_line(&mut again, template, record, Currency::Inr);
                 }
-                assert_eq!(again, template.sample, "{}", template.code);
+                assert_eq!(again.take(), template.sample, "{}", template.code);
             }
         }
     }

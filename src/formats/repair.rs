@@ -1,6 +1,6 @@
 //! Repairs that the browser offers, shown before they are applied.
 
-use super::csv_cell::put_cell;
+use super::csv_lines::CsvLines;
 use super::delimiter::other_delimiter;
 use super::findings::quoted;
 use super::header::{Layout, folded};
@@ -16,7 +16,7 @@ const NAMED: usize = 20;
 pub fn convert_delimiter(text: &str) -> Option<String> {
     let header = text.lines().find(|line| !line.trim().is_empty())?;
     let (delimiter, _) = other_delimiter(header)?;
-    let mut out = String::with_capacity(text.len() + text.len() / 8);
+    let mut out = CsvLines::default();
     let mut records = Reader::separated(text.as_bytes(), delimiter).with_whole_cells();
     let mut width = None;
     while let Some(record) = records.next_record().ok()? {
@@ -30,16 +30,13 @@ pub fn convert_delimiter(text: &str) -> Option<String> {
             if record.folds.iter().any(|fold| fold.has_rows(width, record.width, true)) {
                 return None;
             }
-            for (index, cell) in cells.enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                put_cell(&mut out, cell);
-            }
+            cells.for_each(|cell| out.cell(cell));
+            out.end();
+        } else {
+            out.blank_line();
         }
-        out.push('\n');
     }
-    Some(out)
+    Some(out.take())
 }
 
 /// The sheet with exactly the template's columns in its order: missing optional ones are blank, unknown ones are

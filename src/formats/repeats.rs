@@ -2,7 +2,7 @@
 //! are held in memory while the rows are checked.
 
 use super::cells::trim;
-use super::csv_cell::without_guard;
+use super::csv_lines::without_guard;
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 

@@ -5,7 +5,7 @@ mod reader;
 mod record;
 mod runs;
 
-use super::csv_cell::put_cell;
+use super::csv_lines::CsvLines;
 pub use folds::Fold;
 pub use reader::Reader;
 #[cfg(test)]
@@ -57,31 +57,9 @@ impl Sheet {
 
 /// The sheet as a file: commas, `\n`, quoted only when needed. Reading it gives the same cells.
 pub fn write(sheet: &Sheet) -> String {
-    let mut out = String::new();
-    put_line(&mut out, &sheet.header);
-    for row in &sheet.rows {
-        put_line(&mut out, &row.cells);
-    }
-    out
-}
-
-fn put_line(out: &mut String, cells: &[String]) {
-    // A line of one blank cell would be read as no line at all.
-    if let [only] = cells
-        && only.trim().is_empty()
-    {
-        out.push('"');
-        out.push_str(only);
-        out.push('"');
-    } else {
-        for (index, cell) in cells.iter().enumerate() {
-            if index > 0 {
-                out.push(',');
-            }
-            put_cell(out, cell);
-        }
-    }
-    out.push('\n');
+    let mut out = CsvLines::with_header(&sheet.header);
+    sheet.rows.iter().for_each(|row| out.line(&row.cells));
+    out.take()
 }
 
 #[cfg(test)]
@@ -163,10 +141,9 @@ mod tests {
         /// The csv crate as a second opinion on everything that is well formed.
         #[test]
         fn agrees_with_another_reader(rows in proptest::collection::vec(proptest::collection::vec("[ab,\"\n\r é]{0,5}", 2..5), 0..5)) {
-            let mut out = String::new();
-            for row in &rows {
-                put_line(&mut out, row);
-            }
+            let mut out = CsvLines::default();
+            rows.iter().for_each(|row| out.line(row));
+            let out = out.take();
             let ours: Vec<Vec<String>> = read(&out).into_iter().map(|(record, cells)| {
                 assert_eq!(record.flaws, []);
                 cells

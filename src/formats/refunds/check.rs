@@ -4,7 +4,7 @@ use super::{RefundRecord, Template, UDFS};
 use crate::amount::complaint;
 use crate::cards::card_number;
 use crate::cells::{formula, id, some, total_word, trimmed};
-use crate::csv_cell::without_guard;
+use crate::csv_lines::without_guard;
 use crate::file::Rows;
 use crate::findings::{At, Findings, quoted};
 use crate::repeats::{Key, Repeats};

@@ -59,8 +59,8 @@ pub fn put_refund_result(cells: &mut dyn Cells, result: &RefundResult<'_>) {
 mod tests {
     use super::*;
     use crate::{
-        csv_cell::{starts_formula, without_guard},
-        results::CsvLines,
+        csv_lines::CsvLines,
+        csv_lines::{starts_formula, without_guard},
     };
     use domain::money::Currency;
     use proptest::prelude::*;

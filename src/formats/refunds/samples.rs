@@ -1,7 +1,7 @@
 //! The templates with their sample files, and files of refunds that come from a form.
 
 use super::{RefundRecord, Template};
-use crate::csv_cell::guarded;
+use crate::csv_lines::guarded;
 use crate::sheet::Sheet;
 use crate::{field_table, header};
 use domain::money::{Currency, Money};

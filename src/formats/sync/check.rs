@@ -2,7 +2,7 @@
 
 use super::SyncRecord;
 use crate::cells::{doubt, id, is_plain, some, too_long, total_word, trimmed};
-use crate::csv_cell::without_guard;
+use crate::csv_lines::without_guard;
 use crate::file::Rows;
 use crate::findings::{At, Findings, is_invisible, quoted};
 use crate::repeats::{Key, Repeats};

@@ -1,5 +1,5 @@
 use super::*;
-use crate::csv_cell::without_guard;
+use crate::csv_lines::without_guard;
 use crate::repair::{convert_delimiter, dropped_columns, fit_template};
 use crate::sheet::write;
 use domain::finding::{Finding, FindingCode as Code, Severity};
@@ -207,7 +207,7 @@ fn the_result_has_the_specification_s_header_and_no_needless_quotes() {
         created_at: "2026-11-20T18:13:00+05:30",
         updated_at: "2026-11-20T18:13:01+05:30",
     };
-    let mut out = crate::results::CsvLines::default();
+    let mut out = crate::csv_lines::CsvLines::default();
     put_sync_result(&mut out, &result);
     assert_eq!(
         out.take(),
@@ -219,11 +219,11 @@ fn the_result_has_the_specification_s_header_and_no_needless_quotes() {
 /// A file of these records.
 fn lines_of(records: &[SyncRecord]) -> String {
     let format = crate::registry::of(domain::operation::Operation::OrderSync);
-    let mut out = format!("{}\n", COLUMNS.join(","));
+    let mut out = crate::csv_lines::CsvLines::with_header(&COLUMNS);
     for record in records {
         format.put_line(&mut out, &TEMPLATE, &Orders::stored(record.clone()), Currency::Inr);
     }
-    out
+    out.take()
 }
 
 proptest! {

@@ -17,11 +17,7 @@ use crate::{
     },
     domain::{access::Right, ids::BatchId, operation::Operation},
     error::{OpError, OpResult},
-    formats::{
-        registry,
-        results::{Cells, CsvLines},
-        workbook::CONTENT_TYPE,
-    },
+    formats::{csv_lines::CsvLines, registry, results::Cells, workbook::CONTENT_TYPE},
     operations::{self, Outcome, Times},
     state::AppState,
 };
@@ -87,7 +83,7 @@ pub async fn data(
         operations::of(operation).put_result(cells, &Outcome::of(task, currency), times);
     };
     let (content_type, body) = match file {
-        ResultFile::Csv => ("text/csv; charset=utf-8", lines(header, rows, put)),
+        ResultFile::Csv => ("text/csv; charset=utf-8", lines(header, rows, move |lines, task| put(lines, task))),
         ResultFile::Workbook => {
             let body = workbook::workbook(rows, labels.tab, header, currency, Box::new(put));
             (CONTENT_TYPE, body.map_err(OpError::failed)?)
@@ -98,11 +94,11 @@ pub async fn data(
 
 /// The header, and a piece of text for each chunk of rows.
 fn lines(
-    header: &'static str,
+    header: impl Into<Bytes>,
     rows: Rows,
-    put: impl Fn(&mut dyn Cells, &TaskRow) + Send + 'static,
+    put: impl Fn(&mut CsvLines, &TaskRow) + Send + 'static,
 ) -> BoxStream<'static, Result<Bytes, std::io::Error>> {
-    let head = stream::once(async move { Ok(Bytes::from_static(header.as_bytes())) });
+    let head = stream::iter([Ok(header.into())]);
     let lines = rows.map(move |rows| {
         let mut out = CsvLines::default();
         for task in &rows? {
@@ -158,21 +154,13 @@ pub async fn failed_rows(
         taken.extend(db::batches::unique_ids(&mut tx, batch).await?);
         tx.commit().await?;
     }
-    let put = move |out: &mut String, task: &TaskRow| {
+    let put = move |out: &mut CsvLines, task: &TaskRow| {
         let mut record = records::record(task);
         record.unique_id = record.unique_id.filter(|id| !taken.contains(id));
         registry::of(operation).put_line(out, template, &record, row.unit());
     };
-    let head = format!("{}\n", template.columns.join(","));
-    let head = stream::once(async move { Ok(Bytes::from(head)) });
-    let lines = rows.map(move |rows| {
-        let mut out = String::new();
-        for task in &rows? {
-            put(&mut out, task);
-        }
-        Ok(Bytes::from(out))
-    });
-    Ok(Download { file_name, content_type: "text/csv; charset=utf-8", body: head.chain(lines).boxed() })
+    let head = CsvLines::with_header(template.columns).take();
+    Ok(Download { file_name, content_type: "text/csv; charset=utf-8", body: lines(head, rows, put) })
 }
 
 /// Finds the batch and writes down that a file of it goes out.

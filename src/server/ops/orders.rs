@@ -23,7 +23,7 @@ use crate::{
         view::orders::{From, GatewayRefund, OrderList, OrderPage, OrderQuery, Place, Refunded, StoredOrder},
     },
     error::{OpError, OpResult},
-    formats::{csv_cell::guarded, registry, sheet::Sheet, stored_record::StoredRecord},
+    formats::{csv_lines::guarded, registry, sheet::Sheet, stored_record::StoredRecord},
     state::AppState,
 };
 use jiff::tz::TimeZone;

@@ -10,7 +10,7 @@ use crate::{
         limits::MAX_CELL_BYTES,
     },
     formats::{
-        csv_cell::{put_cell, put_text},
+        csv_lines::CsvLines,
         sheet::{Sheet, SheetRow, write},
     },
 };
@@ -121,20 +121,13 @@ pub(super) fn file(sheet: &Sheet, findings: &[Finding], output: Output) -> Strin
 
 /// For a spreadsheet: text that it would run gets an apostrophe, which the validator takes away again.
 fn guarded(sheet: &Sheet, keep: impl Fn(&SheetRow) -> bool) -> String {
-    let mut out = String::new();
-    let mut line = |cells: &[String], text: bool| {
-        for (index, cell) in cells.iter().enumerate() {
-            if index > 0 {
-                out.push(',');
-            }
-            let is_amount = sheet.header.get(index).is_some_and(|name| name.ends_with("amount"));
-            if text && !is_amount { put_text(&mut out, cell) } else { put_cell(&mut out, cell) }
-        }
-        out.push('\n');
-    };
-    line(&sheet.header, false);
+    let mut out = CsvLines::with_header(&sheet.header);
     for row in sheet.rows.iter().filter(|row| keep(row)) {
-        line(&row.cells, true);
+        for (index, cell) in row.cells.iter().enumerate() {
+            let is_amount = sheet.header.get(index).is_some_and(|name| name.ends_with("amount"));
+            if is_amount { out.cell(cell) } else { out.text(cell) }
+        }
+        out.end();
     }
-    out
+    out.take()
 }

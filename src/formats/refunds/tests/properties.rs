@@ -30,7 +30,7 @@ fn valid_record() -> impl Strategy<Value = RefundRecord> {
                 .collect();
             let sum = marketplace.unwrap_or(0) + vendors.iter().map(|(_, minor)| minor).sum::<i64>();
             let split = (sum > 0).then_some(Split { marketplace, vendors });
-            let plain = |id: String| crate::csv_cell::without_guard(&id).to_owned();
+            let plain = |id: String| crate::csv_lines::without_guard(&id).to_owned();
             RefundRecord {
                 number: 0,
                 row: 0,
@@ -49,11 +49,11 @@ fn valid_record() -> impl Strategy<Value = RefundRecord> {
 fn lines_of(template: Template, currency: Currency, records: &[RefundRecord]) -> String {
     let format = crate::registry::of(domain::operation::Operation::Refund);
     let template = template.template();
-    let mut out = format!("{}\n", template.columns.join(","));
+    let mut out = crate::csv_lines::CsvLines::with_header(template.columns);
     for record in records {
         format.put_line(&mut out, template, &Refunds::stored(record.clone()), currency);
     }
-    out
+    out.take()
 }
 
 proptest! {

@@ -5,9 +5,9 @@ use crate::{
         task::{TaskState, TaskStatus},
     },
     formats::{
-        csv_cell::without_guard,
+        csv_lines::CsvLines,
+        csv_lines::without_guard,
         refunds::{REFUND_RESULTS_HEADER, RefundResult, put_refund_result},
-        results::CsvLines,
     },
 };
 use std::{
@@ -178,7 +178,8 @@ async fn every_cell_of_the_spreadsheet_is_that_of_the_csv() {
 
 #[tokio::test]
 async fn a_hundred_thousand_rows_are_never_in_memory_together() {
-    let csv = |rows, asked| super::super::lines(REFUND_RESULTS_HEADER, source(rows, asked), put);
+    let csv =
+        |rows, asked| super::super::lines(REFUND_RESULTS_HEADER, source(rows, asked), |lines, task| put(lines, task));
     // The CSV begins with a piece of its own, the header.
     for (what, make, most) in [
         ("spreadsheet", &file as &dyn Fn(i32, Arc<AtomicUsize>) -> BoxStream<'static, io::Result<Bytes>>, 256 * 1024),
