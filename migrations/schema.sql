@@ -185,6 +185,7 @@ END
   last_synced_at timestamp with time zone
   created_at timestamp with time zone NOT NULL DEFAULT now()
   updated_at timestamp with time zone NOT NULL DEFAULT now()
+  file_deleted_at timestamp with time zone
   CONSTRAINT batch_file_sha256_check CHECK ((length(file_sha256) = 32))
   CONSTRAINT batch_operation_work_fkey FOREIGN KEY (operation, work) REFERENCES operation(code, work)
   CONSTRAINT batch_organisation_id_fkey FOREIGN KEY (organisation_id) REFERENCES organisation(id)
@@ -203,6 +204,7 @@ END
   CREATE INDEX batch_by_records ON batch USING btree (organisation_id, operation, records, id)
   CREATE INDEX batch_by_status ON batch USING btree (organisation_id, operation, status_rank, id)
   CREATE INDEX batch_waiting ON batch USING btree (expires_at) WHERE (status = 'awaiting_approval'::text)
+  CREATE INDEX batch_with_file ON batch USING btree (organisation_id, work, created_at) WHERE ((file_sha256 IS NOT NULL) AND (file_deleted_at IS NULL))
   ROW LEVEL SECURITY FORCED
   POLICY fresh RESTRICTIVE FOR INSERT TO batchdesk_web WITH CHECK (status = 'validating'::text)
   POLICY lanes PERMISSIVE FOR SELECT TO batchdesk_scheduler USING ( SELECT (CURRENT_USER = 'batchdesk_scheduler'::name))
@@ -274,6 +276,7 @@ TABLE batch_source
   CONSTRAINT batch_source_pkey PRIMARY KEY (organisation_id, batch_id, source_no)
   CONSTRAINT batch_source_sha256_check CHECK ((length(sha256) = 32))
   CONSTRAINT handled CHECK (((LEAST(created, skipped, failed) >= 0) AND (((created + skipped) + failed) <= COALESCE(total, 0))))
+  CREATE INDEX batch_source_by_file ON batch_source USING btree (organisation_id, sha256)
   ROW LEVEL SECURITY FORCED
   POLICY tenant PERMISSIVE FOR ALL TO batchdesk_owner, batchdesk_web, batchdesk_worker USING (organisation_id = ( SELECT current_organisation() AS current_organisation)) WITH CHECK (organisation_id = ( SELECT current_organisation() AS current_organisation))
   GRANT SELECT TO batchdesk_web
@@ -418,14 +421,19 @@ TABLE file
   sha256 bytea NOT NULL
   bytes bytea
   created_at timestamp with time zone NOT NULL DEFAULT now()
+  length bigint
+  object_id uuid
+  CONSTRAINT file_length_check CHECK ((length >= 0))
   CONSTRAINT file_organisation_id_fkey FOREIGN KEY (organisation_id) REFERENCES organisation(id)
   CONSTRAINT file_pkey PRIMARY KEY (organisation_id, sha256)
   CONSTRAINT file_sha256_check CHECK ((length(sha256) = 32))
+  CONSTRAINT kept_once CHECK (((object_id IS NULL) OR ((bytes IS NULL) AND (length IS NOT NULL))))
+  CREATE INDEX file_by_object ON file USING btree (organisation_id, object_id) WHERE (object_id IS NOT NULL)
   ROW LEVEL SECURITY FORCED
   POLICY tenant PERMISSIVE FOR ALL TO batchdesk_owner, batchdesk_web, batchdesk_worker USING (organisation_id = ( SELECT current_organisation() AS current_organisation)) WITH CHECK (organisation_id = ( SELECT current_organisation() AS current_organisation))
   GRANT DELETE TO batchdesk_worker
   GRANT INSERT, SELECT TO batchdesk_web
-  GRANT SELECT (organisation_id, sha256, bytes, created_at) TO batchdesk_worker
+  GRANT SELECT (organisation_id, sha256, bytes, created_at, length, object_id) TO batchdesk_worker
   GRANT UPDATE (created_at) TO batchdesk_web
 
 TABLE file_part
@@ -1091,6 +1099,16 @@ TABLE restore
   GRANT INSERT (ask_after) TO batchdesk_worker
   GRANT UPDATE (done_at) TO batchdesk_worker
 
+TABLE retention_run
+  organisation_id uuid NOT NULL
+  at timestamp with time zone NOT NULL
+  CONSTRAINT retention_run_organisation_id_fkey FOREIGN KEY (organisation_id) REFERENCES organisation(id)
+  CONSTRAINT retention_run_pkey PRIMARY KEY (organisation_id)
+  ROW LEVEL SECURITY FORCED
+  POLICY tenant PERMISSIVE FOR ALL TO batchdesk_owner, batchdesk_web, batchdesk_worker USING (organisation_id = ( SELECT current_organisation() AS current_organisation)) WITH CHECK (organisation_id = ( SELECT current_organisation() AS current_organisation))
+  GRANT INSERT, SELECT TO batchdesk_worker
+  GRANT UPDATE (at) TO batchdesk_worker
+
 TABLE retry_draft
   organisation_id uuid NOT NULL
   batch_id uuid NOT NULL
@@ -1464,6 +1482,8 @@ FUNCTION dispatch_outbox(p_limit integer DEFAULT 1000) RETURNS integer plpgsql S
 FUNCTION drop_revision(p_organisation uuid, p_batch uuid, p_revision smallint, p_code text, p_sentence text) RETURNS void plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
 FUNCTION end_import(p_organisation uuid, p_batch uuid) RETURNS void sql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
 FUNCTION expire_due() RETURNS SETOF uuid plpgsql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
+  EXECUTE batchdesk_worker
+FUNCTION expire_files(p_works text[], p_before timestamp with time zone, p_now timestamp with time zone, p_most integer, OUT batches bigint, OUT bytes bigint) RETURNS record sql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
   EXECUTE batchdesk_worker
 FUNCTION expire_settings_changes(p_now timestamp with time zone) RETURNS bigint sql SECURITY DEFINER SET search_path=pg_catalog, batchdesk, pg_temp
   EXECUTE batchdesk_worker

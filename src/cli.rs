@@ -14,6 +14,9 @@ use crate::{server::error::OpError, simulator::SimulatorArgs};
 use clap::{Parser, Subcommand};
 use std::{future::Future, process::ExitCode, time::Duration};
 
+const LARGE_FILES: &str = "Files of more than 64 MiB are kept in the folder objects of BATCHDESK_DATA_DIR, or with \
+                           BATCHDESK_OBJECT_STORE=s3://bucket[/prefix] in S3, as the usual AWS_* variables say.";
+
 /// A self-hosted desk for bulk payment operations.
 ///
 /// Settings come from the environment; .env.example lists them.
@@ -27,6 +30,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve the pages and carry out tasks, until SIGTERM or Ctrl-C
+    #[command(after_help = LARGE_FILES)]
     Serve(serve::ServeArgs),
     /// The same with demo people, sample batches and a simulated gateway
     Demo(serve::DemoArgs),

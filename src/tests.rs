@@ -4,6 +4,7 @@ mod approvals;
 mod audit;
 mod codes;
 mod connections;
+mod files;
 mod life_cycle;
 mod lists;
 #[cfg(debug_assertions)]
@@ -12,6 +13,7 @@ mod orders;
 mod pool;
 mod processor;
 mod record_partitions;
+mod retention;
 mod schema;
 mod search;
 mod sentences;

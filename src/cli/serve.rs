@@ -178,6 +178,10 @@ async fn start(options: &Options, life: &Lifecycle, opened: &mut Opened) -> Resu
         demo::seed(&state, &simulator.url).await?;
     }
 
+    if let (Some(_), Some(folder)) = (&state.config.database_url, state.config.object_store.is_folder()) {
+        let folder = folder.display();
+        tracing::info!(%folder, "large files are kept here: replicas on other machines need BATCHDESK_OBJECT_STORE");
+    }
     life.spawn("memory", past::run(state.clone(), life.soft.clone()));
     life.spawn("dispatcher", outbox::run(state.clone(), life.soft.clone()));
     if let Some(listener) = listener {

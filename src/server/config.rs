@@ -4,7 +4,7 @@ mod read;
 #[cfg(test)]
 mod tests;
 
-use super::secrets::SecretKey;
+use super::{files::Objects, secrets::SecretKey};
 use crate::domain::limits::Ceilings;
 use read::{Purpose, Reader};
 use secrecy::SecretString;
@@ -27,6 +27,8 @@ pub struct Config {
     pub database_url: Option<SecretString>,
     /// Folder of everything that this process keeps on disk.
     pub data_dir: PathBuf,
+    /// Where large files are; `BATCHDESK_OBJECT_STORE` and the variables of AWS, by default a folder in `data_dir`.
+    pub object_store: Objects,
     /// Seals the credentials in the database.
     pub secret_key: SecretKey,
     /// Address of the gateway simulator (demo).
@@ -35,6 +37,10 @@ pub struct Config {
     pub max_rows: u32,
     /// Ceiling of the bytes of an upload; by default the limits of the operation.
     pub max_upload_bytes: Option<u64>,
+    /// Days for which the file of a batch is kept after its last change; longer while anything is open in it.
+    pub retention_days_files: u16,
+    /// The same for imports.
+    pub retention_days_imports: u16,
     /// Hosts inside private ranges that gateways and webhooks may have.
     pub allowed_hosts: Vec<String>,
     /// Proxies in front, whose `X-Forwarded-For` says where a request came from.
@@ -117,10 +123,13 @@ impl Config {
             public_url: read.public_url("BATCHDESK_PUBLIC_URL"),
             database_url: read.database_url("DATABASE_URL"),
             secret_key: read.secret_key("BATCHDESK_SECRET_KEY", &data_dir, purpose),
+            object_store: read.object_store("BATCHDESK_OBJECT_STORE", &data_dir),
             data_dir,
             simulator_listen,
             max_rows: read.number("BATCHDESK_MAX_ROWS", 1..=50_000_000).unwrap_or(100_000),
             max_upload_bytes: read.number("BATCHDESK_MAX_UPLOAD_BYTES", 1..=u64::MAX),
+            retention_days_files: read.number("BATCHDESK_RETENTION_DAYS_FILES", 1..=36_500).unwrap_or(2_557),
+            retention_days_imports: read.number("BATCHDESK_RETENTION_DAYS_IMPORTS", 1..=36_500).unwrap_or(30),
             allowed_hosts,
             trusted_proxies: read.addresses("BATCHDESK_TRUSTED_PROXIES"),
             connections_per_address: read.number("BATCHDESK_CONNECTIONS_PER_ADDRESS", 0..=1_000_000),

@@ -18,6 +18,7 @@ pub mod db;
 pub mod demo;
 pub mod embedded;
 pub mod error;
+pub mod files;
 pub mod gateway;
 pub mod hashing;
 pub mod ingest;

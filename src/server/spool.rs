@@ -72,6 +72,17 @@ pub struct SpoolInput {
     at: u64,
 }
 
+impl SpoolInput {
+    /// What comes next, a block of it; nothing at the end.
+    pub async fn block(mut self) -> io::Result<(Self, Vec<u8>)> {
+        let work = move || {
+            let mut block = Vec::new();
+            self.by_ref().take(BLOCK as u64).read_to_end(&mut block).map(|_| (self, block))
+        };
+        tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+    }
+}
+
 impl Read for SpoolInput {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let read = match &self.content {

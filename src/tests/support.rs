@@ -13,6 +13,7 @@ use crate::{
         config::Config,
         db::{self, Db, PoolSizes},
         embedded::Embedded,
+        files::Objects,
         gateway::GatewayClass,
         live::Live,
         ops::{
@@ -153,16 +154,20 @@ async fn organisation_id(state: &AppState, name: &str) -> OrganisationId {
 
 /// Configuration as tests have it: short waits, loopback gateways allowed.
 pub(super) fn config() -> Config {
+    let data_dir = data_dir();
     Config {
         listen: "127.0.0.1:0".parse().unwrap(),
         metrics_listen: None,
         public_url: None,
         database_url: None,
-        data_dir: data_dir(),
+        object_store: Objects::folder(data_dir.join("objects")),
+        data_dir,
         secret_key: SecretKey::new([7; 32]),
         simulator_listen: "127.0.0.1:0".parse().unwrap(),
         max_rows: 100_000,
         max_upload_bytes: None,
+        retention_days_files: 2_557,
+        retention_days_imports: 30,
         allowed_hosts: vec!["127.0.0.1".to_owned()],
         trusted_proxies: Vec::new(),
         connections_per_address: None,

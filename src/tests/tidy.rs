@@ -67,6 +67,7 @@ const ROOMS: &[Room] = &[
         &[
             "server::operations",
             "server::db",
+            "server::files",
             "server::ingest",
             "server::spool",
             "server::gateway",
@@ -87,6 +88,7 @@ const ROOMS: &[Room] = &[
         &[
             "server::ops",
             "server::db",
+            "server::files",
             "server::ingest",
             "server::gateway",
             "server::outbound",
@@ -102,6 +104,7 @@ const ROOMS: &[Room] = &[
     room("server::ingest", &["formats", "server::db", "server::error", "server::spool", "domain"]),
     room("server::spool", &[]),
     room("server::intake_queue", &["server::spool", "domain"]),
+    room("server::files", &["server::db", "server::spool", "server::state", "server::error", "domain"]),
     room("server::db", &["server::error", "server::spool", "domain"]),
     room("server::gateway", &["server::outbound", "server::error", "server::secrets", "server::clock", "domain"]),
     room("server::outbound", &["domain"]),
@@ -110,7 +113,7 @@ const ROOMS: &[Room] = &[
     room("server::error", &["domain", "server::db"]),
     room("server::secrets", &["server::error"]),
     room("server::hashing", &[]),
-    room("server::config", &["server::error", "server::secrets", "domain"]),
+    room("server::config", &["server::error", "server::files", "server::secrets", "domain"]),
     room("server::telemetry", &["server::error", "server::config", "server::lifecycle"]),
     room("server::live", &["server::error", "server::db", "server::state", "domain"]),
     room(

@@ -340,7 +340,7 @@ async fn a_file_lives_as_long_as_a_batch_or_a_draft_names_it() {
 }
 
 /// Many rows, each with a note, so that the file is longer than what is held in memory and than one part.
-fn long(rows: usize, last: &str) -> String {
+pub(super) fn long(rows: usize, last: &str) -> String {
     let row = |number: usize| format!("ORD_{number},1.00,,U{number},,,,,,{},,,,,,,,,\n", "note ".repeat(120));
     let rows: String = (1..=rows).map(row).collect();
     format!("{}{rows}{last}", refunds(&[]))
@@ -445,7 +445,7 @@ async fn a_file_that_changed_after_it_was_checked_makes_nothing() {
 }
 
 /// A file as the router takes it: what is long is on the disk.
-async fn spooled(test: &TestState, file: &str) -> Spool {
+pub(super) async fn spooled(test: &TestState, file: &str) -> Spool {
     let mut writer = SpoolWriter::new(&test.state.config.spool_dir());
     writer.write(file.as_bytes()).await.unwrap();
     writer.finish().await.unwrap()
@@ -485,7 +485,10 @@ async fn a_file_that_is_kept_again_is_not_deleted_before_it_has_its_name() {
     let maker = test.caller("maker@acme.test").await;
     let sha256 = <sha2::Sha256 as sha2::Digest>::digest(&wrong);
     let mut tx = test.state.db.web(maker.organisation.id, Some(maker.person.id)).await.unwrap();
-    let new = db::files::keep(&mut tx, &sha256, Some(wrong.as_bytes()), test.state.clock.now()).await.unwrap();
+    let new = {
+        let row = db::files::FileRow::default();
+        db::files::keep(&mut tx, &sha256, &row, Some(wrong.as_bytes()), test.state.clock.now()).await.unwrap()
+    };
     assert!(!new, "it is there already");
     // The housekeeping waits for whoever keeps the file, and then leaves it alone.
     let state = test.state.clone();

@@ -136,6 +136,9 @@ pub struct BatchDetail {
     pub file_bytes: u64,
     /// SHA-256 of the file, hex.
     pub file_sha256: String,
+    /// When the file was deleted, if it was.
+    #[serde(default)]
+    pub file_deleted: Option<DisplayTime>,
     /// Why tasks failed.
     pub failures: FailureSummary,
     /// One letter a record in file order: `A`, `F`, `Q`; empty for batches of more than 2,000 records.

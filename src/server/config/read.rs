@@ -1,6 +1,6 @@
 //! Reading single values. Troubles are gathered, so that all of them are told at once.
 
-use crate::secrets::SecretKey;
+use crate::{files::Objects, secrets::SecretKey};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::PgConnectOptions;
@@ -181,6 +181,15 @@ impl<'a> Reader<'a> {
                 folder.into()
             }
         }
+    }
+
+    pub(super) fn object_store(&mut self, name: &'static str, data_dir: &Path) -> Objects {
+        let folder = Objects::folder(data_dir.join("objects"));
+        let Some(address) = self.text(name) else { return folder };
+        Objects::bucket(&address, |variable| self.text(variable)).unwrap_or_else(|what| {
+            self.trouble(name, what);
+            folder
+        })
     }
 
     pub(super) fn secret_key(&mut self, name: &'static str, data_dir: &Path, purpose: Purpose) -> SecretKey {

@@ -24,6 +24,7 @@ fn the_defaults_are_those_of_the_documentation() {
     assert_eq!((config.max_rows, config.max_upload_bytes, config.gateway_concurrency), (100_000, None, 20));
     let waits = [config.gateway_timeout, config.lease, config.poll, config.resolve_after].map(|wait| wait.as_millis());
     assert_eq!(waits, [20_000, 60_000, 1_000, 40_000]);
+    assert_eq!((config.retention_days_files, config.retention_days_imports), (2_557, 30));
     assert_eq!(config.connections_per_address, None);
     assert!(config.allowed_hosts.is_empty() && !config.demo && config.warnings().is_empty());
 }
@@ -45,6 +46,14 @@ fn each_bad_value_is_one_line_that_names_its_variable() {
         ("BATCHDESK_MAX_ROWS", "-5"),
         ("BATCHDESK_MAX_UPLOAD_BYTES", "5MB"),
         ("BATCHDESK_ALLOWED_HOSTS", "127.0.0.1,http://x"),
+        ("BATCHDESK_OBJECT_STORE", "large-files"),
+        ("BATCHDESK_OBJECT_STORE", "https://s3.example.com/large-files"),
+        ("BATCHDESK_OBJECT_STORE", "s3://"),
+        ("BATCHDESK_OBJECT_STORE", "s3://Large_Files"),
+        ("BATCHDESK_OBJECT_STORE", "s3://large-files/../others"),
+        ("BATCHDESK_OBJECT_STORE", "s3://me:hunter2@large-files"),
+        ("BATCHDESK_RETENTION_DAYS_FILES", "0"),
+        ("BATCHDESK_RETENTION_DAYS_IMPORTS", "for ever"),
         ("BATCHDESK_CONNECTIONS_PER_ADDRESS", "-1"),
         ("BATCHDESK_CONNECTIONS_PER_ADDRESS", "many"),
         ("BATCHDESK_GATEWAY_CONCURRENCY", "0"),
@@ -60,6 +69,23 @@ fn each_bad_value_is_one_line_that_names_its_variable() {
     }
     let both = served(&[("BATCHDESK_POLL_MS", "x"), ("BATCHDESK_LISTEN", "x")]).unwrap_err();
     assert_eq!(both.lines().count(), 2, "{both}");
+}
+
+#[test]
+fn a_bucket_is_opened_as_the_variables_of_aws_say() {
+    let store = ("BATCHDESK_OBJECT_STORE", "s3://large-files/batchdesk");
+    let key = [("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"), ("AWS_SECRET_ACCESS_KEY", "hunter2")];
+    let config = served(&[store, key[0], key[1], ("AWS_ENDPOINT_URL", "http://127.0.0.1:9000")]).unwrap();
+    assert!(config.object_store.is_folder().is_none());
+    let shown = format!("{config:?}");
+    assert!(shown.contains("large-files") && !shown.contains("hunter2") && !shown.contains(key[0].1), "{shown}");
+    for bad in [vec![key[0]], vec![key[1]], vec![key[0], key[1], ("AWS_ENDPOINT_URL", "127.0.0.1:hunter2")]] {
+        let refusal = served(&[&[store], &bad[..]].concat()).unwrap_err();
+        assert!(refusal.starts_with("BATCHDESK_OBJECT_STORE: ") && !refusal.contains('\n'), "{refusal}");
+        assert!(!refusal.contains("hunter2"), "a secret is repeated: {refusal}");
+    }
+    // Without the address of a bucket they are somebody else's.
+    assert!(served(&[key[0]]).unwrap().object_store.is_folder().is_some_and(|folder| folder.ends_with("objects")));
 }
 
 #[test]

@@ -71,6 +71,8 @@ pub struct BatchRow {
     pub file_sha256: Vec<u8>,
     /// Bytes of the file.
     pub file_bytes: i64,
+    /// When it was deleted, because it was kept as long as it had to be.
+    pub file_deleted_at: Option<OffsetDateTime>,
     /// Hash of what a decision is about; empty for an import, on which nobody decides.
     pub content_sha256: Vec<u8>,
     /// Which connection it is sent to; none: an import.
@@ -117,7 +119,7 @@ SELECT b.id, b.operation, b.file_name, b.status, b.amount_minor, b.currency, b.c
   greatest(b.updated_at, p.updated_at) AS modified_at,
        b.records, p.queued, p.queued_minor, p.accepted, p.accepted_minor, p.failed, p.failed_minor, p.pending,
        o.checking, o.review, b.maker, coalesce(m.email, 'API key') AS maker_email, b.description, b.template, b.options,
-         b.file_sha256, b.file_bytes,
+         b.file_sha256, b.file_bytes, b.file_deleted_at,
        coalesce(v.content_sha256, '') AS content_sha256, b.gateway_id, b.expires_at, b.last_synced_at, d.verdict,
          c.email AS checker_email, d.at AS decided_at, d.reason, b.ended_reason,
        b.revision, v.maker AS asked_by, coalesce(a.email, 'API key') AS asked_by_email,
@@ -179,6 +181,7 @@ fn columns(row: &PgRow) -> sqlx::Result<BatchRow> {
         options: row.try_get("options")?,
         file_sha256: row.try_get("file_sha256")?,
         file_bytes: row.try_get("file_bytes")?,
+        file_deleted_at: row.try_get("file_deleted_at")?,
         content_sha256: row.try_get("content_sha256")?,
         gateway: row.try_get::<Option<Uuid>, _>("gateway_id")?.map(GatewayId),
         expires_at: row.try_get("expires_at")?,

@@ -21,9 +21,9 @@ macro_rules! function_files {
 }
 
 /// In the order in which they are applied. What policies and defaults rest on comes before the tables.
-const FUNCTIONS: [(&str, &str); 18] = function_files!(
+const FUNCTIONS: [(&str, &str); 19] = function_files!(
     "session" "access" "settings_changes" "connections" "unique_ids" "imports" "batches" "decisions" "retries" "tasks" "task_views"
-    "review" "orders" "tell" "outbox" "audit" "going_back" "lanes"
+    "review" "orders" "tell" "outbox" "audit" "going_back" "retention" "lanes"
 );
 
 const ROLES: &str = "

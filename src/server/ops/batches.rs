@@ -116,6 +116,7 @@ pub async fn detail(
         template: super::records::template(&row)?.title.to_owned(),
         file_bytes: u64::try_from(row.file_bytes).unwrap_or(0),
         file_sha256: hex::encode(&row.file_sha256),
+        file_deleted: row.file_deleted_at.map(|at| time_format::display_time(at, &zone)),
         failures: views::batch::failures(failures),
         row_map,
         reconciled,

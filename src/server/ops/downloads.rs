@@ -15,8 +15,9 @@ use crate::{
         self,
         batches::{BatchRow, TaskRow},
     },
-    domain::{access::Right, ids::BatchId, operation::Operation},
+    domain::{access::Right, error::RefusalKind, ids::BatchId, operation::Operation},
     error::{OpError, OpResult},
+    files,
     formats::{csv_lines::CsvLines, registry, results::Cells, workbook::CONTENT_TYPE},
     operations::{self, Outcome, Times},
     state::AppState,
@@ -113,23 +114,18 @@ fn lines(
 pub async fn original(state: &AppState, caller: &Caller, operation: Operation, batch: BatchId) -> OpResult<Download> {
     authorise(caller, operation.module(), Right::Read)?;
     let row = open(state, caller, operation, batch, "the file as uploaded").await?;
-    let (state, caller, sha256) = (state.clone(), caller.clone(), row.file_sha256);
-    let part = move |number: i32| {
-        let (state, caller, sha256) = (state.clone(), caller.clone(), sha256.clone());
-        async move {
-            let mut tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
-            let part = db::files::part(&mut tx, &sha256, number).await?;
-            tx.commit().await?;
-            Ok::<_, sqlx::Error>(part.map(Bytes::from))
-        }
-    };
-    let first = part(1).await?;
-    let first = first.ok_or_else(|| OpError::internal(format!("the file of batch {batch} is missing")))?;
-    let others = stream::try_unfold(2, move |number| {
-        let part = part(number);
-        async move { Ok(part.await.map_err(std::io::Error::other)?.map(|part| (part, number + 1))) }
+    if let Some(at) = row.file_deleted_at {
+        let at = time_format::display_time(at, &time_format::zone(&caller.organisation.zone)).text;
+        let sentence = format!("{} was deleted on {at}, as old files are. What was read from it stays.", row.file_name);
+        return Err(OpError::refuse(RefusalKind::NotFound, sentence));
+    }
+    let tx = state.db.web(caller.organisation.id, Some(caller.person.id)).await?;
+    let spool = files::load(state, tx, &row.file_sha256).await?.whole(&row.file_name)?;
+    let body = stream::try_unfold(spool.input(), |input| async {
+        let (input, block) = input.block().await?;
+        Ok((!block.is_empty()).then(|| (Bytes::from(block), input)))
     });
-    let body = stream::once(async { Ok(first) }).chain(others).boxed();
+    let body = body.boxed();
     Ok(Download { file_name: row.file_name, content_type: "text/csv", body })
 }
 

@@ -22,6 +22,7 @@ use crate::{
         view::{DraftView, NewBatch, Repeat},
     },
     error::{OpError, OpResult},
+    files::{self, Loaded},
     formats::{
         cards::card_number,
         findings::fit,
@@ -213,7 +214,12 @@ pub async fn submit_admitted(
     let batch = BatchId(Uuid::now_v7());
     let _turn = state.intakes.turn(caller.organisation.id, operation, spool.len()).await;
     let source = Source { operation, spool, rows: upload.rows.clone(), currency, limits };
+    // Before the transaction: a large file takes its time.
+    let placement = files::place(state, caller.organisation.id, &source.spool).await?;
     let (mut tx, checked, repeats) = examine(state, caller, &source, gateway, batch, &options).await?;
+    if !may_be_kept(&checked) {
+        files::discard(state, caller.organisation.id, placement).await;
+    }
     let Drafts { described, kept } = drafts(state, &mut tx, operation, &upload).await?;
     let description = [&upload.description]
         .into_iter()
@@ -225,7 +231,7 @@ pub async fn submit_admitted(
     // The page asks for a description first where a checker must decide; a script may leave it out.
     let description = if description.is_empty() { description } else { checked_description(&description)? };
     let checked = Arc::new(checked);
-    let mut file = File { batch, name: file_name, source, description, options, checked, repeats };
+    let mut file = File { batch, name: file_name, source, description, options, checked, repeats, placement };
     if file.checked.errors > 0 {
         file.repeats.clear();
         return keep_findings(state, tx, operation, &file).await;
@@ -305,9 +311,13 @@ fn findings_text(file: &File) -> OpResult<String> {
     serde_json::to_string(&file.checked.findings).map_err(OpError::failed)
 }
 
+/// A file with the number of a card is not kept.
+fn may_be_kept(checked: &Intake) -> bool {
+    !checked.findings.iter().any(|finding| finding.code == FindingCode::CardNumber)
+}
+
 async fn keep_findings(state: &AppState, mut tx: Tx, operation: Operation, file: &File) -> OpResult<Submitted> {
-    // A file with the number of a card is not kept.
-    let kept = !file.checked.findings.iter().any(|finding| finding.code == FindingCode::CardNumber);
+    let kept = may_be_kept(&file.checked);
     let row = DraftRow {
         description: file.description.clone(),
         file_name: file.name.clone(),
@@ -319,7 +329,7 @@ async fn keep_findings(state: &AppState, mut tx: Tx, operation: Operation, file:
         options: file.options.clone(),
     };
     if kept {
-        super::files::keep(state, &mut tx, &file.source.spool).await?;
+        files::keep(state, &mut tx, &file.source.spool, file.placement).await?;
     }
     let id = keep(state, &mut tx, operation, &row).await?;
     tx.commit().await?;
@@ -364,9 +374,13 @@ async fn kept_file(
     let Drafts { described, kept } = drafts(state, &mut tx, operation, upload).await?;
     let mut file = None;
     if let Some(DraftRow { file_name, file_sha256: Some(sha256), .. }) = kept.or(described) {
-        file = super::files::load(state, &mut tx, &sha256).await?.map(|spool| (file_name, spool));
+        file = match files::load(state, tx, &sha256).await? {
+            Loaded::Gone => None,
+            loaded => Some((file_name.clone(), loaded.whole(&file_name)?)),
+        };
+    } else {
+        tx.commit_quietly().await?;
     }
-    tx.commit_quietly().await?;
     Ok(file)
 }
 

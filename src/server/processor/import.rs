@@ -11,8 +11,9 @@ use crate::{
     },
     domain::ids::{BatchId, OrganisationId},
     error::{OpError, OpResult},
+    files,
     ingest::{Source, SourceRun},
-    ops::{audit, files},
+    ops::audit,
     state::AppState,
 };
 use serde_json::json;
@@ -111,10 +112,11 @@ impl Lane<'_> {
 
     /// Reads a source; a sentence where that cannot be done.
     async fn read(&self, held: &Held, source: &SourceRow) -> OpResult<Result<Source, String>> {
-        let mut tx = self.tx().await?;
-        let spool = files::load(self.state, &mut tx, &source.sha256).await?;
-        tx.commit().await?;
-        let Some(spool) = spool else { return Ok(Err(format!("{} is not kept any more.", source.file_name))) };
+        let loaded = files::load(self.state, self.tx().await?, &source.sha256).await?;
+        let spool = match loaded.whole(&source.file_name) {
+            Ok(spool) => spool,
+            Err(error) => return Ok(Err(error.refusal.message)),
+        };
         let operation = held.operation;
         let read = tokio::task::spawn_blocking(move || Source::read(operation, spool)).await;
         let read = read.map_err(OpError::failed)?.map_err(OpError::failed)?;

@@ -16,6 +16,7 @@ use crate::{
         },
         ops::{approvals::Verdict, batches, history},
     },
+    tests::files::stores::Store,
 };
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, PgConnection};
 use std::time::Duration;
@@ -401,7 +402,12 @@ async fn an_import_is_paused_goes_on_and_is_cancelled() {
 async fn an_import_that_cannot_be_read_or_stored_is_invalid_and_says_why() {
     let harness = OperationHarness::new().await;
     let batch = harness.upload(TestImport, FILE).await;
-    harness.sql("UPDATE file SET bytes = 'other,note\nONE,\n'").await;
+    let other = "UPDATE file SET bytes = 'other,note\nONE,\n'";
+    harness
+        .sql(&format!(
+            "{other}, sha256 = sha256('other,note\nONE,\n'); UPDATE batch_source SET sha256 = f.sha256 FROM file f"
+        ))
+        .await;
     let running = harness.start();
     let ended = harness.until(batch, BatchStatus::Invalid).await;
     assert_eq!((ended.records, ended.import), (0, counts(0, 0, 0, "done")));
@@ -417,4 +423,34 @@ async fn an_import_that_cannot_be_read_or_stored_is_invalid_and_says_why() {
     running.stop().await;
     assert_eq!(ended.import, counts(0, 1, 0, "done"));
     assert!(ended.notice.unwrap().contains("cannot be stored"));
+
+    // Bytes that are not what came are nobody's rows.
+    let batch = harness.upload(TestImport, "item_id,note\nNINE,\n").await;
+    harness.sql(other).await;
+    let running = harness.start();
+    let notice = harness.until(batch, BatchStatus::Invalid).await.notice.unwrap();
+    running.stop().await;
+    assert!(notice.starts_with("rows.csv is damaged where it is kept, so it is not used."), "{notice}");
+}
+
+#[tokio::test]
+async fn an_import_whose_file_cannot_be_reached_waits_for_it() {
+    let store = Store::folder();
+    let mut harness = OperationHarness::new().await;
+    harness.test = store.with(harness.test, 1);
+    let batch = harness.upload(TestImport, FILE).await;
+    store.set_away(true);
+    let running = harness.start();
+    while harness.number("SELECT count(*) FROM import_run WHERE epoch > 0").await == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    running.stop().await;
+    let waiting = harness.snapshot(batch).await;
+    assert_eq!((waiting.status, waiting.import), (BatchStatus::Validating, counts(0, 0, 0, "check")));
+    store.set_away(false);
+    harness.lapse().await;
+    let running = harness.start();
+    let ended = harness.until(batch, BatchStatus::CompletedWithFailures).await;
+    running.stop().await;
+    assert_eq!(ended.import, counts(2, 0, 1, "done"));
 }

@@ -8,6 +8,7 @@ use batchdesk::server::{
     db::{Db, PoolSizes, migrate},
     demo,
     embedded::Embedded,
+    files::Objects,
     lifecycle::accept::{self, Bounds},
     live,
     live::Live,
@@ -81,16 +82,20 @@ pub(crate) async fn execute(connection: &mut sqlx::PgConnection, statement: Stri
 }
 
 fn config() -> Config {
+    let data_dir = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
     Config {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         metrics_listen: None,
         public_url: None,
         database_url: None,
-        data_dir: std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).to_owned(),
+        object_store: Objects::folder(data_dir.join("objects")),
+        data_dir: data_dir.to_owned(),
         secret_key: SecretKey::new([7; 32]),
         simulator_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 4010)),
         max_rows: 100_000,
         max_upload_bytes: None,
+        retention_days_files: 2_557,
+        retention_days_imports: 30,
         allowed_hosts: vec!["127.0.0.1".to_owned()],
         trusted_proxies: Vec::new(),
         connections_per_address: None,

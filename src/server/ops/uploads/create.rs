@@ -14,11 +14,12 @@ use crate::{
         view::Repeat,
     },
     error::{OpError, OpResult},
+    files::{self, Placement},
     formats::{
         findings::{At, finding},
         printable::printable,
     },
-    ops::{access::Caller, audit, files, gateways, time_format},
+    ops::{access::Caller, audit, gateways, time_format},
     state::AppState,
 };
 use jiff::tz::TimeZone;
@@ -42,6 +43,8 @@ pub(super) struct File {
     pub(super) checked: Arc<Intake>,
     /// What went out before.
     pub(super) repeats: Vec<Repeat>,
+    /// Where its bytes wait for their name.
+    pub(super) placement: Placement,
 }
 
 /// What a batch is made under.
@@ -94,7 +97,7 @@ pub(super) async fn create(
     }
     tx.savepoint().await?;
     let spool = &file.source.spool;
-    files::keep(state, &mut tx, spool).await?;
+    files::keep(state, &mut tx, spool, file.placement).await?;
     let batch = db::batches::NewBatch {
         id,
         gateway,

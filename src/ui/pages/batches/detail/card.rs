@@ -31,6 +31,7 @@ pub fn Card(detail: BatchDetail, shown: Memo<BatchSnapshot>) -> impl IntoView {
         template,
         file_bytes,
         file_sha256,
+        file_deleted,
         ..
     } = detail;
     let id = snapshot.id.to_string();
@@ -109,7 +110,10 @@ pub fn Card(detail: BatchDetail, shown: Memo<BatchSnapshot>) -> impl IntoView {
                     <dd>{template}</dd>
                     <dt>"File"</dt>
                     <dd>
-                        <a href=original download rel="external">"File as uploaded"</a>
+                        {match file_deleted {
+                            Some(at) => view! { "File deleted on "<TimeView moment=at/> }.into_any(),
+                            None => view! { <a href=original download rel="external">"File as uploaded"</a> }.into_any(),
+                        }}
                         ", "{bytes(file_bytes)}
                     </dd>
                     <dt>"SHA-256"</dt>

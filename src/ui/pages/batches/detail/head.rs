@@ -21,7 +21,7 @@ pub fn Head(
     /// "Sync with Gateway".
     sync: Action<(), Result<SyncReport, ApiError>>,
 ) -> impl IntoView {
-    let BatchDetail { snapshot, actions, maker, description, .. } = detail;
+    let BatchDetail { snapshot, actions, maker, description, file_deleted, .. } = detail;
     let id = snapshot.id;
     let name = snapshot.operation.files().download;
     let download = below(&snapshot, name);
@@ -86,7 +86,7 @@ pub fn Head(
                         "Review and decide"
                     </a>
                 })}
-                <More snapshot=snapshot.clone() actions shown/>
+                <More snapshot=snapshot.clone() actions has_file=file_deleted.is_none() shown/>
             </div>
         </div>
         <div class="flashes">{said}</div>
@@ -99,6 +99,8 @@ pub fn Head(
 fn More(
     snapshot: BatchSnapshot,
     actions: crate::domain::view::BatchActions,
+    /// Whether the file is still kept.
+    has_file: bool,
     shown: Memo<BatchSnapshot>,
 ) -> impl IntoView {
     let operation = snapshot.operation;
@@ -148,10 +150,12 @@ fn More(
                     "Download only failed rows"
                 </a>
             })}
-            <a href=original download rel="external">
-                <Icon name="file"/>
-                "File as uploaded"
-            </a>
+            {has_file.then(|| view! {
+                <a href=original download rel="external">
+                    <Icon name="file"/>
+                    "File as uploaded"
+                </a>
+            })}
             {changes.then(|| view! { <hr/> })}
             {withdraw}
             {actions.pause.then(|| view! {
