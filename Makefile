@@ -6,7 +6,7 @@ help:
 	@echo "make build   install what is missing, then build target/release/batchdesk"
 	@echo "make test    install what is missing, then every check and test"
 	@echo "make dev     the demo, built and started again at every change"
-	@echo "make check   format, lints, unit tests"
+	@echo "make check   format, lints, unit tests, links of the documentation, what is depended on"
 	@echo "make torture exactly once under kills, lost replies, lies and stops; prints a table (about 20 minutes; only=NAME, BATCHDESK_TORTURE=short|long)"
 	@echo "make torture-mutants   each guard taken out in turn: the tests must notice (about 5 minutes)"
 	@echo "make bench   every benchmark; make bench-NAME for one of: validate, ingest, tasks"
