@@ -89,6 +89,9 @@ pub struct Db {
 /// After that the server ends a session that idles in a transaction, and with it the transaction.
 const IDLE_IN_TRANSACTION: &str = "60s";
 
+/// A good deal less than that.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
 /// How many connections each part may have.
 #[derive(Clone, Copy, Debug)]
 pub struct PoolSizes {
@@ -141,6 +144,12 @@ impl Tx {
         self.inner.commit().await
     }
 
+    /// Tells the server that the transaction goes on: to be called while it waits longer than [`KEEP_ALIVE`] for
+    /// something else than the database.
+    pub async fn keep_alive(&mut self) -> sqlx::Result<()> {
+        sqlx::query("SELECT").execute(self.conn()).await.map(|_| ())
+    }
+
     /// What is done from here on can be taken back.
     pub async fn savepoint(&mut self) -> sqlx::Result<()> {
         sqlx::query("SAVEPOINT here").execute(self.conn()).await.map(|_| ())
@@ -179,8 +188,9 @@ impl Db {
         let options = options.options([
             ("search_path", "batchdesk"),
             ("application_name", "batchdesk"),
-            // No transaction of ours waits for anything but the database. One that does was lost on the way (its reply
-            // never came, or whoever had it is gone) and keeps rows locked that nobody else can claim.
+            // No transaction of ours waits for anything but the database, or it says that it does. One that does not was
+            // lost on the way (its reply never came, or whoever had it is gone) and keeps rows locked that nobody else
+            // can claim.
             ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION),
             // To the planner what looks up thousands of rows one by one costs enough to be compiled first, which takes
             // longer than a second.

@@ -72,7 +72,8 @@ async fn guesses_that_come_at_once_are_counted_before_they_are_checked() {
     let checked = app.state.hashing.begun() - before;
     println!("200 guesses at once from 200 addresses: {checked} checked, {} refused", with(429));
     assert_eq!(checked, u64::try_from(CHECKS).unwrap());
-    assert_eq!((with(422), with(429)), (10, 190), "{answers:?}");
+    // On a busy machine some wait in vain for a connection to the database; nothing was checked for them.
+    assert_eq!((with(422), with(429) + with(503)), (10, 190), "{answers:?}");
     // Not the right one either while the limit holds, from anywhere.
     let late = attempt(&app.visitor(), "198.51.100.7", MAKER, PASSWORD).await;
     assert_eq!(late.status, 429);

@@ -184,11 +184,17 @@ pub(super) async fn repeats(
     let looks = source.operation.has_amounts();
     let currency = source.currency.unwrap_or(Currency::UNUSED);
     let mut looked = LookAlikes { currency, zone: &zone, since, found: Vec::new(), more: 0 };
-    while let Some(rows) = instructed.recv().await {
-        if looks {
-            let rows: Vec<SentRow<'_>> =
-                rows.iter().map(|(row, order, minor)| (*row, order.as_str(), *minor)).collect();
-            looked.add(tx, &rows).await?;
+    loop {
+        match tokio::time::timeout(db::KEEP_ALIVE, instructed.recv()).await {
+            Ok(Some(rows)) if looks => {
+                let rows: Vec<SentRow<'_>> =
+                    rows.iter().map(|(row, order, minor)| (*row, order.as_str(), *minor)).collect();
+                looked.add(tx, &rows).await?;
+            }
+            Ok(Some(_)) => {}
+            Ok(None) => break,
+            // A long file on a busy machine, or one without a row that could be sent.
+            Err(_) => tx.keep_alive().await?,
         }
     }
     found.extend(looked.finish());
