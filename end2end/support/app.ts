@@ -143,16 +143,22 @@ export async function open(page: Page, path: string) {
   return answer;
 }
 
+/** Gives a file to the chooser that `press` opens. On a busy machine one may open before the browser knows that it is to be caught. */
+export async function giveFile(page: Page, name: string, content: string, press: () => Promise<void>) {
+  await expect(async () => {
+    const chooser = page.waitForEvent("filechooser", { timeout: 10_000 });
+    const [opened] = await Promise.all([chooser, press()]);
+    await opened.setFiles({ name, mimeType: "text/csv", buffer: Buffer.from(content) });
+  }).toPass();
+}
+
 /**
  * Gives a file to the file field the way a person does: button, chooser, file. Waits until the page has read it: what
  * stood there before, its "Upload" among it, is gone then.
  */
 export async function choose(page: Page, name: string, content: string) {
-  // A key or click that comes while the page begins is handled before the browser knows that its chooser is to be caught.
   await hydrated(page);
-  const chooser = page.waitForEvent("filechooser");
-  await page.getByText("Choose File", { exact: true }).click();
-  await (await chooser).setFiles({ name, mimeType: "text/csv", buffer: Buffer.from(content) });
+  await giveFile(page, name, content, () => page.getByText("Choose File", { exact: true }).click());
   await expect(page.getByRole("region", { name: "The file" })).toContainText(name);
 }
 

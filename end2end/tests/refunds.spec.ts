@@ -14,6 +14,7 @@ import {
   describe,
   expect,
   follow,
+  giveFile,
   hydrated,
   open,
   plain,
@@ -224,10 +225,10 @@ test("the keyboard alone is enough", async ({ nobody }) => {
   await page.waitForURL(`**${REFUNDS}/new`);
   await hydrated(page);
   const field = page.locator("input[type=file]");
-  await tabTo(page, field);
-  const chooser = page.waitForEvent("filechooser");
-  await page.keyboard.press("Enter");
-  await (await chooser).setFiles({ name: `${unique("keys")}.csv`, mimeType: "text/csv", buffer: Buffer.from(refunds([plain("5.00")])) });
+  await giveFile(page, `${unique("keys")}.csv`, refunds([plain("5.00")]), async () => {
+    await tabTo(page, field);
+    await page.keyboard.press("Enter");
+  });
   await expect(page.getByText("Every row can be sent")).toBeVisible();
   await tabTo(page, page.getByRole("button", { name: "Upload", exact: true }));
   await page.keyboard.press("Enter");
