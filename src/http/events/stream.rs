@@ -46,6 +46,19 @@ impl Due {
     fn is_empty(&self) -> bool {
         self.all.is_none() && self.some.is_empty()
     }
+
+    /// When each batch is to be read at the earliest; `everything` is what all of them are. A change that came after
+    /// everything was asked for keeps its time: a reading from between the two does not have it.
+    fn times(self, everything: Vec<BatchId>) -> HashMap<BatchId, Instant> {
+        let mut times = self.some;
+        if let Some(since) = self.all {
+            for batch in everything {
+                let time = times.entry(batch).or_insert(since);
+                *time = since.max(*time);
+            }
+        }
+        times
+    }
 }
 
 struct Follower {
@@ -132,13 +145,8 @@ impl Follower {
     }
 
     async fn send_event(&mut self, due: Due) -> Result<(), Ended> {
-        let mut batches = due.some;
-        if let Some(since) = due.all {
-            for batch in self.everything().await.map_err(ended)? {
-                batches.insert(batch, since);
-            }
-        }
-        for (batch, since) in batches {
+        let everything = if due.all.is_some() { self.everything().await.map_err(ended)? } else { Vec::new() };
+        for (batch, since) in due.times(everything) {
             let reading = match self.web.streams.readings.read(&self.web, &self.caller, batch, since).await {
                 Ok(reading) => reading,
                 // Of a module that this person may not read; a list simply does not show it.
@@ -202,6 +210,17 @@ mod tests {
     /// What a future takes while it waits.
     fn size<A, F: Future>(_: impl FnOnce(A) -> F) -> usize {
         size_of::<F>()
+    }
+
+    #[test]
+    fn a_change_after_everything_was_asked_for_is_read_after_it() {
+        let [changed, other] = [1, 2].map(|n| BatchId(uuid::Uuid::from_u128(n)));
+        let asked = Instant::now();
+        let later = asked + Duration::from_millis(1);
+        let due = Due { all: Some(asked), some: HashMap::from([(changed, later)]) };
+        assert_eq!(due.times(vec![changed, other]), HashMap::from([(changed, later), (other, asked)]));
+        let due = Due { all: Some(later), some: HashMap::from([(changed, asked)]) };
+        assert_eq!(due.times(vec![changed]), HashMap::from([(changed, later)]));
     }
 
     #[test]
